@@ -1,0 +1,49 @@
+MODULE_big = bixarena_rank
+EXTENSION = bixarena_rank
+DATA = sql/bixarena_rank--1.0.sql
+
+OBJS = $(NUMERIC_OBJS) $(DATABASE_OBJS)
+
+# the way of the data
+NUMERIC_OBJS = \
+	src/tally.o \
+	src/components.o \
+	src/lapack.o \
+	src/likelihood.o \
+	src/fit.o \
+	src/resample.o \
+	src/scale.o \
+	src/interval.o \
+	src/ranking.o
+
+DATABASE_OBJS = \
+	src/init.o \
+	src/query.o \
+	src/arena.o \
+	src/setting.o \
+	src/battles.o \
+	src/votes.o \
+	src/snapshot.o \
+	src/run.o \
+	src/generate.o \
+	src/simulate.o
+
+SHLIB_LINK = -llapack -lblas -lm
+
+# the loops marked "omp simd" become vector instructions; there is no OpenMP
+# runtime, and no thread
+PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
+	-fopenmp-simd
+
+TESTS = $(wildcard test/sql/*.sql)
+REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
+REGRESS_OPTS = --inputdir=test $(REGRESS_EXTRA)
+SPECS = $(wildcard test/specs/*.spec)
+ISOLATION = $(patsubst test/specs/%.spec,%,$(SPECS))
+ISOLATION_OPTS = --inputdir=test --outputdir=. $(ISOLATION_EXTRA)
+
+PG_CONFIG = pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(OBJS): src/bixarena_rank.h src/compat.h

@@ -1,0 +1,317 @@
+/*-------------------------------------------------------------------------
+ *
+ * arena.c
+ *	  Arenas and their leaderboards.
+ *
+ * An arena is a schema of the user's; bixarena.arena holds the names of those
+ * that are registered.  Functions take an arena's name, or without one work in
+ * the only one there is, or in the one that the setting bixarena_rank.arena
+ * names.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/uuid.h"
+
+#include "bixarena_rank.h"
+
+/*
+ * Our class of advisory locks.  The server's functions use 1 and 2, so these
+ * cannot meet a lock of a user's.
+ */
+#define LOCK_CLASS 0xB1
+
+/* How many names an error lists at most */
+#define MAX_NAMES_LISTED 50
+
+/* A model's name, for sorting */
+typedef struct ModelName
+{
+	const char *name;
+	const char *slug;
+	int			model;
+} ModelName;
+
+PG_FUNCTION_INFO_V1(bixarena_resolve_arena);
+PG_FUNCTION_INFO_V1(bixarena_register_arena);
+PG_FUNCTION_INFO_V1(bixarena_find_leaderboard);
+
+/*
+ * The first column of the last query's result as one list for a message.
+ */
+static char *
+list_result(void)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (uint64 row = 0; row < SPI_processed && row < MAX_NAMES_LISTED; row++)
+		appendStringInfo(&list, "%s\"%s\"", row > 0 ? ", " : "",
+						 result_text(row, 1));
+	if (SPI_processed > MAX_NAMES_LISTED)
+		appendStringInfo(&list, " and %llu more",
+						 (unsigned long long) SPI_processed - MAX_NAMES_LISTED);
+	return list.data;
+}
+
+/*
+ * The arenas that are registered and still exist, into SPI's result.
+ */
+static void
+read_arenas(void)
+{
+	OwnerScope	scope = become_owner();
+
+	execute_query("SELECT a.name FROM bixarena.arena AS a"
+				  " WHERE EXISTS (SELECT FROM pg_catalog.pg_namespace AS n"
+				  " WHERE n.nspname OPERATOR(pg_catalog.=) a.name)"
+				  " ORDER BY a.name",
+				  SPI_OK_SELECT, true, NULL);
+	leave_owner(scope);
+}
+
+/*
+ * The arena that a call means by this name, NULL: by none.  It is an error
+ * when there is no such arena, or no telling which.
+ */
+char *
+resolve_arena(const char *arena)
+{
+	const char *wanted = arena;
+
+	if (wanted == NULL && arena_setting[0] != '\0')
+		wanted = arena_setting;
+
+	read_arenas();
+	if (wanted == NULL && SPI_processed == 1)
+		return result_text(0, 1);
+	for (uint64 row = 0; wanted && row < SPI_processed; row++)
+		if (strcmp(result_text(row, 1), wanted) == 0)
+			return pstrdup(wanted);
+
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 wanted ? errmsg("arena \"%s\" does not exist", wanted) :
+				 errmsg("there is no arena yet"),
+				 errhint("Make one with bixarena_create_arena(), or register an existing schema with bixarena_attach_arena().")));
+	if (wanted == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+				 errmsg("there is more than one arena"),
+				 errdetail("The arenas are %s.", list_result()),
+				 errhint("Name one with arena => '...' or by the setting bixarena_rank.arena.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("arena \"%s\" does not exist", wanted),
+			 errdetail("The arenas are %s.", list_result()),
+			 errhint("Register an existing schema with bixarena_attach_arena().")));
+}
+
+/*
+ * bixarena.resolve_arena(arena text): the same for SQL.
+ */
+Datum
+bixarena_resolve_arena(PG_FUNCTION_ARGS)
+{
+	char	   *arena = argument_text(fcinfo, 0);
+	MemoryContext caller = CurrentMemoryContext;
+
+	SPI_connect();
+	arena = MemoryContextStrdup(caller, resolve_arena(arena));
+	SPI_finish();
+	PG_RETURN_TEXT_P(cstring_to_text(arena));
+}
+
+/*
+ * bixarena.register_arena(arena text): add it to those that are known.
+ */
+Datum
+bixarena_register_arena(PG_FUNCTION_ARGS)
+{
+	Parameters	parameters = {0};
+	OwnerScope	scope;
+
+	add_text(&parameters, argument_text(fcinfo, 0));
+	SPI_connect();
+	scope = become_owner();
+	execute_query("INSERT INTO bixarena.arena (name) VALUES ($1)"
+				  " ON CONFLICT DO NOTHING",
+				  SPI_OK_INSERT, false, &parameters);
+	leave_owner(scope);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/*
+ * An error for a leaderboard that does not exist.
+ */
+static void
+report_unknown_leaderboard(const char *arena, const char *schema,
+						   const char *slug)
+{
+	execute_query(psprintf("SELECT l.slug FROM %s.leaderboard AS l ORDER BY 1",
+						   schema),
+				  SPI_OK_SELECT, true, NULL);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("leaderboard \"%s\" does not exist in arena \"%s\"",
+					slug, arena),
+			 SPI_processed > 0 ?
+			 errdetail("The leaderboards are %s.", list_result()) :
+			 errdetail("The arena has no leaderboard."),
+			 errhint("A leaderboard is named by its slug.")));
+}
+
+/*
+ * The leaderboard of this slug in the arena meant.
+ */
+Leaderboard *
+find_leaderboard(const char *arena, const char *slug)
+{
+	Leaderboard *leaderboard = palloc(sizeof(Leaderboard));
+	Parameters	parameters = {0};
+
+	leaderboard->arena = resolve_arena(arena);
+	leaderboard->schema = pstrdup(quote_identifier(leaderboard->arena));
+	leaderboard->slug = pstrdup(slug);
+	add_text(&parameters, slug);
+	execute_query(psprintf("SELECT l.id FROM %s.leaderboard AS l"
+						   " WHERE l.slug OPERATOR(pg_catalog.=) $1",
+						   leaderboard->schema),
+				  SPI_OK_SELECT, true, &parameters);
+	if (SPI_processed == 0)
+		report_unknown_leaderboard(leaderboard->arena, leaderboard->schema, slug);
+	leaderboard->id = result_uuid(0, 1);
+	return leaderboard;
+}
+
+/*
+ * bixarena.find_leaderboard(leaderboard_id text, arena text): its id, for SQL.
+ */
+Datum
+bixarena_find_leaderboard(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Leaderboard *leaderboard;
+	pg_uuid_t  *id;
+
+	SPI_connect();
+	leaderboard = find_leaderboard(argument_text(fcinfo, 1),
+								   argument_text(fcinfo, 0));
+	id = MemoryContextAlloc(caller, sizeof(pg_uuid_t));
+	*id = *DatumGetUUIDP(leaderboard->id);
+	SPI_finish();
+	PG_RETURN_UUID_P(id);
+}
+
+/*
+ * Let nobody else make a snapshot of this leaderboard until the transaction
+ * ends.
+ */
+void
+lock_leaderboard(const Leaderboard *leaderboard)
+{
+	const pg_uuid_t *id = DatumGetUUIDP(leaderboard->id);
+	uint64		key = DatumGetUInt64(hash_any_extended(id->data, UUID_LEN, 0));
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key,
+						 LOCK_CLASS);
+	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("a snapshot of leaderboard \"%s\" is being made already",
+						leaderboard->slug),
+				 errdetail("Another transaction has generated one and has not ended."),
+				 errhint("Try again when it has.")));
+}
+
+/*
+ * By name, models of the same name by slug.
+ */
+static int
+compare_names(const void *a, const void *b)
+{
+	const ModelName *x = a;
+	const ModelName *y = b;
+	int			order = strcmp(x->name, y->name);
+
+	return order != 0 ? order : strcmp(x->slug, y->slug);
+}
+
+/*
+ * The arena's models of these ids, into SPI's result: id, slug, name.
+ */
+static void
+read_models(const Leaderboard *leaderboard, const Battles *battles)
+{
+	int			n = battles->tally->num_models;
+	Datum	   *ids = palloc(sizeof(Datum) * (n + 1));
+	Parameters	parameters = {0};
+
+	for (int i = 0; i < n; i++)
+		ids[i] = PointerGetDatum(battles->models[i].bytes);
+	add_parameter(&parameters, UUIDARRAYOID,
+				  PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN,
+												  false, TYPALIGN_CHAR)),
+				  false);
+	execute_query(psprintf("SELECT m.id, m.slug, m.name FROM %s.model AS m"
+						   " WHERE m.id OPERATOR(pg_catalog.=) ANY ($1)"
+						   " ORDER BY m.id",
+						   leaderboard->schema),
+				  SPI_OK_SELECT, true, &parameters);
+}
+
+/*
+ * Who the models of a leaderboard's battles are.  Battles of a model that the
+ * arena does not know are ignored from now on.
+ */
+Contenders *
+read_contenders(const Leaderboard *leaderboard, Battles *battles)
+{
+	int			num_read = battles->tally->num_models;
+	bool	   *known = palloc0(sizeof(bool) * (num_read + 1));
+	ModelName  *names = palloc(sizeof(ModelName) * (num_read + 1));
+	Contenders *contenders = palloc0(sizeof(Contenders));
+	int			next = 0;
+
+	contenders->ids = palloc(sizeof(Datum) * (num_read + 1));
+	contenders->slugs = palloc(sizeof(char *) * (num_read + 1));
+
+	/* Both the battles' models and the result are in the order of ids */
+	read_models(leaderboard, battles);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		int			n = contenders->num_models;
+		Datum		id = result_uuid(row, 1);
+
+		while (next < num_read &&
+			   memcmp(battles->models[next].bytes, DatumGetUUIDP(id)->data,
+					  UUID_LEN) != 0)
+			next++;
+		if (next == num_read)
+			break;
+		known[next] = true;
+		contenders->ids[n] = id;
+		contenders->slugs[n] = result_text(row, 2);
+		names[n] = (ModelName) {result_text(row, 3), contenders->slugs[n], n};
+		contenders->num_models++;
+	}
+	drop_unknown_models(battles, known);
+
+	contenders->name_order = palloc(sizeof(int) * (num_read + 1));
+	qsort(names, contenders->num_models, sizeof(ModelName), compare_names);
+	for (int place = 0; place < contenders->num_models; place++)
+		contenders->name_order[names[place].model] = place;
+	return contenders;
+}

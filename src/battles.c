@@ -1,0 +1,615 @@
+/*-------------------------------------------------------------------------
+ *
+ * battles.c
+ *	  Battles read into a tally.
+ *
+ * One plain query counts the battles by (model1, model2, outcome), and its
+ * rows go straight from the executor into the tally, so that nothing but the
+ * counts is ever held.  The query is planned for its values and never by a
+ * cursor: the planner may run it in parallel or push it down to where a
+ * foreign or distributed table lives.
+ *
+ * Models are told apart by what stands in the column: in an arena the bytes of
+ * a uuid, in any other relation the text of the value.  Their canonical order
+ * is that of these bytes.
+ *
+ * A battle that says nothing is ignored and counted: without a model or an
+ * outcome, with an outcome of no vocabulary known, or of a model against
+ * itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "nodes/pg_list.h"
+#include "nodes/value.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_oper.h"
+#include "tcop/dest.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "bixarena_rank.h"
+
+/* Columns of the query */
+enum
+{
+	COLUMN_MODEL1,
+	COLUMN_MODEL2,
+	COLUMN_OUTCOME,
+	COLUMN_COUNT,
+	NUM_COLUMNS
+};
+
+/* Bytes of an unknown outcome that a message shows */
+#define EXAMPLE_LENGTH 60
+
+/* How people write down who won, in small letters */
+static const struct
+{
+	const char *word;
+	Outcome		outcome;
+}			vocabulary[] =
+{
+	{"model1", OUTCOME_FIRST}, {"model2", OUTCOME_SECOND},
+	{"model_1", OUTCOME_FIRST}, {"model_2", OUTCOME_SECOND},
+	{"model_a", OUTCOME_FIRST}, {"model_b", OUTCOME_SECOND},
+	{"a", OUTCOME_FIRST}, {"b", OUTCOME_SECOND},
+	{"left", OUTCOME_FIRST}, {"right", OUTCOME_SECOND},
+	{"first", OUTCOME_FIRST}, {"second", OUTCOME_SECOND},
+	{"1", OUTCOME_FIRST}, {"2", OUTCOME_SECOND}, {"0", OUTCOME_TIE},
+	{"1-0", OUTCOME_FIRST}, {"0-1", OUTCOME_SECOND}, {"1/2-1/2", OUTCOME_TIE},
+	{"tie", OUTCOME_TIE}, {"draw", OUTCOME_TIE},
+	{"tie (bothbad)", OUTCOME_TIE}, {"tie (both bad)", OUTCOME_TIE},
+	{"bothbad", OUTCOME_TIE}, {"both_bad", OUTCOME_TIE}, {"both bad", OUTCOME_TIE}
+};
+
+typedef struct ModelEntry
+{
+	ModelKey	key;
+	char		status;			/* used by simplehash */
+	int			number;			/* in the order in which they were met */
+} ModelEntry;
+
+static inline bool
+same_key(ModelKey a, ModelKey b)
+{
+	return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+}
+
+#define SH_PREFIX		modeltable
+#define SH_ELEMENT_TYPE	ModelEntry
+#define SH_KEY_TYPE		ModelKey
+#define SH_KEY			key
+#define SH_HASH_KEY(tb, key)	hash_bytes((const unsigned char *) (key).bytes, (key).length)
+#define SH_EQUAL(tb, a, b)		same_key(a, b)
+#define SH_SCOPE		static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+/* The receiver of the query's rows */
+typedef struct BattleReader
+{
+	DestReceiver receiver;
+	bool		uuid_models;	/* else by their text */
+	FmgrInfo	output[COLUMN_COUNT];
+	TallyBuilder *tally;
+	modeltable_hash *models;
+	IgnoredBattles ignored;
+	bool		read_0,			/* outcomes that were met, as numbers */
+				read_1,
+				read_2;
+	MemoryContext memory;		/* for what is kept */
+	MemoryContext row_memory;	/* reset for each row */
+} BattleReader;
+
+/*
+ * The outcome that a text stands for, in any case and between any blanks.
+ */
+static bool
+parse_outcome(const char *text, Outcome *outcome)
+{
+	char		word[16];
+	int			length = 0;
+
+	while (isspace((unsigned char) *text))
+		text++;
+	while (*text && length < (int) sizeof(word) - 1)
+		word[length++] = pg_tolower((unsigned char) *text++);
+	while (isspace((unsigned char) *text))
+		text++;
+	if (*text)
+		return false;
+	while (length > 0 && isspace((unsigned char) word[length - 1]))
+		length--;
+	word[length] = '\0';
+
+	for (Size i = 0; i < lengthof(vocabulary); i++)
+		if (strcmp(word, vocabulary[i].word) == 0)
+		{
+			*outcome = vocabulary[i].outcome;
+			return true;
+		}
+	return false;
+}
+
+static char *
+column_text(BattleReader *reader, TupleTableSlot *slot, int column)
+{
+	return OutputFunctionCall(&reader->output[column], slot->tts_values[column]);
+}
+
+static ModelKey
+column_model(BattleReader *reader, TupleTableSlot *slot, int column)
+{
+	ModelKey	key;
+
+	if (reader->uuid_models)
+	{
+		key.bytes = (char *) DatumGetUUIDP(slot->tts_values[column])->data;
+		key.length = UUID_LEN;
+	}
+	else
+	{
+		key.bytes = column_text(reader, slot, column);
+		key.length = strlen(key.bytes);
+	}
+	return key;
+}
+
+/*
+ * The number of a model, a new one if it is met for the first time.
+ */
+static int
+model_number(BattleReader *reader, ModelKey key)
+{
+	ModelEntry *entry = modeltable_lookup(reader->models, key);
+	MemoryContext row_memory;
+	bool		found;
+
+	if (entry)
+		return entry->number;
+
+	if (reader->models->members >= MAX_MODELS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many models to rank"),
+				 errdetail("The battles are of more than %d models.", MAX_MODELS)));
+	row_memory = MemoryContextSwitchTo(reader->memory);
+	key.bytes = memcpy(palloc0(key.length + 1), key.bytes, key.length);
+	entry = modeltable_insert(reader->models, key, &found);
+	entry->number = reader->models->members - 1;
+	MemoryContextSwitchTo(row_memory);
+	return entry->number;
+}
+
+static void
+note_unknown_outcome(BattleReader *reader, const char *text, int64 count)
+{
+	int			length = strlen(text);
+
+	reader->ignored.unknown_outcome += count;
+	if (reader->ignored.example)
+		return;
+	if (length > EXAMPLE_LENGTH)
+		length = pg_mbcliplen(text, length, EXAMPLE_LENGTH);
+	reader->ignored.example = memcpy(MemoryContextAllocZero(reader->memory,
+															length + 1),
+									 text, length);
+}
+
+/*
+ * Take one row: so many battles between these models with this outcome.
+ */
+static void
+take_row(BattleReader *reader, TupleTableSlot *slot)
+{
+	int64		count = DatumGetInt64(slot->tts_values[COLUMN_COUNT]);
+	ModelKey	model1,
+				model2;
+	char	   *text;
+	Outcome		outcome;
+
+	if (slot->tts_isnull[COLUMN_MODEL1] || slot->tts_isnull[COLUMN_MODEL2])
+	{
+		reader->ignored.null_model += count;
+		return;
+	}
+	model1 = column_model(reader, slot, COLUMN_MODEL1);
+	model2 = column_model(reader, slot, COLUMN_MODEL2);
+	if (same_key(model1, model2))
+	{
+		reader->ignored.same_model += count;
+		return;
+	}
+	if (slot->tts_isnull[COLUMN_OUTCOME])
+	{
+		reader->ignored.null_outcome += count;
+		return;
+	}
+	text = column_text(reader, slot, COLUMN_OUTCOME);
+	if (!parse_outcome(text, &outcome))
+	{
+		note_unknown_outcome(reader, text, count);
+		return;
+	}
+	reader->read_0 |= strcmp(text, "0") == 0;
+	reader->read_1 |= strcmp(text, "1") == 0;
+	reader->read_2 |= strcmp(text, "2") == 0;
+
+	tally_add(reader->tally, model_number(reader, model1),
+			  model_number(reader, model2), outcome, count);
+}
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	BattleReader *reader = (BattleReader *) self;
+	MemoryContext caller = MemoryContextSwitchTo(reader->row_memory);
+
+	slot_getallattrs(slot);
+	take_row(reader, slot);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(reader->row_memory);
+	return true;
+}
+
+static void
+start_rows(DestReceiver *self, int operation, TupleDesc columns)
+{
+	BattleReader *reader = (BattleReader *) self;
+
+	for (int column = 0; column < COLUMN_COUNT; column++)
+	{
+		Oid			type = TupleDescAttr(columns, column)->atttypid;
+		Oid			output;
+		bool		is_varlena;
+
+		if (reader->uuid_models && column != COLUMN_OUTCOME && type != UUIDOID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of the view leaderboard_battle must be a uuid, not %s",
+							NameStr(TupleDescAttr(columns, column)->attname),
+							format_type_be(type))));
+		getTypeOutputInfo(type, &output, &is_varlena);
+		fmgr_info_cxt(output, &reader->output[column], reader->memory);
+	}
+}
+
+static void
+end_rows(DestReceiver *self)
+{
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const ModelKey *x = &(*(ModelEntry *const *) a)->key;
+	const ModelKey *y = &(*(ModelEntry *const *) b)->key;
+	int			order = memcmp(x->bytes, y->bytes, Min(x->length, y->length));
+
+	return order != 0 ? order : x->length - y->length;
+}
+
+/*
+ * Bring what was read into the canonical order.
+ */
+static Battles *
+finish_reading(BattleReader *reader)
+{
+	Battles    *battles = palloc0(sizeof(Battles));
+	int			n = reader->models->members;
+	ModelEntry **entries = palloc(sizeof(ModelEntry *) * (n + 1));
+	int		   *position = palloc(sizeof(int) * (n + 1));
+	modeltable_iterator iterator;
+	ModelEntry *entry;
+	int			num_entries = 0;
+
+	modeltable_start_iterate(reader->models, &iterator);
+	while ((entry = modeltable_iterate(reader->models, &iterator)) != NULL)
+		entries[num_entries++] = entry;
+	qsort(entries, n, sizeof(ModelEntry *), compare_keys);
+
+	battles->models = palloc(sizeof(ModelKey) * (n + 1));
+	for (int place = 0; place < n; place++)
+	{
+		battles->models[place] = entries[place]->key;
+		position[entries[place]->number] = place;
+	}
+	battles->tally = tally_finish(reader->tally, n, position);
+	battles->ignored = reader->ignored;
+	return battles;
+}
+
+static void
+reading_context(void *source)
+{
+	errcontext("reading the battles of %s", (char *) source);
+}
+
+/*
+ * Run a query for (model1, model2, outcome, count) in an SPI connection.
+ */
+static Battles *
+read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
+			 char *source)
+{
+	BattleReader reader = {0};
+	SPIExecuteOptions options = {0};
+	ErrorContextCallback context = {
+		.previous = error_context_stack,
+		.callback = reading_context,
+		.arg = source
+	};
+	int			result;
+
+	error_context_stack = &context;
+	reader.receiver.receiveSlot = receive_row;
+	reader.receiver.rStartup = start_rows;
+	reader.receiver.rShutdown = end_rows;
+	reader.receiver.rDestroy = end_rows;
+	reader.receiver.mydest = DestTuplestore;
+	reader.uuid_models = uuid_models;
+	reader.memory = CurrentMemoryContext;
+	reader.row_memory = AllocSetContextCreate(CurrentMemoryContext,
+											  "bixarena_rank row",
+											  ALLOCSET_DEFAULT_SIZES);
+	reader.tally = tally_begin();
+	reader.models = modeltable_create(CurrentMemoryContext, 256, NULL);
+
+	options.params = parameters;
+	options.read_only = true;
+	options.dest = &reader.receiver;
+	result = SPI_execute_extended(sql, &options);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "unexpected result of a query: %s",
+			 SPI_result_code_string(result));
+	error_context_stack = context.previous;
+
+	if (reader.read_0 && reader.read_1 && !reader.read_2)
+		ereport(WARNING,
+				(errmsg("outcomes 0 and 1 were read as a tie and a win of the first model, but there is no 2"),
+				 errhint("If 0 means that the second model won, say so in a view, as by CASE outcome WHEN 1 THEN 'model1' ELSE 'model2' END.")));
+	return finish_reading(&reader);
+}
+
+/*
+ * The columns of a relation, for a message.
+ */
+static char *
+list_columns(Relation relation)
+{
+	TupleDesc	columns = RelationGetDescr(relation);
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < columns->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(columns, i);
+
+		if (!column->attisdropped)
+			appendStringInfo(&list, "%s\"%s\"", list.len > 0 ? ", " : "",
+							 NameStr(column->attname));
+	}
+	return list.data;
+}
+
+/*
+ * The type of a column that the user named for a purpose.
+ */
+static Oid
+find_column(Relation relation, const char *name, const char *purpose)
+{
+	AttrNumber	number = get_attnum(RelationGetRelid(relation), name);
+
+	if (number <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						name, RelationGetRelationName(relation)),
+				 errdetail("Its columns are %s.", list_columns(relation)),
+				 errhint("Name the right one with %s => '...'.", purpose)));
+	return get_atttype(RelationGetRelid(relation), number);
+}
+
+static bool
+is_string_type(Oid type)
+{
+	return TypeCategory(type) == TYPCATEGORY_STRING;
+}
+
+/*
+ * An error unless values of the two columns can be the same model.
+ */
+static void
+check_model_types(Oid type1, Oid type2, const char *model1, const char *model2)
+{
+	List	   *equals = list_make2(makeString("pg_catalog"), makeString("="));
+	Operator	operator;
+
+	if (type1 == type2 || (is_string_type(type1) && is_string_type(type2)))
+		return;
+	operator = oper(NULL, equals, type1, type2, true, -1);
+	if (operator == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("columns \"%s\" and \"%s\" do not compare", model1, model2),
+				 errdetail("Their types are %s and %s.",
+						   format_type_be(type1), format_type_be(type2)),
+				 errhint("Both must name models in the same way; a view can cast one of them.")));
+	ReleaseSysCache(operator);
+}
+
+/*
+ * A column to group by.  Text is grouped by its bytes, whatever its collation
+ * or, as with citext, its type calls equal: its text is what tells models
+ * apart.
+ */
+static const char *
+grouped_column(const char *name, Oid type)
+{
+	return psprintf(is_string_type(type) ?
+					"b.%s::pg_catalog.text COLLATE pg_catalog.\"C\"" : "b.%s",
+					quote_identifier(name));
+}
+
+/*
+ * The battles in any table or view, of these columns.
+ */
+Battles *
+read_relation_battles(Oid relation_id, const char *model1, const char *model2,
+					  const char *outcome)
+{
+	Relation	relation = try_relation_open(relation_id, AccessShareLock);
+	Battles    *battles;
+	Oid			type1,
+				type2,
+				outcome_type;
+	char	   *name;
+
+	if (relation == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relation_id)));
+	if (!strchr("rpvmf", relation->rd_rel->relkind))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table or a view",
+						RelationGetRelationName(relation))));
+	type1 = find_column(relation, model1, "model1");
+	type2 = find_column(relation, model2, "model2");
+	outcome_type = find_column(relation, outcome, "outcome");
+	check_model_types(type1, type2, model1, model2);
+
+	name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+									  RelationGetRelationName(relation));
+	battles = read_battles(psprintf("SELECT %s, %s, %s, pg_catalog.count(*)"
+									" FROM %s AS b GROUP BY 1, 2, 3",
+									grouped_column(model1, type1),
+									grouped_column(model2, type2),
+									grouped_column(outcome, outcome_type),
+									name),
+						   NULL, false, psprintf("relation %s", name));
+	relation_close(relation, NoLock);
+	return battles;
+}
+
+/*
+ * The battles that count for a leaderboard, with as_of only those up to then.
+ */
+Battles *
+read_leaderboard_battles(const Leaderboard *leaderboard,
+						 const TimestampTz *as_of)
+{
+	ParamListInfo parameters = makeParamList(2);
+	char	   *sql;
+
+	parameters->params[0] = (ParamExternData) {
+		.value = CStringGetTextDatum(leaderboard->slug),
+		.pflags = PARAM_FLAG_CONST,
+		.ptype = TEXTOID
+	};
+	parameters->params[1] = (ParamExternData) {
+		.value = as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
+		.isnull = as_of == NULL,
+		.pflags = PARAM_FLAG_CONST,
+		.ptype = TIMESTAMPTZOID
+	};
+	sql = psprintf("SELECT b.model1_id, b.model2_id, b.outcome, pg_catalog.count(*)"
+				   " FROM %s.leaderboard_battle AS b"
+				   " WHERE b.leaderboard OPERATOR(pg_catalog.=) $1%s"
+				   " GROUP BY 1, 2, 3",
+				   leaderboard->schema,
+				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "");
+	return read_battles(sql, parameters, true,
+						psprintf("leaderboard \"%s\" from view %s.leaderboard_battle",
+								 leaderboard->slug, leaderboard->schema));
+}
+
+/*
+ * Ignore the battles of models that are not known.
+ */
+void
+drop_unknown_models(Battles *battles, const bool *known)
+{
+	Tally	   *tally = battles->tally;
+	int		   *index = palloc(sizeof(int) * (tally->num_models + 1));
+	int			num_known = 0;
+
+	for (int i = 0; i < tally->num_models; i++)
+	{
+		index[i] = known[i] ? num_known : -1;
+		if (known[i])
+			battles->models[num_known++] = battles->models[i];
+	}
+	if (num_known == tally->num_models)
+		return;
+	battles->tally = tally_among(tally, index, num_known);
+	battles->ignored.unknown_model += tally->num_battles -
+		battles->tally->num_battles;
+}
+
+int64
+count_ignored(const IgnoredBattles *ignored)
+{
+	return ignored->null_model + ignored->null_outcome +
+		ignored->unknown_outcome + ignored->same_model + ignored->unknown_model;
+}
+
+static void
+append_reason(StringInfo reasons, int64 count, const char *reason)
+{
+	if (count > 0)
+		appendStringInfo(reasons, "%s%lld %s", reasons->len > 0 ? ", " : "",
+						 (long long) count, reason);
+}
+
+/*
+ * Tell of battles that were ignored, by a warning, or by an error if there is
+ * no other.
+ */
+void
+report_ignored(const Battles *battles, const char *source)
+{
+	const IgnoredBattles *ignored = &battles->ignored;
+	int64		count = count_ignored(ignored);
+	StringInfoData reasons;
+
+	if (count == 0)
+		return;
+	initStringInfo(&reasons);
+	append_reason(&reasons, ignored->null_model, "without a model");
+	append_reason(&reasons, ignored->same_model, "of a model against itself");
+	append_reason(&reasons, ignored->null_outcome, "without an outcome");
+	append_reason(&reasons, ignored->unknown_outcome, "with an unknown outcome");
+	if (ignored->example)
+		appendStringInfo(&reasons, " such as \"%s\"", ignored->example);
+	append_reason(&reasons, ignored->unknown_model,
+				  "of a model that the arena does not have");
+
+	ereport(battles->tally->num_battles > 0 ? WARNING : ERROR,
+			(errcode(battles->tally->num_battles > 0 ?
+					 ERRCODE_WARNING : ERRCODE_DATA_EXCEPTION),
+			 battles->tally->num_battles > 0 ?
+			 errmsg("%lld of %lld battles of %s were ignored", (long long) count,
+					(long long) (count + battles->tally->num_battles), source) :
+			 errmsg("none of the %lld battles of %s can be used",
+					(long long) count, source),
+			 errdetail("%s.", reasons.data),
+			 ignored->unknown_outcome > 0 ?
+			 errhint("Outcomes can be model1, model2, tie; model_a, model_b, tie (bothbad); left, right, tie; 1, 2, 0; and others that the documentation lists.") : 0));
+}

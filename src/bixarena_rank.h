@@ -1,0 +1,409 @@
+/*-------------------------------------------------------------------------
+ *
+ * bixarena_rank.h
+ *	  Limits, structures and prototypes of bixarena_rank.
+ *
+ * The way of the data, each arrow one call with one plain structure:
+ *
+ *	battles -> tally -> comparability -> fit -> intervals -> ranking
+ *			-> snapshot -> run
+ *
+ * The numeric half (tally.c to ranking.c) knows no table, no SPI and no GUC;
+ * of the server it uses palloc, ereport, interrupts, its hash functions and
+ * its PRNG, so that it can be tested and fuzzed by itself.  The database half
+ * knows no mathematics.
+ *
+ * Copyright (c) 2026, the bixarena_rank authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef BIXARENA_RANK_H
+#define BIXARENA_RANK_H
+
+#include "common/pg_prng.h"
+#include "datatype/timestamp.h"
+#include "fmgr.h"
+
+#include "compat.h"
+
+/*
+ * Limits.
+ *
+ * MAX_MODELS bounds the dense Hessian (32 MB at 2,000 models) and, by the
+ * number of pairs that many models can form, the tally.  MAX_BATTLES is where
+ * a double stops holding every integer.
+ */
+#define MAX_MODELS			2000
+#define MAX_PAIRS			2000000
+#define MAX_BATTLES			(INT64CONST(1) << 53)
+
+#define MIN_BOOTSTRAP		10
+#define MAX_BOOTSTRAP		10000
+#define DEFAULT_BOOTSTRAP	1000
+
+/* Scores are on the scale of the Elo system: points = 1000 + 400/ln 10 * strength */
+#define POINTS_PER_STRENGTH	173.71779276130073	/* 400 / ln 10 */
+#define CENTRE_SCORE		1000.0
+
+/* A score further than this from CENTRE_SCORE is not ranked */
+#define MAX_SCORE_DISTANCE	5000.0
+
+/*-------------------------------------------------------------------------
+ * The numeric half
+ *-------------------------------------------------------------------------
+ */
+
+typedef enum Outcome
+{
+	OUTCOME_FIRST,				/* the first model of the pair won */
+	OUTCOME_SECOND,				/* the second one did */
+	OUTCOME_TIE
+} Outcome;
+
+#define NUM_OUTCOMES 3
+
+/*
+ * One pair of models and its battles, by Outcome.  In a finished tally
+ * first < second.
+ */
+typedef struct Pair
+{
+	int32		first;
+	int32		second;
+	int64		count[NUM_OUTCOMES];
+} Pair;
+
+/*
+ * Battles as counts: all that the method needs to know of them.  The pairs
+ * stand in ascending order of (first, second), whatever the order in which
+ * the battles came; every later step walks them in that order, which is why
+ * the same battles give the same bytes.
+ */
+typedef struct Tally
+{
+	int			num_models;
+	int			num_pairs;
+	int64		num_battles;
+	Pair	   *pairs;
+} Tally;
+
+/* A tally in the making: see tally.c */
+typedef struct TallyBuilder TallyBuilder;
+
+/*
+ * The points that the two sides of each pair of a tally took off each other,
+ * a tie counted as half a point for either: arrays of num_pairs.  A tally has
+ * one such set, each bootstrap replicate another.
+ */
+typedef struct PairPoints
+{
+	double	   *first;
+	double	   *second;
+} PairPoints;
+
+/* The neighbours of each model in a tally: see components.c */
+typedef struct BattleGraph BattleGraph;
+
+/*
+ * Where a model stands to the placed ones, that is to the largest set of
+ * models that can be compared with each other.
+ */
+typedef enum Standing
+{
+	STANDING_PLACED,			/* it is one of them */
+	STANDING_ABOVE,				/* it beat them, directly or through others */
+	STANDING_BELOW,				/* it lost to them, likewise */
+	STANDING_APART				/* nothing says which */
+} Standing;
+
+/* Why a model has no rank, or that it has one */
+typedef enum ModelStatus
+{
+	MODEL_RANKED,
+	MODEL_UNDEFEATED,			/* its component of the graph only beats others */
+	MODEL_WINLESS,				/* its component only loses to others */
+	MODEL_DISCONNECTED,			/* no chain of battles ties it to the ranked */
+	MODEL_SEPARATED,			/* any other way of not being comparable */
+	MODEL_OUT_OF_RANGE,			/* beyond MAX_SCORE_DISTANCE */
+	MODEL_FEW_EVALUATIONS		/* fewer battles than asked for */
+} ModelStatus;
+
+/* The log-likelihood of strengths, given points: see likelihood.c */
+typedef struct Likelihood Likelihood;
+
+/* A factored Hessian, which turns a gradient into a step: see lapack.c */
+typedef struct Curvature Curvature;
+
+/* Workspace of the climb to the maximum: see fit.c */
+typedef struct Fitter Fitter;
+
+/* Draws resamples of the battles of a tally: see resample.c */
+typedef struct Resampler Resampler;
+
+/*
+ * The point estimate of models that can all be placed, arrays of num_models.
+ */
+typedef struct PointEstimate
+{
+	double	   *strengths;		/* at the maximum of the likelihood */
+	double	   *scores;			/* the same on the scale of points */
+	bool	   *ranked;			/* gets a rank */
+	bool	   *reference;		/* the mean of these scores fixes the scale */
+} PointEstimate;
+
+typedef struct RankOptions
+{
+	int			num_bootstrap;	/* MIN_BOOTSTRAP to MAX_BOOTSTRAP */
+	int64		min_evaluations;	/* models with fewer battles get no rank */
+	bool		rank_by_significance;	/* else by score */
+	double		prior_battles;	/* virtual battles a model, 0: none */
+	int			anchor_model;	/* index of the model of fixed score, or -1 */
+	double		anchor_score;	/* its score in points */
+	uint64		seed;
+	const int  *name_order;		/* place of each model in the order of names */
+} RankOptions;
+
+/* What the method says of one model; scores in points, rounded to 1e-6 */
+typedef struct Rating
+{
+	ModelStatus status;
+	int			rank;			/* from 1; 0 when not ranked */
+	int64		vote_count;		/* battles of the model */
+	double		score;
+	double		lower;			/* 2.5 % quantile, possibly infinite */
+	double		upper;			/* 97.5 % quantile, likewise */
+} Rating;
+
+typedef struct Ranking
+{
+	int			num_models;
+	Rating	   *ratings;		/* by model, in the order of the tally */
+	int		   *order;			/* models, ranked ones by rank, then the others */
+	int			num_ranked;
+	bool		anchor_lost;	/* the anchor cannot be placed: nobody is ranked */
+	int			num_incomplete;	/* replicates that could not place all models */
+	double		fit_seconds;
+	double		bootstrap_seconds;
+} Ranking;
+
+/* tally.c */
+extern TallyBuilder *tally_begin(void);
+extern void tally_add(TallyBuilder *builder, int model1, int model2,
+					  Outcome outcome, int64 count);
+extern Tally *tally_finish(TallyBuilder *builder, int num_models,
+						   const int *position);
+extern Tally *tally_among(const Tally *tally, const int *index, int num_kept);
+extern void tally_count_battles(const Tally *tally, int64 *battles);
+extern PairPoints tally_points(const Tally *tally);
+extern PairPoints points_create(int num_pairs);
+
+/* components.c */
+extern BattleGraph *graph_create(const Tally *tally);
+extern int	graph_find_standings(BattleGraph *graph, PairPoints points,
+								 Standing *standing);
+extern void graph_explain(BattleGraph *graph, PairPoints points,
+						  ModelStatus *status);
+
+/* lapack.c */
+extern void lapack_init(void);
+extern Curvature *curvature_create(int size);
+extern double *curvature_matrix(Curvature *curvature);
+extern bool curvature_factor(Curvature *curvature);
+extern void curvature_invert(Curvature *curvature);
+extern void curvature_solve(const Curvature *curvature,
+							const double *gradient, double *step);
+
+/* likelihood.c */
+extern Likelihood *likelihood_create(const Tally *tally, double prior_battles);
+extern void likelihood_gradient(Likelihood *likelihood, PairPoints points,
+								const double *strengths, double *gradient);
+extern void likelihood_hessian(Likelihood *likelihood, PairPoints points,
+							   const double *strengths, double *matrix);
+
+/* fit.c */
+extern Fitter *fitter_create(const Tally *tally, double prior_battles);
+extern void fit_maximum(Fitter *fitter, PairPoints points, double *strengths);
+extern void fit_replicate(Fitter *fitter, PairPoints points,
+						  const bool *placed, double *strengths);
+
+/* resample.c */
+extern Resampler *resampler_create(const Tally *tally);
+extern void resample(Resampler *resampler, pg_prng_state *prng,
+					 PairPoints points);
+extern void seed_replicate(pg_prng_state *prng, uint64 seed, int replicate);
+
+/* scale.c */
+extern double round_score(double score);
+extern double mean_score(const double *scores, const bool *among,
+						 int num_models);
+extern void shift_scores(double *scores, int num_models, double points);
+
+/* interval.c */
+extern int	bootstrap_intervals(Fitter *fitter, const Tally *tally,
+								PointEstimate estimate,
+								const RankOptions *options,
+								double *lower, double *upper);
+
+/* ranking.c */
+extern Ranking *rank_models(const Tally *tally, const RankOptions *options);
+extern const char *model_status_name(ModelStatus status);
+
+/*-------------------------------------------------------------------------
+ * The database half
+ *-------------------------------------------------------------------------
+ */
+
+/* A model as the battles name it: an id's or a name's bytes */
+typedef struct ModelKey
+{
+	char	   *bytes;
+	int			length;
+} ModelKey;
+
+/* How many battles could not be used, by reason */
+typedef struct IgnoredBattles
+{
+	int64		null_model;
+	int64		null_outcome;
+	int64		unknown_outcome;
+	int64		same_model;		/* a model against itself */
+	int64		unknown_model;	/* it has no row in the arena's model table */
+	char	   *example;		/* an outcome that is unknown, or NULL */
+} IgnoredBattles;
+
+/* What was read: a tally and whose models it speaks of, in its order */
+typedef struct Battles
+{
+	Tally	   *tally;
+	ModelKey   *models;			/* ascending by their bytes */
+	IgnoredBattles ignored;
+} Battles;
+
+/* The models of a tally of an arena, in its order */
+typedef struct Contenders
+{
+	int			num_models;
+	Datum	   *ids;			/* uuids */
+	char	  **slugs;
+	int		   *name_order;		/* place of each in the order of names */
+} Contenders;
+
+/* An arena's leaderboard, the names quoted and ready for generated SQL */
+typedef struct Leaderboard
+{
+	char	   *arena;			/* the schema, as it is */
+	char	   *schema;			/* the same, quoted */
+	char	   *slug;
+	Datum		id;				/* a uuid */
+} Leaderboard;
+
+/* Settings of an arena or a leaderboard: see setting.c for what they mean */
+typedef struct Settings
+{
+	int64		num_bootstrap;
+	int64		min_evaluations;
+	int64		min_total_battles;
+	int64		min_total_models;
+	bool		rank_by_significance;
+	bool		auto_publish;
+	double		prior_battles;
+	char	   *anchor_model;
+	double		anchor_score;
+	int64		seed;
+	int64		keep_snapshots; /* -1: all */
+	bool		enabled;
+	int64		max_attempts;
+	int64		requests_per_day;
+} Settings;
+
+/* One attempt to make a snapshot, as bixarena.run keeps it */
+typedef struct Run
+{
+	const Leaderboard *leaderboard;
+	const Settings *settings;
+	Datum		correlation_id; /* a uuid */
+	const char *trigger_source;
+	const char *triggered_by;	/* or NULL */
+	TimestampTz started_at;
+	TimestampTz ended_at;
+	const TimestampTz *as_of;	/* only battles up to then, or NULL */
+
+	const char *status;
+	char	   *reason;			/* why it was skipped, or NULL */
+	bool		has_snapshot;
+	Datum		snapshot_id;	/* a uuid */
+	char	   *snapshot_identifier;
+	int			entry_count;
+	int64		evaluation_count;
+	int			num_incomplete; /* replicates that could not place all */
+	IgnoredBattles ignored;
+	Datum		unranked;		/* jsonb: slugs and why they are */
+
+	double		read_seconds;
+	double		fit_seconds;
+	double		bootstrap_seconds;
+	double		write_seconds;
+} Run;
+
+/* init.c */
+extern char *arena_setting;
+
+/* The typed parameters of a query, in the order of their numbers */
+#define MAX_PARAMETERS 32
+
+typedef struct Parameters
+{
+	int			count;
+	Oid			types[MAX_PARAMETERS];
+	Datum		values[MAX_PARAMETERS];
+	char		nulls[MAX_PARAMETERS];	/* 'n' or ' ' */
+} Parameters;
+
+/* The user to return to after become_owner() */
+typedef struct OwnerScope
+{
+	Oid			user;
+	int			security_context;
+} OwnerScope;
+
+/* query.c */
+extern void add_parameter(Parameters *parameters, Oid type, Datum value,
+						  bool isnull);
+extern void add_text(Parameters *parameters, const char *value);
+extern void execute_query(const char *sql, int expected, bool read_only,
+						  Parameters *parameters);
+extern char *result_text(int row, int column);
+extern Datum result_uuid(int row, int column);
+extern char *argument_text(FunctionCallInfo fcinfo, int number);
+extern OwnerScope become_owner(void);
+extern void leave_owner(OwnerScope scope);
+
+/* arena.c */
+extern char *resolve_arena(const char *arena);
+extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
+extern void lock_leaderboard(const Leaderboard *leaderboard);
+
+/* setting.c */
+extern Settings *read_settings(const char *arena, const char *slug);
+extern void check_setting_number(const char *name, double number);
+
+extern Contenders *read_contenders(const Leaderboard *leaderboard,
+								   Battles *battles);
+
+/* battles.c */
+extern Battles *read_relation_battles(Oid relation, const char *model1,
+									  const char *model2, const char *outcome);
+extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
+										 const TimestampTz *as_of);
+extern void drop_unknown_models(Battles *battles, const bool *known);
+extern int64 count_ignored(const IgnoredBattles *ignored);
+extern void report_ignored(const Battles *battles, const char *source);
+
+/* snapshot.c */
+extern void write_snapshot(Run *run, const Ranking *ranking,
+						   const Contenders *contenders);
+
+/* run.c */
+extern void record_run(const Run *run);
+
+#endif							/* BIXARENA_RANK_H */

@@ -1,0 +1,362 @@
+/*-------------------------------------------------------------------------
+ *
+ * fit.c
+ *	  Strengths at the maximum of the likelihood.
+ *
+ * The log-likelihood is concave, and strictly so across the contrasts of
+ * models that can be compared.  Two climbs lead to its maximum:
+ *
+ * The point estimate takes Newton steps, and between two of them up to
+ * STEPS_BETWEEN quasi-Newton steps, which cost next to nothing beside the
+ * factorization of a Hessian.  It ends with a Newton step, from a Hessian of
+ * the very place, that moves no score by more than POINT_TOLERANCE.
+ *
+ * A bootstrap replicate starts at the point estimate and takes quasi-Newton
+ * steps only, by the one Hessian that the point estimate left: a limited-memory
+ * BFGS (Nocedal 1980; the two loops of Nocedal and Wright, Numerical
+ * Optimization, algorithm 7.4) whose initial matrix is its inverse.  As the
+ * Hessian of a resample differs little from that of the data, four or five
+ * steps do.  It ends when the remaining distance, extrapolated from the last
+ * steps, is well within REPLICATE_TOLERANCE.  Should the steps not contract,
+ * the replicate is climbed by Newton steps of its own.
+ *
+ * A step that overshoots, so that the slope at its end points back more than
+ * half as steeply as it pointed ahead, is cut at the place where a straight
+ * line through both slopes is zero.  As the function is concave, this always
+ * makes progress.
+ *
+ * The Hessian does not feel a shift of all strengths together.  Where nothing
+ * else fixes them, a multiple of the matrix of ones is added to it: the
+ * gradient is orthogonal to a shift, so steps are unchanged.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "bixarena_rank.h"
+
+/* Points that the last Newton step may move a score */
+#define POINT_TOLERANCE		1e-9
+
+/* Points between a replicate and its maximum, and the part of it aimed at */
+#define REPLICATE_TOLERANCE	1e-5
+#define REPLICATE_MARGIN	0.1
+
+/* Contraction of quasi-Newton steps: never trust a better, or bear a worse */
+#define BEST_CONTRACTION	0.05
+#define WORST_CONTRACTION	0.5
+
+#define MAX_NEWTON_STEPS	100
+#define STEPS_BETWEEN		12
+#define MAX_REPLICATE_STEPS	100
+#define MAX_CUTS			60
+
+/* Pairs of step and change of gradient that quasi-Newton steps remember */
+#define MEMORY 8
+
+struct Fitter
+{
+	int			num_models;
+	bool		free_shift;		/* nothing fixes a shift of all strengths */
+	Likelihood *likelihood;
+	Curvature  *curvature;		/* at the point estimate */
+	Curvature  *own_curvature;	/* of a replicate that needed its own */
+
+	/* Memory of quasi-Newton steps: newest at (num_remembered - 1) % MEMORY */
+	int			num_remembered;
+	double	   *moves[MEMORY];
+	double	   *changes[MEMORY];	/* by how much the gradient fell */
+	double		products[MEMORY];	/* of the two */
+
+	/* Workspace, num_models each */
+	double	   *gradient;
+	double	   *next_gradient;
+	double	   *step;
+	double	   *next_strengths;
+};
+
+Fitter *
+fitter_create(const Tally *tally, double prior_battles)
+{
+	Fitter	   *fitter = palloc0(sizeof(Fitter));
+	Size		size = sizeof(double) * tally->num_models;
+
+	fitter->num_models = tally->num_models;
+	fitter->free_shift = !(prior_battles > 0);
+	fitter->likelihood = likelihood_create(tally, prior_battles);
+	fitter->curvature = curvature_create(tally->num_models);
+	for (int m = 0; m < MEMORY; m++)
+	{
+		fitter->moves[m] = palloc(size);
+		fitter->changes[m] = palloc(size);
+	}
+	fitter->gradient = palloc(size);
+	fitter->next_gradient = palloc(size);
+	fitter->step = palloc(size);
+	fitter->next_strengths = palloc(size);
+	return fitter;
+}
+
+static double
+dot(const double *a, const double *b, int n)
+{
+	double		sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += a[i] * b[i];
+	return sum;
+}
+
+/* The largest movement of any score, in points */
+static double
+largest_move(const double *step, int n)
+{
+	double		largest = 0;
+
+	for (int i = 0; i < n; i++)
+		largest = Max(largest, fabs(step[i]));
+	return largest * POINTS_PER_STRENGTH;
+}
+
+/*
+ * Make the Hessian positive definite where it is only flat: along a shift of
+ * all strengths, and for models that have no battles (of a replicate).  ridge
+ * is the part by which its diagonal is lifted.
+ */
+static void
+fill_flat_directions(const Fitter *fitter, double *matrix, double ridge)
+{
+	Size		n = fitter->num_models;
+	double		trace = 0;
+	double		lift = 0;
+
+	for (Size i = 0; i < n; i++)
+		trace += matrix[i * n + i];
+	if (fitter->free_shift)
+		lift = trace / ((double) n * n);
+
+	for (Size j = 0; j < n; j++)
+	{
+		double	   *diagonal = &matrix[j * n + j];
+
+		*diagonal += ridge * *diagonal;
+		if (*diagonal == 0)
+			*diagonal = trace / n;
+		for (Size i = j; i < n; i++)
+			matrix[j * n + i] += lift;
+	}
+}
+
+/*
+ * Factor the Hessian at these strengths.  Where rounding makes it indefinite
+ * (models tied to each other by 2^50 battles and to the rest by three) its
+ * diagonal is lifted, which makes steps shorter but leaves the maximum where
+ * it is.
+ */
+static void
+factor_hessian(Fitter *fitter, Curvature *curvature, PairPoints points,
+			   const double *strengths)
+{
+	for (double ridge = 0; ridge <= 1; ridge = ridge > 0 ? ridge * 100 : 1e-14)
+	{
+		double	   *matrix = curvature_matrix(curvature);
+
+		likelihood_hessian(fitter->likelihood, points, strengths, matrix);
+		fill_flat_directions(fitter, matrix, ridge);
+		if (curvature_factor(curvature))
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("the strengths of the models cannot be computed"),
+			 errdetail("The Hessian of the likelihood is not positive definite.")));
+}
+
+/*
+ * Find the next step by the gradient and the remembered steps.  Returns the
+ * largest movement of a score in it.
+ */
+static double
+find_step(Fitter *fitter, const Curvature *curvature, const bool *placed)
+{
+	int			n = fitter->num_models;
+	int			oldest = Max(0, fitter->num_remembered - MEMORY);
+	double	   *bent = fitter->next_gradient;	/* free until the step is taken */
+	double		weights[MEMORY];
+
+	memcpy(bent, fitter->gradient, sizeof(double) * n);
+	for (int k = fitter->num_remembered - 1; k >= oldest; k--)
+	{
+		int			m = k % MEMORY;
+
+		weights[m] = dot(fitter->moves[m], bent, n) / fitter->products[m];
+		for (int i = 0; i < n; i++)
+			bent[i] -= weights[m] * fitter->changes[m][i];
+	}
+
+	curvature_solve(curvature, bent, fitter->step);
+
+	for (int k = oldest; k < fitter->num_remembered; k++)
+	{
+		int			m = k % MEMORY;
+		double		excess = weights[m] -
+			dot(fitter->changes[m], fitter->step, n) / fitter->products[m];
+
+		for (int i = 0; i < n; i++)
+			fitter->step[i] += excess * fitter->moves[m][i];
+	}
+
+	for (int i = 0; i < n && placed; i++)
+		if (!placed[i])
+			fitter->step[i] = 0;
+	return largest_move(fitter->step, n);
+}
+
+/*
+ * Remember the step just taken, unless rounding has eaten what it would teach.
+ */
+static void
+remember_step(Fitter *fitter)
+{
+	int			n = fitter->num_models;
+	int			m = fitter->num_remembered % MEMORY;
+
+	for (int i = 0; i < n; i++)
+	{
+		fitter->moves[m][i] = fitter->step[i];
+		fitter->changes[m][i] = fitter->gradient[i] - fitter->next_gradient[i];
+	}
+	fitter->products[m] = dot(fitter->moves[m], fitter->changes[m], n);
+	if (fitter->products[m] > 0)
+		fitter->num_remembered++;
+}
+
+/*
+ * Take the step that was found, cut where it overshoots, and find the gradient
+ * at its end.
+ */
+static void
+take_step(Fitter *fitter, PairPoints points, double *strengths)
+{
+	int			n = fitter->num_models;
+	double	   *gradient;
+
+	for (int cuts = 0;; cuts++)
+	{
+		double		slope = dot(fitter->gradient, fitter->step, n);
+		double		end_slope;
+		double		cut;
+
+		for (int i = 0; i < n; i++)
+			fitter->next_strengths[i] = strengths[i] + fitter->step[i];
+		likelihood_gradient(fitter->likelihood, points,
+							fitter->next_strengths, fitter->next_gradient);
+		end_slope = dot(fitter->next_gradient, fitter->step, n);
+
+		if (!(end_slope < -0.5 * slope) || cuts == MAX_CUTS)
+			break;
+		cut = slope > 0 ? Max(slope / (slope - end_slope), 0.05) : 0.05;
+		for (int i = 0; i < n; i++)
+			fitter->step[i] *= cut;
+	}
+
+	remember_step(fitter);
+	memcpy(strengths, fitter->next_strengths, sizeof(double) * n);
+	gradient = fitter->next_gradient;
+	fitter->next_gradient = fitter->gradient;
+	fitter->gradient = gradient;
+}
+
+/*
+ * Take the step that was found, as the last one.
+ */
+static void
+take_last_step(const Fitter *fitter, double *strengths)
+{
+	for (int i = 0; i < fitter->num_models; i++)
+		strengths[i] += fitter->step[i];
+}
+
+/*
+ * Climb by Newton steps, each followed by quasi-Newton steps by the same
+ * Hessian.
+ */
+static void
+climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
+				const bool *placed, double *strengths)
+{
+	likelihood_gradient(fitter->likelihood, points, strengths, fitter->gradient);
+	for (int newton = 0; newton < MAX_NEWTON_STEPS; newton++)
+	{
+		factor_hessian(fitter, curvature, points, strengths);
+		fitter->num_remembered = 0;
+		if (find_step(fitter, curvature, placed) < POINT_TOLERANCE)
+		{
+			take_last_step(fitter, strengths);
+			return;
+		}
+		take_step(fitter, points, strengths);
+
+		for (int between = 0; between < STEPS_BETWEEN; between++)
+		{
+			if (find_step(fitter, curvature, placed) < POINT_TOLERANCE)
+				break;
+			take_step(fitter, points, strengths);
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("the strengths of the models did not converge"),
+			 errdetail("After %d Newton steps a score still moved by more than %g points.",
+					   MAX_NEWTON_STEPS, POINT_TOLERANCE)));
+}
+
+/*
+ * The strengths that maximize the likelihood of these points, which must have
+ * a maximum.  They start from what strengths holds.  Afterwards replicates can
+ * be fitted.
+ */
+void
+fit_maximum(Fitter *fitter, PairPoints points, double *strengths)
+{
+	climb_by_newton(fitter, fitter->curvature, points, NULL, strengths);
+	curvature_invert(fitter->curvature);
+}
+
+/*
+ * The same for a bootstrap replicate, whose strengths start at the point
+ * estimate.  placed says which models are to be fitted, NULL: all; pairs with
+ * any other must have no points.
+ */
+void
+fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
+			  double *strengths)
+{
+	double		aim = REPLICATE_TOLERANCE * REPLICATE_MARGIN;
+	double		before = 0;
+
+	fitter->num_remembered = 0;
+	likelihood_gradient(fitter->likelihood, points, strengths, fitter->gradient);
+	for (int steps = 0; steps < MAX_REPLICATE_STEPS; steps++)
+	{
+		double		move = find_step(fitter, fitter->curvature, placed);
+		double		contraction = Max(move / before, BEST_CONTRACTION);
+
+		/* The moves still to come, as a geometric series, add up to the rest */
+		if (move == 0 ||
+			(steps > 0 && contraction <= WORST_CONTRACTION &&
+			 move * contraction / (1 - contraction) <= aim))
+		{
+			take_last_step(fitter, strengths);
+			return;
+		}
+		take_step(fitter, points, strengths);
+		before = move;
+	}
+
+	if (fitter->own_curvature == NULL)
+		fitter->own_curvature = curvature_create(fitter->num_models);
+	climb_by_newton(fitter, fitter->own_curvature, points, placed, strengths);
+}

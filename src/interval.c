@@ -1,0 +1,240 @@
+/*-------------------------------------------------------------------------
+ *
+ * interval.c
+ *	  Bootstrap intervals of the scores.
+ *
+ * Every replicate draws the battles anew (resample.c) and is fitted (fit.c).
+ * The 2.5 % and 97.5 % quantiles of a model's scores over the replicates are
+ * the bounds of its interval (the percentile interval of Efron; quantiles of
+ * type 7 of Hyndman and Fan 1996).
+ *
+ * A resample need not have a finite maximum (components.c).  Then the models
+ * of its largest component are fitted on the battles among them.  One that is
+ * above those counts as +infinity, one below as -infinity; one of which the
+ * resample says nothing counts as -infinity for the lower bound and +infinity
+ * for the upper.  So a bound may be infinite, and then says that the data do
+ * not bound the score.
+ *
+ * The scale of a replicate: the mean of the models that fix the scale and are
+ * placed in it is that of their point estimates, so that a model missing from
+ * a replicate shifts nobody.
+ *
+ * Memory: 8 bytes for each replicate and model.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "bixarena_rank.h"
+
+#define LOWER_QUANTILE 0.025
+#define UPPER_QUANTILE 0.975
+
+/* What a replicate is made in and of */
+typedef struct Bootstrap
+{
+	const Tally *tally;
+	Fitter	   *fitter;
+	BattleGraph *graph;
+	Resampler  *resampler;
+	PointEstimate estimate;
+
+	/* Of the replicate at hand */
+	PairPoints	points;
+	Standing   *standing;
+	bool	   *placed;
+	bool	   *reference;
+	double	   *scores;			/* NAN where it says nothing */
+} Bootstrap;
+
+#define ST_SORT sort_scores
+#define ST_ELEMENT_TYPE double
+#define ST_COMPARE(a, b) ((*(a) > *(b)) - (*(a) < *(b)))
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/*
+ * Take the points of the pairs that are not both placed away.
+ */
+static void
+drop_other_pairs(Bootstrap *bootstrap)
+{
+	for (int p = 0; p < bootstrap->tally->num_pairs; p++)
+	{
+		const Pair *pair = &bootstrap->tally->pairs[p];
+
+		if (!bootstrap->placed[pair->first] || !bootstrap->placed[pair->second])
+			bootstrap->points.first[p] = bootstrap->points.second[p] = 0;
+	}
+}
+
+/*
+ * Put the scores of the placed models on the scale of the point estimate.
+ */
+static void
+scale_replicate(Bootstrap *bootstrap)
+{
+	const PointEstimate *estimate = &bootstrap->estimate;
+	int			n = bootstrap->tally->num_models;
+	bool		any = false;
+
+	for (int i = 0; i < n; i++)
+	{
+		bootstrap->reference[i] = estimate->reference[i] && bootstrap->placed[i];
+		any |= bootstrap->reference[i];
+	}
+	/* An anchor that is not placed leaves it to the ranked, those to anybody */
+	for (int i = 0; i < n && !any; i++)
+		bootstrap->reference[i] = estimate->ranked[i] && bootstrap->placed[i];
+	for (int i = 0; i < n && !any; i++)
+		any |= bootstrap->reference[i];
+	if (!any)
+		memcpy(bootstrap->reference, bootstrap->placed, sizeof(bool) * n);
+
+	shift_scores(bootstrap->scores, n,
+				 mean_score(estimate->scores, bootstrap->reference, n) -
+				 mean_score(bootstrap->scores, bootstrap->reference, n));
+}
+
+/*
+ * Make one replicate; false when it could not place all models.
+ */
+static bool
+make_replicate(Bootstrap *bootstrap, pg_prng_state *prng, bool always_complete)
+{
+	int			n = bootstrap->tally->num_models;
+	int			num_placed = n;
+
+	resample(bootstrap->resampler, prng, bootstrap->points);
+	if (!always_complete)
+		num_placed = graph_find_standings(bootstrap->graph, bootstrap->points,
+										  bootstrap->standing);
+	for (int i = 0; i < n; i++)
+		bootstrap->placed[i] = bootstrap->standing[i] == STANDING_PLACED;
+	if (num_placed > 0)
+	{
+		if (num_placed < n)
+			drop_other_pairs(bootstrap);
+		memcpy(bootstrap->scores, bootstrap->estimate.strengths,
+			   sizeof(double) * n);
+		fit_replicate(bootstrap->fitter, bootstrap->points,
+					  num_placed < n ? bootstrap->placed : NULL,
+					  bootstrap->scores);
+		for (int i = 0; i < n; i++)
+			bootstrap->scores[i] *= POINTS_PER_STRENGTH;
+		scale_replicate(bootstrap);
+	}
+
+	for (int i = 0; i < n && num_placed < n; i++)
+	{
+		if (bootstrap->standing[i] == STANDING_ABOVE)
+			bootstrap->scores[i] = INFINITY;
+		else if (bootstrap->standing[i] == STANDING_BELOW)
+			bootstrap->scores[i] = -INFINITY;
+		else if (bootstrap->standing[i] == STANDING_APART)
+			bootstrap->scores[i] = NAN;
+	}
+	return num_placed == n;
+}
+
+/*
+ * The type 7 quantile of ascending values; between an infinite and a finite
+ * one it is infinite.
+ */
+static double
+sorted_quantile(const double *values, int num_values, double chance)
+{
+	double		place = (num_values - 1) * chance;
+	int			below = (int) floor(place);
+	double		part = place - below;
+
+	if (part == 0 || values[below] == values[below + 1])
+		return values[below];
+	return (1 - part) * values[below] + part * values[below + 1];
+}
+
+/*
+ * One bound of a model: where a replicate says nothing, it stands for unknown.
+ */
+static double
+find_bound(const double *values, double *sorted, int num_values,
+		   double chance, double unknown)
+{
+	double		bound;
+
+	for (int r = 0; r < num_values; r++)
+		sorted[r] = isnan(values[r]) ? unknown : values[r];
+	sort_scores(sorted, num_values);
+	bound = sorted_quantile(sorted, num_values, chance);
+
+	/* Half way from -infinity to +infinity nothing is known either */
+	return isnan(bound) ? unknown : bound;
+}
+
+static Bootstrap *
+bootstrap_create(Fitter *fitter, const Tally *tally, PointEstimate estimate)
+{
+	Bootstrap  *bootstrap = palloc0(sizeof(Bootstrap));
+	int			n = tally->num_models;
+
+	bootstrap->tally = tally;
+	bootstrap->fitter = fitter;
+	bootstrap->graph = graph_create(tally);
+	bootstrap->resampler = resampler_create(tally);
+	bootstrap->estimate = estimate;
+	bootstrap->points = points_create(tally->num_pairs);
+	bootstrap->standing = palloc(sizeof(Standing) * n);
+	bootstrap->placed = palloc(sizeof(bool) * n);
+	bootstrap->reference = palloc(sizeof(bool) * n);
+	bootstrap->scores = palloc(sizeof(double) * n);
+	for (int i = 0; i < n; i++)
+		bootstrap->standing[i] = STANDING_PLACED;
+	return bootstrap;
+}
+
+/*
+ * The bounds of all scores.  With a prior every replicate is complete.
+ * Returns the number of replicates that were not.
+ */
+int
+bootstrap_intervals(Fitter *fitter, const Tally *tally, PointEstimate estimate,
+					const RankOptions *options, double *lower, double *upper)
+{
+	Bootstrap  *bootstrap = bootstrap_create(fitter, tally, estimate);
+	Size		num_bootstrap = options->num_bootstrap;
+	double	   *values = MemoryContextAllocHuge(CurrentMemoryContext,
+												mul_size(mul_size(tally->num_models,
+																  num_bootstrap),
+														 sizeof(double)));
+	double	   *sorted = palloc(sizeof(double) * num_bootstrap);
+	int			num_incomplete = 0;
+
+	for (Size r = 0; r < num_bootstrap; r++)
+	{
+		pg_prng_state prng;
+
+		seed_replicate(&prng, options->seed, (int) r);
+		if (!make_replicate(bootstrap, &prng, options->prior_battles > 0))
+			num_incomplete++;
+		for (int i = 0; i < tally->num_models; i++)
+			values[i * num_bootstrap + r] = bootstrap->scores[i];
+	}
+
+	for (int i = 0; i < tally->num_models; i++)
+	{
+		const double *own = &values[i * num_bootstrap];
+
+		CHECK_FOR_INTERRUPTS();
+		lower[i] = find_bound(own, sorted, num_bootstrap, LOWER_QUANTILE,
+							  -INFINITY);
+		upper[i] = find_bound(own, sorted, num_bootstrap, UPPER_QUANTILE,
+							  INFINITY);
+	}
+	pfree(values);
+	return num_incomplete;
+}

@@ -1,0 +1,298 @@
+/*-------------------------------------------------------------------------
+ *
+ * lapack.c
+ *	  The Hessian factored by LAPACK, and steps from gradients by it.
+ *
+ * H = L L', L lower triangular, column by column as Fortran has it.  A step
+ * that climbs along a gradient g solves H x = g.  The point estimate needs few
+ * of them and solves by L; the thousands of replicates share one H, for which
+ * L is inverted once, so that a step is two products of a triangle and a
+ * vector.  Those products are our own loops: they are the only linear algebra
+ * on the hot path, and the speed of a bootstrap should not depend on which
+ * BLAS answers.
+ *
+ * Cancelling: LAPACK cannot be interrupted, and 2,000 models take the
+ * reference library seconds.  So both the factorization and the inversion go
+ * by tiles of TILE x TILE, a few milliseconds each, with a check for
+ * interrupts between them.
+ *
+ * Threads: a backend must not have any.  Where OpenBLAS answers it is told to
+ * use one; its pthread build has already started others when it was loaded,
+ * which then sleep.
+ *
+ * Errors: reference XERBLA ends the process when an argument is wrong, so all
+ * arguments are made here, from sizes that are at least 1.
+ *
+ * Memory: 8 bytes for each entry of the full matrix, 32 MB at 2,000 models.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "bixarena_rank.h"
+
+#define TILE 128
+
+struct Curvature
+{
+	int			size;
+	bool		inverted;		/* matrix holds the inverse of L, not L */
+	double	   *matrix;			/* lower triangle, column-major */
+	double	   *work;
+};
+
+/* LAPACK and BLAS; Fortran passes the lengths of character arguments last */
+extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda,
+					int *info, size_t uplo_length);
+extern void dpotrs_(const char *uplo, const int *n, const int *nrhs,
+					const double *a, const int *lda, double *b, const int *ldb,
+					int *info, size_t uplo_length);
+extern void dtrtri_(const char *uplo, const char *diag, const int *n,
+					double *a, const int *lda, int *info,
+					size_t uplo_length, size_t diag_length);
+extern void dtrsm_(const char *side, const char *uplo, const char *transa,
+				   const char *diag, const int *m, const int *n,
+				   const double *alpha, const double *a, const int *lda,
+				   double *b, const int *ldb, size_t side_length,
+				   size_t uplo_length, size_t transa_length, size_t diag_length);
+extern void dtrmm_(const char *side, const char *uplo, const char *transa,
+				   const char *diag, const int *m, const int *n,
+				   const double *alpha, const double *a, const int *lda,
+				   double *b, const int *ldb, size_t side_length,
+				   size_t uplo_length, size_t transa_length, size_t diag_length);
+extern void dsyrk_(const char *uplo, const char *trans, const int *n,
+				   const int *k, const double *alpha, const double *a,
+				   const int *lda, const double *beta, double *c,
+				   const int *ldc, size_t uplo_length, size_t trans_length);
+extern void dgemm_(const char *transa, const char *transb, const int *m,
+				   const int *n, const int *k, const double *alpha,
+				   const double *a, const int *lda, const double *b,
+				   const int *ldb, const double *beta, double *c,
+				   const int *ldc, size_t transa_length, size_t transb_length);
+
+/* Only OpenBLAS has it */
+extern void openblas_set_num_threads(int num_threads) __attribute__((weak));
+
+static const double one = 1.0;
+static const double minus_one = -1.0;
+
+/*
+ * Called when the library is loaded.
+ */
+void
+lapack_init(void)
+{
+	if (openblas_set_num_threads != NULL)
+		openblas_set_num_threads(1);
+}
+
+Curvature *
+curvature_create(int size)
+{
+	Curvature  *curvature = palloc0(sizeof(Curvature));
+
+	Assert(size > 0);
+	curvature->size = size;
+	curvature->matrix = MemoryContextAllocHuge(CurrentMemoryContext,
+											   mul_size(mul_size(size, size),
+														sizeof(double)));
+	curvature->work = palloc(sizeof(double) * size);
+	return curvature;
+}
+
+/*
+ * Where the caller puts the lower triangle of H, column-major, before it calls
+ * curvature_factor().
+ */
+double *
+curvature_matrix(Curvature *curvature)
+{
+	curvature->inverted = false;
+	return curvature->matrix;
+}
+
+/* The first entry of the tile that begins at row i and column j */
+static double *
+tile_at(const Curvature *curvature, int i, int j)
+{
+	return curvature->matrix + (Size) j * curvature->size + i;
+}
+
+/* How many rows (or columns) the tile that begins at i has */
+static int
+tile_size(const Curvature *curvature, int i)
+{
+	return Min(TILE, curvature->size - i);
+}
+
+/*
+ * Take the product of the finished column of tiles k off the tiles to its
+ * right.
+ */
+static void
+update_trailing_tiles(Curvature *curvature, int k)
+{
+	int			n = curvature->size;
+	int			width = tile_size(curvature, k);
+
+	for (int j = k + TILE; j < n; j += TILE)
+	{
+		int			columns = tile_size(curvature, j);
+
+		CHECK_FOR_INTERRUPTS();
+		dsyrk_("L", "N", &columns, &width, &minus_one,
+			   tile_at(curvature, j, k), &n, &one,
+			   tile_at(curvature, j, j), &n, 1, 1);
+		for (int i = j + TILE; i < n; i += TILE)
+		{
+			int			rows = tile_size(curvature, i);
+
+			CHECK_FOR_INTERRUPTS();
+			dgemm_("N", "T", &rows, &columns, &width, &minus_one,
+				   tile_at(curvature, i, k), &n,
+				   tile_at(curvature, j, k), &n, &one,
+				   tile_at(curvature, i, j), &n, 1, 1);
+		}
+	}
+}
+
+/*
+ * Replace H by L.  False when H is not positive definite to the precision of
+ * a double; its matrix is then spoilt.
+ */
+bool
+curvature_factor(Curvature *curvature)
+{
+	int			n = curvature->size;
+
+	for (int k = 0; k < n; k += TILE)
+	{
+		int			width = tile_size(curvature, k);
+		double	   *diagonal = tile_at(curvature, k, k);
+		int			info;
+
+		CHECK_FOR_INTERRUPTS();
+		dpotrf_("L", &width, diagonal, &n, &info, 1);
+		if (info != 0)
+			return false;
+		for (int i = k + TILE; i < n; i += TILE)
+		{
+			int			rows = tile_size(curvature, i);
+
+			CHECK_FOR_INTERRUPTS();
+			dtrsm_("R", "L", "T", "N", &rows, &width, &one, diagonal, &n,
+				   tile_at(curvature, i, k), &n, 1, 1, 1, 1);
+		}
+		update_trailing_tiles(curvature, k);
+	}
+	return true;
+}
+
+/*
+ * Replace one column of tiles of L by that of its inverse X.  The columns to
+ * the right still hold L.  With X_jj in place, row after row
+ * X_ij = -L_ii^-1 (L_ij X_jj + sum of L_ik X_kj over j < k < i).
+ */
+static void
+invert_column(Curvature *curvature, int j)
+{
+	int			n = curvature->size;
+	int			columns = tile_size(curvature, j);
+	double	   *diagonal = tile_at(curvature, j, j);
+	int			info;
+
+	dtrtri_("L", "N", &columns, diagonal, &n, &info, 1, 1);
+	if (info != 0)
+		elog(ERROR, "a factored Hessian is singular at model %d", j + info);
+
+	for (int i = j + TILE; i < n; i += TILE)
+	{
+		int			rows = tile_size(curvature, i);
+		double	   *tile = tile_at(curvature, i, j);
+
+		CHECK_FOR_INTERRUPTS();
+		dtrmm_("R", "L", "N", "N", &rows, &columns, &one, diagonal, &n,
+			   tile, &n, 1, 1, 1, 1);
+		for (int k = j + TILE; k < i; k += TILE)
+		{
+			int			width = tile_size(curvature, k);
+
+			CHECK_FOR_INTERRUPTS();
+			dgemm_("N", "N", &rows, &columns, &width, &one,
+				   tile_at(curvature, i, k), &n,
+				   tile_at(curvature, k, j), &n, &one, tile, &n, 1, 1);
+		}
+		dtrsm_("L", "L", "N", "N", &rows, &columns, &minus_one,
+			   tile_at(curvature, i, i), &n, tile, &n, 1, 1, 1, 1);
+	}
+}
+
+/*
+ * Replace L by its inverse, for many quick calls of curvature_solve().
+ */
+void
+curvature_invert(Curvature *curvature)
+{
+	for (int j = 0; j < curvature->size; j += TILE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		invert_column(curvature, j);
+	}
+	curvature->inverted = true;
+}
+
+/*
+ * x = X' (X g) with X the inverse of L: down the columns of X for the first
+ * product, and for the second again.
+ */
+static void
+solve_by_inverse(const Curvature *curvature, const double *gradient,
+				 double *step)
+{
+	int			n = curvature->size;
+	double	   *work = curvature->work;
+
+	memset(work, 0, sizeof(double) * n);
+	for (int j = 0; j < n; j++)
+	{
+		const double *column = curvature->matrix + (Size) j * n;
+		double		scale = gradient[j];
+
+#pragma omp simd
+		for (int i = j; i < n; i++)
+			work[i] += scale * column[i];
+	}
+	for (int j = 0; j < n; j++)
+	{
+		const double *column = curvature->matrix + (Size) j * n;
+		double		sum = 0;
+
+#pragma omp simd reduction(+:sum)
+		for (int i = j; i < n; i++)
+			sum += column[i] * work[i];
+		step[j] = sum;
+	}
+}
+
+/*
+ * The step x with H x = gradient.
+ */
+void
+curvature_solve(const Curvature *curvature, const double *gradient,
+				double *step)
+{
+	int			n = curvature->size;
+	int			one_column = 1;
+	int			info;
+
+	if (curvature->inverted)
+	{
+		solve_by_inverse(curvature, gradient, step);
+		return;
+	}
+	memcpy(step, gradient, sizeof(double) * n);
+	dpotrs_("L", &n, &one_column, curvature->matrix, &n, step, &n, &info, 1);
+	Assert(info == 0);
+}

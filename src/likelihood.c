@@ -1,0 +1,248 @@
+/*-------------------------------------------------------------------------
+ *
+ * likelihood.c
+ *	  The Bradley-Terry log-likelihood: its gradient and its Hessian.
+ *
+ * With natural-log strengths s, model i beats j with probability
+ * p = 1 / (1 + exp(s_j - s_i)), and with a and b the points that i and j took
+ * off each other (Bradley and Terry 1952, a tie as half a win either way)
+ *
+ *	l(s) = sum over pairs of  a ln p + b ln q,			q = 1 - p
+ *	dl/ds_i = sum of  a q - b p,	-d2l/(ds_i ds_j) = -(a + b) p q
+ *
+ * a q - b p is how it is computed, too: the textbook's a - (a + b) p loses all
+ * digits where one side takes nearly every point.
+ *
+ * prior_battles m > 0 adds for each model m/2 wins and m/2 losses against a
+ * virtual opponent of strength 0.
+ *
+ * Layout: the pairs of a tally come sorted, so those of one model with
+ * consecutive others are a run of consecutive pairs.  A run is walked with
+ * unit stride in every array, which the compiler turns into vector
+ * instructions; where all pairs have met, a model is one run.
+ *
+ * With worths w = exp(s), p = w_i / (w_i + w_j) needs no exponential for a
+ * pair.  Strengths too far apart for that (long chains of models that
+ * nearly always beat the next one) take a slower way.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "bixarena_rank.h"
+
+/* exp() of half of this is far from overflow, its square too */
+#define MAX_WORTH_SPREAD 600.0
+
+/* pairs pair, pair + 1, ... are first's with second, second + 1, ... */
+typedef struct PairRun
+{
+	int32		first;
+	int32		second;
+	int32		pair;
+	int32		length;
+} PairRun;
+
+struct Likelihood
+{
+	int			num_models;
+	double		prior_battles;
+	int			num_runs;
+	PairRun    *runs;
+
+	/* Workspace, num_models each */
+	double	   *worths;
+	double	   *p;				/* of the pairs of one run: the first wins */
+	double	   *q;				/* the second does */
+};
+
+/*
+ * The runs of consecutive pairs of a tally; with runs NULL, how many.
+ */
+static int
+find_runs(const Tally *tally, PairRun *runs)
+{
+	int			num_runs = 0;
+	int			begin = 0;
+
+	for (int p = 1; p <= tally->num_pairs; p++)
+	{
+		const Pair *pair = &tally->pairs[p];
+
+		if (p < tally->num_pairs &&
+			pair->first == pair[-1].first &&
+			pair->second == pair[-1].second + 1)
+			continue;
+		if (runs)
+			runs[num_runs] = (PairRun) {
+				tally->pairs[begin].first, tally->pairs[begin].second,
+				begin, p - begin
+			};
+		num_runs++;
+		begin = p;
+	}
+	return num_runs;
+}
+
+Likelihood *
+likelihood_create(const Tally *tally, double prior_battles)
+{
+	Likelihood *likelihood = palloc0(sizeof(Likelihood));
+	int			n = tally->num_models;
+
+	Assert(tally->num_pairs > 0);
+	likelihood->num_models = n;
+	likelihood->prior_battles = prior_battles;
+	likelihood->num_runs = find_runs(tally, NULL);
+	likelihood->runs = MemoryContextAllocHuge(CurrentMemoryContext,
+											  mul_size(likelihood->num_runs,
+													   sizeof(PairRun)));
+	find_runs(tally, likelihood->runs);
+	likelihood->worths = palloc(sizeof(double) * n);
+	likelihood->p = palloc(sizeof(double) * n);
+	likelihood->q = palloc(sizeof(double) * n);
+	return likelihood;
+}
+
+/*
+ * Compute the worths; false when the strengths are too far apart for them.
+ */
+static bool
+find_worths(Likelihood *likelihood, const double *strengths)
+{
+	double		lowest = strengths[0];
+	double		highest = strengths[0];
+	double		middle;
+
+	for (int i = 1; i < likelihood->num_models; i++)
+	{
+		lowest = Min(lowest, strengths[i]);
+		highest = Max(highest, strengths[i]);
+	}
+	if (!(highest - lowest <= MAX_WORTH_SPREAD))
+		return false;
+
+	middle = (lowest + highest) / 2;
+	for (int i = 0; i < likelihood->num_models; i++)
+		likelihood->worths[i] = exp(strengths[i] - middle);
+	return true;
+}
+
+/*
+ * The chances of either side in each pair of a run, into p and q.
+ */
+static void
+find_chances(Likelihood *likelihood, const PairRun *run,
+			 const double *strengths, bool by_worths)
+{
+	double	   *restrict p = likelihood->p;
+	double	   *restrict q = likelihood->q;
+
+	if (by_worths)
+	{
+		const double *restrict others = likelihood->worths + run->second;
+		double		own = likelihood->worths[run->first];
+
+#pragma omp simd
+		for (int t = 0; t < run->length; t++)
+		{
+			double		scale = 1.0 / (own + others[t]);
+
+			p[t] = own * scale;
+			q[t] = others[t] * scale;
+		}
+		return;
+	}
+
+	for (int t = 0; t < run->length; t++)
+	{
+		double		ahead = strengths[run->first] - strengths[run->second + t];
+		double		odds = exp(-fabs(ahead));
+		double		better = 1.0 / (1.0 + odds);
+		double		worse = odds / (1.0 + odds);
+
+		p[t] = ahead >= 0 ? better : worse;
+		q[t] = ahead >= 0 ? worse : better;
+	}
+}
+
+/*
+ * The gradient of the log-likelihood.
+ */
+void
+likelihood_gradient(Likelihood *likelihood, PairPoints points,
+					const double *strengths, double *gradient)
+{
+	bool		by_worths = find_worths(likelihood, strengths);
+	double		half = likelihood->prior_battles / 2;
+
+	CHECK_FOR_INTERRUPTS();
+	for (int i = 0; i < likelihood->num_models; i++)
+		gradient[i] = half > 0 ? -half * tanh(strengths[i] / 2) : 0;
+
+	for (int r = 0; r < likelihood->num_runs; r++)
+	{
+		const PairRun *run = &likelihood->runs[r];
+		const double *restrict a = points.first + run->pair;
+		const double *restrict b = points.second + run->pair;
+		const double *restrict p = likelihood->p;
+		const double *restrict q = likelihood->q;
+		double	   *restrict others = gradient + run->second;
+		double		sum = 0;
+
+		find_chances(likelihood, run, strengths, by_worths);
+#pragma omp simd reduction(+:sum)
+		for (int t = 0; t < run->length; t++)
+		{
+			double		surplus = a[t] * q[t] - b[t] * p[t];
+
+			others[t] -= surplus;
+			sum += surplus;
+		}
+		gradient[run->first] += sum;
+	}
+}
+
+/*
+ * The lower triangle, column-major, of the negative of the Hessian.
+ */
+void
+likelihood_hessian(Likelihood *likelihood, PairPoints points,
+				   const double *strengths, double *matrix)
+{
+	bool		by_worths = find_worths(likelihood, strengths);
+	Size		n = likelihood->num_models;
+
+	CHECK_FOR_INTERRUPTS();
+	memset(matrix, 0, sizeof(double) * n * n);
+	for (Size i = 0; i < n; i++)
+	{
+		double		c = cosh(strengths[i] / 2);
+
+		if (likelihood->prior_battles > 0)
+			matrix[i * n + i] = likelihood->prior_battles / (4 * c * c);
+	}
+
+	for (int r = 0; r < likelihood->num_runs; r++)
+	{
+		const PairRun *run = &likelihood->runs[r];
+		double	   *column = matrix + run->first * n;
+
+		find_chances(likelihood, run, strengths, by_worths);
+		for (int t = 0; t < run->length; t++)
+		{
+			Size		second = run->second + t;
+			double		weight = (points.first[run->pair + t] +
+								  points.second[run->pair + t]) *
+				likelihood->p[t] * likelihood->q[t];
+
+			column[second] = -weight;
+			column[run->first] += weight;
+			matrix[second * n + second] += weight;
+		}
+	}
+}

@@ -1,0 +1,134 @@
+/*-------------------------------------------------------------------------
+ *
+ * query.c
+ *	  SQL that the extension runs.
+ *
+ * Generated SQL interpolates identifiers only, quoted; values go as typed
+ * parameters; functions and operators are schema-qualified or the functions
+ * that run it have their search_path pinned.
+ *
+ * Battles are read and snapshots written with the caller's rights.  The
+ * extension's own tables belong to the extension's owner, and nobody else need
+ * be able to touch them: between become_owner() and leave_owner() a query runs
+ * with that owner's rights.  Only queries on those tables may do so.  An error
+ * in between needs no care, the end of the (sub)transaction restores the user.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/syscache.h"
+#include "utils/uuid.h"
+
+#include "bixarena_rank.h"
+
+void
+add_parameter(Parameters *parameters, Oid type, Datum value, bool isnull)
+{
+	Assert(parameters->count < MAX_PARAMETERS);
+	parameters->types[parameters->count] = type;
+	parameters->values[parameters->count] = value;
+	parameters->nulls[parameters->count] = isnull ? 'n' : ' ';
+	parameters->count++;
+}
+
+/*
+ * Add a text, null when it is NULL.
+ */
+void
+add_text(Parameters *parameters, const char *value)
+{
+	add_parameter(parameters, TEXTOID,
+				  value ? CStringGetTextDatum(value) : (Datum) 0, value == NULL);
+}
+
+/*
+ * Run a query in an SPI connection; its result is in SPI_tuptable.
+ */
+void
+execute_query(const char *sql, int expected, bool read_only,
+			  Parameters *parameters)
+{
+	int			result;
+
+	if (parameters)
+		result = SPI_execute_with_args(sql, parameters->count,
+									   parameters->types, parameters->values,
+									   parameters->nulls, read_only, 0);
+	else
+		result = SPI_execute(sql, read_only, 0);
+	if (result != expected)
+		elog(ERROR, "unexpected result of a query: %s",
+			 SPI_result_code_string(result));
+}
+
+/*
+ * A value of the result of the last query as text, NULL if it is null.
+ * Columns count from 1.
+ */
+char *
+result_text(int row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+/*
+ * A uuid of the result of the last query, copied.
+ */
+Datum
+result_uuid(int row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row],
+									  SPI_tuptable->tupdesc, column, &isnull);
+
+	if (isnull || SPI_gettypeid(SPI_tuptable->tupdesc, column) != UUIDOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" must hold a uuid",
+						SPI_fname(SPI_tuptable->tupdesc, column))));
+	return datumCopy(value, false, UUID_LEN);
+}
+
+/*
+ * An argument of type text, NULL if it is null.
+ */
+char *
+argument_text(FunctionCallInfo fcinfo, int number)
+{
+	return PG_ARGISNULL(number) ? NULL :
+		text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+OwnerScope
+become_owner(void)
+{
+	OwnerScope	scope;
+	HeapTuple	tuple;
+
+	GetUserIdAndSecContext(&scope.user, &scope.security_context);
+	tuple = SearchSysCache1(NAMESPACENAME, CStringGetDatum("bixarena"));
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_SCHEMA),
+				 errmsg("schema \"bixarena\" does not exist"),
+				 errhint("Create the extension bixarena_rank in this database.")));
+	SetUserIdAndSecContext(((Form_pg_namespace) GETSTRUCT(tuple))->nspowner,
+						   scope.security_context |
+						   SECURITY_LOCAL_USERID_CHANGE);
+	ReleaseSysCache(tuple);
+	return scope;
+}
+
+void
+leave_owner(OwnerScope scope)
+{
+	SetUserIdAndSecContext(scope.user, scope.security_context);
+}

@@ -1,0 +1,259 @@
+/*-------------------------------------------------------------------------
+ *
+ * ranking.c
+ *	  From a tally to a ranking: the numeric half in one call.
+ *
+ * Which models can be placed is found first (components.c); these are fitted
+ * on the battles among themselves (fit.c), which is the limit of the
+ * likelihood for them, so that a model that cannot be placed shifts nobody.
+ * Their scores are put on the scale (scale.c): the ranked are those with enough
+ * evaluations and a score that is not absurdly far out; the others inform the
+ * fit but not the scale.  Then come the intervals (interval.c) and the ranks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "portability/instr_time.h"
+
+#include "bixarena_rank.h"
+
+/* A ranking in the making, for the comparison of two models in it */
+typedef struct RankingOrder
+{
+	const Rating *ratings;
+	const int  *name_order;
+} RankingOrder;
+
+static int	compare_models(const int *a, const int *b, RankingOrder *order);
+
+#define ST_SORT sort_models
+#define ST_ELEMENT_TYPE int
+#define ST_COMPARE_ARG_TYPE RankingOrder
+#define ST_COMPARE(a, b, arg) compare_models(a, b, arg)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/*
+ * The name of a status as users see it.
+ */
+const char *
+model_status_name(ModelStatus status)
+{
+	switch (status)
+	{
+		case MODEL_RANKED:
+			return "ranked";
+		case MODEL_UNDEFEATED:
+			return "undefeated";
+		case MODEL_WINLESS:
+			return "winless";
+		case MODEL_DISCONNECTED:
+			return "disconnected";
+		case MODEL_SEPARATED:
+			return "separated";
+		case MODEL_OUT_OF_RANGE:
+			return "out_of_range";
+		case MODEL_FEW_EVALUATIONS:
+			return "few_evaluations";
+	}
+	return NULL;				/* not reached */
+}
+
+/*
+ * By descending score, equal scores by name; models without a rank come last,
+ * by name.
+ */
+static int
+compare_models(const int *a, const int *b, RankingOrder *order)
+{
+	const Rating *x = &order->ratings[*a];
+	const Rating *y = &order->ratings[*b];
+	bool		x_ranked = x->status == MODEL_RANKED;
+	bool		y_ranked = y->status == MODEL_RANKED;
+
+	if (x_ranked != y_ranked)
+		return x_ranked ? -1 : 1;
+	if (x_ranked && x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return order->name_order[*a] < order->name_order[*b] ? -1 : 1;
+}
+
+/*
+ * Put the scores of the fitted models on the scale, and say which are ranked.
+ *
+ * A model too far out would drag the mean along, so the scale is fixed by the
+ * others; who is too far out shows only once it is fixed.  So those that are
+ * get dropped until none is.  (A model whose few evaluations keep it from the
+ * ranks is dropped before.)
+ */
+static void
+scale_estimate(PointEstimate *estimate, ModelStatus *status, int num_models,
+			   int anchor, double anchor_score)
+{
+	bool		dropped = true;
+
+	while (dropped)
+	{
+		int			num_reference = 0;
+
+		dropped = false;
+		for (int i = 0; i < num_models; i++)
+		{
+			estimate->ranked[i] = status[i] == MODEL_RANKED;
+			estimate->reference[i] = anchor < 0 ? estimate->ranked[i] : i == anchor;
+			num_reference += estimate->reference[i];
+		}
+		if (num_reference == 0)
+			return;
+
+		shift_scores(estimate->scores, num_models,
+					 (anchor < 0 ? CENTRE_SCORE : anchor_score) -
+					 mean_score(estimate->scores, estimate->reference, num_models));
+		for (int i = 0; i < num_models; i++)
+			if (status[i] == MODEL_RANKED &&
+				fabs(estimate->scores[i] - CENTRE_SCORE) > MAX_SCORE_DISTANCE)
+			{
+				status[i] = MODEL_OUT_OF_RANGE;
+				dropped = true;
+			}
+	}
+}
+
+/*
+ * Ranks in the order of scores, or 1 plus the number of models that are
+ * significantly better: whose interval lies wholly above.
+ */
+static void
+assign_ranks(Ranking *ranking, const RankOptions *options)
+{
+	RankingOrder order = {ranking->ratings, options->name_order};
+
+	for (int i = 0; i < ranking->num_models; i++)
+	{
+		ranking->order[i] = i;
+		ranking->num_ranked += ranking->ratings[i].status == MODEL_RANKED;
+	}
+	sort_models(ranking->order, ranking->num_models, &order);
+
+	for (int k = 0; k < ranking->num_ranked; k++)
+	{
+		Rating	   *rating = &ranking->ratings[ranking->order[k]];
+
+		rating->rank = 1;
+		if (!options->rank_by_significance)
+			rating->rank += k;
+		else
+			for (int other = 0; other < ranking->num_ranked; other++)
+				rating->rank += ranking->ratings[ranking->order[other]].lower >
+					rating->upper;
+	}
+}
+
+/*
+ * Fit and rate models that can all be placed.  status comes with
+ * MODEL_FEW_EVALUATIONS for those that have too few; the rest is found here.
+ */
+static void
+rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
+				   ModelStatus *status, int anchor, const RankOptions *options)
+{
+	int			n = tally->num_models;
+	Fitter	   *fitter = fitter_create(tally, options->prior_battles);
+	double	   *lower = palloc(sizeof(double) * n);
+	double	   *upper = palloc(sizeof(double) * n);
+	PointEstimate estimate;
+	instr_time	start,
+				fitted,
+				done;
+
+	estimate.strengths = palloc0(sizeof(double) * n);
+	estimate.scores = palloc(sizeof(double) * n);
+	estimate.ranked = palloc(sizeof(bool) * n);
+	estimate.reference = palloc(sizeof(bool) * n);
+
+	INSTR_TIME_SET_CURRENT(start);
+	fit_maximum(fitter, tally_points(tally), estimate.strengths);
+	for (int i = 0; i < n; i++)
+		estimate.scores[i] = POINTS_PER_STRENGTH * estimate.strengths[i];
+	scale_estimate(&estimate, status, n, anchor, options->anchor_score);
+
+	INSTR_TIME_SET_CURRENT(fitted);
+	ranking->num_incomplete = bootstrap_intervals(fitter, tally, estimate,
+												  options, lower, upper);
+	for (int i = 0; i < n; i++)
+	{
+		Rating	   *rating = &ranking->ratings[model[i]];
+
+		rating->status = status[i];
+		if (status[i] != MODEL_RANKED)
+			continue;
+		rating->score = round_score(estimate.scores[i]);
+		rating->lower = round_score(lower[i]);
+		rating->upper = round_score(upper[i]);
+	}
+
+	INSTR_TIME_SET_CURRENT(done);
+	INSTR_TIME_SUBTRACT(done, fitted);
+	INSTR_TIME_SUBTRACT(fitted, start);
+	ranking->fit_seconds = INSTR_TIME_GET_DOUBLE(fitted);
+	ranking->bootstrap_seconds = INSTR_TIME_GET_DOUBLE(done);
+}
+
+/*
+ * Rank the models of a tally.
+ */
+Ranking *
+rank_models(const Tally *tally, const RankOptions *options)
+{
+	int			n = tally->num_models;
+	Ranking    *ranking = palloc0(sizeof(Ranking));
+	ModelStatus *status = palloc0(sizeof(ModelStatus) * n);
+	ModelStatus *placed_status = palloc(sizeof(ModelStatus) * n);
+	int64	   *battles = palloc(sizeof(int64) * n);
+	int		   *index = palloc(sizeof(int) * n); /* among the placed, or -1 */
+	int		   *placed = palloc(sizeof(int) * n);
+	int			num_placed = 0;
+	int			anchor = -1;
+
+	ranking->num_models = n;
+	ranking->ratings = palloc0(sizeof(Rating) * n);
+	ranking->order = palloc(sizeof(int) * n);
+
+	/* status is MODEL_RANKED so far; with a prior, all can be placed */
+	if (!(options->prior_battles > 0))
+		graph_explain(graph_create(tally), tally_points(tally), status);
+	tally_count_battles(tally, battles);
+
+	for (int i = 0; i < n; i++)
+	{
+		Rating	   *rating = &ranking->ratings[i];
+
+		rating->status = status[i];
+		rating->score = rating->lower = rating->upper = NAN;
+		rating->vote_count = battles[i];
+		index[i] = -1;
+		if (status[i] != MODEL_RANKED)
+			continue;
+		index[i] = num_placed;
+		placed_status[num_placed] = battles[i] < options->min_evaluations ?
+			MODEL_FEW_EVALUATIONS : MODEL_RANKED;
+		placed[num_placed++] = i;
+	}
+
+	if (options->anchor_model >= 0)
+	{
+		anchor = index[options->anchor_model];
+		ranking->anchor_lost = anchor < 0;
+		if (ranking->anchor_lost)
+			return ranking;
+	}
+	if (num_placed > 0)
+		rate_placed_models(ranking, tally_among(tally, index, num_placed),
+						   placed, placed_status, anchor, options);
+	assign_ranks(ranking, options);
+	return ranking;
+}

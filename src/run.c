@@ -1,0 +1,119 @@
+/*-------------------------------------------------------------------------
+ *
+ * run.c
+ *	  Runs on record.
+ *
+ * bixarena.run has one row for each attempt to make a snapshot.  Only this
+ * file writes it, with the rights of the extension's owner, so that who may
+ * make snapshots still cannot change what is on record.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "bixarena_rank.h"
+
+static void
+add_integer(Parameters *parameters, int64 value, bool isnull)
+{
+	add_parameter(parameters, INT8OID, Int64GetDatum(value), isnull);
+}
+
+static void
+add_number(Parameters *parameters, double value, bool isnull)
+{
+	add_parameter(parameters, FLOAT8OID, Float8GetDatum(value), isnull);
+}
+
+static void
+add_time(Parameters *parameters, TimestampTz value, bool isnull)
+{
+	add_parameter(parameters, TIMESTAMPTZOID, TimestampTzGetDatum(value), isnull);
+}
+
+/*
+ * With what a run was made, as jsonb.
+ */
+static const char parameters_json[] =
+"pg_catalog.jsonb_build_object("
+"'num_bootstrap', $8, 'min_evaluations', $9, 'rank_by_significance', $10,"
+" 'auto_publish', $11, 'prior_battles', $12, 'anchor_model', $13,"
+" 'anchor_score', $14, 'seed', $15, 'as_of', $16)";
+
+static void
+add_settings(Parameters *parameters, const Run *run)
+{
+	const Settings *settings = run->settings;
+
+	add_integer(parameters, settings->num_bootstrap, false);
+	add_integer(parameters, settings->min_evaluations, false);
+	add_parameter(parameters, BOOLOID,
+				  BoolGetDatum(settings->rank_by_significance), false);
+	add_parameter(parameters, BOOLOID, BoolGetDatum(settings->auto_publish), false);
+	add_number(parameters, settings->prior_battles, false);
+	add_text(parameters, settings->anchor_model);
+	add_number(parameters, settings->anchor_score, false);
+	add_integer(parameters, settings->seed, false);
+	add_time(parameters, run->as_of ? *run->as_of : 0, run->as_of == NULL);
+}
+
+static void
+add_outcome(Parameters *parameters, const Run *run)
+{
+	bool		computed = strcmp(run->status, "succeeded") == 0;
+
+	add_text(parameters, run->status);
+	add_text(parameters, run->reason);
+	add_parameter(parameters, UUIDOID, run->snapshot_id, !run->has_snapshot);
+	add_text(parameters, run->snapshot_identifier);
+	add_integer(parameters, run->entry_count, false);
+	add_integer(parameters, run->evaluation_count, false);
+	add_integer(parameters, count_ignored(&run->ignored), false);
+	add_parameter(parameters, JSONBOID, run->unranked, run->unranked == (Datum) 0);
+	add_integer(parameters, run->num_incomplete, !computed);
+	add_number(parameters, run->read_seconds, false);
+	add_number(parameters, run->fit_seconds, !computed);
+	add_number(parameters, run->bootstrap_seconds, !computed);
+	add_number(parameters, run->write_seconds, !computed);
+}
+
+/*
+ * Put a run that has ended on record.
+ */
+void
+record_run(const Run *run)
+{
+	Parameters	parameters = {0};
+	OwnerScope	scope;
+
+	add_parameter(&parameters, UUIDOID, run->correlation_id, false);
+	add_text(&parameters, run->leaderboard->arena);
+	add_text(&parameters, run->leaderboard->slug);
+	add_text(&parameters, run->trigger_source);
+	add_text(&parameters, run->triggered_by);
+	add_text(&parameters, GetUserNameFromId(GetUserId(), false));
+	add_time(&parameters, run->started_at, false);
+	add_settings(&parameters, run);
+	add_outcome(&parameters, run);
+	add_time(&parameters, run->ended_at, false);
+
+	scope = become_owner();
+	execute_query(psprintf("INSERT INTO bixarena.run"
+						   " (correlation_id, arena, leaderboard, trigger_source,"
+						   " triggered_by, role, requested_at, started_at, parameters, status,"
+						   " skip_reason, snapshot_id, snapshot_identifier,"
+						   " entry_count, evaluation_count, ignored_battles, unranked,"
+						   " incomplete_replicates, read_seconds, fit_seconds,"
+						   " bootstrap_seconds, write_seconds, ended_at, attempts)"
+						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $7, %s, $17, $18, $19,"
+						   " $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, 1)",
+						   parameters_json),
+				  SPI_OK_INSERT, false, &parameters);
+	leave_owner(scope);
+}

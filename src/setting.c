@@ -1,0 +1,315 @@
+/*-------------------------------------------------------------------------
+ *
+ * setting.c
+ *	  Settings of arenas and leaderboards.
+ *
+ * bixarena.setting holds the values that users have set, as text, for a whole
+ * arena (leaderboard null) or one leaderboard.  A leaderboard's own value wins
+ * over its arena's, which wins over the default.  The table below is the only
+ * place that says which settings there are, their defaults and their ranges.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+
+#include "bixarena_rank.h"
+
+typedef enum SettingType
+{
+	SETTING_BOOLEAN,
+	SETTING_INTEGER,
+	SETTING_NUMBER,
+	SETTING_TEXT
+} SettingType;
+
+typedef struct SettingDefinition
+{
+	const char *name;
+	SettingType type;
+	Size		offset;			/* in Settings */
+	const char *default_value;	/* NULL: none */
+	int64		minimum;		/* of integers and numbers */
+	int64		maximum;
+	const char *description;
+} SettingDefinition;
+
+/* What stands for an integer without a value */
+#define NO_INTEGER (-1)
+
+#define LOWEST_SCORE ((int64) (CENTRE_SCORE - MAX_SCORE_DISTANCE))
+#define HIGHEST_SCORE ((int64) (CENTRE_SCORE + MAX_SCORE_DISTANCE))
+
+static const SettingDefinition definitions[] = {
+	{"num_bootstrap", SETTING_INTEGER, offsetof(Settings, num_bootstrap),
+		"1000", MIN_BOOTSTRAP, MAX_BOOTSTRAP,
+	"bootstrap replicates"},
+	{"min_evaluations", SETTING_INTEGER, offsetof(Settings, min_evaluations),
+		"10", 0, MAX_BATTLES,
+	"battles that a model needs to be ranked"},
+	{"min_total_battles", SETTING_INTEGER, offsetof(Settings, min_total_battles),
+		"30", 0, MAX_BATTLES,
+	"battles that a leaderboard needs, else it is skipped"},
+	{"min_total_models", SETTING_INTEGER, offsetof(Settings, min_total_models),
+		"4", 0, MAX_MODELS,
+	"models, and entries, that a leaderboard needs, else it is skipped"},
+	{"rank_by_significance", SETTING_BOOLEAN, offsetof(Settings, rank_by_significance),
+		"false", 0, 0,
+	"rank is 1 + the number of models whose interval lies wholly above"},
+	{"auto_publish", SETTING_BOOLEAN, offsetof(Settings, auto_publish),
+		"true", 0, 0,
+	"a new snapshot is public at once"},
+	{"prior_battles", SETTING_NUMBER, offsetof(Settings, prior_battles),
+		"0", 0, 1000000,
+	"virtual battles of each model against a model of middling strength"},
+	{"anchor_model", SETTING_TEXT, offsetof(Settings, anchor_model),
+		NULL, 0, 0,
+	"slug of the model whose score is fixed; none: the mean of the ranked is 1000"},
+	{"anchor_score", SETTING_NUMBER, offsetof(Settings, anchor_score),
+		"1000", LOWEST_SCORE, HIGHEST_SCORE,
+	"the score that the anchor model has, in points"},
+	{"seed", SETTING_INTEGER, offsetof(Settings, seed),
+		"0", PG_INT64_MIN, PG_INT64_MAX,
+	"seed of the bootstrap"},
+	{"keep_snapshots", SETTING_INTEGER, offsetof(Settings, keep_snapshots),
+		NULL, 1, PG_INT32_MAX,
+	"snapshots of a leaderboard that are kept; none: all"},
+	{"enabled", SETTING_BOOLEAN, offsetof(Settings, enabled),
+		"true", 0, 0,
+	"scheduled runs make snapshots"},
+	{"max_attempts", SETTING_INTEGER, offsetof(Settings, max_attempts),
+		"3", 1, 100,
+	"attempts at a run before it has failed for good"},
+	{"requests_per_day", SETTING_INTEGER, offsetof(Settings, requests_per_day),
+		"100", 0, PG_INT32_MAX,
+	"requests of source \"api\" that an arena takes within 24 hours"}
+};
+
+PG_FUNCTION_INFO_V1(bixarena_configure);
+PG_FUNCTION_INFO_V1(bixarena_settings);
+
+static const SettingDefinition *
+find_definition(const char *name)
+{
+	StringInfoData names;
+
+	for (Size i = 0; i < lengthof(definitions); i++)
+		if (strcmp(definitions[i].name, name) == 0)
+			return &definitions[i];
+
+	initStringInfo(&names);
+	for (Size i = 0; i < lengthof(definitions); i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", definitions[i].name);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("setting \"%s\" does not exist", name),
+			 errdetail("The settings are %s.", names.data)));
+}
+
+static void
+report_out_of_range(const SettingDefinition *definition, const char *value)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("%s must be from %lld to %lld, not %s", definition->name,
+					(long long) definition->minimum,
+					(long long) definition->maximum, value)));
+}
+
+/*
+ * Put a value, NULL for none, where it belongs in settings; it is an error
+ * when it is none of the setting's type and range.
+ */
+static void
+assign_setting(const SettingDefinition *definition, const char *value,
+			   Settings *settings)
+{
+	void	   *place = (char *) settings + definition->offset;
+
+	switch (definition->type)
+	{
+		case SETTING_BOOLEAN:
+			if (!parse_bool(value, (bool *) place))
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						 errmsg("setting \"%s\" must be true or false, not \"%s\"",
+								definition->name, value)));
+			break;
+		case SETTING_INTEGER:
+			{
+				int64		integer = value ?
+				DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(value))) :
+				NO_INTEGER;
+
+				if (value && (integer < definition->minimum ||
+							  integer > definition->maximum))
+					report_out_of_range(definition, value);
+				*(int64 *) place = integer;
+				break;
+			}
+		case SETTING_NUMBER:
+			{
+				double		number = DatumGetFloat8(DirectFunctionCall1(float8in,
+																		CStringGetDatum(value)));
+
+				check_setting_number(definition->name, number);
+				*(double *) place = number;
+				break;
+			}
+		case SETTING_TEXT:
+			*(char **) place = value ? pstrdup(value) : NULL;
+			break;
+	}
+}
+
+/*
+ * The values set for a leaderboard (NULL: for the whole arena only), an
+ * arena's before a leaderboard's, into SPI's result: name, value, leaderboard.
+ */
+static void
+read_values(const char *arena, const char *slug)
+{
+	Parameters	parameters = {0};
+	OwnerScope	scope = become_owner();
+
+	add_text(&parameters, arena);
+	add_text(&parameters, slug);
+	execute_query("SELECT s.name, s.value, s.leaderboard"
+				  " FROM bixarena.setting AS s"
+				  " WHERE s.arena OPERATOR(pg_catalog.=) $1 AND"
+				  " (s.leaderboard IS NULL OR s.leaderboard OPERATOR(pg_catalog.=) $2)"
+				  " ORDER BY s.leaderboard NULLS FIRST, s.name",
+				  SPI_OK_SELECT, true, &parameters);
+	leave_owner(scope);
+}
+
+/*
+ * The settings in force for a leaderboard.
+ */
+Settings *
+read_settings(const char *arena, const char *slug)
+{
+	Settings   *settings = palloc0(sizeof(Settings));
+
+	for (Size i = 0; i < lengthof(definitions); i++)
+		assign_setting(&definitions[i], definitions[i].default_value, settings);
+
+	read_values(arena, slug);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		assign_setting(find_definition(result_text(row, 1)), result_text(row, 2),
+					   settings);
+	return settings;
+}
+
+/*
+ * An error for a number that is outside of the range of a setting.
+ */
+void
+check_setting_number(const char *name, double number)
+{
+	const SettingDefinition *definition = find_definition(name);
+
+	if (!(number >= definition->minimum && number <= definition->maximum))
+		report_out_of_range(definition, psprintf("%g", number));
+}
+
+/*
+ * bixarena_configure(setting, value, leaderboard_id, arena): set a value, or
+ * with null unset it.
+ */
+Datum
+bixarena_configure(PG_FUNCTION_ARGS)
+{
+	char	   *name = argument_text(fcinfo, 0);
+	char	   *value = argument_text(fcinfo, 1);
+	char	   *slug = argument_text(fcinfo, 2);
+	char	   *arena = argument_text(fcinfo, 3);
+	const SettingDefinition *definition;
+	Parameters	parameters = {0};
+	OwnerScope	scope;
+	Settings	scratch;
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the name of the setting must not be null")));
+	definition = find_definition(name);
+	if (value)
+		assign_setting(definition, value, &scratch);
+
+	SPI_connect();
+	arena = slug ? find_leaderboard(arena, slug)->arena : resolve_arena(arena);
+	add_text(&parameters, arena);
+	add_text(&parameters, slug);
+	add_text(&parameters, name);
+	add_text(&parameters, value);
+
+	scope = become_owner();
+	if (value)
+		execute_query("INSERT INTO bixarena.setting (arena, leaderboard, name, value)"
+					  " VALUES ($1, $2, $3, $4)"
+					  " ON CONFLICT (arena, (coalesce(leaderboard, '')), name)"
+					  " DO UPDATE SET value = excluded.value",
+					  SPI_OK_INSERT, false, &parameters);
+	else
+		execute_query("DELETE FROM bixarena.setting AS s"
+					  " WHERE s.arena OPERATOR(pg_catalog.=) $1"
+					  " AND s.leaderboard IS NOT DISTINCT FROM $2"
+					  " AND s.name OPERATOR(pg_catalog.=) $3"
+					  " AND $4 IS NULL",
+					  SPI_OK_DELETE, false, &parameters);
+	leave_owner(scope);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/*
+ * bixarena_settings(leaderboard_id, arena): the settings in force, one row
+ * each, and where they come from.
+ */
+Datum
+bixarena_settings(PG_FUNCTION_ARGS)
+{
+	char	   *slug = argument_text(fcinfo, 0);
+	char	   *arena = argument_text(fcinfo, 1);
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	arena = slug ? find_leaderboard(arena, slug)->arena : resolve_arena(arena);
+	read_values(arena, slug);
+
+	for (Size i = 0; i < lengthof(definitions); i++)
+	{
+		const SettingDefinition *definition = &definitions[i];
+		const char *value = definition->default_value;
+		const char *source = "default";
+		Datum		values[5];
+		bool		nulls[5] = {false};
+
+		for (uint64 row = 0; row < SPI_processed; row++)
+			if (strcmp(result_text(row, 1), definition->name) == 0)
+			{
+				value = result_text(row, 2);
+				source = result_text(row, 3) ? "leaderboard" : "arena";
+			}
+		values[0] = CStringGetTextDatum(definition->name);
+		nulls[1] = value == NULL;
+		values[1] = value ? CStringGetTextDatum(value) : (Datum) 0;
+		values[2] = CStringGetTextDatum(source);
+		nulls[3] = definition->default_value == NULL;
+		values[3] = nulls[3] ? (Datum) 0 : CStringGetTextDatum(definition->default_value);
+		values[4] = CStringGetTextDatum(definition->description);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	SPI_finish();
+	return (Datum) 0;
+}
