@@ -451,7 +451,7 @@ RETURNS TABLE (
 	default_value text,
 	description text)
 AS 'MODULE_PATHNAME', 'bixarena_settings'
-LANGUAGE C STABLE PARALLEL UNSAFE ROWS 14
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 10
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_settings(text, text) IS
 	'the settings in force for an arena or one of its leaderboards';
@@ -511,8 +511,7 @@ CREATE TYPE bixarena_leaderboard_row AS (
 	bootstrap_q975 numeric(10,6),
 	vote_count integer,
 	rank_change integer,
-	snapshot_identifier text,
-	snapshot_created_at timestamptz
+	snapshot_identifier text
 );
 COMMENT ON TYPE bixarena_leaderboard_row IS 'a model''s line in a leaderboard';
 
@@ -571,7 +570,7 @@ BEGIN
 	RETURN QUERY EXECUTE format($sql$
 		SELECT e.rank, m.name::text, m.slug::text, m.organization::text,
 			m.license::text, e.bt_score, e.bootstrap_q025, e.bootstrap_q975,
-			e.vote_count, o.rank - e.rank, $3::text, $4::timestamptz
+			e.vote_count, o.rank - e.rank, $3::text
 		FROM %1$I.leaderboard_entry AS e
 		JOIN %1$I.model AS m ON m.id = e.model_id
 		LEFT JOIN %1$I.leaderboard_entry AS o
@@ -579,7 +578,7 @@ BEGIN
 		WHERE e.snapshot_id = $1
 		ORDER BY e.rank, e.bt_score DESC, m.name COLLATE "C", m.slug COLLATE "C"
 		$sql$, found_arena)
-		USING shown.id, earlier, shown.snapshot_identifier, shown.created_at;
+		USING shown.id, earlier, shown.snapshot_identifier;
 END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard(text, text, interval, text) IS
@@ -671,9 +670,12 @@ BEGIN
 				HINT = 'Simulated battles must not mix with real ones; make an arena for them.';
 	END IF;
 
+	-- the same ids every time, so that rankings are the same to the last digit
 	EXECUTE format($sql$
-		INSERT INTO %I.model AS m (slug, name, license, organization, description)
-		SELECT format('simulated-%%s', lpad(n::text, 4, '0')),
+		INSERT INTO %I.model AS m
+			(id, slug, name, license, organization, description)
+		SELECT md5(format('simulated-%%s', n))::uuid,
+			format('simulated-%%s', lpad(n::text, 4, '0')),
 			format('Simulated %%s', lpad(n::text, 4, '0')),
 			(ARRAY['open-source', 'proprietary'])[n %% 2 + 1], 'Simulated',
 			format('simulated with a score of %%s points', round(score::numeric, 3))

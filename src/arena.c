@@ -304,7 +304,10 @@ read_contenders(const Leaderboard *leaderboard, Battles *battles)
 		known[next] = true;
 		contenders->ids[n] = id;
 		contenders->slugs[n] = result_text(row, 2);
-		names[n] = (ModelName) {result_text(row, 3), contenders->slugs[n], n};
+		names[n] = (ModelName)
+		{
+			result_text(row, 3), contenders->slugs[n], n
+		};
 		contenders->num_models++;
 	}
 	drop_unknown_models(battles, known);

@@ -58,12 +58,13 @@ enum
 #define EXAMPLE_LENGTH 60
 
 /* How people write down who won, in small letters */
-static const struct
+typedef struct OutcomeWord
 {
 	const char *word;
 	Outcome		outcome;
-}			vocabulary[] =
-{
+} OutcomeWord;
+
+static const OutcomeWord vocabulary[] = {
 	{"model1", OUTCOME_FIRST}, {"model2", OUTCOME_SECOND},
 	{"model_1", OUTCOME_FIRST}, {"model_2", OUTCOME_SECOND},
 	{"model_a", OUTCOME_FIRST}, {"model_b", OUTCOME_SECOND},
@@ -509,6 +510,18 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 }
 
 /*
+ * A parameter whose value the planner may rely on.
+ */
+static void
+set_parameter(ParamExternData *parameter, Oid type, Datum value, bool isnull)
+{
+	parameter->ptype = type;
+	parameter->value = value;
+	parameter->isnull = isnull;
+	parameter->pflags = PARAM_FLAG_CONST;
+}
+
+/*
  * The battles that count for a leaderboard, with as_of only those up to then.
  */
 Battles *
@@ -518,17 +531,11 @@ read_leaderboard_battles(const Leaderboard *leaderboard,
 	ParamListInfo parameters = makeParamList(2);
 	char	   *sql;
 
-	parameters->params[0] = (ParamExternData) {
-		.value = CStringGetTextDatum(leaderboard->slug),
-		.pflags = PARAM_FLAG_CONST,
-		.ptype = TEXTOID
-	};
-	parameters->params[1] = (ParamExternData) {
-		.value = as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
-		.isnull = as_of == NULL,
-		.pflags = PARAM_FLAG_CONST,
-		.ptype = TIMESTAMPTZOID
-	};
+	set_parameter(&parameters->params[0], TEXTOID,
+				  CStringGetTextDatum(leaderboard->slug), false);
+	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
+				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
+				  as_of == NULL);
 	sql = psprintf("SELECT b.model1_id, b.model2_id, b.outcome, pg_catalog.count(*)"
 				   " FROM %s.leaderboard_battle AS b"
 				   " WHERE b.leaderboard OPERATOR(pg_catalog.=) $1%s"

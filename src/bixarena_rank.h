@@ -120,7 +120,8 @@ typedef enum Standing
 typedef enum ModelStatus
 {
 	MODEL_RANKED,
-	MODEL_UNDEFEATED,			/* its component of the graph only beats others */
+	MODEL_UNDEFEATED,			/* its component of the graph only beats
+								 * others */
 	MODEL_WINLESS,				/* its component only loses to others */
 	MODEL_DISCONNECTED,			/* no chain of battles ties it to the ranked */
 	MODEL_SEPARATED,			/* any other way of not being comparable */
@@ -178,10 +179,12 @@ typedef struct Ranking
 {
 	int			num_models;
 	Rating	   *ratings;		/* by model, in the order of the tally */
-	int		   *order;			/* models, ranked ones by rank, then the others */
+	int		   *order;			/* models, ranked ones by rank, then the
+								 * others */
 	int			num_ranked;
-	bool		anchor_lost;	/* the anchor cannot be placed: nobody is ranked */
-	int			num_incomplete;	/* replicates that could not place all models */
+	bool		anchor_lost;	/* the anchor cannot be placed: nobody is
+								 * ranked */
+	int			num_incomplete; /* replicates that could not place all models */
 	double		fit_seconds;
 	double		bootstrap_seconds;
 } Ranking;
@@ -310,10 +313,6 @@ typedef struct Settings
 	char	   *anchor_model;
 	double		anchor_score;
 	int64		seed;
-	int64		keep_snapshots; /* -1: all */
-	bool		enabled;
-	int64		max_attempts;
-	int64		requests_per_day;
 } Settings;
 
 /* One attempt to make a snapshot, as bixarena.run keeps it */

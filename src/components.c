@@ -54,7 +54,8 @@ struct BattleGraph
 
 	/* Workspace, num_models each */
 	int		   *parent;			/* of a union-find forest */
-	int		   *reached;		/* the order in which Tarjan met a model, from 1 */
+	int		   *reached;		/* the order in which Tarjan met a model, from
+								 * 1 */
 	int		   *lowest;
 	int		   *stack;
 	int		   *path;
@@ -105,8 +106,14 @@ graph_create(const Tally *tally)
 		int			first = tally->pairs[p].first;
 		int			second = tally->pairs[p].second;
 
-		graph->neighbours[next[first]++] = (Neighbour) {second, p};
-		graph->neighbours[next[second]++] = (Neighbour) {first, p};
+		graph->neighbours[next[first]++] = (Neighbour)
+		{
+			second, p
+		};
+		graph->neighbours[next[second]++] = (Neighbour)
+		{
+			first, p
+		};
 	}
 	pfree(next);
 

@@ -183,7 +183,8 @@ find_step(Fitter *fitter, const Curvature *curvature, const bool *placed)
 {
 	int			n = fitter->num_models;
 	int			oldest = Max(0, fitter->num_remembered - MEMORY);
-	double	   *bent = fitter->next_gradient;	/* free until the step is taken */
+	double	   *bent = fitter->next_gradient;	/* free until the step is
+												 * taken */
 	double		weights[MEMORY];
 
 	memcpy(bent, fitter->gradient, sizeof(double) * n);

@@ -74,28 +74,35 @@ drop_other_pairs(Bootstrap *bootstrap)
 }
 
 /*
- * Put the scores of the placed models on the scale of the point estimate.
+ * Which models fix the scale of a replicate: those of these that are placed.
+ * False when none is.
+ */
+static bool
+choose_reference(Bootstrap *bootstrap, const bool *among)
+{
+	bool		any = false;
+
+	for (int i = 0; i < bootstrap->tally->num_models; i++)
+	{
+		bootstrap->reference[i] = among[i] && bootstrap->placed[i];
+		any |= bootstrap->reference[i];
+	}
+	return any;
+}
+
+/*
+ * Put the scores of the placed models on the scale of the point estimate.  An
+ * anchor that is not placed leaves it to the ranked models, those to anybody.
  */
 static void
 scale_replicate(Bootstrap *bootstrap)
 {
 	const PointEstimate *estimate = &bootstrap->estimate;
 	int			n = bootstrap->tally->num_models;
-	bool		any = false;
 
-	for (int i = 0; i < n; i++)
-	{
-		bootstrap->reference[i] = estimate->reference[i] && bootstrap->placed[i];
-		any |= bootstrap->reference[i];
-	}
-	/* An anchor that is not placed leaves it to the ranked, those to anybody */
-	for (int i = 0; i < n && !any; i++)
-		bootstrap->reference[i] = estimate->ranked[i] && bootstrap->placed[i];
-	for (int i = 0; i < n && !any; i++)
-		any |= bootstrap->reference[i];
-	if (!any)
-		memcpy(bootstrap->reference, bootstrap->placed, sizeof(bool) * n);
-
+	if (!choose_reference(bootstrap, estimate->reference) &&
+		!choose_reference(bootstrap, estimate->ranked))
+		choose_reference(bootstrap, bootstrap->placed);
 	shift_scores(bootstrap->scores, n,
 				 mean_score(estimate->scores, bootstrap->reference, n) -
 				 mean_score(bootstrap->scores, bootstrap->reference, n));

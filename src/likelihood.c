@@ -78,10 +78,11 @@ find_runs(const Tally *tally, PairRun *runs)
 			pair->second == pair[-1].second + 1)
 			continue;
 		if (runs)
-			runs[num_runs] = (PairRun) {
-				tally->pairs[begin].first, tally->pairs[begin].second,
+			runs[num_runs] = (PairRun)
+		{
+			tally->pairs[begin].first, tally->pairs[begin].second,
 				begin, p - begin
-			};
+		};
 		num_runs++;
 		begin = p;
 	}

@@ -214,7 +214,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 	ModelStatus *status = palloc0(sizeof(ModelStatus) * n);
 	ModelStatus *placed_status = palloc(sizeof(ModelStatus) * n);
 	int64	   *battles = palloc(sizeof(int64) * n);
-	int		   *index = palloc(sizeof(int) * n); /* among the placed, or -1 */
+	int		   *index = palloc(sizeof(int) * n);	/* among the placed, or -1 */
 	int		   *placed = palloc(sizeof(int) * n);
 	int			num_placed = 0;
 	int			anchor = -1;

@@ -125,7 +125,10 @@ fill_alias_table(AliasColumn *columns, double *weights, int num_columns)
 	for (int i = num_columns - 1; i >= 0; i--)
 	{
 		weights[i] *= num_columns / total;
-		columns[i] = (AliasColumn) {PG_UINT32_MAX, i};
+		columns[i] = (AliasColumn)
+		{
+			PG_UINT32_MAX, i
+		};
 		if (weights[i] < 1)
 			queue[num_short++] = i;
 		else
@@ -212,7 +215,10 @@ make_poisson_table(double mean)
 		weights[i] = exp(log_poisson_density(lowest + i, mean));
 	fill_alias_table(columns, weights, num_columns);
 	pfree(weights);
-	return (PoissonTable) {lowest, (uint32) num_columns, columns};
+	return (PoissonTable)
+	{
+		lowest, (uint32) num_columns, columns
+	};
 }
 
 /*

@@ -42,9 +42,6 @@ typedef struct SettingDefinition
 	const char *description;
 } SettingDefinition;
 
-/* What stands for an integer without a value */
-#define NO_INTEGER (-1)
-
 #define LOWEST_SCORE ((int64) (CENTRE_SCORE - MAX_SCORE_DISTANCE))
 #define HIGHEST_SCORE ((int64) (CENTRE_SCORE + MAX_SCORE_DISTANCE))
 
@@ -78,19 +75,7 @@ static const SettingDefinition definitions[] = {
 	"the score that the anchor model has, in points"},
 	{"seed", SETTING_INTEGER, offsetof(Settings, seed),
 		"0", PG_INT64_MIN, PG_INT64_MAX,
-	"seed of the bootstrap"},
-	{"keep_snapshots", SETTING_INTEGER, offsetof(Settings, keep_snapshots),
-		NULL, 1, PG_INT32_MAX,
-	"snapshots of a leaderboard that are kept; none: all"},
-	{"enabled", SETTING_BOOLEAN, offsetof(Settings, enabled),
-		"true", 0, 0,
-	"scheduled runs make snapshots"},
-	{"max_attempts", SETTING_INTEGER, offsetof(Settings, max_attempts),
-		"3", 1, 100,
-	"attempts at a run before it has failed for good"},
-	{"requests_per_day", SETTING_INTEGER, offsetof(Settings, requests_per_day),
-		"100", 0, PG_INT32_MAX,
-	"requests of source \"api\" that an arena takes within 24 hours"}
+	"seed of the bootstrap"}
 };
 
 PG_FUNCTION_INFO_V1(bixarena_configure);
@@ -125,8 +110,8 @@ report_out_of_range(const SettingDefinition *definition, const char *value)
 }
 
 /*
- * Put a value, NULL for none, where it belongs in settings; it is an error
- * when it is none of the setting's type and range.
+ * Put a value where it belongs in settings; it is an error when it is none of
+ * the setting's type and range.  Only a text may be NULL, for none.
  */
 static void
 assign_setting(const SettingDefinition *definition, const char *value,
@@ -144,26 +129,17 @@ assign_setting(const SettingDefinition *definition, const char *value,
 								definition->name, value)));
 			break;
 		case SETTING_INTEGER:
-			{
-				int64		integer = value ?
-				DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(value))) :
-				NO_INTEGER;
-
-				if (value && (integer < definition->minimum ||
-							  integer > definition->maximum))
-					report_out_of_range(definition, value);
-				*(int64 *) place = integer;
-				break;
-			}
+			*(int64 *) place = DatumGetInt64(DirectFunctionCall1(int8in,
+																 CStringGetDatum(value)));
+			if (*(int64 *) place < definition->minimum ||
+				*(int64 *) place > definition->maximum)
+				report_out_of_range(definition, value);
+			break;
 		case SETTING_NUMBER:
-			{
-				double		number = DatumGetFloat8(DirectFunctionCall1(float8in,
-																		CStringGetDatum(value)));
-
-				check_setting_number(definition->name, number);
-				*(double *) place = number;
-				break;
-			}
+			*(double *) place = DatumGetFloat8(DirectFunctionCall1(float8in,
+																   CStringGetDatum(value)));
+			check_setting_number(definition->name, *(double *) place);
+			break;
 		case SETTING_TEXT:
 			*(char **) place = value ? pstrdup(value) : NULL;
 			break;
@@ -218,7 +194,7 @@ check_setting_number(const char *name, double number)
 	const SettingDefinition *definition = find_definition(name);
 
 	if (!(number >= definition->minimum && number <= definition->maximum))
-		report_out_of_range(definition, psprintf("%g", number));
+		report_out_of_range(definition, psprintf("%.15g", number));
 }
 
 /*
