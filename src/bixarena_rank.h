@@ -48,6 +48,13 @@
 /* A score further than this from CENTRE_SCORE is not ranked */
 #define MAX_SCORE_DISTANCE	5000.0
 
+/* Check for interrupts in a long loop, at every 65,536th of its steps */
+#define CHECK_FOR_INTERRUPTS_AT(step) \
+	do { \
+		if (((step) & 0xFFFF) == 0) \
+			CHECK_FOR_INTERRUPTS(); \
+	} while (0)
+
 /*-------------------------------------------------------------------------
  * The numeric half
  *-------------------------------------------------------------------------

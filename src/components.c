@@ -93,6 +93,7 @@ graph_create(const Tally *tally)
 
 	for (int p = 0; p < tally->num_pairs; p++)
 	{
+		CHECK_FOR_INTERRUPTS_AT(p);
 		graph->start[tally->pairs[p].first + 1]++;
 		graph->start[tally->pairs[p].second + 1]++;
 	}
@@ -106,6 +107,7 @@ graph_create(const Tally *tally)
 		int			first = tally->pairs[p].first;
 		int			second = tally->pairs[p].second;
 
+		CHECK_FOR_INTERRUPTS_AT(p);
 		graph->neighbours[next[first]++] = (Neighbour)
 		{
 			second, p
@@ -169,6 +171,7 @@ join_pairs(BattleGraph *graph, PairPoints points, bool mutual)
 		int			a,
 					b;
 
+		CHECK_FOR_INTERRUPTS_AT(p);
 		if (mutual)
 			joined = points.first[p] > 0 && points.second[p] > 0;
 		else
@@ -268,6 +271,7 @@ largest_component(BattleGraph *graph, PairPoints points)
 	{
 		int			c = graph->component[tally->pairs[p].first];
 
+		CHECK_FOR_INTERRUPTS_AT(p);
 		if (c == graph->component[tally->pairs[p].second])
 			graph->battles[c] += points.first[p] + points.second[p];
 	}
@@ -326,6 +330,7 @@ find_component_edges(BattleGraph *graph, PairPoints points)
 		int			a = graph->component[tally->pairs[p].first];
 		int			b = graph->component[tally->pairs[p].second];
 
+		CHECK_FOR_INTERRUPTS_AT(p);
 		if (a == b)
 			continue;
 		if (points.first[p] > 0)

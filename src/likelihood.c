@@ -73,6 +73,7 @@ find_runs(const Tally *tally, PairRun *runs)
 	{
 		const Pair *pair = &tally->pairs[p];
 
+		CHECK_FOR_INTERRUPTS_AT(p);
 		if (p < tally->num_pairs &&
 			pair->first == pair[-1].first &&
 			pair->second == pair[-1].second + 1)
@@ -233,6 +234,7 @@ likelihood_hessian(Likelihood *likelihood, PairPoints points,
 		const PairRun *run = &likelihood->runs[r];
 		double	   *column = matrix + run->first * n;
 
+		CHECK_FOR_INTERRUPTS_AT(r);
 		find_chances(likelihood, run, strengths, by_worths);
 		for (int t = 0; t < run->length; t++)
 		{

@@ -57,10 +57,6 @@
 /* ... and a Poisson draw without a table as much as this many one by one */
 #define REJECTION_DRAW_COST 8
 
-/* Single draws and pairs of cells between two checks for interrupts */
-#define DRAWS_BETWEEN_CHECKS (1 << 20)
-#define PAIRS_BETWEEN_CHECKS (1 << 16)
-
 /* The chance of a column's own value, in 2^-32; else its alias is drawn */
 typedef struct AliasColumn
 {
@@ -124,6 +120,7 @@ fill_alias_table(AliasColumn *columns, double *weights, int num_columns)
 	/* Short columns queue from the front, long ones from the back */
 	for (int i = num_columns - 1; i >= 0; i--)
 	{
+		CHECK_FOR_INTERRUPTS_AT(i);
 		weights[i] *= num_columns / total;
 		columns[i] = (AliasColumn)
 		{
@@ -140,6 +137,7 @@ fill_alias_table(AliasColumn *columns, double *weights, int num_columns)
 		int			shorter = queue[--num_short];
 		int			longer = queue[first_long];
 
+		CHECK_FOR_INTERRUPTS_AT(shorter);
 		columns[shorter].own = (uint32) Min(rint(ldexp(weights[shorter], 32)),
 											(double) PG_UINT32_MAX);
 		columns[shorter].alias = longer;
@@ -308,7 +306,10 @@ prepare_single_draws(Resampler *resampler)
 												 mul_size(n, sizeof(double)));
 
 	for (int c = 0; c < num_cells; c++)
+	{
+		CHECK_FOR_INTERRUPTS_AT(c);
 		weights[c] = tally->pairs[c / NUM_OUTCOMES].count[c % NUM_OUTCOMES];
+	}
 	resampler->cells = MemoryContextAllocHuge(CurrentMemoryContext,
 											  mul_size(n, sizeof(AliasColumn)));
 	fill_alias_table(resampler->cells, weights, num_cells);
@@ -329,6 +330,8 @@ prepare_poisson_draws(Resampler *resampler)
 													mul_size(tally->num_pairs,
 															 sizeof(PairTables)));
 	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		CHECK_FOR_INTERRUPTS_AT(p);
 		for (int i = 0; i < NUM_OUTCOMES; i++)
 		{
 			int64		count = tally->pairs[p].count[i];
@@ -336,11 +339,9 @@ prepare_poisson_draws(Resampler *resampler)
 
 			resampler->pair_tables[p].table[i] = has_table ? count : -1;
 			if (has_table && resampler->tables[count].columns == NULL)
-			{
-				CHECK_FOR_INTERRUPTS();
 				resampler->tables[count] = make_poisson_table(fraction * count);
-			}
 		}
+	}
 }
 
 Resampler *
@@ -393,8 +394,7 @@ draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
 					second,
 					ties;
 
-		if (p % PAIRS_BETWEEN_CHECKS == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS_AT(p);
 		first = draw_cell(tables, table[OUTCOME_FIRST], (uint32) bits,
 						  prng, fraction * count[OUTCOME_FIRST]);
 		second = draw_cell(tables, table[OUTCOME_SECOND], bits >> 32,
@@ -421,8 +421,7 @@ draw_more_cells(Resampler *resampler, pg_prng_state *prng, double fraction,
 
 	for (int p = 0; p < tally->num_pairs; p++)
 	{
-		if (p % PAIRS_BETWEEN_CHECKS == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS_AT(p);
 		for (int i = 0; i < NUM_OUTCOMES; i++)
 		{
 			double		drawn;
@@ -459,8 +458,7 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 		const AliasColumn *column = &resampler->cells[c];
 		uint32		keep_own = -(uint32) ((uint32) product < column->own);
 
-		if (unlikely(b % DRAWS_BETWEEN_CHECKS == 0))
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS_AT(b);
 		c = (c & keep_own) | ((uint32) column->alias & ~keep_own);
 		points.first[c / NUM_OUTCOMES] += points_of_first[c % NUM_OUTCOMES];
 		points.second[c / NUM_OUTCOMES] += points_of_second[c % NUM_OUTCOMES];

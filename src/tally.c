@@ -185,7 +185,10 @@ tally_finish(TallyBuilder *builder, int num_models, const int *position)
 
 	pairtable_start_iterate(builder->table, &iterator);
 	while ((entry = pairtable_iterate(builder->table, &iterator)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS_AT(tally->num_pairs);
 		tally->pairs[tally->num_pairs++] = renumbered_pair(entry, position);
+	}
 	pairtable_destroy(builder->table);
 	pfree(builder);
 
@@ -210,6 +213,7 @@ tally_among(const Tally *tally, const int *index, int num_kept)
 	{
 		Pair		pair = tally->pairs[p];
 
+		CHECK_FOR_INTERRUPTS_AT(p);
 		pair.first = index[pair.first];
 		pair.second = index[pair.second];
 		if (pair.first < 0 || pair.second < 0)
@@ -232,6 +236,7 @@ tally_count_battles(const Tally *tally, int64 *battles)
 	{
 		const Pair *pair = &tally->pairs[p];
 
+		CHECK_FOR_INTERRUPTS_AT(p);
 		for (int i = 0; i < NUM_OUTCOMES; i++)
 		{
 			battles[pair->first] += pair->count[i];
@@ -264,6 +269,7 @@ tally_points(const Tally *tally)
 	{
 		const int64 *count = tally->pairs[p].count;
 
+		CHECK_FOR_INTERRUPTS_AT(p);
 		points.first[p] = count[OUTCOME_FIRST] + 0.5 * count[OUTCOME_TIE];
 		points.second[p] = count[OUTCOME_SECOND] + 0.5 * count[OUTCOME_TIE];
 	}

@@ -153,7 +153,7 @@ bixarena_rank(PG_FUNCTION_ARGS)
 	report_ignored(battles, "the relation");
 	if (battles->tally->num_battles == 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
+				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("there are no battles to rank")));
 
 	options = call_options(fcinfo, battles);
