@@ -33,6 +33,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "bixarena_rank.h"
@@ -42,10 +43,10 @@
 
 /* Points between a replicate and its maximum, and the part of it aimed at */
 #define REPLICATE_TOLERANCE	1e-5
-#define REPLICATE_MARGIN	0.1
+#define REPLICATE_MARGIN	0.02
 
 /* Contraction of quasi-Newton steps: never trust a better, or bear a worse */
-#define BEST_CONTRACTION	0.05
+#define BEST_CONTRACTION	0.01
 #define WORST_CONTRACTION	0.5
 
 #define MAX_NEWTON_STEPS	100
@@ -109,14 +110,18 @@ dot(const double *a, const double *b, int n)
 	return sum;
 }
 
-/* The largest movement of any score, in points */
+/* The largest movement of any score, in points; infinite if one is no number */
 static double
 largest_move(const double *step, int n)
 {
 	double		largest = 0;
 
 	for (int i = 0; i < n; i++)
+	{
+		if (!isfinite(step[i]))
+			return INFINITY;
 		largest = Max(largest, fabs(step[i]));
+	}
 	return largest * POINTS_PER_STRENGTH;
 }
 
@@ -223,6 +228,7 @@ remember_step(Fitter *fitter)
 {
 	int			n = fitter->num_models;
 	int			m = fitter->num_remembered % MEMORY;
+	double		scale;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -230,7 +236,9 @@ remember_step(Fitter *fitter)
 		fitter->changes[m][i] = fitter->gradient[i] - fitter->next_gradient[i];
 	}
 	fitter->products[m] = dot(fitter->moves[m], fitter->changes[m], n);
-	if (fitter->products[m] > 0)
+	scale = sqrt(dot(fitter->moves[m], fitter->moves[m], n) *
+				 dot(fitter->changes[m], fitter->changes[m], n));
+	if (fitter->products[m] > DBL_EPSILON * scale)
 		fitter->num_remembered++;
 }
 
@@ -337,27 +345,33 @@ fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
 {
 	double		aim = REPLICATE_TOLERANCE * REPLICATE_MARGIN;
 	double		before = 0;
+	double		contraction = 1;
 
 	fitter->num_remembered = 0;
 	likelihood_gradient(fitter->likelihood, points, strengths, fitter->gradient);
 	for (int steps = 0; steps < MAX_REPLICATE_STEPS; steps++)
 	{
 		double		move = find_step(fitter, fitter->curvature, placed);
-		double		contraction = Max(move / before, BEST_CONTRACTION);
+		double		last = before > 0 ? move / before : 1;
+		double		slower = Max(Max(last, contraction), BEST_CONTRACTION);
 
-		/* The moves still to come, as a geometric series, add up to the rest */
-		if (move == 0 ||
-			(steps > 0 && contraction <= WORST_CONTRACTION &&
-			 move * contraction / (1 - contraction) <= aim))
+		/*
+		 * The moves still to come, as a geometric series, add up to the rest.
+		 * At the limit of rounding they do not get smaller any more.
+		 */
+		if (move < POINT_TOLERANCE ||
+			(slower <= WORST_CONTRACTION && move * slower / (1 - slower) <= aim))
 		{
 			take_last_step(fitter, strengths);
 			return;
 		}
 		take_step(fitter, points, strengths);
 		before = move;
+		contraction = last;
 	}
 
 	if (fitter->own_curvature == NULL)
 		fitter->own_curvature = curvature_create(fitter->num_models);
+	memset(strengths, 0, sizeof(double) * fitter->num_models);
 	climb_by_newton(fitter, fitter->own_curvature, points, placed, strengths);
 }
