@@ -1,6 +1,6 @@
 MODULE_big = bixarena_rank
 EXTENSION = bixarena_rank
-DATA = sql/bixarena_rank--1.0.sql
+DATA = $(wildcard sql/*--*.sql)
 
 OBJS = $(NUMERIC_OBJS) $(DATABASE_OBJS)
 
@@ -34,6 +34,10 @@ SHLIB_LINK = -llapack -lblas -lm
 # runtime, and no thread
 PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
 	-fopenmp-simd
+
+# texts in any script are tested
+ENCODING = UTF8
+NO_LOCALE = 1
 
 TESTS = $(wildcard test/sql/*.sql)
 REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))

@@ -5,7 +5,7 @@
 
 -- Functions for users are in the extension's schema and bear the prefix
 -- bixarena_; the tables, and functions for our own use, are in the schema
--- bixarena.  All functions have their search_path pinned.
+-- bixarena.  All functions that run SQL have their search_path pinned.
 CREATE SCHEMA bixarena;
 COMMENT ON SCHEMA bixarena IS 'tables and internal functions of bixarena_rank';
 
@@ -114,7 +114,7 @@ RETURNS TABLE (
 	vote_count bigint,
 	status text)
 AS 'MODULE_PATHNAME', 'bixarena_rank'
-LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100 COST 1000000
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_rank(regclass, integer, bigint, boolean, double precision, text, double precision, bigint, text, text, text) IS
 	'Bradley-Terry ranking of the models in any table or view of battles';
@@ -144,10 +144,14 @@ REVOKE ALL ON FUNCTION bixarena.register_arena(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_create_arena(name text)
 RETURNS text
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	IF name IS NULL THEN
+		RAISE EXCEPTION 'name must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	IF octet_length(name) > 63 OR name = '' OR name ~ '^pg_' THEN
 		RAISE EXCEPTION 'an arena cannot be named "%"', name
 			USING ERRCODE = 'invalid_schema_name',
@@ -159,6 +163,7 @@ BEGIN
 				HINT = 'Register an existing schema with bixarena_attach_arena().';
 	END IF;
 
+	PERFORM bixarena.register_arena(name);
 	EXECUTE format($sql$
 		CREATE SCHEMA %1$I;
 		COMMENT ON SCHEMA %1$I IS 'an arena of bixarena_rank';
@@ -248,8 +253,6 @@ BEGIN
 		COMMENT ON VIEW %1$I.leaderboard_battle IS
 			'which battles count for which leaderboard; may be replaced';
 	$sql$, name);
-
-	PERFORM bixarena.register_arena(name);
 	RETURN name;
 END
 $$;
@@ -382,10 +385,14 @@ REVOKE ALL ON FUNCTION bixarena.create_battle_view(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_attach_arena(schema text)
 RETURNS text
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	IF schema IS NULL THEN
+		RAISE EXCEPTION 'schema must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	IF to_regnamespace(quote_ident(schema)) IS NULL THEN
 		RAISE EXCEPTION 'schema "%" does not exist', schema
 			USING ERRCODE = 'invalid_schema_name',
@@ -542,6 +549,10 @@ BEGIN
 		RAISE EXCEPTION 'leaderboard_id and lookback must not be null'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	IF lookback < '0' THEN
+		RAISE EXCEPTION 'lookback must not be negative'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	leaderboard := bixarena.find_leaderboard(leaderboard_id, found_arena);
 
 	EXECUTE format($sql$
@@ -550,7 +561,8 @@ BEGIN
 		WHERE s.leaderboard_id = $1
 			AND CASE WHEN $2 IS NULL THEN s.visibility = 'public'
 				ELSE s.snapshot_identifier = $2 END
-		ORDER BY s.created_at DESC, s.id LIMIT 1
+		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
+			s.snapshot_identifier DESC LIMIT 1
 		$sql$, found_arena)
 		INTO shown USING leaderboard, snapshot_identifier;
 	IF shown.id IS NULL AND snapshot_identifier IS NOT NULL THEN
@@ -563,14 +575,16 @@ BEGIN
 		SELECT s.id FROM %I.leaderboard_snapshot AS s
 		WHERE s.leaderboard_id = $1 AND s.visibility = 'public'
 			AND s.created_at <= $2
-		ORDER BY s.created_at DESC, s.id LIMIT 1
+		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
+			s.snapshot_identifier DESC LIMIT 1
 		$sql$, found_arena)
 		INTO earlier USING leaderboard, shown.created_at - lookback;
 
 	RETURN QUERY EXECUTE format($sql$
-		SELECT e.rank, m.name::text, m.slug::text, m.organization::text,
-			m.license::text, e.bt_score, e.bootstrap_q025, e.bootstrap_q975,
-			e.vote_count, o.rank - e.rank, $3::text
+		SELECT e.rank::integer, m.name::text, m.slug::text, m.organization::text,
+			m.license::text, e.bt_score::numeric(10,6),
+			e.bootstrap_q025::numeric(10,6), e.bootstrap_q975::numeric(10,6),
+			e.vote_count::integer, (o.rank - e.rank)::integer, $3::text
 		FROM %1$I.leaderboard_entry AS e
 		JOIN %1$I.model AS m ON m.id = e.model_id
 		LEFT JOIN %1$I.leaderboard_entry AS o

@@ -33,13 +33,14 @@
 /* How many names an error lists at most */
 #define MAX_NAMES_LISTED 50
 
-/* A model's name, for sorting */
-typedef struct ModelName
+/* A model of the arena */
+typedef struct ArenaModel
 {
-	const char *name;
-	const char *slug;
-	int			model;
-} ModelName;
+	Datum		id;				/* a uuid */
+	char	   *slug;
+	char	   *name;
+	int			number;			/* in the tally */
+} ArenaModel;
 
 PG_FUNCTION_INFO_V1(bixarena_resolve_arena);
 PG_FUNCTION_INFO_V1(bixarena_register_arena);
@@ -88,12 +89,11 @@ resolve_arena(const char *arena)
 {
 	const char *wanted = arena;
 
-	if (wanted == NULL && arena_setting[0] != '\0')
-		wanted = arena_setting;
-
 	read_arenas();
 	if (wanted == NULL && SPI_processed == 1)
 		return result_text(0, 1);
+	if (wanted == NULL && arena_setting[0] != '\0')
+		wanted = arena_setting;
 	for (uint64 row = 0; wanted && row < SPI_processed; row++)
 		if (strcmp(result_text(row, 1), wanted) == 0)
 			return pstrdup(wanted);
@@ -133,7 +133,9 @@ bixarena_resolve_arena(PG_FUNCTION_ARGS)
 }
 
 /*
- * bixarena.register_arena(arena text): add it to those that are known.
+ * bixarena.register_arena(arena text): add it to those that are known.  If
+ * there is no schema of that name yet, settings of that name are those of an
+ * arena that was dropped.
  */
 Datum
 bixarena_register_arena(PG_FUNCTION_ARGS)
@@ -144,6 +146,11 @@ bixarena_register_arena(PG_FUNCTION_ARGS)
 	add_text(&parameters, argument_text(fcinfo, 0));
 	SPI_connect();
 	scope = become_owner();
+	execute_query("DELETE FROM bixarena.setting AS s"
+				  " WHERE s.arena OPERATOR(pg_catalog.=) $1 AND NOT EXISTS"
+				  " (SELECT FROM pg_catalog.pg_namespace AS n"
+				  " WHERE n.nspname OPERATOR(pg_catalog.=) $1)",
+				  SPI_OK_DELETE, false, &parameters);
 	execute_query("INSERT INTO bixarena.arena (name) VALUES ($1)"
 				  " ON CONFLICT DO NOTHING",
 				  SPI_OK_INSERT, false, &parameters);
@@ -236,17 +243,22 @@ lock_leaderboard(const Leaderboard *leaderboard)
 				 errhint("Try again when it has.")));
 }
 
+static int
+compare_slugs(const void *a, const void *b)
+{
+	return strcmp(((const ArenaModel *) a)->slug, ((const ArenaModel *) b)->slug);
+}
+
 /*
  * By name, models of the same name by slug.
  */
 static int
 compare_names(const void *a, const void *b)
 {
-	const ModelName *x = a;
-	const ModelName *y = b;
-	int			order = strcmp(x->name, y->name);
+	int			order = strcmp(((const ArenaModel *) a)->name,
+							   ((const ArenaModel *) b)->name);
 
-	return order != 0 ? order : strcmp(x->slug, y->slug);
+	return order != 0 ? order : compare_slugs(a, b);
 }
 
 /*
@@ -272,49 +284,124 @@ read_models(const Leaderboard *leaderboard, const Battles *battles)
 				  SPI_OK_SELECT, true, &parameters);
 }
 
-/*
- * Who the models of a leaderboard's battles are.  Battles of a model that the
- * arena does not know are ignored from now on.
- */
-Contenders *
-read_contenders(const Leaderboard *leaderboard, Battles *battles)
+static bool
+same_uuid(Datum a, Datum b)
 {
-	int			num_read = battles->tally->num_models;
-	bool	   *known = palloc0(sizeof(bool) * (num_read + 1));
-	ModelName  *names = palloc(sizeof(ModelName) * (num_read + 1));
-	Contenders *contenders = palloc0(sizeof(Contenders));
-	int			next = 0;
+	return memcmp(DatumGetUUIDP(a)->data, DatumGetUUIDP(b)->data, UUID_LEN) == 0;
+}
 
-	contenders->ids = palloc(sizeof(Datum) * (num_read + 1));
-	contenders->slugs = palloc(sizeof(char *) * (num_read + 1));
+/*
+ * Take a row of SPI's result for a model of the battles.
+ */
+static ArenaModel
+take_model(uint64 row, int number)
+{
+	ArenaModel	model = {result_uuid(row, 1), result_text(row, 2),
+	result_text(row, 3), number};
+
+	if (model.slug == NULL || model.name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a model of the arena has no %s",
+						model.slug ? "name" : "slug"),
+				 errdetail("Its id is %s.", result_text(row, 1))));
+	return model;
+}
+
+/*
+ * Look up the models of the battles.  Returns how many the arena knows.
+ */
+static int
+find_models(const Leaderboard *leaderboard, const Battles *battles,
+			ArenaModel *models)
+{
+	int			num_models = 0;
+	int			next = 0;
 
 	/* Both the battles' models and the result are in the order of ids */
 	read_models(leaderboard, battles);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
-		int			n = contenders->num_models;
 		Datum		id = result_uuid(row, 1);
 
-		while (next < num_read &&
+		if (num_models > 0 &&
+			same_uuid(id, models[num_models - 1].id))
+			ereport(ERROR,
+					(errcode(ERRCODE_CARDINALITY_VIOLATION),
+					 errmsg("the arena has more than one model of the same id"),
+					 errdetail("The id is %s.", result_text(row, 1))));
+		while (next < battles->tally->num_models &&
 			   memcmp(battles->models[next].bytes, DatumGetUUIDP(id)->data,
 					  UUID_LEN) != 0)
 			next++;
-		if (next == num_read)
+		if (next == battles->tally->num_models)
 			break;
-		known[next] = true;
-		contenders->ids[n] = id;
-		contenders->slugs[n] = result_text(row, 2);
-		names[n] = (ModelName)
-		{
-			result_text(row, 3), contenders->slugs[n], n
-		};
-		contenders->num_models++;
+		models[num_models++] = take_model(row, next);
 	}
-	drop_unknown_models(battles, known);
+	return num_models;
+}
 
-	contenders->name_order = palloc(sizeof(int) * (num_read + 1));
-	qsort(names, contenders->num_models, sizeof(ModelName), compare_names);
-	for (int place = 0; place < contenders->num_models; place++)
-		contenders->name_order[names[place].model] = place;
+/*
+ * Leave out models that are left without a battle, when those of unknown ones
+ * are ignored.
+ */
+static int
+drop_idle_models(const Tally *tally, ArenaModel *models, int num_models)
+{
+	bool	   *known = palloc0(sizeof(bool) * (tally->num_models + 1));
+	bool	   *met = palloc0(sizeof(bool) * (tally->num_models + 1));
+	int			num_left = 0;
+
+	for (int m = 0; m < num_models; m++)
+		known[models[m].number] = true;
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		const Pair *pair = &tally->pairs[p];
+
+		CHECK_FOR_INTERRUPTS_AT(p);
+		if (known[pair->first] && known[pair->second])
+			met[pair->first] = met[pair->second] = true;
+	}
+	for (int m = 0; m < num_models; m++)
+		if (met[models[m].number])
+			models[num_left++] = models[m];
+	return num_left;
+}
+
+/*
+ * Who the models of a leaderboard's battles are.  The tally is put into the
+ * order of their slugs, which unlike ids mean the same in every database.
+ * Battles of a model that the arena does not know are ignored from now on.
+ */
+Contenders *
+read_contenders(const Leaderboard *leaderboard, Battles *battles)
+{
+	int			num_read = battles->tally->num_models;
+	ArenaModel *models = palloc(sizeof(ArenaModel) * (num_read + 1));
+	int		   *index = palloc(sizeof(int) * (num_read + 1));
+	Contenders *contenders = palloc0(sizeof(Contenders));
+	int			n = find_models(leaderboard, battles, models);
+
+	n = drop_idle_models(battles->tally, models, n);
+	contenders->num_models = n;
+	contenders->ids = palloc(sizeof(Datum) * (n + 1));
+	contenders->slugs = palloc(sizeof(char *) * (n + 1));
+	contenders->name_order = palloc(sizeof(int) * (n + 1));
+
+	for (int i = 0; i < num_read; i++)
+		index[i] = -1;
+	qsort(models, n, sizeof(ArenaModel), compare_slugs);
+	for (int place = 0; place < n; place++)
+	{
+		index[models[place].number] = place;
+		contenders->ids[place] = models[place].id;
+		contenders->slugs[place] = models[place].slug;
+		models[place].number = place;
+	}
+	keep_models(battles, index, n);
+
+	qsort(models, n, sizeof(ArenaModel), compare_names);
+	for (int place = 0; place < n; place++)
+		contenders->name_order[models[place].number] = place;
 	return contenders;
 }

@@ -30,15 +30,12 @@
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "nodes/pg_list.h"
-#include "nodes/value.h"
 #include "parser/parse_coerce.h"
-#include "parser/parse_oper.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -198,19 +195,23 @@ model_number(BattleReader *reader, ModelKey key)
 	return entry->number;
 }
 
+/*
+ * Count battles of an unknown outcome.  The first of these in the order of
+ * their bytes is shown, whatever the order in which they come.
+ */
 static void
 note_unknown_outcome(BattleReader *reader, const char *text, int64 count)
 {
-	int			length = strlen(text);
+	char	   *example;
 
 	reader->ignored.unknown_outcome += count;
-	if (reader->ignored.example)
+	if (reader->ignored.example && strcmp(reader->ignored.example, text) <= 0)
 		return;
-	if (length > EXAMPLE_LENGTH)
-		length = pg_mbcliplen(text, length, EXAMPLE_LENGTH);
-	reader->ignored.example = memcpy(MemoryContextAllocZero(reader->memory,
-															length + 1),
-									 text, length);
+	if (reader->ignored.example)
+		pfree(reader->ignored.example);
+	example = MemoryContextStrdup(reader->memory, text);
+	example[pg_mbcliplen(example, strlen(example), EXAMPLE_LENGTH)] = '\0';
+	reader->ignored.example = example;
 }
 
 /*
@@ -420,7 +421,9 @@ find_column(Relation relation, const char *name, const char *purpose)
 	if (number <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+				 errmsg(number < 0 ?
+						"column \"%s\" of relation \"%s\" is a system column" :
+						"column \"%s\" of relation \"%s\" does not exist",
 						name, RelationGetRelationName(relation)),
 				 errdetail("Its columns are %s.", list_columns(relation)),
 				 errhint("Name the right one with %s => '...'.", purpose)));
@@ -433,38 +436,51 @@ is_string_type(Oid type)
 	return TypeCategory(type) == TYPCATEGORY_STRING;
 }
 
+static bool
+is_integer_type(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+/*
+ * Are values of a type equal exactly when their texts are?
+ */
+static bool
+is_faithful_type(Oid type)
+{
+	return is_integer_type(type) || type == UUIDOID || type == BOOLOID ||
+		type_is_enum(type);
+}
+
 /*
  * An error unless values of the two columns can be the same model.
  */
 static void
 check_model_types(Oid type1, Oid type2, const char *model1, const char *model2)
 {
-	List	   *equals = list_make2(makeString("pg_catalog"), makeString("="));
-	Operator	operator;
-
-	if (type1 == type2 || (is_string_type(type1) && is_string_type(type2)))
+	if (type1 == type2 ||
+		(is_string_type(type1) && is_string_type(type2)) ||
+		(is_integer_type(type1) && is_integer_type(type2)))
 		return;
-	operator = oper(NULL, equals, type1, type2, true, -1);
-	if (operator == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("columns \"%s\" and \"%s\" do not compare", model1, model2),
-				 errdetail("Their types are %s and %s.",
-						   format_type_be(type1), format_type_be(type2)),
-				 errhint("Both must name models in the same way; a view can cast one of them.")));
-	ReleaseSysCache(operator);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("columns \"%s\" and \"%s\" do not compare", model1, model2),
+			 errdetail("Their types are %s and %s.",
+					   format_type_be(type1), format_type_be(type2)),
+			 errhint("Both must name models in the same way; a view can cast one of them.")));
 }
 
 /*
- * A column to group by.  Text is grouped by its bytes, whatever its collation
- * or, as with citext, its type calls equal: its text is what tells models
- * apart.
+ * A column to group by.  Its text is what tells models apart, so it is grouped
+ * by the bytes of that, whatever its collation says or its type calls equal
+ * (citext, or the numbers 1.0 and 1.00).  Types in which both are the same are
+ * grouped as they are, which is quicker.
  */
 static const char *
 grouped_column(const char *name, Oid type)
 {
-	return psprintf(is_string_type(type) ?
-					"b.%s::pg_catalog.text COLLATE pg_catalog.\"C\"" : "b.%s",
+	return psprintf(is_faithful_type(getBaseType(type)) ?
+					"b.%s" : "b.%s::pg_catalog.text COLLATE pg_catalog.\"C\"",
 					quote_identifier(name));
 }
 
@@ -491,8 +507,8 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table or a view",
 						RelationGetRelationName(relation))));
-	type1 = find_column(relation, model1, "model1");
-	type2 = find_column(relation, model2, "model2");
+	type1 = getBaseType(find_column(relation, model1, "model1"));
+	type2 = getBaseType(find_column(relation, model2, "model2"));
 	outcome_type = find_column(relation, outcome, "outcome");
 	check_model_types(type1, type2, model1, model2);
 
@@ -548,26 +564,22 @@ read_leaderboard_battles(const Leaderboard *leaderboard,
 }
 
 /*
- * Ignore the battles of models that are not known.
+ * Keep some of the models, in another order: index[i] is the new number of
+ * model i, or -1.  Battles of the others are ignored from now on.
  */
 void
-drop_unknown_models(Battles *battles, const bool *known)
+keep_models(Battles *battles, const int *index, int num_kept)
 {
-	Tally	   *tally = battles->tally;
-	int		   *index = palloc(sizeof(int) * (tally->num_models + 1));
-	int			num_known = 0;
+	Tally	   *tally = tally_among(battles->tally, index, num_kept);
+	ModelKey   *models = palloc(sizeof(ModelKey) * (num_kept + 1));
 
-	for (int i = 0; i < tally->num_models; i++)
-	{
-		index[i] = known[i] ? num_known : -1;
-		if (known[i])
-			battles->models[num_known++] = battles->models[i];
-	}
-	if (num_known == tally->num_models)
-		return;
-	battles->tally = tally_among(tally, index, num_known);
-	battles->ignored.unknown_model += tally->num_battles -
-		battles->tally->num_battles;
+	for (int i = 0; i < battles->tally->num_models; i++)
+		if (index[i] >= 0)
+			models[index[i]] = battles->models[i];
+	battles->ignored.unknown_model += battles->tally->num_battles -
+		tally->num_battles;
+	battles->tally = tally;
+	battles->models = models;
 }
 
 int64
@@ -616,7 +628,7 @@ report_ignored(const Battles *battles, const char *source)
 					(long long) (count + battles->tally->num_battles), source) :
 			 errmsg("none of the %lld battles of %s can be used",
 					(long long) count, source),
-			 errdetail("%s.", reasons.data),
+			 errdetail("Ignored: %s.", reasons.data),
 			 ignored->unknown_outcome > 0 ?
 			 errhint("Outcomes can be model1, model2, tie; model_a, model_b, tie (bothbad); left, right, tie; 1, 2, 0; and others that the documentation lists.") : 0));
 }

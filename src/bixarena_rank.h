@@ -45,6 +45,9 @@
 #define POINTS_PER_STRENGTH	173.71779276130073	/* 400 / ln 10 */
 #define CENTRE_SCORE		1000.0
 
+/* Scores are published in steps of 1e-6 points, to which they are exact */
+#define STEPS_PER_POINT		1e6
+
 /* A score further than this from CENTRE_SCORE is not ranked */
 #define MAX_SCORE_DISTANCE	5000.0
 
@@ -227,6 +230,10 @@ extern void curvature_solve(const Curvature *curvature,
 extern Likelihood *likelihood_create(const Tally *tally, double prior_battles);
 extern void likelihood_gradient(Likelihood *likelihood, PairPoints points,
 								const double *strengths, double *gradient);
+extern void likelihood_exact_gradient(Likelihood *likelihood,
+									  PairPoints points,
+									  const double *strengths,
+									  double *gradient);
 extern void likelihood_hessian(Likelihood *likelihood, PairPoints points,
 							   const double *strengths, double *matrix);
 
@@ -281,11 +288,11 @@ typedef struct IgnoredBattles
 	char	   *example;		/* an outcome that is unknown, or NULL */
 } IgnoredBattles;
 
-/* What was read: a tally and whose models it speaks of, in its order */
+/* What was read: a tally and the models that it speaks of, in its order */
 typedef struct Battles
 {
 	Tally	   *tally;
-	ModelKey   *models;			/* ascending by their bytes */
+	ModelKey   *models;			/* as read, ascending by their bytes */
 	IgnoredBattles ignored;
 } Battles;
 
@@ -298,11 +305,11 @@ typedef struct Contenders
 	int		   *name_order;		/* place of each in the order of names */
 } Contenders;
 
-/* An arena's leaderboard, the names quoted and ready for generated SQL */
+/* An arena's leaderboard */
 typedef struct Leaderboard
 {
-	char	   *arena;			/* the schema, as it is */
-	char	   *schema;			/* the same, quoted */
+	char	   *arena;			/* the schema's name */
+	char	   *schema;			/* the same, quoted for generated SQL */
 	char	   *slug;
 	Datum		id;				/* a uuid */
 } Leaderboard;
@@ -351,9 +358,6 @@ typedef struct Run
 	double		write_seconds;
 } Run;
 
-/* init.c */
-extern char *arena_setting;
-
 /* The typed parameters of a query, in the order of their numbers */
 #define MAX_PARAMETERS 32
 
@@ -372,6 +376,9 @@ typedef struct OwnerScope
 	int			security_context;
 } OwnerScope;
 
+/* init.c */
+extern char *arena_setting;
+
 /* query.c */
 extern void add_parameter(Parameters *parameters, Oid type, Datum value,
 						  bool isnull);
@@ -388,20 +395,20 @@ extern void leave_owner(OwnerScope scope);
 extern char *resolve_arena(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
 extern void lock_leaderboard(const Leaderboard *leaderboard);
+extern Contenders *read_contenders(const Leaderboard *leaderboard,
+								   Battles *battles);
 
 /* setting.c */
 extern Settings *read_settings(const char *arena, const char *slug);
 extern void check_setting_number(const char *name, double number);
 
-extern Contenders *read_contenders(const Leaderboard *leaderboard,
-								   Battles *battles);
 
 /* battles.c */
 extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *model2, const char *outcome);
 extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
 										 const TimestampTz *as_of);
-extern void drop_unknown_models(Battles *battles, const bool *known);
+extern void keep_models(Battles *battles, const int *index, int num_kept);
 extern int64 count_ignored(const IgnoredBattles *ignored);
 extern void report_ignored(const Battles *battles, const char *source);
 
@@ -410,6 +417,7 @@ extern void write_snapshot(Run *run, const Ranking *ranking,
 						   const Contenders *contenders);
 
 /* run.c */
+extern void check_correlation_id(Datum correlation_id);
 extern void record_run(const Run *run);
 
 #endif							/* BIXARENA_RANK_H */

@@ -20,20 +20,21 @@
  * steps, is well within REPLICATE_TOLERANCE.  Should the steps not contract,
  * the replicate is climbed by Newton steps of its own.
  *
- * A step that overshoots, so that the slope at its end points back more than
- * half as steeply as it pointed ahead, is cut at the place where a straight
- * line through both slopes is zero.  As the function is concave, this always
- * makes progress.
+ * A step that overshoots is cut.  Of a replicate, where it ends with a slope
+ * that points back more than half as steeply as it pointed ahead, at the place
+ * where a straight line through both slopes is zero.  Slopes level off far from
+ * the maximum, so that is no proof of progress; a replicate whose steps grow
+ * gives up and climbs by Newton steps, which are cut until they surely go up.
  *
- * The Hessian does not feel a shift of all strengths together.  Where nothing
- * else fixes them, a multiple of the matrix of ones is added to it: the
+ * The likelihood does not feel a shift of all strengths together, or with a
+ * prior takes the best one by itself (likelihood.c).  So the Hessian is flat in
+ * that direction, and a multiple of the matrix of ones is added to it: the
  * gradient is orthogonal to a shift, so steps are unchanged.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "bixarena_rank.h"
@@ -52,7 +53,7 @@
 #define MAX_NEWTON_STEPS	100
 #define STEPS_BETWEEN		12
 #define MAX_REPLICATE_STEPS	100
-#define MAX_CUTS			60
+#define MAX_CUTS			1000
 
 /* Pairs of step and change of gradient that quasi-Newton steps remember */
 #define MEMORY 8
@@ -60,7 +61,7 @@
 struct Fitter
 {
 	int			num_models;
-	bool		free_shift;		/* nothing fixes a shift of all strengths */
+	bool		careful;		/* exact gradients, and no step down */
 	Likelihood *likelihood;
 	Curvature  *curvature;		/* at the point estimate */
 	Curvature  *own_curvature;	/* of a replicate that needed its own */
@@ -76,6 +77,9 @@ struct Fitter
 	double	   *next_gradient;
 	double	   *step;
 	double	   *next_strengths;
+	double	   *middle;			/* of a step */
+	double	   *middle_gradient;
+	double	   *start;			/* of a replicate */
 };
 
 Fitter *
@@ -85,7 +89,6 @@ fitter_create(const Tally *tally, double prior_battles)
 	Size		size = sizeof(double) * tally->num_models;
 
 	fitter->num_models = tally->num_models;
-	fitter->free_shift = !(prior_battles > 0);
 	fitter->likelihood = likelihood_create(tally, prior_battles);
 	fitter->curvature = curvature_create(tally->num_models);
 	for (int m = 0; m < MEMORY; m++)
@@ -97,6 +100,9 @@ fitter_create(const Tally *tally, double prior_battles)
 	fitter->next_gradient = palloc(size);
 	fitter->step = palloc(size);
 	fitter->next_strengths = palloc(size);
+	fitter->middle = palloc(size);
+	fitter->middle_gradient = palloc(size);
+	fitter->start = palloc(size);
 	return fitter;
 }
 
@@ -135,12 +141,11 @@ fill_flat_directions(const Fitter *fitter, double *matrix, double ridge)
 {
 	Size		n = fitter->num_models;
 	double		trace = 0;
-	double		lift = 0;
+	double		lift;
 
 	for (Size i = 0; i < n; i++)
 		trace += matrix[i * n + i];
-	if (fitter->free_shift)
-		lift = trace / ((double) n * n);
+	lift = trace / ((double) n * n);
 
 	for (Size j = 0; j < n; j++)
 	{
@@ -157,10 +162,10 @@ fill_flat_directions(const Fitter *fitter, double *matrix, double ridge)
 /*
  * Factor the Hessian at these strengths.  Where rounding makes it indefinite
  * (models tied to each other by 2^50 battles and to the rest by three) its
- * diagonal is lifted, which makes steps shorter but leaves the maximum where
- * it is.
+ * diagonal is lifted.  That makes steps shorter, so that a short one does not
+ * say that the maximum is near: the answer is then false.
  */
-static void
+static bool
 factor_hessian(Fitter *fitter, Curvature *curvature, PairPoints points,
 			   const double *strengths)
 {
@@ -171,12 +176,13 @@ factor_hessian(Fitter *fitter, Curvature *curvature, PairPoints points,
 		likelihood_hessian(fitter->likelihood, points, strengths, matrix);
 		fill_flat_directions(fitter, matrix, ridge);
 		if (curvature_factor(curvature))
-			return;
+			return ridge == 0;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("the strengths of the models cannot be computed"),
 			 errdetail("The Hessian of the likelihood is not positive definite.")));
+	return false;				/* not reached */
 }
 
 /*
@@ -228,7 +234,6 @@ remember_step(Fitter *fitter)
 {
 	int			n = fitter->num_models;
 	int			m = fitter->num_remembered % MEMORY;
-	double		scale;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -236,10 +241,54 @@ remember_step(Fitter *fitter)
 		fitter->changes[m][i] = fitter->gradient[i] - fitter->next_gradient[i];
 	}
 	fitter->products[m] = dot(fitter->moves[m], fitter->changes[m], n);
-	scale = sqrt(dot(fitter->moves[m], fitter->moves[m], n) *
-				 dot(fitter->changes[m], fitter->changes[m], n));
-	if (fitter->products[m] > DBL_EPSILON * scale)
+	if (fitter->products[m] > 0)
 		fitter->num_remembered++;
+}
+
+/*
+ * The gradient, as exactly as the climb at hand needs it.
+ */
+static void
+find_gradient(Fitter *fitter, PairPoints points, const double *strengths,
+			  double *gradient)
+{
+	if (fitter->careful)
+		likelihood_exact_gradient(fitter->likelihood, points, strengths, gradient);
+	else
+		likelihood_gradient(fitter->likelihood, points, strengths, gradient);
+}
+
+/*
+ * The part of a step that may be taken, given the slopes of the likelihood
+ * along it at its begin and end.
+ *
+ * A careful step goes up for sure: when its end slopes down, the slope half
+ * way must be at least as steep upwards.  As slopes only fall, the first half
+ * then gains more than the second loses.
+ */
+static double
+find_part(Fitter *fitter, PairPoints points, const double *strengths,
+		  double slope, double end_slope)
+{
+	int			n = fitter->num_models;
+	double		middle_slope;
+
+	if (!fitter->careful)
+	{
+		if (!(end_slope < -0.5 * slope))
+			return 1;
+		return slope > 0 ? Max(slope / (slope - end_slope), 0.05) : 0.05;
+	}
+
+	if (!(end_slope < 0))
+		return 1;
+	for (int i = 0; i < n; i++)
+		fitter->middle[i] = strengths[i] + fitter->step[i] / 2;
+	find_gradient(fitter, points, fitter->middle, fitter->middle_gradient);
+	middle_slope = dot(fitter->middle_gradient, fitter->step, n);
+	if (middle_slope >= -end_slope)
+		return 1;
+	return middle_slope < 0 ? 0.25 : 0.5;
 }
 
 /*
@@ -255,20 +304,18 @@ take_step(Fitter *fitter, PairPoints points, double *strengths)
 	for (int cuts = 0;; cuts++)
 	{
 		double		slope = dot(fitter->gradient, fitter->step, n);
-		double		end_slope;
-		double		cut;
+		double		part;
 
 		for (int i = 0; i < n; i++)
 			fitter->next_strengths[i] = strengths[i] + fitter->step[i];
-		likelihood_gradient(fitter->likelihood, points,
-							fitter->next_strengths, fitter->next_gradient);
-		end_slope = dot(fitter->next_gradient, fitter->step, n);
-
-		if (!(end_slope < -0.5 * slope) || cuts == MAX_CUTS)
+		find_gradient(fitter, points, fitter->next_strengths,
+					  fitter->next_gradient);
+		part = find_part(fitter, points, strengths, slope,
+						 dot(fitter->next_gradient, fitter->step, n));
+		if (part == 1 || cuts == MAX_CUTS)
 			break;
-		cut = slope > 0 ? Max(slope / (slope - end_slope), 0.05) : 0.05;
 		for (int i = 0; i < n; i++)
-			fitter->step[i] *= cut;
+			fitter->step[i] *= part;
 	}
 
 	remember_step(fitter);
@@ -296,12 +343,16 @@ static void
 climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 				const bool *placed, double *strengths)
 {
-	likelihood_gradient(fitter->likelihood, points, strengths, fitter->gradient);
+	fitter->careful = true;
+	find_gradient(fitter, points, strengths, fitter->gradient);
 	for (int newton = 0; newton < MAX_NEWTON_STEPS; newton++)
 	{
-		factor_hessian(fitter, curvature, points, strengths);
+		bool		exact = factor_hessian(fitter, curvature, points, strengths);
+		double		before;
+
 		fitter->num_remembered = 0;
-		if (find_step(fitter, curvature, placed) < POINT_TOLERANCE)
+		before = find_step(fitter, curvature, placed);
+		if (before < POINT_TOLERANCE && exact)
 		{
 			take_last_step(fitter, strengths);
 			return;
@@ -310,8 +361,12 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 
 		for (int between = 0; between < STEPS_BETWEEN; between++)
 		{
-			if (find_step(fitter, curvature, placed) < POINT_TOLERANCE)
+			double		move = find_step(fitter, curvature, placed);
+
+			/* steps that grow, or are not numbers, have lost their way */
+			if (move < POINT_TOLERANCE || !(move < 2 * before))
 				break;
+			before = move;
 			take_step(fitter, points, strengths);
 		}
 	}
@@ -347,8 +402,10 @@ fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
 	double		before = 0;
 	double		contraction = 1;
 
+	fitter->careful = false;
 	fitter->num_remembered = 0;
-	likelihood_gradient(fitter->likelihood, points, strengths, fitter->gradient);
+	memcpy(fitter->start, strengths, sizeof(double) * fitter->num_models);
+	find_gradient(fitter, points, strengths, fitter->gradient);
 	for (int steps = 0; steps < MAX_REPLICATE_STEPS; steps++)
 	{
 		double		move = find_step(fitter, fitter->curvature, placed);
@@ -365,13 +422,16 @@ fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
 			take_last_step(fitter, strengths);
 			return;
 		}
+		/* steps that grow, or are not numbers, have lost their way */
+		if (!(last < 2))
+			break;
 		take_step(fitter, points, strengths);
 		before = move;
 		contraction = last;
 	}
 
+	memcpy(strengths, fitter->start, sizeof(double) * fitter->num_models);
 	if (fitter->own_curvature == NULL)
 		fitter->own_curvature = curvature_create(fitter->num_models);
-	memset(strengths, 0, sizeof(double) * fitter->num_models);
 	climb_by_newton(fitter, fitter->own_curvature, points, placed, strengths);
 }

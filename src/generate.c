@@ -133,10 +133,11 @@ check_arguments(FunctionCallInfo fcinfo)
 		check_setting_number("min_evaluations",
 							 PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS));
 	if (!PG_ARGISNULL(ARGUMENT_AS_OF) &&
-		PG_GETARG_TIMESTAMPTZ(ARGUMENT_AS_OF) > GetCurrentTimestamp())
+		(TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(ARGUMENT_AS_OF)) ||
+		 PG_GETARG_TIMESTAMPTZ(ARGUMENT_AS_OF) > GetCurrentTimestamp()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("as_of must not be in the future")));
+				 errmsg("as_of must be a time in the past")));
 }
 
 /*
@@ -154,6 +155,8 @@ begin_run(FunctionCallInfo fcinfo)
 	run->correlation_id = PG_ARGISNULL(ARGUMENT_CORRELATION_ID) ?
 		DirectFunctionCall1(gen_random_uuid, (Datum) 0) :
 		PG_GETARG_DATUM(ARGUMENT_CORRELATION_ID);
+	if (!PG_ARGISNULL(ARGUMENT_CORRELATION_ID))
+		check_correlation_id(run->correlation_id);
 	if (!PG_ARGISNULL(ARGUMENT_AS_OF))
 	{
 		TimestampTz *as_of = palloc(sizeof(TimestampTz));
@@ -233,8 +236,8 @@ unranked_models(const Ranking *ranking, const Contenders *contenders)
 }
 
 /*
- * The tally and options of the numeric half.  -1 stands for an anchor that has
- * no battles, which *anchor_missing tells from none.
+ * The options of the numeric half.  -1 stands for an anchor that has no
+ * battles, which *anchor_missing tells from none.
  */
 static RankOptions
 rank_options(const Settings *settings, const Contenders *contenders,

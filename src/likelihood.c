@@ -13,8 +13,12 @@
  * a q - b p is how it is computed, too: the textbook's a - (a + b) p loses all
  * digits where one side takes nearly every point.
  *
- * prior_battles m > 0 adds for each model m/2 wins and m/2 losses against a
- * virtual opponent of strength 0.
+ * prior_battles m > 0 adds for each model m/2 wins and m/2 losses against one
+ * virtual opponent, whose strength is free like the others': the same as to fix
+ * it at 0 and to shift all models to where the sum is largest.  What is computed
+ * is the likelihood with the best shift, so that a shift is felt no more than
+ * without a prior; beside many battles, a weak prior would else be lost in the
+ * rounding of their sum.
  *
  * Layout: the pairs of a tally come sorted, so those of one model with
  * consecutive others are a run of consecutive pairs.  A run is walked with
@@ -38,6 +42,8 @@
 /* exp() of half of this is far from overflow, its square too */
 #define MAX_WORTH_SPREAD 600.0
 
+#define MAX_SHIFT_STEPS 100
+
 /* pairs pair, pair + 1, ... are first's with second, second + 1, ... */
 typedef struct PairRun
 {
@@ -56,6 +62,7 @@ struct Likelihood
 
 	/* Workspace, num_models each */
 	double	   *worths;
+	double	   *lost;			/* what rounding took off a gradient */
 	double	   *p;				/* of the pairs of one run: the first wins */
 	double	   *q;				/* the second does */
 };
@@ -105,6 +112,7 @@ likelihood_create(const Tally *tally, double prior_battles)
 													   sizeof(PairRun)));
 	find_runs(tally, likelihood->runs);
 	likelihood->worths = palloc(sizeof(double) * n);
+	likelihood->lost = palloc(sizeof(double) * n);
 	likelihood->p = palloc(sizeof(double) * n);
 	likelihood->q = palloc(sizeof(double) * n);
 	return likelihood;
@@ -173,6 +181,101 @@ find_chances(Likelihood *likelihood, const PairRun *run,
 }
 
 /*
+ * Where all strengths would have to be shifted to for the prior to pull them
+ * nowhere: the zero of the sum of tanh((s_i + shift) / 2), which rises.  Newton
+ * steps, and a bisection where one leaves the bracket.
+ */
+static double
+best_shift(const double *strengths, int num_models)
+{
+	double		lowest = -strengths[0];
+	double		highest = -strengths[0];
+	double		shift;
+
+	for (int i = 1; i < num_models; i++)
+	{
+		lowest = Min(lowest, -strengths[i]);
+		highest = Max(highest, -strengths[i]);
+	}
+	shift = (lowest + highest) / 2;
+	for (int tries = 0; tries < MAX_SHIFT_STEPS; tries++)
+	{
+		double		pull = 0;
+		double		slope = 0;
+		double		next;
+
+		for (int i = 0; i < num_models; i++)
+		{
+			double		t = tanh((strengths[i] + shift) / 2);
+
+			pull += t;
+			slope += (1 - t * t) / 2;
+		}
+		if (pull > 0)
+			highest = shift;
+		else
+			lowest = shift;
+		next = shift - pull / slope;
+		if (!(next > lowest && next < highest))
+			next = (lowest + highest) / 2;
+		if (fabs(next - shift) <= 1e-15 * Max(1, fabs(shift)))
+			return next;
+		shift = next;
+	}
+	return shift;
+}
+
+/*
+ * Add the prior's part to a gradient, all strengths being shifted to where it
+ * is best.  Both parts then add up to zero but for rounding, of which a weak
+ * prior beside many battles would make a large shift; so that is taken off.
+ */
+static void
+add_prior(const Likelihood *likelihood, const double *strengths,
+		  double *gradient)
+{
+	int			n = likelihood->num_models;
+	double		half = likelihood->prior_battles / 2;
+	double		shift = best_shift(strengths, n);
+	double		excess = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		gradient[i] -= half * tanh((strengths[i] + shift) / 2);
+		excess += gradient[i];
+	}
+	for (int i = 0; i < n; i++)
+		gradient[i] -= excess / n;
+}
+
+/*
+ * Add the prior's part to the lower triangle of the Hessian.  With w_i the
+ * weight of model i's virtual battles, it is diagonal, less w w' / sum of w for
+ * the shift that follows the strengths.
+ */
+static void
+add_prior_curvature(const Likelihood *likelihood, const double *strengths,
+					double *matrix)
+{
+	Size		n = likelihood->num_models;
+	double		shift = best_shift(strengths, likelihood->num_models);
+	double	   *weights = likelihood->p;
+	double		total = 0;
+
+	for (Size i = 0; i < n; i++)
+	{
+		double		c = cosh((strengths[i] + shift) / 2);
+
+		weights[i] = likelihood->prior_battles / (4 * c * c);
+		matrix[i * n + i] += weights[i];
+		total += weights[i];
+	}
+	for (Size j = 0; j < n; j++)
+		for (Size i = j; i < n; i++)
+			matrix[j * n + i] -= weights[i] * weights[j] / total;
+}
+
+/*
  * The gradient of the log-likelihood.
  */
 void
@@ -180,11 +283,9 @@ likelihood_gradient(Likelihood *likelihood, PairPoints points,
 					const double *strengths, double *gradient)
 {
 	bool		by_worths = find_worths(likelihood, strengths);
-	double		half = likelihood->prior_battles / 2;
 
 	CHECK_FOR_INTERRUPTS();
-	for (int i = 0; i < likelihood->num_models; i++)
-		gradient[i] = half > 0 ? -half * tanh(strengths[i] / 2) : 0;
+	memset(gradient, 0, sizeof(double) * likelihood->num_models);
 
 	for (int r = 0; r < likelihood->num_runs; r++)
 	{
@@ -207,6 +308,58 @@ likelihood_gradient(Likelihood *likelihood, PairPoints points,
 		}
 		gradient[run->first] += sum;
 	}
+	if (likelihood->prior_battles > 0)
+		add_prior(likelihood, strengths, gradient);
+}
+
+/*
+ * Add to a sum, and what rounding takes off it to another (Knuth's two-sum).
+ */
+static inline void
+add_exactly(double *sum, double *lost, double term)
+{
+	double		total = *sum + term;
+	double		added = total - *sum;
+
+	*lost += (*sum - (total - added)) + (term - added);
+	*sum = total;
+}
+
+/*
+ * The same gradient, as if summed with twice the digits.  What a pair gives to
+ * one model it takes off the other, so the gradients of models that are tied to
+ * each other by many battles and to the rest by few add up to little: with the
+ * rounding of plain sums that little, and so the place of the group, is lost.
+ */
+void
+likelihood_exact_gradient(Likelihood *likelihood, PairPoints points,
+						  const double *strengths, double *gradient)
+{
+	bool		by_worths = find_worths(likelihood, strengths);
+	double	   *lost = likelihood->lost;
+
+	memset(gradient, 0, sizeof(double) * likelihood->num_models);
+	memset(lost, 0, sizeof(double) * likelihood->num_models);
+	for (int r = 0; r < likelihood->num_runs; r++)
+	{
+		const PairRun *run = &likelihood->runs[r];
+
+		CHECK_FOR_INTERRUPTS_AT(r);
+		find_chances(likelihood, run, strengths, by_worths);
+		for (int t = 0; t < run->length; t++)
+		{
+			double		surplus = points.first[run->pair + t] * likelihood->q[t] -
+				points.second[run->pair + t] * likelihood->p[t];
+			int			second = run->second + t;
+
+			add_exactly(&gradient[run->first], &lost[run->first], surplus);
+			add_exactly(&gradient[second], &lost[second], -surplus);
+		}
+	}
+	for (int i = 0; i < likelihood->num_models; i++)
+		gradient[i] += lost[i];
+	if (likelihood->prior_battles > 0)
+		add_prior(likelihood, strengths, gradient);
 }
 
 /*
@@ -221,13 +374,6 @@ likelihood_hessian(Likelihood *likelihood, PairPoints points,
 
 	CHECK_FOR_INTERRUPTS();
 	memset(matrix, 0, sizeof(double) * n * n);
-	for (Size i = 0; i < n; i++)
-	{
-		double		c = cosh(strengths[i] / 2);
-
-		if (likelihood->prior_battles > 0)
-			matrix[i * n + i] = likelihood->prior_battles / (4 * c * c);
-	}
 
 	for (int r = 0; r < likelihood->num_runs; r++)
 	{
@@ -248,4 +394,6 @@ likelihood_hessian(Likelihood *likelihood, PairPoints points,
 			matrix[second * n + second] += weight;
 		}
 	}
+	if (likelihood->prior_battles > 0)
+		add_prior_curvature(likelihood, strengths, matrix);
 }

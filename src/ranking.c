@@ -83,43 +83,69 @@ compare_models(const int *a, const int *b, RankingOrder *order)
 }
 
 /*
+ * Say which of the fitted models are ranked, and which fix the scale: the
+ * anchor or the ranked.
+ */
+static int
+choose_reference(PointEstimate *estimate, const ModelStatus *status,
+				 int num_models, int anchor)
+{
+	int			num_reference = 0;
+
+	for (int i = 0; i < num_models; i++)
+	{
+		estimate->ranked[i] = status[i] == MODEL_RANKED;
+		estimate->reference[i] = anchor < 0 ? estimate->ranked[i] : i == anchor;
+		num_reference += estimate->reference[i];
+	}
+	return num_reference;
+}
+
+/*
+ * Take the rank from the model whose score is furthest out of range, and from
+ * others as far out but for rounding, so that symmetric battles are treated
+ * symmetrically.  False if none is out of range.  The anchor's score is where
+ * the user wants it.
+ */
+static bool
+drop_furthest_out(const PointEstimate *estimate, ModelStatus *status,
+				  int num_models, int anchor)
+{
+	double		furthest = 0;
+
+	for (int i = 0; i < num_models; i++)
+		if (estimate->ranked[i] && i != anchor)
+			furthest = Max(furthest, fabs(estimate->scores[i] - CENTRE_SCORE));
+	if (furthest <= MAX_SCORE_DISTANCE)
+		return false;
+
+	for (int i = 0; i < num_models; i++)
+		if (estimate->ranked[i] && i != anchor &&
+			fabs(estimate->scores[i] - CENTRE_SCORE) >= furthest - 1 / STEPS_PER_POINT)
+			status[i] = MODEL_OUT_OF_RANGE;
+	return true;
+}
+
+/*
  * Put the scores of the fitted models on the scale, and say which are ranked.
  *
- * A model too far out would drag the mean along, so the scale is fixed by the
- * others; who is too far out shows only once it is fixed.  So those that are
- * get dropped until none is.  (A model whose few evaluations keep it from the
- * ranks is dropped before.)
+ * A model too far out drags the mean along, and with it others out of range.
+ * So the furthest is dropped, the scale is fixed by those that are left, and so
+ * on until none is out of range.
  */
 static void
 scale_estimate(PointEstimate *estimate, ModelStatus *status, int num_models,
 			   int anchor, double anchor_score)
 {
-	bool		dropped = true;
+	double		target = anchor < 0 ? CENTRE_SCORE : anchor_score;
 
-	while (dropped)
+	while (choose_reference(estimate, status, num_models, anchor) > 0)
 	{
-		int			num_reference = 0;
-
-		dropped = false;
-		for (int i = 0; i < num_models; i++)
-		{
-			estimate->ranked[i] = status[i] == MODEL_RANKED;
-			estimate->reference[i] = anchor < 0 ? estimate->ranked[i] : i == anchor;
-			num_reference += estimate->reference[i];
-		}
-		if (num_reference == 0)
-			return;
-
 		shift_scores(estimate->scores, num_models,
-					 (anchor < 0 ? CENTRE_SCORE : anchor_score) -
-					 mean_score(estimate->scores, estimate->reference, num_models));
-		for (int i = 0; i < num_models; i++)
-			if (status[i] == MODEL_RANKED &&
-				fabs(estimate->scores[i] - CENTRE_SCORE) > MAX_SCORE_DISTANCE)
-			{
-				status[i] = MODEL_OUT_OF_RANGE;
-				dropped = true;
-			}
+					 target - mean_score(estimate->scores, estimate->reference,
+										 num_models));
+		if (!drop_furthest_out(estimate, status, num_models, anchor))
+			break;
 	}
 }
 
@@ -248,10 +274,11 @@ rank_models(const Tally *tally, const RankOptions *options)
 	{
 		anchor = index[options->anchor_model];
 		ranking->anchor_lost = anchor < 0;
-		if (ranking->anchor_lost)
-			return ranking;
 	}
-	if (num_placed > 0)
+	if (ranking->anchor_lost)
+		for (int i = 0; i < num_placed; i++)
+			ranking->ratings[placed[i]].status = MODEL_SEPARATED;
+	else if (num_placed > 0)
 		rate_placed_models(ranking, tally_among(tally, index, num_placed),
 						   placed, placed_status, anchor, options);
 	assign_ranks(ranking, options);

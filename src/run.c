@@ -38,6 +38,27 @@ add_time(Parameters *parameters, TimestampTz value, bool isnull)
 }
 
 /*
+ * An error if the key of a run is taken.
+ */
+void
+check_correlation_id(Datum correlation_id)
+{
+	Parameters	parameters = {0};
+	OwnerScope	scope = become_owner();
+
+	add_parameter(&parameters, UUIDOID, correlation_id, false);
+	execute_query("SELECT r.correlation_id FROM bixarena.run AS r"
+				  " WHERE r.correlation_id OPERATOR(pg_catalog.=) $1",
+				  SPI_OK_SELECT, true, &parameters);
+	leave_owner(scope);
+	if (SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("there is a run with correlation_id %s already",
+						result_text(0, 1))));
+}
+
+/*
  * With what a run was made, as jsonb.
  */
 static const char parameters_json[] =

@@ -25,7 +25,7 @@ double
 round_score(double score)
 {
 	/* 0 is added lest -0 be shown */
-	return isfinite(score) ? rint(score * 1e6) / 1e6 + 0.0 : score;
+	return isfinite(score) ? rint(score * STEPS_PER_POINT) / STEPS_PER_POINT + 0.0 : score;
 }
 
 /*

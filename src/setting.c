@@ -42,6 +42,9 @@ typedef struct SettingDefinition
 	const char *description;
 } SettingDefinition;
 
+/* Positive numbers below would be lost in rounding */
+#define LEAST_NUMBER 1e-9
+
 #define LOWEST_SCORE ((int64) (CENTRE_SCORE - MAX_SCORE_DISTANCE))
 #define HIGHEST_SCORE ((int64) (CENTRE_SCORE + MAX_SCORE_DISTANCE))
 
@@ -195,6 +198,11 @@ check_setting_number(const char *name, double number)
 
 	if (!(number >= definition->minimum && number <= definition->maximum))
 		report_out_of_range(definition, psprintf("%.15g", number));
+	if (definition->type == SETTING_NUMBER && number > 0 && number < LEAST_NUMBER)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s must be 0 or at least %g, not %g",
+						name, LEAST_NUMBER, number)));
 }
 
 /*

@@ -32,9 +32,9 @@ PG_FUNCTION_INFO_V1(bixarena_draw_battles);
 /* Standard deviation of drawn scores, in points */
 #define SCORE_DEVIATION 150.0
 
-/* Streams of one seed */
-#define STREAM_SCORES 0
-#define STREAM_BATTLES 1
+/* Streams of one seed; those from 0 are the replicates' */
+#define STREAM_SCORES (-1)
+#define STREAM_BATTLES (-2)
 
 /* What a series of simulated battles goes by */
 typedef struct Simulation
@@ -46,6 +46,16 @@ typedef struct Simulation
 	int			num_voters;
 } Simulation;
 
+static void
+check_num_models(int num_models)
+{
+	if (num_models < 2 || num_models > MAX_MODELS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there must be from 2 to %d models, not %d",
+						MAX_MODELS, num_models)));
+}
+
 /*
  * bixarena.draw_scores(num_models, seed): normally distributed scores around
  * CENTRE_SCORE (Box and Muller 1958).
@@ -54,9 +64,11 @@ Datum
 bixarena_draw_scores(PG_FUNCTION_ARGS)
 {
 	int			num_models = PG_GETARG_INT32(0);
-	Datum	   *scores = palloc(sizeof(Datum) * num_models);
+	Datum	   *scores;
 	pg_prng_state prng;
 
+	check_num_models(num_models);
+	scores = palloc(sizeof(Datum) * num_models);
 	seed_replicate(&prng, (uint64) PG_GETARG_INT64(1), STREAM_SCORES);
 	for (int i = 0; i < num_models; i++)
 	{
@@ -76,8 +88,13 @@ read_scores(Simulation *simulation, ArrayType *scores)
 {
 	Datum	   *values;
 
+	if (array_contains_nulls(scores))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("scores must not be null")));
 	deconstruct_array(scores, FLOAT8OID, sizeof(double), FLOAT8PASSBYVAL,
 					  TYPALIGN_DOUBLE, &values, NULL, &simulation->num_models);
+	check_num_models(simulation->num_models);
 	simulation->scores = palloc(sizeof(double) * simulation->num_models);
 	for (int i = 0; i < simulation->num_models; i++)
 		simulation->scores[i] = DatumGetFloat8(values[i]);
@@ -113,6 +130,11 @@ bixarena_draw_battles(PG_FUNCTION_ARGS)
 	read_scores(&simulation, PG_GETARG_ARRAYTYPE_P(1));
 	simulation.tie_share = PG_GETARG_FLOAT8(2);
 	simulation.num_voters = PG_GETARG_INT32(3);
+	if (num_battles < 0 || simulation.num_voters < 1 ||
+		!(simulation.tie_share >= 0 && simulation.tie_share <= 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("num_battles must not be negative, num_voters at least 1, and tie_share from 0 to 1")));
 	seed_replicate(&simulation.prng, (uint64) PG_GETARG_INT64(4), STREAM_BATTLES);
 
 	for (int64 b = 0; b < num_battles; b++)

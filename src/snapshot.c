@@ -5,9 +5,9 @@
  *
  * The tables are the arena's; they are written with the caller's rights, in
  * the columns that the application's schema has.  Scores there are
- * decimal(10,6), which holds no infinity: a bound that is infinite, or further
- * out, is stored as BOUND_LIMIT or its negative, but never so that the score
- * would fall out of its interval by it.
+ * decimal(10,6), which holds no infinity: a bound that is infinite is stored as
+ * INFINITE_BOUND or its negative, or as the score where that lies further out,
+ * and a finite one that has too many digits as the number nearest to it.
  *
  * A snapshot's identifier tells the second that it speaks of, in UTC.  A
  * second snapshot of the same second gets the suffix _2, and so on.
@@ -15,6 +15,8 @@
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -26,7 +28,11 @@
 
 #include "bixarena_rank.h"
 
-#define BOUND_LIMIT 3000.0
+/* What an infinite bound is stored as */
+#define INFINITE_BOUND 3000.0
+
+/* The largest number that decimal(10,6) holds */
+#define LARGEST_BOUND 9999.999999
 
 #define MAX_IDENTIFIER_TRIES 1000
 
@@ -42,6 +48,36 @@ snapshot_identifier(TimestampTz created_at, int number)
 }
 
 /*
+ * Is the identifier taken?
+ */
+static bool
+identifier_exists(const Run *run)
+{
+	Parameters	parameters = {0};
+
+	add_parameter(&parameters, UUIDOID, run->leaderboard->id, false);
+	add_text(&parameters, run->snapshot_identifier);
+	execute_query(psprintf("SELECT FROM %s.leaderboard_snapshot AS s"
+						   " WHERE s.leaderboard_id OPERATOR(pg_catalog.=) $1"
+						   " AND s.snapshot_identifier OPERATOR(pg_catalog.=) $2",
+						   run->leaderboard->schema),
+				  SPI_OK_SELECT, false, &parameters);
+	return SPI_processed > 0;
+}
+
+/*
+ * An error for rows that were written and are not there.
+ */
+static void
+report_lost_rows(const char *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("rows written to table \"%s\" were not stored", table),
+			 errhint("A trigger, a rule or another constraint of the table keeps them off.")));
+}
+
+/*
  * Write the snapshot's row, under the first identifier that is free.
  */
 static void
@@ -49,8 +85,9 @@ insert_snapshot(Run *run, TimestampTz created_at)
 {
 	const Leaderboard *leaderboard = run->leaderboard;
 	char	   *sql = psprintf("INSERT INTO %s.leaderboard_snapshot"
-							   " (leaderboard_id, snapshot_identifier, visibility, created_at)"
-							   " SELECT $1, $2, $3, $4 WHERE NOT EXISTS"
+							   " (leaderboard_id, snapshot_identifier, visibility,"
+							   " created_at, updated_at)"
+							   " SELECT $1, $2, $3, $4, $4 WHERE NOT EXISTS"
 							   " (SELECT FROM %s.leaderboard_snapshot AS s"
 							   " WHERE s.leaderboard_id OPERATOR(pg_catalog.=) $1"
 							   " AND s.snapshot_identifier OPERATOR(pg_catalog.=) $2)"
@@ -74,6 +111,8 @@ insert_snapshot(Run *run, TimestampTz created_at)
 			run->snapshot_id = result_uuid(0, 1);
 			return;
 		}
+		if (!identifier_exists(run))
+			report_lost_rows("leaderboard_snapshot");
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_UNIQUE_VIOLATION),
@@ -83,16 +122,14 @@ insert_snapshot(Run *run, TimestampTz created_at)
 }
 
 /*
- * A bound as decimal(10,6) can hold it, on the right side of the score.
+ * A bound as decimal(10,6) can hold it.
  */
 static double
 stored_bound(double bound, double score)
 {
-	if (bound < -BOUND_LIMIT)
-		return Min(-BOUND_LIMIT, score);
-	if (bound > BOUND_LIMIT)
-		return Max(BOUND_LIMIT, score);
-	return bound;
+	if (isinf(bound))
+		return bound < 0 ? Min(-INFINITE_BOUND, score) : Max(INFINITE_BOUND, score);
+	return Max(Min(bound, LARGEST_BOUND), -LARGEST_BOUND);
 }
 
 static void
@@ -125,6 +162,13 @@ insert_entries(const Run *run, const Ranking *ranking,
 	{
 		const Rating *rating = &ranking->ratings[ranking->order[k]];
 
+		if (rating->vote_count > PG_INT32_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("model \"%s\" has too many battles for column vote_count",
+							contenders->slugs[ranking->order[k]]),
+					 errdetail("It has %lld; an integer holds %d.",
+							   (long long) rating->vote_count, PG_INT32_MAX)));
 		models[k] = contenders->ids[ranking->order[k]];
 		ranks[k] = Int32GetDatum(rating->rank);
 		votes[k] = Int64GetDatum(rating->vote_count);
@@ -157,6 +201,8 @@ insert_entries(const Run *run, const Ranking *ranking,
 						   " pg_catalog.unnest($8), pg_catalog.unnest($9)) AS e",
 						   run->leaderboard->schema),
 				  SPI_OK_INSERT, false, &parameters);
+	if (SPI_processed != (uint64) n)
+		report_lost_rows("leaderboard_entry");
 }
 
 static void

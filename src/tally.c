@@ -143,14 +143,12 @@ tally_add(TallyBuilder *builder, int model1, int model2, Outcome outcome,
 }
 
 /*
- * One pair of the finished tally: numbers put into their places, and the
- * sides swapped where that turns their order around.
+ * One pair of a finished tally: numbers put into their places, and the sides
+ * swapped where that turns their order around.
  */
 static Pair
-renumbered_pair(const PairEntry *entry, const int *position)
+renumbered_pair(int first, int second, const int64 *count)
 {
-	int			first = position[entry->key >> 32];
-	int			second = position[entry->key & PG_UINT32_MAX];
 	Pair		pair;
 
 	pair.first = Min(first, second);
@@ -161,7 +159,7 @@ renumbered_pair(const PairEntry *entry, const int *position)
 
 		if (first > second)
 			outcome = mirrored(outcome);
-		pair.count[outcome] = entry->count[i];
+		pair.count[outcome] = count[i];
 	}
 	return pair;
 }
@@ -187,7 +185,9 @@ tally_finish(TallyBuilder *builder, int num_models, const int *position)
 	while ((entry = pairtable_iterate(builder->table, &iterator)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS_AT(tally->num_pairs);
-		tally->pairs[tally->num_pairs++] = renumbered_pair(entry, position);
+		tally->pairs[tally->num_pairs++] =
+			renumbered_pair(position[entry->key >> 32],
+							position[entry->key & PG_UINT32_MAX], entry->count);
 	}
 	pairtable_destroy(builder->table);
 	pfree(builder);
@@ -198,7 +198,7 @@ tally_finish(TallyBuilder *builder, int num_models, const int *position)
 
 /*
  * The battles among some of the models.  index[i] is the number that model i
- * takes in the new tally, ascending, or -1 when it is left out.
+ * takes in the new tally, or -1 when it is left out.
  */
 Tally *
 tally_among(const Tally *tally, const int *index, int num_kept)
@@ -211,17 +211,18 @@ tally_among(const Tally *tally, const int *index, int num_kept)
 												   sizeof(Pair)));
 	for (int p = 0; p < tally->num_pairs; p++)
 	{
-		Pair		pair = tally->pairs[p];
+		const Pair *pair = &tally->pairs[p];
+		int			first = index[pair->first];
+		int			second = index[pair->second];
 
 		CHECK_FOR_INTERRUPTS_AT(p);
-		pair.first = index[pair.first];
-		pair.second = index[pair.second];
-		if (pair.first < 0 || pair.second < 0)
+		if (first < 0 || second < 0)
 			continue;
-		among->pairs[among->num_pairs++] = pair;
+		among->pairs[among->num_pairs++] = renumbered_pair(first, second, pair->count);
 		for (int i = 0; i < NUM_OUTCOMES; i++)
-			among->num_battles += pair.count[i];
+			among->num_battles += pair->count[i];
 	}
+	sort_pairs(among->pairs, among->num_pairs);
 	return among;
 }
 

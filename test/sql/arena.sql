@@ -1,0 +1,295 @@
+-- Arenas: making one, attaching the application's schema in its three ages
+-- without altering a table of it, and telling which arena a call means.
+
+\set SHOW_CONTEXT never
+\getenv source PG_ABS_SRCDIR
+\set schema :source '/schema/bixarena.sql'
+\set battles :source '/schema/battles.sql'
+CREATE EXTENSION bixarena_rank;
+
+--
+-- No arena, one, several
+--
+
+SELECT bixarena.resolve_arena(NULL);
+SELECT bixarena.resolve_arena('elsewhere');
+SELECT * FROM bixarena_settings();
+SELECT * FROM bixarena_leaderboard('overall');
+SELECT * FROM bixarena_generate_snapshot('overall');
+
+SELECT bixarena_create_arena('first');
+SELECT bixarena.resolve_arena(NULL), bixarena.resolve_arena('first');
+SELECT bixarena.resolve_arena('elsewhere');
+
+SELECT bixarena_create_arena('Arena "x"; DROP');
+SELECT bixarena.resolve_arena(NULL);
+SELECT bixarena.resolve_arena('Arena "x"; DROP'), bixarena.resolve_arena('first');
+SELECT bixarena.resolve_arena('FIRST');
+SELECT bixarena.resolve_arena('');
+-- the setting says which when the call does not
+SET bixarena_rank.arena = 'first';
+SELECT bixarena.resolve_arena(NULL), bixarena.resolve_arena('Arena "x"; DROP');
+SET bixarena_rank.arena = 'elsewhere';
+SELECT bixarena.resolve_arena(NULL);
+RESET bixarena_rank.arena;
+-- the same from the functions
+SELECT * FROM bixarena_generate_snapshot('overall');
+SELECT status, reason FROM bixarena_generate_snapshot('overall', arena => 'first');
+
+--
+-- Names
+--
+
+-- whatever the name, the whole way works
+SELECT bixarena_simulate_battles(1000, 5, arena => 'Arena "x"; DROP');
+SELECT status, reason, entry_count, evaluation_count
+FROM bixarena_generate_snapshot('overall', 10, arena => 'Arena "x"; DROP');
+SELECT count(*) FROM bixarena_leaderboard('overall', arena => 'Arena "x"; DROP');
+SELECT bixarena_configure('seed', '3', 'overall', 'Arena "x"; DROP');
+SELECT value, source FROM bixarena_settings('overall', 'Arena "x"; DROP') WHERE setting = 'seed';
+SELECT bixarena_create_arena('x%s%I''\n $1');
+SELECT status FROM bixarena_generate_snapshot('overall', arena => 'x%s%I''\n $1');
+
+SELECT bixarena_create_arena('');
+SELECT bixarena_create_arena('pg_arena');
+SELECT bixarena_create_arena(repeat('n', 64));
+SELECT bixarena_create_arena(repeat('n', 63)) = repeat('n', 63) AS longest;
+SELECT bixarena_create_arena('first');
+SELECT bixarena_create_arena('public');
+SELECT bixarena_create_arena('bixarena');
+SELECT bixarena_create_arena(NULL);
+
+-- what is made, with the columns of the application
+SELECT c.relname, string_agg(format('%s %s%s', a.attname, format_type(a.atttypid, a.atttypmod),
+	CASE WHEN a.attnotnull THEN ' not null' ELSE '' END), ', ' ORDER BY a.attnum) AS columns
+FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE c.relnamespace = '"Arena ""x""; DROP"'::regnamespace AND c.relkind IN ('r', 'v')
+GROUP BY c.relname ORDER BY c.relname COLLATE "C" \gx
+SELECT slug, name, description FROM first.leaderboard;
+
+-- an arena that was dropped is no more
+SET client_min_messages = warning;
+SELECT format('DROP SCHEMA %I CASCADE', name) FROM bixarena.arena WHERE name <> 'first' \gexec
+RESET client_min_messages;
+SELECT bixarena.resolve_arena(NULL);
+SELECT bixarena.resolve_arena('Arena "x"; DROP');
+
+--
+-- Which battles count: categories
+--
+
+-- battles of an arena of one's own count for overall and for their categories
+INSERT INTO first.model (slug, name) VALUES ('a', 'A'), ('b', 'B');
+INSERT INTO first.leaderboard (slug, name) VALUES ('code', 'Code'), ('math', 'Math');
+INSERT INTO first.battle (model1_id, model2_id, outcome, categories)
+SELECT a.id, b.id, 'tie', c::text[]
+FROM first.model AS a, first.model AS b,
+	unnest(ARRAY['{}', '{code}', '{code,math}', '{overall,code}', '{none}']) AS c
+WHERE a.slug = 'a' AND b.slug = 'b';
+SELECT leaderboard, count(*) FROM first.leaderboard_battle
+GROUP BY leaderboard ORDER BY leaderboard COLLATE "C";
+SET client_min_messages = warning;
+DROP SCHEMA first CASCADE;
+
+--
+-- Attaching the application's schema
+--
+
+SELECT bixarena_attach_arena('api');
+\set ECHO none
+\set arena api
+\i :schema
+\i :battles
+\set arena validated
+\i :schema
+\i :battles
+\set arena evaluated
+\i :schema
+\i :battles
+\set ECHO all
+-- older ages have no categorization, the oldest no validation either
+ALTER TABLE validated.battle DROP COLUMN effective_categorization_id;
+DROP TABLE validated.battle_categorization_category, validated.battle_categorization;
+ALTER TABLE evaluated.battle DROP COLUMN effective_categorization_id,
+	DROP COLUMN effective_validation_id;
+DROP TABLE evaluated.battle_categorization_category, evaluated.battle_categorization,
+	evaluated.battle_validation;
+DELETE FROM validated.leaderboard WHERE slug <> 'overall';
+DELETE FROM evaluated.leaderboard WHERE slug <> 'overall';
+
+-- what the catalog says of the tables, their columns, constraints and so on
+CREATE VIEW catalog AS
+SELECT c.oid, row_to_json(c)::jsonb - '{relfrozenxid,relminmxid,relpages,reltuples,relallvisible,relhastriggers}'::text[] AS class,
+	(SELECT json_agg(a ORDER BY a.attnum)::text FROM pg_attribute AS a WHERE a.attrelid = c.oid) AS columns,
+	(SELECT json_agg(n ORDER BY n.oid)::text FROM pg_constraint AS n WHERE n.conrelid = c.oid) AS constraints,
+	(SELECT json_agg(t ORDER BY t.oid)::text FROM pg_trigger AS t WHERE t.tgrelid = c.oid) AS triggers,
+	(SELECT json_agg(r ORDER BY r.oid)::text FROM pg_rewrite AS r WHERE r.ev_class = c.oid) AS rules,
+	c.xmin::text AS version
+FROM pg_class AS c
+WHERE c.relnamespace IN ('api'::regnamespace, 'validated'::regnamespace, 'evaluated'::regnamespace);
+CREATE TEMP TABLE catalog_before AS TABLE catalog;
+SELECT bixarena_attach_arena('api'), bixarena_attach_arena('validated'),
+	bixarena_attach_arena('evaluated');
+-- attached again, nothing happens
+SELECT bixarena_attach_arena('api');
+-- nothing is altered, three views are added
+SELECT oid::regclass AS altered FROM (TABLE catalog_before EXCEPT TABLE catalog) AS c;
+SELECT oid::regclass AS added FROM (TABLE catalog EXCEPT TABLE catalog_before) AS c
+ORDER BY oid::regclass::text COLLATE "C";
+DROP VIEW catalog;
+
+-- which battles count, said in another way
+CREATE FUNCTION expected(arena text)
+RETURNS TABLE (leaderboard text, battles bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('SET LOCAL search_path = %I', arena);
+	IF arena = 'evaluated' THEN
+		RETURN QUERY SELECT 'overall', count(*) FROM battle_evaluation;
+		RETURN;
+	END IF;
+	RETURN QUERY SELECT 'overall', count(*) FROM battle AS b
+	WHERE b.id IN (SELECT battle_id FROM battle_evaluation)
+		AND (SELECT is_biomedical FROM battle_validation WHERE id = b.effective_validation_id);
+	IF arena = 'api' THEN
+		RETURN QUERY SELECT l.slug::text, (
+			SELECT count(*) FROM battle AS b
+			WHERE EXISTS (SELECT FROM battle_evaluation AS e WHERE e.battle_id = b.id)
+				AND (SELECT is_biomedical FROM battle_validation WHERE id = b.effective_validation_id)
+				AND b.effective_categorization_id IN (
+					SELECT id FROM battle_categorization WHERE status = 'matched')
+				AND l.slug IN (SELECT category FROM battle_categorization_category
+					WHERE categorization_id = b.effective_categorization_id))
+		FROM leaderboard AS l WHERE l.slug <> 'overall';
+	END IF;
+END
+$$;
+CREATE VIEW counted AS
+SELECT 'api' AS arena, leaderboard, count(*) AS battles FROM api.leaderboard_battle GROUP BY 2
+UNION ALL
+SELECT 'validated', leaderboard, count(*) FROM validated.leaderboard_battle GROUP BY 2
+UNION ALL
+SELECT 'evaluated', leaderboard, count(*) FROM evaluated.leaderboard_battle GROUP BY 2;
+SELECT a AS arena, count(*) AS leaderboards, sum(e.battles) AS battles,
+	count(*) FILTER (WHERE e.battles IS DISTINCT FROM c.battles) AS differing
+FROM unnest('{api,validated,evaluated}'::text[]) AS a
+CROSS JOIN LATERAL expected(a) AS e
+FULL JOIN counted AS c ON c.arena = a AND c.leaderboard = e.leaderboard
+GROUP BY a ORDER BY a;
+SELECT leaderboard, battles FROM counted
+WHERE arena = 'api' AND leaderboard IN ('overall', 'cardiology', 'toxicology') ORDER BY 2 DESC;
+
+-- the snapshots are of these battles
+SELECT count(*) AS leaderboards,
+	count(*) FILTER (WHERE s.evaluation_count = e.battles) AS right_count,
+	count(*) FILTER (WHERE s.status = 'succeeded' AND s.entry_count = 22) AS complete,
+	string_agg(e.leaderboard || ': ' || s.reason, ', ') AS skipped
+FROM expected('api') AS e
+CROSS JOIN LATERAL bixarena_generate_snapshot(e.leaderboard, 10, arena => 'api') AS s;
+SELECT a AS arena, status, entry_count, evaluation_count
+FROM unnest('{validated,evaluated}'::text[]) AS a,
+	LATERAL bixarena_generate_snapshot('overall', 10, arena => a);
+-- a retired model keeps its rank, two of the same name are two
+SELECT count(*) FILTER (WHERE NOT m.active) AS retired,
+	count(*) FILTER (WHERE m.name = 'Twin') AS twins,
+	bool_and(e.vote_count = (SELECT count(*) FROM api.leaderboard_battle AS b
+		WHERE b.leaderboard = 'overall' AND m.id IN (b.model1_id, b.model2_id))) AS right_votes
+FROM api.leaderboard_entry AS e
+JOIN api.leaderboard AS l ON l.id = e.leaderboard_id
+JOIN api.model AS m ON m.id = e.model_id
+WHERE l.slug = 'overall';
+
+-- a leaderboard of a later migration is there by itself
+INSERT INTO api.leaderboard (slug, name) VALUES ('virology', 'Virology');
+INSERT INTO api.battle_categorization_category
+SELECT categorization_id, 'virology' FROM api.battle_categorization_category
+WHERE category = 'surgery';
+SELECT status, evaluation_count = (SELECT battles FROM expected('api') WHERE leaderboard = 'surgery') AS all
+FROM bixarena_generate_snapshot('virology', 10, arena => 'api');
+
+-- the planner sees the leaderboard as a constant: one branch of the view
+CREATE FUNCTION scans(slug text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+	found bigint := 0;
+BEGIN
+	FOR line IN EXECUTE format('EXPLAIN SELECT model1_id, model2_id, outcome, count(*)
+		FROM api.leaderboard_battle WHERE leaderboard = %L GROUP BY 1, 2, 3', slug)
+	LOOP
+		found := found + (line ~ 'Scan .*on battle_evaluation')::int;
+	END LOOP;
+	RETURN found;
+END
+$$;
+SELECT scans('surgery');
+
+--
+-- What cannot be attached
+--
+
+DROP VIEW counted;
+DROP SCHEMA evaluated, validated CASCADE;
+\set ECHO none
+\set arena partial
+\i :schema
+\set ECHO all
+-- each in a transaction of its own that puts things back
+BEGIN; DROP TABLE partial.leaderboard_entry; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; ALTER TABLE partial.leaderboard_entry DROP bootstrap_q975; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; ALTER TABLE partial.leaderboard_entry ALTER rank TYPE text, DROP bt_score; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; ALTER TABLE partial.leaderboard_snapshot ALTER created_at TYPE date; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; ALTER TABLE partial.model DROP slug, DROP organization; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; ALTER TABLE partial.leaderboard ALTER slug TYPE int USING 1; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; DROP TABLE partial.battle_evaluation; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; DROP TABLE partial.battle, partial.battle_evaluation, partial.battle_validation, partial.battle_categorization CASCADE; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; ALTER TABLE partial.battle DROP effective_validation_id; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; ALTER TABLE partial.battle_validation DROP is_biomedical; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; DROP TABLE partial.battle_categorization_category; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; CREATE VIEW partial.leaderboard_battle AS SELECT 'overall' AS leaderboard, 1 AS model1_id; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; CREATE SEQUENCE partial.leaderboard_battle; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+CREATE SCHEMA vacant;
+SELECT bixarena_attach_arena('vacant');
+SELECT bixarena_attach_arena('missing');
+SELECT bixarena_attach_arena('Vacant');
+SELECT bixarena_attach_arena(NULL);
+-- none of these left anything behind
+SELECT name FROM bixarena.arena WHERE name IN ('partial', 'vacant');
+SELECT to_regclass('partial.leaderboard_battle');
+
+-- a view of the user's is left alone
+CREATE VIEW partial.leaderboard_battle AS
+SELECT 'mine'::text AS leaderboard, model1_id, model2_id, 'tie'::text AS outcome,
+	user_id AS voter_id, created_at
+FROM partial.battle;
+SELECT pg_get_viewdef('partial.leaderboard_battle') AS definition \gset
+SELECT bixarena_attach_arena('partial');
+SELECT pg_get_viewdef('partial.leaderboard_battle') = :'definition' AS untouched;
+
+-- who attaches needs the right to create in the schema, not more
+CREATE ROLE regress_attacher;
+GRANT EXECUTE ON FUNCTION bixarena_attach_arena(text), bixarena.create_battle_view(text),
+	bixarena.register_arena(text), bixarena_create_arena(text) TO regress_attacher;
+DROP VIEW partial.leaderboard_battle;
+SET ROLE regress_attacher;
+SELECT bixarena_attach_arena('partial');
+RESET ROLE;
+GRANT USAGE, CREATE ON SCHEMA partial TO regress_attacher;
+GRANT SELECT ON ALL TABLES IN SCHEMA partial TO regress_attacher;
+SET ROLE regress_attacher;
+SELECT bixarena_attach_arena('partial');
+SELECT bixarena_create_arena('own');
+RESET ROLE;
+SELECT format('GRANT CREATE ON DATABASE %I TO regress_attacher', current_database()) \gexec
+SET ROLE regress_attacher;
+SELECT bixarena_create_arena('own');
+RESET ROLE;
+SELECT relname, relowner::regrole FROM pg_class
+WHERE oid IN ('partial.leaderboard_battle'::regclass, 'own.leaderboard_battle'::regclass, 'own.battle'::regclass)
+ORDER BY relname, oid;
+
+SET client_min_messages = warning;
+DROP FUNCTION expected, scans;
+DROP SCHEMA IF EXISTS api, partial, vacant, own CASCADE;
+SELECT format('REVOKE CREATE ON DATABASE %I FROM regress_attacher', current_database()) \gexec
+DROP EXTENSION bixarena_rank;
+DROP ROLE regress_attacher;
