@@ -41,10 +41,10 @@ NO_LOCALE = 1
 
 TESTS = $(wildcard test/sql/*.sql)
 REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
-REGRESS_OPTS = --inputdir=test $(REGRESS_EXTRA)
+REGRESS_OPTS = --inputdir=test
 SPECS = $(wildcard test/specs/*.spec)
 ISOLATION = $(patsubst test/specs/%.spec,%,$(SPECS))
-ISOLATION_OPTS = --inputdir=test --outputdir=. $(ISOLATION_EXTRA)
+ISOLATION_OPTS = --inputdir=test --outputdir=.
 
 PG_CONFIG = pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
