@@ -26,6 +26,7 @@ DATABASE_OBJS = \
 	src/snapshot.o \
 	src/run.o \
 	src/generate.o \
+	src/generate_all.o \
 	src/simulate.o
 
 SHLIB_LINK = -llapack -lblas -lm

@@ -458,7 +458,7 @@ RETURNS TABLE (
 	default_value text,
 	description text)
 AS 'MODULE_PATHNAME', 'bixarena_settings'
-LANGUAGE C STABLE PARALLEL UNSAFE ROWS 10
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 13
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_settings(text, text) IS
 	'the settings in force for an arena or one of its leaderboards';
@@ -501,6 +501,17 @@ COMMENT ON FUNCTION bixarena_generate_snapshot(text, integer, bigint, boolean, b
 	'rank the models of a leaderboard and store the result as a snapshot';
 -- it writes snapshots and runs
 REVOKE ALL ON FUNCTION bixarena_generate_snapshot(text, integer, bigint, boolean, boolean, boolean, timestamptz, bigint, text, text, text, uuid) FROM PUBLIC;
+
+CREATE PROCEDURE bixarena_generate_snapshots(
+	arena text DEFAULT NULL,
+	trigger_source text DEFAULT 'manual',
+	triggered_by text DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'bixarena_generate_snapshots'
+LANGUAGE C;
+COMMENT ON PROCEDURE bixarena_generate_snapshots(text, text, text) IS
+	'make a snapshot of every leaderboard of an arena, each in its own transaction';
+-- it writes snapshots and runs
+REVOKE ALL ON PROCEDURE bixarena_generate_snapshots(text, text, text) FROM PUBLIC;
 
 
 /*

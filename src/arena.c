@@ -180,6 +180,22 @@ report_unknown_leaderboard(const char *arena, const char *schema,
 }
 
 /*
+ * The slugs of all leaderboards of an arena, in their order.
+ */
+List *
+list_leaderboards(const char *arena)
+{
+	List	   *slugs = NIL;
+
+	execute_query(psprintf("SELECT l.slug FROM %s.leaderboard AS l ORDER BY 1",
+						   quote_identifier(arena)),
+				  SPI_OK_SELECT, true, NULL);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		slugs = lappend(slugs, result_text(row, 1));
+	return slugs;
+}
+
+/*
  * The leaderboard of this slug in the arena meant.
  */
 Leaderboard *
@@ -223,10 +239,10 @@ bixarena_find_leaderboard(PG_FUNCTION_ARGS)
 
 /*
  * Let nobody else make a snapshot of this leaderboard until the transaction
- * ends.
+ * ends.  If somebody is at it, wait or raise an error.
  */
 void
-lock_leaderboard(const Leaderboard *leaderboard)
+lock_leaderboard(const Leaderboard *leaderboard, bool wait)
 {
 	const pg_uuid_t *id = DatumGetUUIDP(leaderboard->id);
 	uint64		key = DatumGetUInt64(hash_any_extended(id->data, UUID_LEN, 0));
@@ -234,7 +250,7 @@ lock_leaderboard(const Leaderboard *leaderboard)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key,
 						 LOCK_CLASS);
-	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+	if (LockAcquire(&tag, ExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("a snapshot of leaderboard \"%s\" is being made already",

@@ -48,7 +48,7 @@ enum
 	COLUMN_MODEL2,
 	COLUMN_OUTCOME,
 	COLUMN_COUNT,
-	NUM_COLUMNS
+	COLUMN_LEADERBOARD			/* only where all of an arena are read */
 };
 
 /* Bytes of an unknown outcome that a message shows */
@@ -99,18 +99,26 @@ same_key(ModelKey a, ModelKey b)
 #define SH_DECLARE
 #include "lib/simplehash.h"
 
-/* The receiver of the query's rows */
-typedef struct BattleReader
+/* The battles of one leaderboard, or of a whole relation, while they come in */
+typedef struct BattleGroup
 {
-	DestReceiver receiver;
-	bool		uuid_models;	/* else by their text */
-	FmgrInfo	output[COLUMN_COUNT];
+	char	   *leaderboard;	/* its slug, or NULL */
 	TallyBuilder *tally;
 	modeltable_hash *models;
 	IgnoredBattles ignored;
 	bool		read_0,			/* outcomes that were met, as numbers */
 				read_1,
 				read_2;
+} BattleGroup;
+
+/* The receiver of the query's rows */
+typedef struct BattleReader
+{
+	DestReceiver receiver;
+	bool		uuid_models;	/* else by their text */
+	bool		by_leaderboard; /* else there is one group */
+	FmgrInfo	output[COLUMN_LEADERBOARD + 1];
+	List	   *groups;
 	MemoryContext memory;		/* for what is kept */
 	MemoryContext row_memory;	/* reset for each row */
 } BattleReader;
@@ -173,24 +181,24 @@ column_model(BattleReader *reader, TupleTableSlot *slot, int column)
  * The number of a model, a new one if it is met for the first time.
  */
 static int
-model_number(BattleReader *reader, ModelKey key)
+model_number(BattleReader *reader, BattleGroup *group, ModelKey key)
 {
-	ModelEntry *entry = modeltable_lookup(reader->models, key);
+	ModelEntry *entry = modeltable_lookup(group->models, key);
 	MemoryContext row_memory;
 	bool		found;
 
 	if (entry)
 		return entry->number;
 
-	if (reader->models->members >= MAX_MODELS)
+	if (group->models->members >= MAX_MODELS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many models to rank"),
 				 errdetail("The battles are of more than %d models.", MAX_MODELS)));
 	row_memory = MemoryContextSwitchTo(reader->memory);
 	key.bytes = memcpy(palloc0(key.length + 1), key.bytes, key.length);
-	entry = modeltable_insert(reader->models, key, &found);
-	entry->number = reader->models->members - 1;
+	entry = modeltable_insert(group->models, key, &found);
+	entry->number = group->models->members - 1;
 	MemoryContextSwitchTo(row_memory);
 	return entry->number;
 }
@@ -200,25 +208,26 @@ model_number(BattleReader *reader, ModelKey key)
  * their bytes is shown, whatever the order in which they come.
  */
 static void
-note_unknown_outcome(BattleReader *reader, const char *text, int64 count)
+note_unknown_outcome(BattleReader *reader, BattleGroup *group,
+					 const char *text, int64 count)
 {
 	char	   *example;
 
-	reader->ignored.unknown_outcome += count;
-	if (reader->ignored.example && strcmp(reader->ignored.example, text) <= 0)
+	group->ignored.unknown_outcome += count;
+	if (group->ignored.example && strcmp(group->ignored.example, text) <= 0)
 		return;
-	if (reader->ignored.example)
-		pfree(reader->ignored.example);
+	if (group->ignored.example)
+		pfree(group->ignored.example);
 	example = MemoryContextStrdup(reader->memory, text);
 	example[pg_mbcliplen(example, strlen(example), EXAMPLE_LENGTH)] = '\0';
-	reader->ignored.example = example;
+	group->ignored.example = example;
 }
 
 /*
  * Take one row: so many battles between these models with this outcome.
  */
 static void
-take_row(BattleReader *reader, TupleTableSlot *slot)
+take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 {
 	int64		count = DatumGetInt64(slot->tts_values[COLUMN_COUNT]);
 	ModelKey	model1,
@@ -228,33 +237,70 @@ take_row(BattleReader *reader, TupleTableSlot *slot)
 
 	if (slot->tts_isnull[COLUMN_MODEL1] || slot->tts_isnull[COLUMN_MODEL2])
 	{
-		reader->ignored.null_model += count;
+		group->ignored.null_model += count;
 		return;
 	}
 	model1 = column_model(reader, slot, COLUMN_MODEL1);
 	model2 = column_model(reader, slot, COLUMN_MODEL2);
 	if (same_key(model1, model2))
 	{
-		reader->ignored.same_model += count;
+		group->ignored.same_model += count;
 		return;
 	}
 	if (slot->tts_isnull[COLUMN_OUTCOME])
 	{
-		reader->ignored.null_outcome += count;
+		group->ignored.null_outcome += count;
 		return;
 	}
 	text = column_text(reader, slot, COLUMN_OUTCOME);
 	if (!parse_outcome(text, &outcome))
 	{
-		note_unknown_outcome(reader, text, count);
+		note_unknown_outcome(reader, group, text, count);
 		return;
 	}
-	reader->read_0 |= strcmp(text, "0") == 0;
-	reader->read_1 |= strcmp(text, "1") == 0;
-	reader->read_2 |= strcmp(text, "2") == 0;
+	group->read_0 |= strcmp(text, "0") == 0;
+	group->read_1 |= strcmp(text, "1") == 0;
+	group->read_2 |= strcmp(text, "2") == 0;
 
-	tally_add(reader->tally, model_number(reader, model1),
-			  model_number(reader, model2), outcome, count);
+	tally_add(group->tally, model_number(reader, group, model1),
+			  model_number(reader, group, model2), outcome, count);
+}
+
+static BattleGroup *
+add_group(BattleReader *reader, const char *leaderboard)
+{
+	MemoryContext caller = MemoryContextSwitchTo(reader->memory);
+	BattleGroup *group = palloc0(sizeof(BattleGroup));
+
+	group->leaderboard = leaderboard ? pstrdup(leaderboard) : NULL;
+	group->tally = tally_begin();
+	group->models = modeltable_create(reader->memory, 256, NULL);
+	reader->groups = lcons(group, reader->groups);
+	MemoryContextSwitchTo(caller);
+	return group;
+}
+
+/*
+ * The group that a row belongs to.  There are some tens of leaderboards.
+ */
+static BattleGroup *
+find_group(BattleReader *reader, TupleTableSlot *slot)
+{
+	char	   *leaderboard;
+	ListCell   *cell;
+
+	if (!reader->by_leaderboard)
+		return linitial(reader->groups);
+
+	leaderboard = column_text(reader, slot, COLUMN_LEADERBOARD);
+	foreach(cell, reader->groups)
+	{
+		BattleGroup *group = lfirst(cell);
+
+		if (strcmp(group->leaderboard, leaderboard) == 0)
+			return group;
+	}
+	return add_group(reader, leaderboard);
 }
 
 static bool
@@ -264,7 +310,8 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	MemoryContext caller = MemoryContextSwitchTo(reader->row_memory);
 
 	slot_getallattrs(slot);
-	take_row(reader, slot);
+	if (!reader->by_leaderboard || !slot->tts_isnull[COLUMN_LEADERBOARD])
+		take_row(reader, find_group(reader, slot), slot);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(reader->row_memory);
 	return true;
@@ -275,13 +322,13 @@ start_rows(DestReceiver *self, int operation, TupleDesc columns)
 {
 	BattleReader *reader = (BattleReader *) self;
 
-	for (int column = 0; column < COLUMN_COUNT; column++)
+	for (int column = 0; column < columns->natts; column++)
 	{
 		Oid			type = TupleDescAttr(columns, column)->atttypid;
 		Oid			output;
 		bool		is_varlena;
 
-		if (reader->uuid_models && column != COLUMN_OUTCOME && type != UUIDOID)
+		if (reader->uuid_models && column < COLUMN_OUTCOME && type != UUIDOID)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("column \"%s\" of the view leaderboard_battle must be a uuid, not %s",
@@ -311,18 +358,23 @@ compare_keys(const void *a, const void *b)
  * Bring what was read into the canonical order.
  */
 static Battles *
-finish_reading(BattleReader *reader)
+finish_group(BattleGroup *group)
 {
 	Battles    *battles = palloc0(sizeof(Battles));
-	int			n = reader->models->members;
+	int			n = group->models->members;
 	ModelEntry **entries = palloc(sizeof(ModelEntry *) * (n + 1));
 	int		   *position = palloc(sizeof(int) * (n + 1));
 	modeltable_iterator iterator;
 	ModelEntry *entry;
 	int			num_entries = 0;
 
-	modeltable_start_iterate(reader->models, &iterator);
-	while ((entry = modeltable_iterate(reader->models, &iterator)) != NULL)
+	if (group->read_0 && group->read_1 && !group->read_2)
+		ereport(WARNING,
+				(errmsg("outcomes 0 and 1 were read as a tie and a win of the first model, but there is no 2"),
+				 errhint("If 0 means that the second model won, say so in a view, as by CASE outcome WHEN 1 THEN 'model1' ELSE 'model2' END.")));
+
+	modeltable_start_iterate(group->models, &iterator);
+	while ((entry = modeltable_iterate(group->models, &iterator)) != NULL)
 		entries[num_entries++] = entry;
 	qsort(entries, n, sizeof(ModelEntry *), compare_keys);
 
@@ -332,8 +384,9 @@ finish_reading(BattleReader *reader)
 		battles->models[place] = entries[place]->key;
 		position[entries[place]->number] = place;
 	}
-	battles->tally = tally_finish(reader->tally, n, position);
-	battles->ignored = reader->ignored;
+	battles->leaderboard = group->leaderboard;
+	battles->tally = tally_finish(group->tally, n, position);
+	battles->ignored = group->ignored;
 	return battles;
 }
 
@@ -344,11 +397,13 @@ reading_context(void *source)
 }
 
 /*
- * Run a query for (model1, model2, outcome, count) in an SPI connection.
+ * Run a query for (model1, model2, outcome, count), or these and leaderboard,
+ * in an SPI connection.  The result is a list of Battles, in the first case of
+ * one.
  */
-static Battles *
+static List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
-			 char *source)
+			 bool by_leaderboard, char *source)
 {
 	BattleReader reader = {0};
 	SPIExecuteOptions options = {0};
@@ -357,7 +412,9 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 		.callback = reading_context,
 		.arg = source
 	};
-	int			result;
+	List	   *result = NIL;
+	ListCell   *cell;
+	int			code;
 
 	error_context_stack = &context;
 	reader.receiver.receiveSlot = receive_row;
@@ -366,27 +423,26 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 	reader.receiver.rDestroy = end_rows;
 	reader.receiver.mydest = DestTuplestore;
 	reader.uuid_models = uuid_models;
+	reader.by_leaderboard = by_leaderboard;
 	reader.memory = CurrentMemoryContext;
 	reader.row_memory = AllocSetContextCreate(CurrentMemoryContext,
 											  "bixarena_rank row",
 											  ALLOCSET_DEFAULT_SIZES);
-	reader.tally = tally_begin();
-	reader.models = modeltable_create(CurrentMemoryContext, 256, NULL);
+	if (!by_leaderboard)
+		add_group(&reader, NULL);
 
 	options.params = parameters;
 	options.read_only = true;
 	options.dest = &reader.receiver;
-	result = SPI_execute_extended(sql, &options);
-	if (result != SPI_OK_SELECT)
+	code = SPI_execute_extended(sql, &options);
+	if (code != SPI_OK_SELECT)
 		elog(ERROR, "unexpected result of a query: %s",
-			 SPI_result_code_string(result));
+			 SPI_result_code_string(code));
 	error_context_stack = context.previous;
 
-	if (reader.read_0 && reader.read_1 && !reader.read_2)
-		ereport(WARNING,
-				(errmsg("outcomes 0 and 1 were read as a tie and a win of the first model, but there is no 2"),
-				 errhint("If 0 means that the second model won, say so in a view, as by CASE outcome WHEN 1 THEN 'model1' ELSE 'model2' END.")));
-	return finish_reading(&reader);
+	foreach(cell, reader.groups)
+		result = lappend(result, finish_group(lfirst(cell)));
+	return result;
 }
 
 /*
@@ -492,7 +548,7 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 					  const char *outcome)
 {
 	Relation	relation = try_relation_open(relation_id, AccessShareLock);
-	Battles    *battles;
+	List	   *battles;
 	Oid			type1,
 				type2,
 				outcome_type;
@@ -520,9 +576,9 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 									grouped_column(model2, type2),
 									grouped_column(outcome, outcome_type),
 									name),
-						   NULL, false, psprintf("relation %s", name));
+						   NULL, false, false, psprintf("relation %s", name));
 	relation_close(relation, NoLock);
-	return battles;
+	return linitial(battles);
 }
 
 /*
@@ -558,9 +614,39 @@ read_leaderboard_battles(const Leaderboard *leaderboard,
 				   " GROUP BY 1, 2, 3",
 				   leaderboard->schema,
 				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "");
-	return read_battles(sql, parameters, true,
-						psprintf("leaderboard \"%s\" from view %s.leaderboard_battle",
-								 leaderboard->slug, leaderboard->schema));
+	return linitial(read_battles(sql, parameters, true, false,
+								 psprintf("leaderboard \"%s\" from view %s.leaderboard_battle",
+										  leaderboard->slug, leaderboard->schema)));
+}
+
+/*
+ * The battles that count for every leaderboard of an arena at this moment, as
+ * a list of Battles.  Leaderboards without any are not in it.
+ */
+List *
+read_arena_battles(const char *arena)
+{
+	const char *schema = quote_identifier(arena);
+
+	return read_battles(psprintf("SELECT b.model1_id, b.model2_id, b.outcome,"
+								 " pg_catalog.count(*), b.leaderboard"
+								 " FROM %s.leaderboard_battle AS b"
+								 " GROUP BY 1, 2, 3, 5", schema),
+						NULL, true, true,
+						psprintf("all leaderboards from view %s.leaderboard_battle",
+								 schema));
+}
+
+/*
+ * What a leaderboard has that no battle counts for.
+ */
+Battles *
+no_battles(void)
+{
+	Battles    *battles = palloc0(sizeof(Battles));
+
+	battles->tally = tally_finish(tally_begin(), 0, NULL);
+	return battles;
 }
 
 /*

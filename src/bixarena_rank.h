@@ -23,6 +23,7 @@
 #include "common/pg_prng.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "nodes/pg_list.h"
 
 #include "compat.h"
 
@@ -291,6 +292,7 @@ typedef struct IgnoredBattles
 /* What was read: a tally and the models that it speaks of, in its order */
 typedef struct Battles
 {
+	char	   *leaderboard;	/* slug, where all of an arena were read */
 	Tally	   *tally;
 	ModelKey   *models;			/* as read, ascending by their bytes */
 	IgnoredBattles ignored;
@@ -323,6 +325,9 @@ typedef struct Settings
 	int64		min_total_models;
 	bool		rank_by_significance;
 	bool		auto_publish;
+	bool		enabled;
+	int64		max_attempts;
+	double		retry_seconds;
 	double		prior_battles;
 	char	   *anchor_model;
 	double		anchor_score;
@@ -335,6 +340,7 @@ typedef struct Run
 	const Leaderboard *leaderboard;
 	const Settings *settings;
 	Datum		correlation_id; /* a uuid */
+	int			attempts;		/* this one included */
 	const char *trigger_source;
 	const char *triggered_by;	/* or NULL */
 	TimestampTz started_at;
@@ -394,7 +400,8 @@ extern void leave_owner(OwnerScope scope);
 /* arena.c */
 extern char *resolve_arena(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
-extern void lock_leaderboard(const Leaderboard *leaderboard);
+extern List *list_leaderboards(const char *arena);
+extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
 extern Contenders *read_contenders(const Leaderboard *leaderboard,
 								   Battles *battles);
 
@@ -408,6 +415,8 @@ extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *model2, const char *outcome);
 extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
 										 const TimestampTz *as_of);
+extern List *read_arena_battles(const char *arena);
+extern Battles *no_battles(void);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
 extern int64 count_ignored(const IgnoredBattles *ignored);
 extern void report_ignored(const Battles *battles, const char *source);
@@ -418,6 +427,14 @@ extern void write_snapshot(Run *run, const Ranking *ranking,
 
 /* run.c */
 extern void check_correlation_id(Datum correlation_id);
-extern void record_run(const Run *run);
+extern void record_start(const Run *run);
+extern void record_end(const Run *run);
+extern void record_failure(const Run *run, const ErrorData * error,
+						   bool for_good);
+
+/* generate.c */
+extern char *checked_trigger_source(char *trigger_source);
+extern char *checked_triggered_by(char *triggered_by);
+extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
 
 #endif							/* BIXARENA_RANK_H */

@@ -62,7 +62,7 @@ enum
 /*
  * Who is said to have asked: some name or address, of one line.
  */
-static char *
+char *
 checked_triggered_by(char *triggered_by)
 {
 	if (triggered_by == NULL)
@@ -81,7 +81,7 @@ checked_triggered_by(char *triggered_by)
 	return triggered_by;
 }
 
-static char *
+char *
 checked_trigger_source(char *trigger_source)
 {
 	if (trigger_source == NULL)
@@ -150,6 +150,7 @@ begin_run(FunctionCallInfo fcinfo)
 	Leaderboard *leaderboard;
 
 	run->started_at = GetCurrentTimestamp();
+	run->attempts = 1;
 	run->trigger_source = checked_trigger_source(argument_text(fcinfo, ARGUMENT_TRIGGER_SOURCE));
 	run->triggered_by = checked_triggered_by(argument_text(fcinfo, ARGUMENT_TRIGGERED_BY));
 	run->correlation_id = PG_ARGISNULL(ARGUMENT_CORRELATION_ID) ?
@@ -271,18 +272,18 @@ seconds_since(instr_time start)
 }
 
 /*
- * Read the battles of a run and who they are between.
+ * Read who the battles of a run are between, and with battles NULL these too.
  */
 static Battles *
-read_run(Run *run, Contenders **contenders)
+read_run(Run *run, Battles *battles, Contenders **contenders)
 {
 	instr_time	start;
-	Battles    *battles;
 
 	INSTR_TIME_SET_CURRENT(start);
-	battles = read_leaderboard_battles(run->leaderboard, run->as_of);
+	if (battles == NULL)
+		battles = read_leaderboard_battles(run->leaderboard, run->as_of);
 	*contenders = read_contenders(run->leaderboard, battles);
-	run->read_seconds = seconds_since(start);
+	run->read_seconds += seconds_since(start);
 
 	report_ignored(battles, psprintf("leaderboard \"%s\"", run->leaderboard->slug));
 	run->ignored = battles->ignored;
@@ -321,14 +322,17 @@ rank_run(Run *run, const Tally *tally, const Contenders *contenders)
 }
 
 /*
- * The whole way, within an SPI connection.
+ * The whole way but for the record, within an SPI connection.  The battles may
+ * have been read before.
  */
-static void
-make_snapshot(Run *run, bool dry_run)
+void
+make_snapshot(Run *run, Battles *battles, bool dry_run)
 {
 	Contenders *contenders;
-	Battles    *battles = read_run(run, &contenders);
-	Ranking    *ranking = rank_run(run, battles->tally, contenders);
+	Ranking    *ranking;
+
+	battles = read_run(run, battles, &contenders);
+	ranking = rank_run(run, battles->tally, contenders);
 
 	run->status = ranking ? "succeeded" : "skipped";
 	if (ranking)
@@ -342,8 +346,6 @@ make_snapshot(Run *run, bool dry_run)
 		run->write_seconds = seconds_since(start);
 	}
 	run->ended_at = GetCurrentTimestamp();
-	if (!dry_run)
-		record_run(run);
 }
 
 static HeapTuple
@@ -388,8 +390,13 @@ bixarena_generate_snapshot(PG_FUNCTION_ARGS)
 	SPI_connect();
 	run = begin_run(fcinfo);
 	if (!dry_run)
-		lock_leaderboard(run->leaderboard);
-	make_snapshot(run, dry_run);
+	{
+		lock_leaderboard(run->leaderboard, false);
+		record_start(run);
+	}
+	make_snapshot(run, NULL, dry_run);
+	if (!dry_run)
+		record_end(run);
 	MemoryContextSwitchTo(caller);
 	result = form_result(columns, run, dry_run);
 	SPI_finish();

@@ -59,57 +59,12 @@ check_correlation_id(Datum correlation_id)
 }
 
 /*
- * With what a run was made, as jsonb.
- */
-static const char parameters_json[] =
-"pg_catalog.jsonb_build_object("
-"'num_bootstrap', $8, 'min_evaluations', $9, 'rank_by_significance', $10,"
-" 'auto_publish', $11, 'prior_battles', $12, 'anchor_model', $13,"
-" 'anchor_score', $14, 'seed', $15, 'as_of', $16)";
-
-static void
-add_settings(Parameters *parameters, const Run *run)
-{
-	const Settings *settings = run->settings;
-
-	add_integer(parameters, settings->num_bootstrap, false);
-	add_integer(parameters, settings->min_evaluations, false);
-	add_parameter(parameters, BOOLOID,
-				  BoolGetDatum(settings->rank_by_significance), false);
-	add_parameter(parameters, BOOLOID, BoolGetDatum(settings->auto_publish), false);
-	add_number(parameters, settings->prior_battles, false);
-	add_text(parameters, settings->anchor_model);
-	add_number(parameters, settings->anchor_score, false);
-	add_integer(parameters, settings->seed, false);
-	add_time(parameters, run->as_of ? *run->as_of : 0, run->as_of == NULL);
-}
-
-static void
-add_outcome(Parameters *parameters, const Run *run)
-{
-	bool		computed = strcmp(run->status, "succeeded") == 0;
-
-	add_text(parameters, run->status);
-	add_text(parameters, run->reason);
-	add_parameter(parameters, UUIDOID, run->snapshot_id, !run->has_snapshot);
-	add_text(parameters, run->snapshot_identifier);
-	add_integer(parameters, run->entry_count, false);
-	add_integer(parameters, run->evaluation_count, false);
-	add_integer(parameters, count_ignored(&run->ignored), false);
-	add_parameter(parameters, JSONBOID, run->unranked, run->unranked == (Datum) 0);
-	add_integer(parameters, run->num_incomplete, !computed);
-	add_number(parameters, run->read_seconds, false);
-	add_number(parameters, run->fit_seconds, !computed);
-	add_number(parameters, run->bootstrap_seconds, !computed);
-	add_number(parameters, run->write_seconds, !computed);
-}
-
-/*
- * Put a run that has ended on record.
+ * Put a run that begins on record: who asks for what, and with what.
  */
 void
-record_run(const Run *run)
+record_start(const Run *run)
 {
+	const Settings *settings = run->settings;
 	Parameters	parameters = {0};
 	OwnerScope	scope;
 
@@ -120,21 +75,95 @@ record_run(const Run *run)
 	add_text(&parameters, run->triggered_by);
 	add_text(&parameters, GetUserNameFromId(GetUserId(), false));
 	add_time(&parameters, run->started_at, false);
-	add_settings(&parameters, run);
-	add_outcome(&parameters, run);
-	add_time(&parameters, run->ended_at, false);
+	add_integer(&parameters, settings->num_bootstrap, false);
+	add_integer(&parameters, settings->min_evaluations, false);
+	add_parameter(&parameters, BOOLOID,
+				  BoolGetDatum(settings->rank_by_significance), false);
+	add_parameter(&parameters, BOOLOID, BoolGetDatum(settings->auto_publish), false);
+	add_number(&parameters, settings->prior_battles, false);
+	add_text(&parameters, settings->anchor_model);
+	add_number(&parameters, settings->anchor_score, false);
+	add_integer(&parameters, settings->seed, false);
+	add_time(&parameters, run->as_of ? *run->as_of : 0, run->as_of == NULL);
 
 	scope = become_owner();
-	execute_query(psprintf("INSERT INTO bixarena.run"
-						   " (correlation_id, arena, leaderboard, trigger_source,"
-						   " triggered_by, role, requested_at, started_at, parameters, status,"
-						   " skip_reason, snapshot_id, snapshot_identifier,"
-						   " entry_count, evaluation_count, ignored_battles, unranked,"
-						   " incomplete_replicates, read_seconds, fit_seconds,"
-						   " bootstrap_seconds, write_seconds, ended_at, attempts)"
-						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $7, %s, $17, $18, $19,"
-						   " $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, 1)",
-						   parameters_json),
+	execute_query("INSERT INTO bixarena.run"
+				  " (correlation_id, arena, leaderboard, trigger_source,"
+				  " triggered_by, role, requested_at, started_at, status, attempts,"
+				  " parameters)"
+				  " VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 'running', 1,"
+				  " pg_catalog.jsonb_build_object('num_bootstrap', $8,"
+				  " 'min_evaluations', $9, 'rank_by_significance', $10,"
+				  " 'auto_publish', $11, 'prior_battles', $12, 'anchor_model', $13,"
+				  " 'anchor_score', $14, 'seed', $15, 'as_of', $16))",
 				  SPI_OK_INSERT, false, &parameters);
+	leave_owner(scope);
+}
+
+/*
+ * Put on record how a run has ended.
+ */
+void
+record_end(const Run *run)
+{
+	Parameters	parameters = {0};
+	OwnerScope	scope;
+	bool		computed = strcmp(run->status, "succeeded") == 0;
+
+	add_parameter(&parameters, UUIDOID, run->correlation_id, false);
+	add_text(&parameters, run->status);
+	add_integer(&parameters, run->attempts, false);
+	add_time(&parameters, run->ended_at, false);
+	add_text(&parameters, run->reason);
+	add_parameter(&parameters, UUIDOID, run->snapshot_id, !run->has_snapshot);
+	add_text(&parameters, run->snapshot_identifier);
+	add_integer(&parameters, run->entry_count, false);
+	add_integer(&parameters, run->evaluation_count, false);
+	add_integer(&parameters, count_ignored(&run->ignored), false);
+	add_parameter(&parameters, JSONBOID, run->unranked, run->unranked == (Datum) 0);
+	add_integer(&parameters, run->num_incomplete, !computed);
+	add_number(&parameters, run->read_seconds, false);
+	add_number(&parameters, run->fit_seconds, !computed);
+	add_number(&parameters, run->bootstrap_seconds, !computed);
+	add_number(&parameters, run->write_seconds, !computed);
+
+	scope = become_owner();
+	execute_query("UPDATE bixarena.run SET status = $2, attempts = $3,"
+				  " ended_at = $4, skip_reason = $5, snapshot_id = $6,"
+				  " snapshot_identifier = $7, entry_count = $8,"
+				  " evaluation_count = $9, ignored_battles = $10, unranked = $11,"
+				  " incomplete_replicates = $12, read_seconds = $13,"
+				  " fit_seconds = $14, bootstrap_seconds = $15,"
+				  " write_seconds = $16, error_sqlstate = NULL,"
+				  " error_message = NULL, error_detail = NULL"
+				  " WHERE correlation_id OPERATOR(pg_catalog.=) $1",
+				  SPI_OK_UPDATE, false, &parameters);
+	leave_owner(scope);
+}
+
+/*
+ * Put on record that an attempt at a run has failed, for good or to be tried
+ * again.
+ */
+void
+record_failure(const Run *run, const ErrorData * error, bool for_good)
+{
+	Parameters	parameters = {0};
+	OwnerScope	scope;
+
+	add_parameter(&parameters, UUIDOID, run->correlation_id, false);
+	add_text(&parameters, for_good ? "failed" : "running");
+	add_integer(&parameters, run->attempts, false);
+	add_time(&parameters, run->ended_at, !for_good);
+	add_text(&parameters, unpack_sql_state(error->sqlerrcode));
+	add_text(&parameters, error->message);
+	add_text(&parameters, error->detail);
+
+	scope = become_owner();
+	execute_query("UPDATE bixarena.run SET status = $2, attempts = $3,"
+				  " ended_at = $4, error_sqlstate = $5, error_message = $6,"
+				  " error_detail = $7"
+				  " WHERE correlation_id OPERATOR(pg_catalog.=) $1",
+				  SPI_OK_UPDATE, false, &parameters);
 	leave_owner(scope);
 }

@@ -78,7 +78,16 @@ static const SettingDefinition definitions[] = {
 	"the score that the anchor model has, in points"},
 	{"seed", SETTING_INTEGER, offsetof(Settings, seed),
 		"0", PG_INT64_MIN, PG_INT64_MAX,
-	"seed of the bootstrap"}
+	"seed of the bootstrap"},
+	{"enabled", SETTING_BOOLEAN, offsetof(Settings, enabled),
+		"true", 0, 0,
+	"runs of all leaderboards make snapshots; false: paused"},
+	{"max_attempts", SETTING_INTEGER, offsetof(Settings, max_attempts),
+		"3", 1, 100,
+	"attempts at a run before it has failed for good"},
+	{"retry_seconds", SETTING_NUMBER, offsetof(Settings, retry_seconds),
+		"10", 0, 86400,
+	"seconds before the second attempt; before the third twice as many, and so on"}
 };
 
 PG_FUNCTION_INFO_V1(bixarena_configure);

@@ -44,7 +44,9 @@ FROM (VALUES ('num_bootstrap', '{9,10,10000,10001,1e3,"",ten,9999999999999999999
 	('prior_battles', '{-0.001,0,0.5,1000000,1000001,NaN,Infinity,much}'),
 	('anchor_model', '{some-slug}'),
 	('anchor_score', '{-4001,-4000,6000,6000.1,NaN,1000.5}'),
-	('seed', '{-9223372036854775808,9223372036854775807,9223372036854775808}')
+	('seed', '{-9223372036854775808,9223372036854775807,9223372036854775808}'),
+	('enabled', '{false,x}'), ('max_attempts', '{0,1,100,101}'),
+	('retry_seconds', '{-1,0,0.5,86400,86401}')
 ) AS l (s, vs), unnest(vs) AS v;
 -- what was refused has changed nothing
 SELECT setting, value, source FROM bixarena_settings();

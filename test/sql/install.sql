@@ -19,13 +19,12 @@ WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclas
 
 -- the interface, and what everybody may call
 SELECT signature, public FROM functions ORDER BY signature::text COLLATE "C";
--- what may write is not for everybody; bixarena_rank() is volatile, but only
--- so that it runs once for each call
-SELECT signature FROM functions
-WHERE public AND provolatile = 'v' AND signature::text !~ '^bixarena_rank\(';
+-- what may write is not for everybody
+SELECT signature FROM functions WHERE public AND provolatile = 'v';
 -- functions run with the caller's rights
 SELECT signature FROM functions WHERE prosecdef;
--- these two have no search_path: they run no SQL
+-- these have no search_path: the first two run no SQL, the procedure pins it for
+-- each of its transactions
 SELECT signature FROM functions
 WHERE NOT coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'
 ORDER BY signature::text COLLATE "C";
