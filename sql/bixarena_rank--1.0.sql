@@ -609,6 +609,150 @@ $$;
 COMMENT ON FUNCTION bixarena_leaderboard(text, text, interval, text) IS
 	'the latest public snapshot of a leaderboard, or a named one, with rank changes';
 
+CREATE TYPE bixarena_snapshot AS (
+	snapshot_identifier text,
+	visibility text,
+	description text,
+	entry_count bigint,
+	created_at timestamptz,
+	updated_at timestamptz
+);
+COMMENT ON TYPE bixarena_snapshot IS 'a snapshot of a leaderboard';
+
+CREATE FUNCTION bixarena_snapshots(
+	leaderboard_id text,
+	page_size integer DEFAULT 100,
+	page integer DEFAULT 1,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_snapshot
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+BEGIN
+	IF num_nulls(leaderboard_id, page_size, page) > 0 THEN
+		RAISE EXCEPTION 'leaderboard_id, page_size and page must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF page_size < 1 OR page < 1 THEN
+		RAISE EXCEPTION 'page_size and page must be at least 1'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	RETURN QUERY EXECUTE format($sql$
+		SELECT s.snapshot_identifier::text, s.visibility::text, s.description::text,
+			(SELECT count(*) FROM %1$I.leaderboard_entry AS e
+				WHERE e.snapshot_id = s.id),
+			s.created_at::timestamptz, s.updated_at::timestamptz
+		FROM %1$I.leaderboard_snapshot AS s
+		WHERE s.leaderboard_id = $1
+		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
+			s.snapshot_identifier DESC
+		LIMIT $2 OFFSET $3
+		$sql$, found_arena)
+		USING bixarena.find_leaderboard(leaderboard_id, found_arena),
+			page_size, (page - 1)::bigint * page_size;
+END
+$$;
+COMMENT ON FUNCTION bixarena_snapshots(text, integer, integer, text) IS
+	'the snapshots of a leaderboard, the latest first';
+
+
+/*
+ * An operator's hand on snapshots, with the caller's rights.
+ */
+
+CREATE FUNCTION bixarena.find_snapshot(leaderboard_id text, snapshot_identifier text, arena text)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found uuid;
+BEGIN
+	IF num_nulls(leaderboard_id, snapshot_identifier) > 0 THEN
+		RAISE EXCEPTION 'leaderboard_id and snapshot_identifier must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	EXECUTE format($sql$
+		SELECT s.id FROM %I.leaderboard_snapshot AS s
+		WHERE s.leaderboard_id = $1 AND s.snapshot_identifier = $2
+		$sql$, arena)
+		INTO found
+		USING bixarena.find_leaderboard(leaderboard_id, arena), snapshot_identifier;
+	IF found IS NULL THEN
+		RAISE EXCEPTION 'leaderboard "%" has no snapshot "%"',
+			leaderboard_id, snapshot_identifier
+			USING ERRCODE = 'undefined_object',
+				HINT = 'bixarena_snapshots() lists them.';
+	END IF;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION bixarena.find_snapshot(text, text, text) IS
+	'id of the snapshot of an identifier';
+
+CREATE FUNCTION bixarena_update_snapshot(
+	leaderboard_id text,
+	snapshot_identifier text,
+	visibility text DEFAULT NULL,
+	description text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	snapshot uuid := bixarena.find_snapshot(leaderboard_id, snapshot_identifier,
+		found_arena);
+BEGIN
+	IF visibility NOT IN ('public', 'private') THEN
+		RAISE EXCEPTION 'visibility must be public or private, not "%"', visibility
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	EXECUTE format($sql$
+		UPDATE %I.leaderboard_snapshot AS s
+		SET visibility = coalesce($2, s.visibility),
+			description = coalesce($3, s.description),
+			updated_at = now()
+		WHERE s.id = $1
+		$sql$, found_arena)
+		USING snapshot, visibility, description;
+END
+$$;
+COMMENT ON FUNCTION bixarena_update_snapshot(text, text, text, text, text) IS
+	'publish, hide or describe a snapshot';
+-- it writes snapshots
+REVOKE ALL ON FUNCTION bixarena_update_snapshot(text, text, text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_delete_snapshot(
+	leaderboard_id text,
+	snapshot_identifier text,
+	arena text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	snapshot uuid := bixarena.find_snapshot(leaderboard_id, snapshot_identifier,
+		found_arena);
+BEGIN
+	-- entries first: an arena of views or foreign tables has nothing that cascades
+	EXECUTE format('DELETE FROM %I.leaderboard_entry AS e WHERE e.snapshot_id = $1',
+		found_arena) USING snapshot;
+	EXECUTE format('DELETE FROM %I.leaderboard_snapshot AS s WHERE s.id = $1',
+		found_arena) USING snapshot;
+END
+$$;
+COMMENT ON FUNCTION bixarena_delete_snapshot(text, text, text) IS
+	'delete a snapshot and its entries';
+-- it deletes snapshots
+REVOKE ALL ON FUNCTION bixarena_delete_snapshot(text, text, text) FROM PUBLIC;
+
 
 /*
  * Simulated battles, for demonstrations and tests.
