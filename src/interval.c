@@ -166,21 +166,47 @@ sorted_quantile(const double *values, int num_values, double chance)
 }
 
 /*
- * One bound of a model: where a replicate says nothing, it stands for unknown.
+ * Sort a model's scores, those of which a replicate says nothing as unknown.
+ * Returns how many there were of these.
  */
-static double
-find_bound(const double *values, double *sorted, int num_values,
-		   double chance, double unknown)
+static int
+sort_column(const double *values, double *sorted, int num_values,
+			double unknown)
 {
-	double		bound;
+	int			num_unknown = 0;
 
 	for (int r = 0; r < num_values; r++)
-		sorted[r] = isnan(values[r]) ? unknown : values[r];
+	{
+		sorted[r] = values[r];
+		if (isnan(values[r]))
+		{
+			sorted[r] = unknown;
+			num_unknown++;
+		}
+	}
 	sort_scores(sorted, num_values);
-	bound = sorted_quantile(sorted, num_values, chance);
+	return num_unknown;
+}
 
-	/* Half way from -infinity to +infinity nothing is known either */
-	return isnan(bound) ? unknown : bound;
+/*
+ * The bounds of a model.  What is unknown stands below for the lower, and above
+ * for the upper; and half way from -infinity to +infinity nothing is known.
+ */
+static void
+find_bounds(const double *values, double *sorted, int num_values,
+			double *lower, double *upper)
+{
+	int			num_unknown = sort_column(values, sorted, num_values, -INFINITY);
+
+	*lower = sorted_quantile(sorted, num_values, LOWER_QUANTILE);
+	if (isnan(*lower))
+		*lower = -INFINITY;
+
+	if (num_unknown > 0)
+		sort_column(values, sorted, num_values, INFINITY);
+	*upper = sorted_quantile(sorted, num_values, UPPER_QUANTILE);
+	if (isnan(*upper))
+		*upper = INFINITY;
 }
 
 static Bootstrap *
@@ -234,13 +260,9 @@ bootstrap_intervals(Fitter *fitter, const Tally *tally, PointEstimate estimate,
 
 	for (int i = 0; i < tally->num_models; i++)
 	{
-		const double *own = &values[i * num_bootstrap];
-
 		CHECK_FOR_INTERRUPTS();
-		lower[i] = find_bound(own, sorted, num_bootstrap, LOWER_QUANTILE,
-							  -INFINITY);
-		upper[i] = find_bound(own, sorted, num_bootstrap, UPPER_QUANTILE,
-							  INFINITY);
+		find_bounds(&values[i * num_bootstrap], sorted, num_bootstrap,
+					&lower[i], &upper[i]);
 	}
 	pfree(values);
 	return num_incomplete;
