@@ -21,7 +21,10 @@ DATABASE_OBJS = \
 	src/query.o \
 	src/arena.o \
 	src/setting.o \
+	src/outcome.o \
 	src/battles.o \
+	src/relation.o \
+	src/contenders.o \
 	src/votes.o \
 	src/snapshot.o \
 	src/run.o \

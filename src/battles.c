@@ -21,21 +21,15 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
-#include "access/relation.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "nodes/pg_list.h"
-#include "parser/parse_coerce.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -53,27 +47,6 @@ enum
 
 /* Bytes of an unknown outcome that a message shows */
 #define EXAMPLE_LENGTH 60
-
-/* How people write down who won, in small letters */
-typedef struct OutcomeWord
-{
-	const char *word;
-	Outcome		outcome;
-} OutcomeWord;
-
-static const OutcomeWord vocabulary[] = {
-	{"model1", OUTCOME_FIRST}, {"model2", OUTCOME_SECOND},
-	{"model_1", OUTCOME_FIRST}, {"model_2", OUTCOME_SECOND},
-	{"model_a", OUTCOME_FIRST}, {"model_b", OUTCOME_SECOND},
-	{"a", OUTCOME_FIRST}, {"b", OUTCOME_SECOND},
-	{"left", OUTCOME_FIRST}, {"right", OUTCOME_SECOND},
-	{"first", OUTCOME_FIRST}, {"second", OUTCOME_SECOND},
-	{"1", OUTCOME_FIRST}, {"2", OUTCOME_SECOND}, {"0", OUTCOME_TIE},
-	{"1-0", OUTCOME_FIRST}, {"0-1", OUTCOME_SECOND}, {"1/2-1/2", OUTCOME_TIE},
-	{"tie", OUTCOME_TIE}, {"draw", OUTCOME_TIE},
-	{"tie (bothbad)", OUTCOME_TIE}, {"tie (both bad)", OUTCOME_TIE},
-	{"bothbad", OUTCOME_TIE}, {"both_bad", OUTCOME_TIE}, {"both bad", OUTCOME_TIE}
-};
 
 typedef struct ModelEntry
 {
@@ -122,36 +95,6 @@ typedef struct BattleReader
 	MemoryContext memory;		/* for what is kept */
 	MemoryContext row_memory;	/* reset for each row */
 } BattleReader;
-
-/*
- * The outcome that a text stands for, in any case and between any blanks.
- */
-static bool
-parse_outcome(const char *text, Outcome *outcome)
-{
-	char		word[16];
-	int			length = 0;
-
-	while (isspace((unsigned char) *text))
-		text++;
-	while (*text && length < (int) sizeof(word) - 1)
-		word[length++] = pg_tolower((unsigned char) *text++);
-	while (isspace((unsigned char) *text))
-		text++;
-	if (*text)
-		return false;
-	while (length > 0 && isspace((unsigned char) word[length - 1]))
-		length--;
-	word[length] = '\0';
-
-	for (Size i = 0; i < lengthof(vocabulary); i++)
-		if (strcmp(word, vocabulary[i].word) == 0)
-		{
-			*outcome = vocabulary[i].outcome;
-			return true;
-		}
-	return false;
-}
 
 static char *
 column_text(BattleReader *reader, TupleTableSlot *slot, int column)
@@ -401,7 +344,7 @@ reading_context(void *source)
  * in an SPI connection.  The result is a list of Battles, in the first case of
  * one.
  */
-static List *
+List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 			 bool by_leaderboard, char *source)
 {
@@ -443,142 +386,6 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 	foreach(cell, reader.groups)
 		result = lappend(result, finish_group(lfirst(cell)));
 	return result;
-}
-
-/*
- * The columns of a relation, for a message.
- */
-static char *
-list_columns(Relation relation)
-{
-	TupleDesc	columns = RelationGetDescr(relation);
-	StringInfoData list;
-
-	initStringInfo(&list);
-	for (int i = 0; i < columns->natts; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(columns, i);
-
-		if (!column->attisdropped)
-			appendStringInfo(&list, "%s\"%s\"", list.len > 0 ? ", " : "",
-							 NameStr(column->attname));
-	}
-	return list.data;
-}
-
-/*
- * The type of a column that the user named for a purpose.
- */
-static Oid
-find_column(Relation relation, const char *name, const char *purpose)
-{
-	AttrNumber	number = get_attnum(RelationGetRelid(relation), name);
-
-	if (number <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg(number < 0 ?
-						"column \"%s\" of relation \"%s\" is a system column" :
-						"column \"%s\" of relation \"%s\" does not exist",
-						name, RelationGetRelationName(relation)),
-				 errdetail("Its columns are %s.", list_columns(relation)),
-				 errhint("Name the right one with %s => '...'.", purpose)));
-	return get_atttype(RelationGetRelid(relation), number);
-}
-
-static bool
-is_string_type(Oid type)
-{
-	return TypeCategory(type) == TYPCATEGORY_STRING;
-}
-
-static bool
-is_integer_type(Oid type)
-{
-	return type == INT2OID || type == INT4OID || type == INT8OID;
-}
-
-/*
- * Are values of a type equal exactly when their texts are?
- */
-static bool
-is_faithful_type(Oid type)
-{
-	return is_integer_type(type) || type == UUIDOID || type == BOOLOID ||
-		type_is_enum(type);
-}
-
-/*
- * An error unless values of the two columns can be the same model.
- */
-static void
-check_model_types(Oid type1, Oid type2, const char *model1, const char *model2)
-{
-	if (type1 == type2 ||
-		(is_string_type(type1) && is_string_type(type2)) ||
-		(is_integer_type(type1) && is_integer_type(type2)))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("columns \"%s\" and \"%s\" do not compare", model1, model2),
-			 errdetail("Their types are %s and %s.",
-					   format_type_be(type1), format_type_be(type2)),
-			 errhint("Both must name models in the same way; a view can cast one of them.")));
-}
-
-/*
- * A column to group by.  Its text is what tells models apart, so it is grouped
- * by the bytes of that, whatever its collation says or its type calls equal
- * (citext, or the numbers 1.0 and 1.00).  Types in which both are the same are
- * grouped as they are, which is quicker.
- */
-static const char *
-grouped_column(const char *name, Oid type)
-{
-	return psprintf(is_faithful_type(getBaseType(type)) ?
-					"b.%s" : "b.%s::pg_catalog.text COLLATE pg_catalog.\"C\"",
-					quote_identifier(name));
-}
-
-/*
- * The battles in any table or view, of these columns.
- */
-Battles *
-read_relation_battles(Oid relation_id, const char *model1, const char *model2,
-					  const char *outcome)
-{
-	Relation	relation = try_relation_open(relation_id, AccessShareLock);
-	List	   *battles;
-	Oid			type1,
-				type2,
-				outcome_type;
-	char	   *name;
-
-	if (relation == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relation_id)));
-	if (!strchr("rpvmf", relation->rd_rel->relkind))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a table or a view",
-						RelationGetRelationName(relation))));
-	type1 = getBaseType(find_column(relation, model1, "model1"));
-	type2 = getBaseType(find_column(relation, model2, "model2"));
-	outcome_type = find_column(relation, outcome, "outcome");
-	check_model_types(type1, type2, model1, model2);
-
-	name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-									  RelationGetRelationName(relation));
-	battles = read_battles(psprintf("SELECT %s, %s, %s, pg_catalog.count(*)"
-									" FROM %s AS b GROUP BY 1, 2, 3",
-									grouped_column(model1, type1),
-									grouped_column(model2, type2),
-									grouped_column(outcome, outcome_type),
-									name),
-						   NULL, false, false, psprintf("relation %s", name));
-	relation_close(relation, NoLock);
-	return linitial(battles);
 }
 
 /*

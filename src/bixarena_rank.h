@@ -23,6 +23,7 @@
 #include "common/pg_prng.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "nodes/params.h"
 #include "nodes/pg_list.h"
 
 #include "compat.h"
@@ -402,17 +403,18 @@ extern char *resolve_arena(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
 extern List *list_leaderboards(const char *arena);
 extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
-extern Contenders *read_contenders(const Leaderboard *leaderboard,
-								   Battles *battles);
 
 /* setting.c */
 extern Settings *read_settings(const char *arena, const char *slug);
 extern void check_setting_number(const char *name, double number);
 
 
+/* outcome.c */
+extern bool parse_outcome(const char *text, Outcome *outcome);
+
 /* battles.c */
-extern Battles *read_relation_battles(Oid relation, const char *model1,
-									  const char *model2, const char *outcome);
+extern List *read_battles(const char *sql, ParamListInfo parameters,
+						  bool uuid_models, bool by_leaderboard, char *source);
 extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
 										 const TimestampTz *as_of);
 extern List *read_arena_battles(const char *arena);
@@ -420,6 +422,14 @@ extern Battles *no_battles(void);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
 extern int64 count_ignored(const IgnoredBattles *ignored);
 extern void report_ignored(const Battles *battles, const char *source);
+
+/* relation.c */
+extern Battles *read_relation_battles(Oid relation, const char *model1,
+									  const char *model2, const char *outcome);
+
+/* contenders.c */
+extern Contenders *read_contenders(const Leaderboard *leaderboard,
+								   Battles *battles);
 
 /* snapshot.c */
 extern void write_snapshot(Run *run, const Ranking *ranking,

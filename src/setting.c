@@ -19,7 +19,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 
 #include "bixarena_rank.h"
 
