@@ -173,18 +173,20 @@ battles_of(const Campaign *campaign, const char *slug)
 }
 
 /*
- * Step: the snapshot of a run, with the record of its end.
+ * Step: the snapshot of a run, with the record of its end.  It works on a copy
+ * of the run, so that nothing is left there of an attempt that fails.
  */
 static void
 make_run(Campaign *campaign, Run *run)
 {
+	Run			attempt = *run;
 	Battles    *battles = run->attempts == 1 ?
 		battles_of(campaign, run->leaderboard->slug) : NULL;
 
-	run->read_seconds = battles ? campaign->read_seconds : 0;
-	lock_leaderboard(run->leaderboard, true);
-	make_snapshot(run, battles, false);
-	record_end(run);
+	attempt.read_seconds = battles ? campaign->read_seconds : 0;
+	lock_leaderboard(attempt.leaderboard, true);
+	make_snapshot(&attempt, battles, false);
+	record_end(&attempt);
 }
 
 /*
@@ -234,7 +236,7 @@ wait_before_retry(const Run *run)
 }
 
 static void
-note_failure(Campaign *campaign, const Run *run, const ErrorData * error)
+note_failure(Campaign *campaign, const Run *run, const ErrorData *error)
 {
 	if (campaign->num_failed++ == 0)
 		campaign->first_error = error->sqlerrcode;

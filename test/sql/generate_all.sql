@@ -98,6 +98,30 @@ CALL bixarena_generate_snapshots();
 SELECT leaderboard, status, attempts, error_sqlstate FROM bixarena.run ORDER BY leaderboard;
 DROP TRIGGER unlucky ON arena.leaderboard_snapshot;
 
+-- what a failed attempt had got at is not told of the one that follows: here it
+-- has stored a snapshot, and the next finds no battles
+SELECT bixarena_configure('max_attempts', '3');
+SELECT setval('tries', 1);
+CREATE OR REPLACE FUNCTION unlucky() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM nextval('public.tries');
+	RAISE EXCEPTION 'try again' USING ERRCODE = 'serialization_failure';
+END
+$$;
+CREATE TRIGGER unlucky BEFORE INSERT ON arena.leaderboard_entry
+	FOR EACH ROW EXECUTE FUNCTION unlucky();
+ALTER VIEW arena.leaderboard_battle RENAME TO healthy;
+CREATE VIEW arena.leaderboard_battle AS
+SELECT * FROM arena.healthy WHERE (SELECT last_value FROM public.tries) = 1;
+TRUNCATE bixarena.run;
+CALL bixarena_generate_snapshots();
+SELECT leaderboard, status, attempts, snapshot_id IS NULL AND snapshot_identifier IS NULL AS no_snapshot,
+	unranked, evaluation_count, skip_reason
+FROM bixarena.run WHERE attempts > 1 ORDER BY leaderboard;
+DROP TRIGGER unlucky ON arena.leaderboard_entry;
+DROP VIEW arena.leaderboard_battle;
+ALTER VIEW arena.healthy RENAME TO leaderboard_battle;
+
 -- a cancel ends it, leaves what is committed, and the session as it was
 CREATE OR REPLACE FUNCTION unlucky() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
