@@ -541,6 +541,36 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.find_leaderboard(text, text) IS
 	'id of the leaderboard of a slug';
 
+CREATE FUNCTION bixarena.find_snapshot(leaderboard_id text, snapshot_identifier text, arena text)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found uuid;
+BEGIN
+	IF num_nulls(leaderboard_id, snapshot_identifier) > 0 THEN
+		RAISE EXCEPTION 'leaderboard_id and snapshot_identifier must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	EXECUTE format($sql$
+		SELECT s.id FROM %I.leaderboard_snapshot AS s
+		WHERE s.leaderboard_id = $1 AND s.snapshot_identifier = $2
+		$sql$, arena)
+		INTO found
+		USING bixarena.find_leaderboard(leaderboard_id, arena), snapshot_identifier;
+	IF found IS NULL THEN
+		RAISE EXCEPTION 'leaderboard "%" has no snapshot "%"',
+			leaderboard_id, snapshot_identifier
+			USING ERRCODE = 'undefined_object',
+				HINT = 'bixarena_snapshots() lists them.';
+	END IF;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION bixarena.find_snapshot(text, text, text) IS
+	'id of the snapshot of an identifier';
+
 CREATE FUNCTION bixarena_leaderboard(
 	leaderboard_id text,
 	snapshot_identifier text DEFAULT NULL,
@@ -553,6 +583,7 @@ AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
 	leaderboard uuid;
+	named uuid;
 	shown record;
 	earlier uuid;
 BEGIN
@@ -566,21 +597,18 @@ BEGIN
 	END IF;
 	leaderboard := bixarena.find_leaderboard(leaderboard_id, found_arena);
 
+	IF snapshot_identifier IS NOT NULL THEN
+		named := bixarena.find_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+	END IF;
 	EXECUTE format($sql$
 		SELECT s.id, s.snapshot_identifier, s.created_at
 		FROM %I.leaderboard_snapshot AS s
 		WHERE s.leaderboard_id = $1
-			AND CASE WHEN $2 IS NULL THEN s.visibility = 'public'
-				ELSE s.snapshot_identifier = $2 END
+			AND CASE WHEN $2 IS NULL THEN s.visibility = 'public' ELSE s.id = $2 END
 		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
 			s.snapshot_identifier DESC LIMIT 1
 		$sql$, found_arena)
-		INTO shown USING leaderboard, snapshot_identifier;
-	IF shown.id IS NULL AND snapshot_identifier IS NOT NULL THEN
-		RAISE EXCEPTION 'leaderboard "%" has no snapshot "%"',
-			leaderboard_id, snapshot_identifier
-			USING ERRCODE = 'undefined_object';
-	END IF;
+		INTO shown USING leaderboard, named;
 
 	EXECUTE format($sql$
 		SELECT s.id FROM %I.leaderboard_snapshot AS s
@@ -662,36 +690,6 @@ COMMENT ON FUNCTION bixarena_snapshots(text, integer, integer, text) IS
 /*
  * An operator's hand on snapshots, with the caller's rights.
  */
-
-CREATE FUNCTION bixarena.find_snapshot(leaderboard_id text, snapshot_identifier text, arena text)
-RETURNS uuid
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	found uuid;
-BEGIN
-	IF num_nulls(leaderboard_id, snapshot_identifier) > 0 THEN
-		RAISE EXCEPTION 'leaderboard_id and snapshot_identifier must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	EXECUTE format($sql$
-		SELECT s.id FROM %I.leaderboard_snapshot AS s
-		WHERE s.leaderboard_id = $1 AND s.snapshot_identifier = $2
-		$sql$, arena)
-		INTO found
-		USING bixarena.find_leaderboard(leaderboard_id, arena), snapshot_identifier;
-	IF found IS NULL THEN
-		RAISE EXCEPTION 'leaderboard "%" has no snapshot "%"',
-			leaderboard_id, snapshot_identifier
-			USING ERRCODE = 'undefined_object',
-				HINT = 'bixarena_snapshots() lists them.';
-	END IF;
-	RETURN found;
-END
-$$;
-COMMENT ON FUNCTION bixarena.find_snapshot(text, text, text) IS
-	'id of the snapshot of an identifier';
 
 CREATE FUNCTION bixarena_update_snapshot(
 	leaderboard_id text,

@@ -439,7 +439,7 @@ extern void write_snapshot(Run *run, const Ranking *ranking,
 extern void check_correlation_id(Datum correlation_id);
 extern void record_start(const Run *run);
 extern void record_end(const Run *run);
-extern void record_failure(const Run *run, const ErrorData * error,
+extern void record_failure(const Run *run, const ErrorData *error,
 						   bool for_good);
 
 /* generate.c */

@@ -86,11 +86,12 @@ find_runs(const Tally *tally, PairRun *runs)
 			pair->second == pair[-1].second + 1)
 			continue;
 		if (runs)
-			runs[num_runs] = (PairRun)
 		{
-			tally->pairs[begin].first, tally->pairs[begin].second,
-				begin, p - begin
-		};
+			runs[num_runs].first = tally->pairs[begin].first;
+			runs[num_runs].second = tally->pairs[begin].second;
+			runs[num_runs].pair = begin;
+			runs[num_runs].length = p - begin;
+		}
 		num_runs++;
 		begin = p;
 	}

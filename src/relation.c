@@ -41,7 +41,7 @@ list_columns(Relation relation)
 }
 
 /*
- * The type of a column that the user named for a purpose.
+ * The type of a column that the user named for a purpose, under any domain.
  */
 static Oid
 find_column(Relation relation, const char *name, const char *purpose)
@@ -57,7 +57,7 @@ find_column(Relation relation, const char *name, const char *purpose)
 						name, RelationGetRelationName(relation)),
 				 errdetail("Its columns are %s.", list_columns(relation)),
 				 errhint("Name the right one with %s => '...'.", purpose)));
-	return get_atttype(RelationGetRelid(relation), number);
+	return getBaseType(get_atttype(RelationGetRelid(relation), number));
 }
 
 static bool
@@ -109,7 +109,7 @@ check_model_types(Oid type1, Oid type2, const char *model1, const char *model2)
 static const char *
 grouped_column(const char *name, Oid type)
 {
-	return psprintf(is_faithful_type(getBaseType(type)) ?
+	return psprintf(is_faithful_type(type) ?
 					"b.%s" : "b.%s::pg_catalog.text COLLATE pg_catalog.\"C\"",
 					quote_identifier(name));
 }
@@ -137,8 +137,8 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table or a view",
 						RelationGetRelationName(relation))));
-	type1 = getBaseType(find_column(relation, model1, "model1"));
-	type2 = getBaseType(find_column(relation, model2, "model2"));
+	type1 = find_column(relation, model1, "model1");
+	type2 = find_column(relation, model2, "model2");
 	outcome_type = find_column(relation, outcome, "outcome");
 	check_model_types(type1, type2, model1, model2);
 

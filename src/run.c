@@ -146,7 +146,7 @@ record_end(const Run *run)
  * again.
  */
 void
-record_failure(const Run *run, const ErrorData * error, bool for_good)
+record_failure(const Run *run, const ErrorData *error, bool for_good)
 {
 	Parameters	parameters = {0};
 	OwnerScope	scope;

@@ -530,3 +530,22 @@ exact_fit_scores(PointMatrix matrix, const Standing *standing, double *scores)
 	pfree(models);
 	return num_placed;
 }
+
+/*
+ * The tally of the models of a list of battles that can be placed, NULL when
+ * none can.
+ */
+Tally *
+placed_tally(const BattleList *battles)
+{
+	int			n = battles->num_models;
+	Standing   *standing = palloc(sizeof(Standing) * n);
+	int		   *index = palloc(sizeof(int) * n);
+	int			num_placed = 0;
+
+	if (exact_standings(matrix_of_battles(battles), standing) == 0)
+		return NULL;
+	for (int i = 0; i < n; i++)
+		index[i] = standing[i] == STANDING_PLACED ? num_placed++ : -1;
+	return tally_among(battles_tally(battles, NULL), index, num_placed);
+}

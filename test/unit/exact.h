@@ -36,5 +36,6 @@ extern int	exact_standings(PointMatrix matrix, Standing *standing);
 extern bool exact_statuses(PointMatrix matrix, ModelStatus *status);
 extern int	exact_fit_scores(PointMatrix matrix, const Standing *standing,
 							 double *scores);
+extern Tally *placed_tally(const BattleList *battles);
 
 #endif							/* EXACT_H */

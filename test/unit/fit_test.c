@@ -86,24 +86,6 @@ test_agreement(void)
 		 num_ranked, worst);
 }
 
-/*
- * The tally of the models that can be placed, NULL when none can.
- */
-static Tally *
-placed_tally(const BattleList *battles)
-{
-	int			n = battles->num_models;
-	Standing   *standing = palloc(sizeof(Standing) * n);
-	int		   *index = palloc(sizeof(int) * n);
-	int			num_placed = 0;
-
-	if (exact_standings(matrix_of_battles(battles), standing) == 0)
-		return NULL;
-	for (int i = 0; i < n; i++)
-		index[i] = standing[i] == STANDING_PLACED ? num_placed++ : -1;
-	return tally_among(battles_tally(battles, NULL), index, num_placed);
-}
-
 /* The largest entry of the exact gradient, in battles */
 static double
 largest_gradient(PointMatrix matrix, const double *strengths)

@@ -99,25 +99,6 @@ replicates_create(const Tally *tally, double prior_battles)
 }
 
 /*
- * The tally of the models of a list of battles that can be placed, NULL when
- * there are none.
- */
-static Tally *
-placed_tally(const BattleList *battles)
-{
-	int			n = battles->num_models;
-	Standing   *standing = palloc(sizeof(Standing) * n);
-	int		   *index = palloc(sizeof(int) * n);
-	int			num_placed = 0;
-
-	if (exact_standings(matrix_of_battles(battles), standing) == 0)
-		return NULL;
-	for (int i = 0; i < n; i++)
-		index[i] = standing[i] == STANDING_PLACED ? num_placed++ : -1;
-	return tally_among(battles_tally(battles, NULL), index, num_placed);
-}
-
-/*
  * Make replicate r as interval.c does.
  */
 static void
