@@ -1,6 +1,6 @@
 MODULE_big = bixarena_rank
 EXTENSION = bixarena_rank
-DATA = $(wildcard sql/*--*.sql)
+DATA_built = sql/bixarena_rank--1.0.sql
 
 OBJS = $(NUMERIC_OBJS) $(DATABASE_OBJS)
 
@@ -32,6 +32,18 @@ DATABASE_OBJS = \
 	src/generate_all.o \
 	src/simulate.o
 
+# the install script is made of these, in this order
+SQL_PARTS = \
+	sql/header.sql \
+	sql/tables.sql \
+	sql/rank.sql \
+	sql/arena.sql \
+	sql/setting.sql \
+	sql/generate.sql \
+	sql/leaderboard.sql \
+	sql/snapshot.sql \
+	sql/simulate.sql
+
 SHLIB_LINK = -llapack -lblas -lm
 
 # the loops marked "omp simd" become vector instructions; there is no OpenMP
@@ -55,3 +67,6 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 $(OBJS): src/bixarena_rank.h src/compat.h
+
+sql/bixarena_rank--1.0.sql: $(SQL_PARTS)
+	cat $^ > $@

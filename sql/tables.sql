@@ -1,0 +1,85 @@
+-- Functions for users are in the extension's schema and bear the prefix
+-- bixarena_; the tables, and functions for our own use, are in the schema
+-- bixarena.  All functions that run SQL have their search_path pinned.
+CREATE SCHEMA bixarena;
+COMMENT ON SCHEMA bixarena IS 'tables and internal functions of bixarena_rank';
+
+GRANT USAGE ON SCHEMA bixarena TO PUBLIC;
+
+
+/*
+ * Tables.  Only functions of ours write them, with the owner's rights.
+ */
+
+CREATE TABLE bixarena.arena (
+	name name PRIMARY KEY,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE bixarena.arena IS 'schemas that are registered as arenas';
+COMMENT ON COLUMN bixarena.arena.name IS 'name of the schema';
+
+CREATE TABLE bixarena.setting (
+	arena name NOT NULL,
+	leaderboard text,
+	name text NOT NULL,
+	value text NOT NULL
+);
+CREATE UNIQUE INDEX setting_key
+	ON bixarena.setting (arena, (coalesce(leaderboard, '')), name);
+COMMENT ON TABLE bixarena.setting IS
+	'values of settings that differ from the default; see bixarena_settings()';
+COMMENT ON COLUMN bixarena.setting.leaderboard IS
+	'slug of the leaderboard; null: the whole arena';
+
+CREATE TABLE bixarena.run (
+	correlation_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	arena name NOT NULL,
+	leaderboard text NOT NULL,
+	status text NOT NULL
+		CHECK (status IN ('queued', 'running', 'succeeded', 'skipped', 'failed')),
+	trigger_source text NOT NULL
+		CHECK (trigger_source IN ('scheduled', 'api', 'manual')),
+	triggered_by text CHECK (pg_catalog.length(triggered_by) <= 320),
+	role name NOT NULL,
+	parameters jsonb NOT NULL,
+	attempts integer NOT NULL,
+	requested_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	started_at timestamptz,
+	ended_at timestamptz,
+	read_seconds double precision,
+	fit_seconds double precision,
+	bootstrap_seconds double precision,
+	write_seconds double precision,
+	snapshot_id uuid,
+	snapshot_identifier text,
+	entry_count integer,
+	evaluation_count bigint,
+	ignored_battles bigint,
+	incomplete_replicates integer,
+	unranked jsonb,
+	skip_reason text,
+	error_sqlstate text,
+	error_message text,
+	error_detail text
+);
+CREATE INDEX run_leaderboard
+	ON bixarena.run (arena, leaderboard, requested_at DESC);
+COMMENT ON TABLE bixarena.run IS 'attempts to make a snapshot, and how they went';
+COMMENT ON COLUMN bixarena.run.leaderboard IS 'slug of the leaderboard';
+COMMENT ON COLUMN bixarena.run.role IS 'role that the run was made as';
+COMMENT ON COLUMN bixarena.run.parameters IS 'with what: settings in force, and as_of';
+COMMENT ON COLUMN bixarena.run.read_seconds IS 'reading of the battles';
+COMMENT ON COLUMN bixarena.run.fit_seconds IS 'point estimate';
+COMMENT ON COLUMN bixarena.run.bootstrap_seconds IS 'intervals';
+COMMENT ON COLUMN bixarena.run.write_seconds IS 'writing of the snapshot';
+COMMENT ON COLUMN bixarena.run.evaluation_count IS 'battles that were used';
+COMMENT ON COLUMN bixarena.run.ignored_battles IS 'battles that could not be used';
+COMMENT ON COLUMN bixarena.run.incomplete_replicates IS
+	'bootstrap replicates that could not place all models';
+COMMENT ON COLUMN bixarena.run.unranked IS 'slugs of the models without a rank, and why';
+
+SELECT pg_catalog.pg_extension_config_dump('bixarena.arena', '');
+SELECT pg_catalog.pg_extension_config_dump('bixarena.setting', '');
+SELECT pg_catalog.pg_extension_config_dump('bixarena.run', '');
+
+
