@@ -326,9 +326,14 @@ typedef struct Settings
 	int64		min_total_models;
 	bool		rank_by_significance;
 	bool		auto_publish;
+	int64		keep_snapshots; /* 0: all */
+	double		keep_days;		/* 0: for ever */
 	bool		enabled;
 	int64		max_attempts;
 	double		retry_seconds;
+	int64		requests_per_day;
+	char	   *notify_channel; /* empty: none */
+	char	   *leaderboard_url;	/* or NULL */
 	double		prior_battles;
 	char	   *anchor_model;
 	double		anchor_score;
@@ -407,7 +412,6 @@ extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
 /* setting.c */
 extern Settings *read_settings(const char *arena, const char *slug);
 extern void check_setting_number(const char *name, double number);
-
 
 /* outcome.c */
 extern bool parse_outcome(const char *text, Outcome *outcome);

@@ -36,7 +36,7 @@ typedef struct SettingDefinition
 	SettingType type;
 	Size		offset;			/* in Settings */
 	const char *default_value;	/* NULL: none */
-	int64		minimum;		/* of integers and numbers */
+	int64		minimum;		/* of integers and numbers; of texts, in bytes */
 	int64		maximum;
 	const char *description;
 } SettingDefinition;
@@ -70,7 +70,7 @@ static const SettingDefinition definitions[] = {
 		"0", 0, 1000000,
 	"virtual battles of each model against a model of middling strength"},
 	{"anchor_model", SETTING_TEXT, offsetof(Settings, anchor_model),
-		NULL, 0, 0,
+		NULL, 0, 2000,
 	"slug of the model whose score is fixed; none: the mean of the ranked is 1000"},
 	{"anchor_score", SETTING_NUMBER, offsetof(Settings, anchor_score),
 		"1000", LOWEST_SCORE, HIGHEST_SCORE,
@@ -78,15 +78,30 @@ static const SettingDefinition definitions[] = {
 	{"seed", SETTING_INTEGER, offsetof(Settings, seed),
 		"0", PG_INT64_MIN, PG_INT64_MAX,
 	"seed of the bootstrap"},
+	{"keep_snapshots", SETTING_INTEGER, offsetof(Settings, keep_snapshots),
+		NULL, 1, PG_INT32_MAX,
+	"snapshots that are kept, the latest ones; none: all"},
+	{"keep_days", SETTING_NUMBER, offsetof(Settings, keep_days),
+		NULL, 1, 36500,
+	"days that a snapshot is kept; none: for ever"},
 	{"enabled", SETTING_BOOLEAN, offsetof(Settings, enabled),
 		"true", 0, 0,
-	"runs of all leaderboards make snapshots; false: paused"},
+	"scheduled and requested runs make snapshots; false: paused"},
 	{"max_attempts", SETTING_INTEGER, offsetof(Settings, max_attempts),
 		"3", 1, 100,
 	"attempts at a run before it has failed for good"},
 	{"retry_seconds", SETTING_NUMBER, offsetof(Settings, retry_seconds),
 		"10", 0, 86400,
-	"seconds before the second attempt; before the third twice as many, and so on"}
+	"seconds before the second attempt; before the third twice as many, and so on"},
+	{"requests_per_day", SETTING_INTEGER, offsetof(Settings, requests_per_day),
+		"100", 0, PG_INT32_MAX,
+	"runs of source api that an arena takes in 24 hours"},
+	{"notify_channel", SETTING_TEXT, offsetof(Settings, notify_channel),
+		"bixarena_rank", 0, NAMEDATALEN - 1,
+	"channel on which the end of a run is notified; empty: none is"},
+	{"leaderboard_url", SETTING_TEXT, offsetof(Settings, leaderboard_url),
+		NULL, 0, 2000,
+	"address of a leaderboard's page, with {leaderboard_id} for its slug"}
 };
 
 PG_FUNCTION_INFO_V1(bixarena_configure);
@@ -122,7 +137,8 @@ report_out_of_range(const SettingDefinition *definition, const char *value)
 
 /*
  * Put a value where it belongs in settings; it is an error when it is none of
- * the setting's type and range.  Only a text may be NULL, for none.
+ * the setting's type and range.  NULL is none: a text that is NULL, a number
+ * that is 0.
  */
 static void
 assign_setting(const SettingDefinition *definition, const char *value,
@@ -130,6 +146,8 @@ assign_setting(const SettingDefinition *definition, const char *value,
 {
 	void	   *place = (char *) settings + definition->offset;
 
+	if (value == NULL)
+		return;
 	switch (definition->type)
 	{
 		case SETTING_BOOLEAN:
@@ -152,7 +170,13 @@ assign_setting(const SettingDefinition *definition, const char *value,
 			check_setting_number(definition->name, *(double *) place);
 			break;
 		case SETTING_TEXT:
-			*(char **) place = value ? pstrdup(value) : NULL;
+			if (strlen(value) > definition->maximum)
+				ereport(ERROR,
+						(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+						 errmsg("setting \"%s\" can have %lld bytes, not %zu",
+								definition->name,
+								(long long) definition->maximum, strlen(value))));
+			*(char **) place = pstrdup(value);
 			break;
 	}
 }
