@@ -19,6 +19,7 @@ NUMERIC_OBJS = \
 DATABASE_OBJS = \
 	src/init.o \
 	src/query.o \
+	src/locks.o \
 	src/arena.o \
 	src/setting.o \
 	src/outcome.o \
@@ -27,9 +28,17 @@ DATABASE_OBJS = \
 	src/contenders.o \
 	src/votes.o \
 	src/snapshot.o \
+	src/retention.o \
 	src/run.o \
+	src/notice.o \
+	src/progress.o \
 	src/generate.o \
+	src/campaign.o \
 	src/generate_all.o \
+	src/backfill.o \
+	src/request.o \
+	src/waiting.o \
+	src/worker.o \
 	src/simulate.o
 
 # the install script is made of these, in this order
@@ -40,6 +49,7 @@ SQL_PARTS = \
 	sql/arena.sql \
 	sql/setting.sql \
 	sql/generate.sql \
+	sql/request.sql \
 	sql/leaderboard.sql \
 	sql/snapshot.sql \
 	sql/simulate.sql

@@ -38,13 +38,28 @@ REVOKE ALL ON FUNCTION bixarena_generate_snapshot(text, integer, bigint, boolean
 
 CREATE PROCEDURE bixarena_generate_snapshots(
 	arena text DEFAULT NULL,
+	leaderboard_id text DEFAULT NULL,
 	trigger_source text DEFAULT 'manual',
 	triggered_by text DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'bixarena_generate_snapshots'
 LANGUAGE C;
-COMMENT ON PROCEDURE bixarena_generate_snapshots(text, text, text) IS
-	'make a snapshot of every leaderboard of an arena, each in its own transaction';
+COMMENT ON PROCEDURE bixarena_generate_snapshots(text, text, text, text) IS
+	'make a snapshot of every leaderboard of an arena, or of one, each in its own transaction';
 -- it writes snapshots and runs
-REVOKE ALL ON PROCEDURE bixarena_generate_snapshots(text, text, text) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE bixarena_generate_snapshots(text, text, text, text) FROM PUBLIC;
+
+CREATE PROCEDURE bixarena_backfill(
+	leaderboard_id text,
+	from_time timestamptz,
+	to_time timestamptz DEFAULT pg_catalog.now(),
+	step interval DEFAULT '1 day',
+	arena text DEFAULT NULL,
+	triggered_by text DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'bixarena_backfill'
+LANGUAGE C;
+COMMENT ON PROCEDURE bixarena_backfill(text, timestamptz, timestamptz, interval, text, text) IS
+	'make the snapshots of a leaderboard that would have been published in the past';
+-- it writes snapshots and runs
+REVOKE ALL ON PROCEDURE bixarena_backfill(text, timestamptz, timestamptz, interval, text, text) FROM PUBLIC;
 
 

@@ -64,10 +64,21 @@ CREATE TABLE bixarena.run (
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
-COMMENT ON TABLE bixarena.run IS 'attempts to make a snapshot, and how they went';
+-- a leaderboard is queued once
+CREATE UNIQUE INDEX run_queued
+	ON bixarena.run (arena, leaderboard) WHERE status = 'queued';
+-- what workers look for
+CREATE INDEX run_waiting
+	ON bixarena.run (role, requested_at) WHERE status IN ('queued', 'running');
+-- requests of a day
+CREATE INDEX run_requests
+	ON bixarena.run (arena, requested_at) WHERE trigger_source = 'api';
+COMMENT ON TABLE bixarena.run IS 'runs: who asked for a snapshot, and how its making went';
 COMMENT ON COLUMN bixarena.run.leaderboard IS 'slug of the leaderboard';
 COMMENT ON COLUMN bixarena.run.role IS 'role that the run was made as';
 COMMENT ON COLUMN bixarena.run.parameters IS 'with what: settings in force, and as_of';
+COMMENT ON COLUMN bixarena.run.attempts IS 'attempts begun so far';
+COMMENT ON COLUMN bixarena.run.started_at IS 'when the last attempt began';
 COMMENT ON COLUMN bixarena.run.read_seconds IS 'reading of the battles';
 COMMENT ON COLUMN bixarena.run.fit_seconds IS 'point estimate';
 COMMENT ON COLUMN bixarena.run.bootstrap_seconds IS 'intervals';

@@ -13,21 +13,12 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/uuid.h"
 
 #include "bixarena_rank.h"
-
-/*
- * Our class of advisory locks.  The server's functions use 1 and 2, so these
- * cannot meet a lock of a user's.
- */
-#define LOCK_CLASS 0xB1
 
 /* How many names an error lists at most */
 #define MAX_NAMES_LISTED 50
@@ -228,19 +219,30 @@ bixarena_find_leaderboard(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Has the current role a privilege on a table of the leaderboard's arena?
+ */
+bool
+has_privilege(const Leaderboard *leaderboard, const char *table,
+			  const char *privilege)
+{
+	Parameters	parameters = {0};
+
+	add_text(&parameters, psprintf("%s.%s", leaderboard->schema, table));
+	add_text(&parameters, privilege);
+	execute_query("SELECT pg_catalog.has_table_privilege($1, $2)",
+				  SPI_OK_SELECT, true, &parameters);
+	return strcmp(result_text(0, 1), "t") == 0;
+}
+
+/*
  * Let nobody else make a snapshot of this leaderboard until the transaction
  * ends.  If somebody is at it, wait or raise an error.
  */
 void
 lock_leaderboard(const Leaderboard *leaderboard, bool wait)
 {
-	const pg_uuid_t *id = DatumGetUUIDP(leaderboard->id);
-	uint64		key = DatumGetUInt64(hash_any_extended(id->data, UUID_LEN, 0));
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key,
-						 LOCK_CLASS);
-	if (LockAcquire(&tag, ExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
+	if (!lock_for_transaction(LOCK_LEADERBOARD,
+							  DatumGetUUIDP(leaderboard->id)->data, UUID_LEN, wait))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("a snapshot of leaderboard \"%s\" is being made already",

@@ -23,6 +23,7 @@
 #include "common/pg_prng.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "nodes/params.h"
 #include "nodes/pg_list.h"
 
@@ -174,6 +175,8 @@ typedef struct RankOptions
 	double		anchor_score;	/* its score in points */
 	uint64		seed;
 	const int  *name_order;		/* place of each model in the order of names */
+	void		(*progress) (int done, int total);	/* told of the replicates
+													 * done, or NULL */
 } RankOptions;
 
 /* What the method says of one model; scores in points, rounded to 1e-6 */
@@ -340,21 +343,28 @@ typedef struct Settings
 	int64		seed;
 } Settings;
 
-/* One attempt to make a snapshot, as bixarena.run keeps it */
+/* A run: the making of a snapshot, as bixarena.run keeps it */
 typedef struct Run
 {
-	const Leaderboard *leaderboard;
-	const Settings *settings;
 	Datum		correlation_id; /* a uuid */
-	int			attempts;		/* this one included */
+	const char *arena;
+	const char *slug;			/* of the leaderboard */
+	const char *role;			/* that asked, where it is not the current one */
 	const char *trigger_source;
 	const char *triggered_by;	/* or NULL */
+	const TimestampTz *as_of;	/* only battles up to then, or NULL */
+	int			attempts;		/* this one included */
+	int			number;			/* of so many runs of one call, from 1 */
+	int			num_runs;		/* 0: it is the only one */
 	TimestampTz started_at;
 	TimestampTz ended_at;
-	const TimestampTz *as_of;	/* only battles up to then, or NULL */
+
+	const Leaderboard *leaderboard; /* NULL until it was found */
+	const Settings *settings;	/* NULL until they were read */
 
 	const char *status;
 	char	   *reason;			/* why it was skipped, or NULL */
+	const ErrorData *error;		/* why it has failed, or NULL */
 	bool		has_snapshot;
 	Datum		snapshot_id;	/* a uuid */
 	char	   *snapshot_identifier;
@@ -369,6 +379,24 @@ typedef struct Run
 	double		bootstrap_seconds;
 	double		write_seconds;
 } Run;
+
+/* A call that makes many runs, and how it goes: see campaign.c */
+typedef struct Campaign
+{
+	bool		stops_when_cancelled;	/* else only the run at hand is */
+	MemoryContext memory;		/* lasts as long as the call */
+	MemoryContext run_memory;	/* reset after each run */
+	int			num_runs;
+	int			num_failed;
+	int			first_error;	/* SQLSTATE of the first failure */
+	StringInfoData failures;	/* for the message at the end */
+} Campaign;
+
+/* What a campaign does in a subtransaction */
+typedef void (*CampaignStep) (void *argument);
+
+/* Puts the beginning of a run on record, unless there is nothing to do */
+typedef bool (*RunBeginning) (Run *run);
 
 /* The typed parameters of a query, in the order of their numbers */
 #define MAX_PARAMETERS 32
@@ -388,8 +416,18 @@ typedef struct OwnerScope
 	int			security_context;
 } OwnerScope;
 
+/* What advisory locks are about: see locks.c */
+typedef enum LockClass
+{
+	LOCK_LEADERBOARD = 0xB1,
+	LOCK_RUN,
+	LOCK_WORKER,
+	LOCK_QUOTA
+} LockClass;
+
 /* init.c */
 extern char *arena_setting;
+extern bool progress_setting;
 
 /* query.c */
 extern void add_parameter(Parameters *parameters, Oid type, Datum value,
@@ -407,9 +445,19 @@ extern void leave_owner(OwnerScope scope);
 extern char *resolve_arena(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
 extern List *list_leaderboards(const char *arena);
+extern bool has_privilege(const Leaderboard *leaderboard, const char *table,
+						  const char *privilege);
 extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
 
+/* locks.c */
+extern bool lock_for_transaction(LockClass class, const void *key, int length,
+								 bool wait);
+extern bool lock_for_session(LockClass class, const void *key, int length);
+extern void unlock_for_session(LockClass class, const void *key, int length);
+extern bool lock_is_held(LockClass class, const void *key, int length);
+
 /* setting.c */
+extern Settings *default_settings(void);
 extern Settings *read_settings(const char *arena, const char *slug);
 extern void check_setting_number(const char *name, double number);
 
@@ -441,14 +489,47 @@ extern void write_snapshot(Run *run, const Ranking *ranking,
 
 /* run.c */
 extern void check_correlation_id(Datum correlation_id);
-extern void record_start(const Run *run);
+extern bool record_start(Run *run);
+extern bool record_request(const Run *run);
+extern bool record_attempt(Run *run);
 extern void record_end(const Run *run);
-extern void record_failure(const Run *run, const ErrorData *error,
-						   bool for_good);
+extern void record_failure(Run *run, const ErrorData *error, bool for_good);
+
+/* notice.c */
+extern void notify_end(const Run *run);
+
+/* progress.c */
+extern void progress_to_activity(void);
+extern void progress_begin(const Run *run);
+extern void progress_phase(const char *phase);
+extern void progress_replicates(int done, int total);
+
+/* retention.c */
+extern void apply_retention(const Run *run);
 
 /* generate.c */
 extern char *checked_trigger_source(char *trigger_source);
 extern char *checked_triggered_by(char *triggered_by);
 extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
+
+/* campaign.c */
+extern void campaign_begin(Campaign *campaign);
+extern void campaign_begin_procedure(Campaign *campaign,
+									 FunctionCallInfo fcinfo, const char *name);
+extern void campaign_commit(void);
+extern ErrorData *campaign_try(CampaignStep step, void *argument);
+extern void campaign_make(Campaign *campaign, Run *run, RunBeginning begin,
+						  Battles *battles);
+extern void campaign_end(Campaign *campaign);
+
+/* waiting.c */
+extern bool runs_wait(void);
+extern void wake_workers(Oid but);
+extern void take_up_waiting_runs(Campaign *campaign);
+
+/* worker.c */
+extern void check_worker_role(Oid role);
+extern void wake_worker(Oid role);
+extern void wake_worker_at_commit(Oid role);
 
 #endif							/* BIXARENA_RANK_H */

@@ -168,6 +168,8 @@ begin_run(FunctionCallInfo fcinfo)
 	leaderboard = find_leaderboard(argument_text(fcinfo, ARGUMENT_ARENA),
 								   argument_text(fcinfo, ARGUMENT_LEADERBOARD_ID));
 	run->leaderboard = leaderboard;
+	run->arena = leaderboard->arena;
+	run->slug = leaderboard->slug;
 	run->settings = call_settings(fcinfo, leaderboard);
 	return run;
 }
@@ -253,6 +255,7 @@ rank_options(const Settings *settings, const Contenders *contenders,
 	options.anchor_score = settings->anchor_score;
 	options.seed = (uint64) settings->seed;
 	options.name_order = contenders->name_order;
+	options.progress = progress_replicates;
 	for (int i = 0; i < contenders->num_models && settings->anchor_model; i++)
 		if (strcmp(contenders->slugs[i], settings->anchor_model) == 0)
 			options.anchor_model = i;
@@ -330,7 +333,10 @@ make_snapshot(Run *run, Battles *battles, bool dry_run)
 	Contenders *contenders;
 	Ranking    *ranking;
 
+	progress_begin(run);
+	progress_phase("reading battles");
 	battles = read_run(run, battles, &contenders);
+	progress_phase("fit");
 	ranking = rank_run(run, battles->tally, contenders);
 
 	run->status = ranking ? "succeeded" : "skipped";
@@ -340,8 +346,10 @@ make_snapshot(Run *run, Battles *battles, bool dry_run)
 	{
 		instr_time	start;
 
+		progress_phase("writing");
 		INSTR_TIME_SET_CURRENT(start);
 		write_snapshot(run, ranking, contenders);
+		apply_retention(run);
 		run->write_seconds = seconds_since(start);
 	}
 	run->ended_at = GetCurrentTimestamp();

@@ -20,6 +20,9 @@ PG_MODULE_MAGIC;
 /* GUC bixarena_rank.arena: the arena meant where a call names none */
 char	   *arena_setting;
 
+/* GUC bixarena_rank.progress: does a long call tell how far it is? */
+bool		progress_setting = true;
+
 PGDLLEXPORT void _PG_init(void);
 
 void
@@ -33,6 +36,14 @@ _PG_init(void)
 							   PGC_USERSET,
 							   0,
 							   NULL, NULL, NULL);
+	DefineCustomBoolVariable("bixarena_rank.progress",
+							 "Long calls tell by a NOTICE how far they are.",
+							 NULL,
+							 &progress_setting,
+							 true,
+							 PGC_USERSET,
+							 0,
+							 NULL, NULL, NULL);
 	MarkGUCPrefixReserved("bixarena_rank");
 	lapack_init();
 }

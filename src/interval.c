@@ -256,6 +256,8 @@ bootstrap_intervals(Fitter *fitter, const Tally *tally, PointEstimate estimate,
 			num_incomplete++;
 		for (int i = 0; i < tally->num_models; i++)
 			values[i * num_bootstrap + r] = bootstrap->scores[i];
+		if (options->progress)
+			options->progress((int) r + 1, options->num_bootstrap);
 	}
 
 	for (int i = 0; i < tally->num_models; i++)

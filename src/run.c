@@ -3,9 +3,14 @@
  * run.c
  *	  Runs on record.
  *
- * bixarena.run has one row for each attempt to make a snapshot.  Only this
- * file writes it, with the rights of the extension's owner, so that who may
- * make snapshots still cannot change what is on record.
+ * bixarena.run has one row for each run.  Only this file writes it, with the
+ * rights of the extension's owner, so that who may make snapshots still cannot
+ * change what is on record.
+ *
+ * A run is "queued" when somebody has asked for it (request.c), "running" once
+ * a process has begun it, and ends as "succeeded", "skipped" or "failed".  The
+ * end is written in the transaction that publishes the snapshot, and only onto
+ * the attempt that was begun: so a run is published once, whoever takes it up.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,7 +20,11 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 #include "bixarena_rank.h"
 
@@ -35,6 +44,75 @@ static void
 add_time(Parameters *parameters, TimestampTz value, bool isnull)
 {
 	add_parameter(parameters, TIMESTAMPTZOID, TimestampTzGetDatum(value), isnull);
+}
+
+static void
+add_json_text(StringInfo json, const char *name, const char *value)
+{
+	appendStringInfo(json, ", \"%s\": ", name);
+	if (value)
+		escape_json(json, value);
+	else
+		appendStringInfoString(json, "null");
+}
+
+/*
+ * With what a run is made, as jsonb: the settings in force, once they are known,
+ * and as_of.
+ */
+static Datum
+run_parameters(const Run *run)
+{
+	const Settings *settings = run->settings;
+	StringInfoData json;
+	char		as_of[MAXDATELEN + 1];
+
+	if (run->as_of)
+		JsonEncodeDateTime(as_of, TimestampTzGetDatum(*run->as_of), TIMESTAMPTZOID, NULL);
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"as_of\": %s%s%s", run->as_of ? "\"" : "",
+					 run->as_of ? as_of : "null", run->as_of ? "\"" : "");
+	if (settings)
+	{
+		appendStringInfo(&json, ", \"num_bootstrap\": %lld, \"min_evaluations\": %lld"
+						 ", \"rank_by_significance\": %s, \"auto_publish\": %s"
+						 ", \"prior_battles\": %.15g, \"anchor_score\": %.15g"
+						 ", \"seed\": %lld",
+						 (long long) settings->num_bootstrap,
+						 (long long) settings->min_evaluations,
+						 settings->rank_by_significance ? "true" : "false",
+						 settings->auto_publish ? "true" : "false",
+						 settings->prior_battles, settings->anchor_score,
+						 (long long) settings->seed);
+		add_json_text(&json, "anchor_model", settings->anchor_model);
+	}
+	appendStringInfoChar(&json, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+}
+
+/*
+ * The parameters that every statement on one run begins with: $1 its key, $2
+ * what it is made with.
+ */
+static void
+add_run(Parameters *parameters, const Run *run)
+{
+	add_parameter(parameters, UUIDOID, run->correlation_id, false);
+	add_parameter(parameters, JSONBOID, run_parameters(run), false);
+}
+
+/*
+ * Run a statement that writes, with the owner's rights.  Returns the number of
+ * rows written.
+ */
+static uint64
+write_record(const char *sql, int expected, Parameters *parameters)
+{
+	OwnerScope	scope = become_owner();
+
+	execute_query(sql, expected, false, parameters);
+	leave_owner(scope);
+	return SPI_processed;
 }
 
 /*
@@ -59,45 +137,89 @@ check_correlation_id(Datum correlation_id)
 }
 
 /*
- * Put a run that begins on record: who asks for what, and with what.
+ * Put a run on record: who asks for what.  False if it is to be queued and
+ * another of its leaderboard is.
  */
-void
-record_start(const Run *run)
+static bool
+insert_run(const Run *run, const char *status)
 {
-	const Settings *settings = run->settings;
+	bool		begins = strcmp(status, "running") == 0;
 	Parameters	parameters = {0};
-	OwnerScope	scope;
 
-	add_parameter(&parameters, UUIDOID, run->correlation_id, false);
-	add_text(&parameters, run->leaderboard->arena);
-	add_text(&parameters, run->leaderboard->slug);
+	add_run(&parameters, run);
+	add_text(&parameters, status);
+	add_text(&parameters, run->arena);
+	add_text(&parameters, run->slug);
 	add_text(&parameters, run->trigger_source);
 	add_text(&parameters, run->triggered_by);
 	add_text(&parameters, GetUserNameFromId(GetUserId(), false));
-	add_time(&parameters, run->started_at, false);
-	add_integer(&parameters, settings->num_bootstrap, false);
-	add_integer(&parameters, settings->min_evaluations, false);
-	add_parameter(&parameters, BOOLOID,
-				  BoolGetDatum(settings->rank_by_significance), false);
-	add_parameter(&parameters, BOOLOID, BoolGetDatum(settings->auto_publish), false);
-	add_number(&parameters, settings->prior_battles, false);
-	add_text(&parameters, settings->anchor_model);
-	add_number(&parameters, settings->anchor_score, false);
-	add_integer(&parameters, settings->seed, false);
-	add_time(&parameters, run->as_of ? *run->as_of : 0, run->as_of == NULL);
+	add_time(&parameters, begins ? run->started_at : GetCurrentTimestamp(), false);
+	add_time(&parameters, run->started_at, !begins);
+	add_integer(&parameters, run->attempts, false);
+	return write_record("INSERT INTO bixarena.run"
+						" (correlation_id, parameters, status, arena, leaderboard,"
+						" trigger_source, triggered_by, role, requested_at,"
+						" started_at, attempts)"
+						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+						" ON CONFLICT (arena, leaderboard) WHERE status = 'queued'"
+						" DO NOTHING",
+						SPI_OK_INSERT, &parameters) > 0;
+}
 
-	scope = become_owner();
-	execute_query("INSERT INTO bixarena.run"
-				  " (correlation_id, arena, leaderboard, trigger_source,"
-				  " triggered_by, role, requested_at, started_at, status, attempts,"
-				  " parameters)"
-				  " VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 'running', 1,"
-				  " pg_catalog.jsonb_build_object('num_bootstrap', $8,"
-				  " 'min_evaluations', $9, 'rank_by_significance', $10,"
-				  " 'auto_publish', $11, 'prior_battles', $12, 'anchor_model', $13,"
-				  " 'anchor_score', $14, 'seed', $15, 'as_of', $16))",
-				  SPI_OK_INSERT, false, &parameters);
-	leave_owner(scope);
+/*
+ * Put a run that begins on record.
+ */
+bool
+record_start(Run *run)
+{
+	return insert_run(run, "running");
+}
+
+/*
+ * Put a run on record as queued, unless another of its leaderboard is.
+ */
+bool
+record_request(const Run *run)
+{
+	return insert_run(run, "queued");
+}
+
+/*
+ * The process that has the lock of a run begins another attempt at it, or the
+ * first at one that was queued.  False if the run has ended in the meantime.
+ */
+bool
+record_attempt(Run *run)
+{
+	Parameters	parameters = {0};
+	bool		isnull;
+
+	run->started_at = GetCurrentTimestamp();
+	add_parameter(&parameters, UUIDOID, run->correlation_id, false);
+	add_time(&parameters, run->started_at, false);
+	if (write_record("UPDATE bixarena.run SET status = 'running', started_at = $2,"
+					 " attempts = attempts OPERATOR(pg_catalog.+) 1"
+					 " WHERE correlation_id OPERATOR(pg_catalog.=) $1"
+					 " AND status IN ('queued', 'running') RETURNING attempts",
+					 SPI_OK_UPDATE_RETURNING, &parameters) == 0)
+		return false;
+	run->attempts = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
+												SPI_tuptable->tupdesc, 1, &isnull));
+	return true;
+}
+
+/*
+ * An error if the attempt that was to be written is not on record any more.
+ */
+static void
+check_recorded(const Run *run, uint64 written)
+{
+	if (written == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the run of leaderboard \"%s\" is not this process's any more",
+						run->slug),
+				 errdetail("It was deleted from the record, or taken up by another process.")));
 }
 
 /*
@@ -107,10 +229,9 @@ void
 record_end(const Run *run)
 {
 	Parameters	parameters = {0};
-	OwnerScope	scope;
-	bool		computed = strcmp(run->status, "succeeded") == 0;
+	bool		computed = run->unranked != (Datum) 0;
 
-	add_parameter(&parameters, UUIDOID, run->correlation_id, false);
+	add_run(&parameters, run);
 	add_text(&parameters, run->status);
 	add_integer(&parameters, run->attempts, false);
 	add_time(&parameters, run->ended_at, false);
@@ -126,19 +247,21 @@ record_end(const Run *run)
 	add_number(&parameters, run->fit_seconds, !computed);
 	add_number(&parameters, run->bootstrap_seconds, !computed);
 	add_number(&parameters, run->write_seconds, !computed);
-
-	scope = become_owner();
-	execute_query("UPDATE bixarena.run SET status = $2, attempts = $3,"
-				  " ended_at = $4, skip_reason = $5, snapshot_id = $6,"
-				  " snapshot_identifier = $7, entry_count = $8,"
-				  " evaluation_count = $9, ignored_battles = $10, unranked = $11,"
-				  " incomplete_replicates = $12, read_seconds = $13,"
-				  " fit_seconds = $14, bootstrap_seconds = $15,"
-				  " write_seconds = $16, error_sqlstate = NULL,"
-				  " error_message = NULL, error_detail = NULL"
-				  " WHERE correlation_id OPERATOR(pg_catalog.=) $1",
-				  SPI_OK_UPDATE, false, &parameters);
-	leave_owner(scope);
+	check_recorded(run, write_record("UPDATE bixarena.run SET parameters = $2,"
+									 " status = $3, ended_at = $5, skip_reason = $6,"
+									 " snapshot_id = $7, snapshot_identifier = $8,"
+									 " entry_count = $9, evaluation_count = $10,"
+									 " ignored_battles = $11, unranked = $12,"
+									 " incomplete_replicates = $13,"
+									 " read_seconds = $14, fit_seconds = $15,"
+									 " bootstrap_seconds = $16,"
+									 " write_seconds = $17, error_sqlstate = NULL,"
+									 " error_message = NULL, error_detail = NULL"
+									 " WHERE correlation_id OPERATOR(pg_catalog.=) $1"
+									 " AND status OPERATOR(pg_catalog.=) 'running'"
+									 " AND attempts OPERATOR(pg_catalog.=) $4",
+									 SPI_OK_UPDATE, &parameters));
+	notify_end(run);
 }
 
 /*
@@ -146,24 +269,26 @@ record_end(const Run *run)
  * again.
  */
 void
-record_failure(const Run *run, const ErrorData *error, bool for_good)
+record_failure(Run *run, const ErrorData *error, bool for_good)
 {
 	Parameters	parameters = {0};
-	OwnerScope	scope;
 
-	add_parameter(&parameters, UUIDOID, run->correlation_id, false);
-	add_text(&parameters, for_good ? "failed" : "running");
+	run->status = for_good ? "failed" : "running";
+	run->error = error;
+	run->ended_at = GetCurrentTimestamp();
+	add_run(&parameters, run);
+	add_text(&parameters, run->status);
 	add_integer(&parameters, run->attempts, false);
 	add_time(&parameters, run->ended_at, !for_good);
 	add_text(&parameters, unpack_sql_state(error->sqlerrcode));
 	add_text(&parameters, error->message);
 	add_text(&parameters, error->detail);
-
-	scope = become_owner();
-	execute_query("UPDATE bixarena.run SET status = $2, attempts = $3,"
-				  " ended_at = $4, error_sqlstate = $5, error_message = $6,"
-				  " error_detail = $7"
-				  " WHERE correlation_id OPERATOR(pg_catalog.=) $1",
-				  SPI_OK_UPDATE, false, &parameters);
-	leave_owner(scope);
+	if (write_record("UPDATE bixarena.run SET parameters = $2, status = $3,"
+					 " ended_at = $5, error_sqlstate = $6, error_message = $7,"
+					 " error_detail = $8"
+					 " WHERE correlation_id OPERATOR(pg_catalog.=) $1"
+					 " AND status IN ('queued', 'running')"
+					 " AND attempts OPERATOR(pg_catalog.=) $4",
+					 SPI_OK_UPDATE, &parameters) > 0 && for_good)
+		notify_end(run);
 }

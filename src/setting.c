@@ -170,7 +170,7 @@ assign_setting(const SettingDefinition *definition, const char *value,
 			check_setting_number(definition->name, *(double *) place);
 			break;
 		case SETTING_TEXT:
-			if (strlen(value) > definition->maximum)
+			if ((int64) strlen(value) > definition->maximum)
 				ereport(ERROR,
 						(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
 						 errmsg("setting \"%s\" can have %lld bytes, not %zu",
@@ -203,15 +203,25 @@ read_values(const char *arena, const char *slug)
 }
 
 /*
- * The settings in force for a leaderboard.
+ * The settings of a leaderboard for which none are set.
  */
 Settings *
-read_settings(const char *arena, const char *slug)
+default_settings(void)
 {
 	Settings   *settings = palloc0(sizeof(Settings));
 
 	for (Size i = 0; i < lengthof(definitions); i++)
 		assign_setting(&definitions[i], definitions[i].default_value, settings);
+	return settings;
+}
+
+/*
+ * The settings in force for a leaderboard.
+ */
+Settings *
+read_settings(const char *arena, const char *slug)
+{
+	Settings   *settings = default_settings();
 
 	read_values(arena, slug);
 	for (uint64 row = 0; row < SPI_processed; row++)

@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ *
+ * backfill.c
+ *	  bixarena_backfill(): the snapshots that would have been published then.
+ *
+ * For each moment from the first to the last, a run with the battles up to then,
+ * whose snapshot bears that date.  Each is a run on record, in transactions of
+ * its own.  A moment that has a snapshot is passed over, so that a backfill that
+ * was broken off can be called again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "bixarena_rank.h"
+
+/* Snapshots that one call makes at most: a century of days */
+#define MAX_MOMENTS 36525
+
+PG_FUNCTION_INFO_V1(bixarena_backfill);
+
+/* Arguments of bixarena_backfill() */
+enum
+{
+	ARGUMENT_LEADERBOARD_ID,
+	ARGUMENT_FROM_TIME,
+	ARGUMENT_TO_TIME,
+	ARGUMENT_STEP,
+	ARGUMENT_ARENA,
+	ARGUMENT_TRIGGERED_BY
+};
+
+/*
+ * The checks that need nothing read.
+ */
+static void
+check_arguments(FunctionCallInfo fcinfo)
+{
+	Datum		zero = DirectFunctionCall3(interval_in, CStringGetDatum("0"),
+										   ObjectIdGetDatum(InvalidOid),
+										   Int32GetDatum(-1));
+	TimestampTz from,
+				to;
+
+	for (int i = ARGUMENT_LEADERBOARD_ID; i <= ARGUMENT_STEP; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("leaderboard_id, from_time, to_time and step must not be null")));
+	from = PG_GETARG_TIMESTAMPTZ(ARGUMENT_FROM_TIME);
+	to = PG_GETARG_TIMESTAMPTZ(ARGUMENT_TO_TIME);
+	if (TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(to) || from > to ||
+		to > GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("from_time must not be after to_time, nor to_time in the future")));
+	if (!DatumGetBool(DirectFunctionCall2(interval_gt,
+										  PG_GETARG_DATUM(ARGUMENT_STEP), zero)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("step must be positive")));
+}
+
+/*
+ * The moments that have no snapshot yet, into SPI's result.
+ */
+static void
+read_moments(const Leaderboard *leaderboard, FunctionCallInfo fcinfo)
+{
+	Parameters	parameters = {0};
+
+	add_parameter(&parameters, UUIDOID, leaderboard->id, false);
+	add_parameter(&parameters, TIMESTAMPTZOID, PG_GETARG_DATUM(ARGUMENT_FROM_TIME), false);
+	add_parameter(&parameters, TIMESTAMPTZOID, PG_GETARG_DATUM(ARGUMENT_TO_TIME), false);
+	add_parameter(&parameters, INTERVALOID, PG_GETARG_DATUM(ARGUMENT_STEP), false);
+	execute_query(psprintf("SELECT m FROM pg_catalog.generate_series($2, $3, $4) AS m"
+						   " WHERE NOT EXISTS"
+						   " (SELECT FROM %s.leaderboard_snapshot AS s"
+						   " WHERE s.leaderboard_id = $1 AND s.created_at = m)"
+						   " ORDER BY m",
+						   leaderboard->schema),
+				  SPI_OK_SELECT, true, &parameters);
+}
+
+/*
+ * Those moments, in an array of *num_moments.
+ */
+static TimestampTz *
+list_moments(const Leaderboard *leaderboard, FunctionCallInfo fcinfo,
+			 int *num_moments)
+{
+	TimestampTz *moments;
+	bool		isnull;
+
+	read_moments(leaderboard, fcinfo);
+	if (SPI_processed > MAX_MOMENTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many snapshots in one backfill"),
+				 errdetail("There are %llu moments; the limit is %d.",
+						   (unsigned long long) SPI_processed, MAX_MOMENTS),
+				 errhint("Use a longer step, or several calls.")));
+	*num_moments = SPI_processed;
+	moments = palloc(sizeof(TimestampTz) * (*num_moments + 1));
+	for (int i = 0; i < *num_moments; i++)
+		moments[i] = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[i],
+													   SPI_tuptable->tupdesc, 1,
+													   &isnull));
+	return moments;
+}
+
+Datum
+bixarena_backfill(PG_FUNCTION_ARGS)
+{
+	Campaign	campaign = {0};
+	Run			model = {.attempts = 1,.trigger_source = "manual"};
+	Leaderboard *leaderboard;
+	TimestampTz *moments;
+
+	check_arguments(fcinfo);
+	campaign_begin_procedure(&campaign, fcinfo, "bixarena_backfill()");
+	model.triggered_by = checked_triggered_by(argument_text(fcinfo, ARGUMENT_TRIGGERED_BY));
+	leaderboard = find_leaderboard(argument_text(fcinfo, ARGUMENT_ARENA),
+								   argument_text(fcinfo, ARGUMENT_LEADERBOARD_ID));
+	model.arena = leaderboard->arena;
+	model.slug = leaderboard->slug;
+	moments = list_moments(leaderboard, fcinfo, &model.num_runs);
+
+	campaign_commit();
+	for (int i = 0; i < model.num_runs; i++)
+	{
+		Run			run = model;
+
+		MemoryContextSwitchTo(campaign.run_memory);
+		run.correlation_id = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
+		run.started_at = GetCurrentTimestamp();
+		run.as_of = &moments[i];
+		run.number = i + 1;
+		campaign_make(&campaign, &run, record_start, NULL);
+		MemoryContextSwitchTo(campaign.memory);
+		MemoryContextReset(campaign.run_memory);
+	}
+	campaign_end(&campaign);
+	PG_RETURN_VOID();
+}
