@@ -43,16 +43,16 @@ DATABASE_OBJS = \
 
 # the install script is made of these, in this order
 SQL_PARTS = \
-	sql/header.sql \
-	sql/tables.sql \
-	sql/rank.sql \
-	sql/arena.sql \
-	sql/setting.sql \
-	sql/generate.sql \
-	sql/request.sql \
-	sql/leaderboard.sql \
-	sql/snapshot.sql \
-	sql/simulate.sql
+	src/sql/header.sql \
+	src/sql/tables.sql \
+	src/sql/rank.sql \
+	src/sql/arena.sql \
+	src/sql/setting.sql \
+	src/sql/generate.sql \
+	src/sql/request.sql \
+	src/sql/leaderboard.sql \
+	src/sql/snapshot.sql \
+	src/sql/simulate.sql
 
 SHLIB_LINK = -llapack -lblas -lm
 
@@ -79,4 +79,5 @@ include $(PGXS)
 $(OBJS): src/bixarena_rank.h src/compat.h
 
 sql/bixarena_rank--1.0.sql: $(SQL_PARTS)
+	mkdir -p sql
 	cat $^ > $@
