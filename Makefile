@@ -39,6 +39,7 @@ DATABASE_OBJS = \
 	src/request.o \
 	src/waiting.o \
 	src/worker.o \
+	src/schedule.o \
 	src/simulate.o
 
 # the install script is made of these, in this order
@@ -52,6 +53,10 @@ SQL_PARTS = \
 	src/sql/request.sql \
 	src/sql/leaderboard.sql \
 	src/sql/snapshot.sql \
+	src/sql/run.sql \
+	src/sql/schedule.sql \
+	src/sql/health.sql \
+	src/sql/role.sql \
 	src/sql/simulate.sql
 
 SHLIB_LINK = -llapack -lblas -lm

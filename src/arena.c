@@ -114,6 +114,41 @@ bixarena_resolve_arena(PG_FUNCTION_ARGS)
 }
 
 /*
+ * An error unless the current user may change the arena, which is to have
+ * CREATE on its schema.  For an arena without a schema yet, it is the right to
+ * make one.
+ */
+void
+check_arena_admin(const char *arena)
+{
+	Parameters	parameters = {0};
+	bool		is_made;
+
+	add_text(&parameters, arena);
+	execute_query("SELECT coalesce(pg_catalog.has_schema_privilege(n.oid, 'CREATE'), false)"
+				  " FROM pg_catalog.pg_namespace AS n"
+				  " WHERE n.nspname OPERATOR(pg_catalog.=) $1",
+				  SPI_OK_SELECT, true, &parameters);
+	is_made = SPI_processed > 0;
+	if (!is_made)
+		execute_query("SELECT pg_catalog.has_database_privilege("
+					  "pg_catalog.current_database(), 'CREATE')",
+					  SPI_OK_SELECT, true, NULL);
+	if (strcmp(result_text(0, 1), "t") == 0)
+		return;
+	if (!is_made)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for arena \"%s\"", arena),
+				 errdetail("To make its schema takes CREATE on the database.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for arena \"%s\"", arena),
+			 errdetail("To change it takes CREATE on its schema."),
+			 errhint("bixarena_grant() makes a role admin of an arena.")));
+}
+
+/*
  * bixarena.register_arena(arena text): add it to those that are known.  If
  * there is no schema of that name yet, settings of that name are those of an
  * arena that was dropped.
@@ -121,11 +156,13 @@ bixarena_resolve_arena(PG_FUNCTION_ARGS)
 Datum
 bixarena_register_arena(PG_FUNCTION_ARGS)
 {
+	char	   *arena = argument_text(fcinfo, 0);
 	Parameters	parameters = {0};
 	OwnerScope	scope;
 
-	add_text(&parameters, argument_text(fcinfo, 0));
+	add_text(&parameters, arena);
 	SPI_connect();
+	check_arena_admin(arena);
 	scope = become_owner();
 	execute_query("DELETE FROM bixarena.setting AS s"
 				  " WHERE s.arena OPERATOR(pg_catalog.=) $1 AND NOT EXISTS"

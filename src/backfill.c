@@ -70,7 +70,8 @@ check_arguments(FunctionCallInfo fcinfo)
 }
 
 /*
- * The moments that have no snapshot yet, into SPI's result.
+ * The moments, one more of them than may be at most, and whether each has a
+ * snapshot, into SPI's result.
  */
 static void
 read_moments(const Leaderboard *leaderboard, FunctionCallInfo fcinfo)
@@ -81,17 +82,16 @@ read_moments(const Leaderboard *leaderboard, FunctionCallInfo fcinfo)
 	add_parameter(&parameters, TIMESTAMPTZOID, PG_GETARG_DATUM(ARGUMENT_FROM_TIME), false);
 	add_parameter(&parameters, TIMESTAMPTZOID, PG_GETARG_DATUM(ARGUMENT_TO_TIME), false);
 	add_parameter(&parameters, INTERVALOID, PG_GETARG_DATUM(ARGUMENT_STEP), false);
-	execute_query(psprintf("SELECT m FROM pg_catalog.generate_series($2, $3, $4) AS m"
-						   " WHERE NOT EXISTS"
-						   " (SELECT FROM %s.leaderboard_snapshot AS s"
-						   " WHERE s.leaderboard_id = $1 AND s.created_at = m)"
-						   " ORDER BY m",
-						   leaderboard->schema),
+	execute_query(psprintf("SELECT g.m, EXISTS (SELECT FROM %s.leaderboard_snapshot AS s"
+						   " WHERE s.leaderboard_id = $1 AND s.created_at = g.m)"
+						   " FROM (SELECT pg_catalog.generate_series($2, $3, $4) AS m"
+						   " LIMIT %d) AS g ORDER BY g.m",
+						   leaderboard->schema, MAX_MOMENTS + 1),
 				  SPI_OK_SELECT, true, &parameters);
 }
 
 /*
- * Those moments, in an array of *num_moments.
+ * The moments that have no snapshot yet, an array of *num_moments.
  */
 static TimestampTz *
 list_moments(const Leaderboard *leaderboard, FunctionCallInfo fcinfo,
@@ -105,15 +105,15 @@ list_moments(const Leaderboard *leaderboard, FunctionCallInfo fcinfo,
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many snapshots in one backfill"),
-				 errdetail("There are %llu moments; the limit is %d.",
-						   (unsigned long long) SPI_processed, MAX_MOMENTS),
+				 errdetail("There are more than %d moments.", MAX_MOMENTS),
 				 errhint("Use a longer step, or several calls.")));
-	*num_moments = SPI_processed;
-	moments = palloc(sizeof(TimestampTz) * (*num_moments + 1));
-	for (int i = 0; i < *num_moments; i++)
-		moments[i] = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[i],
-													   SPI_tuptable->tupdesc, 1,
-													   &isnull));
+	moments = palloc(sizeof(TimestampTz) * (SPI_processed + 1));
+	*num_moments = 0;
+	for (uint64 row = 0; row < SPI_processed; row++)
+		if (strcmp(result_text(row, 2), "t") != 0)
+			moments[(*num_moments)++] =
+				DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[row],
+												  SPI_tuptable->tupdesc, 1, &isnull));
 	return moments;
 }
 

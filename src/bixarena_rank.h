@@ -443,6 +443,7 @@ extern void leave_owner(OwnerScope scope);
 
 /* arena.c */
 extern char *resolve_arena(const char *arena);
+extern void check_arena_admin(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
 extern List *list_leaderboards(const char *arena);
 extern bool has_privilege(const Leaderboard *leaderboard, const char *table,

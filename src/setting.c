@@ -273,6 +273,7 @@ bixarena_configure(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	arena = slug ? find_leaderboard(arena, slug)->arena : resolve_arena(arena);
+	check_arena_admin(arena);
 	add_text(&parameters, arena);
 	add_text(&parameters, slug);
 	add_text(&parameters, name);

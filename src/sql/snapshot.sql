@@ -16,6 +16,7 @@ DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
 	snapshot uuid := bixarena.find_snapshot(leaderboard_id, snapshot_identifier,
 		found_arena);
+	updated bigint;
 BEGIN
 	IF visibility NOT IN ('public', 'private') THEN
 		RAISE EXCEPTION 'visibility must be public or private, not "%"', visibility
@@ -30,6 +31,11 @@ BEGIN
 		WHERE s.id = $1
 		$sql$, found_arena)
 		USING snapshot, visibility, description;
+	GET DIAGNOSTICS updated = ROW_COUNT;
+	IF updated = 0 THEN
+		RAISE EXCEPTION 'snapshot "%" has just been deleted', snapshot_identifier
+			USING ERRCODE = 'undefined_object';
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION bixarena_update_snapshot(text, text, text, text, text) IS

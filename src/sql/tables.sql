@@ -8,7 +8,8 @@ GRANT USAGE ON SCHEMA bixarena TO PUBLIC;
 
 
 /*
- * Tables.  Only functions of ours write them, with the owner's rights.
+ * Tables.  Only functions of ours write them, with the owner's rights; but
+ * bixarena.membership is written with those of who grants and revokes.
  */
 
 CREATE TABLE bixarena.arena (
@@ -30,6 +31,18 @@ COMMENT ON TABLE bixarena.setting IS
 	'values of settings that differ from the default; see bixarena_settings()';
 COMMENT ON COLUMN bixarena.setting.leaderboard IS
 	'slug of the leaderboard; null: the whole arena';
+
+CREATE TABLE bixarena.membership (
+	arena name,
+	role name,
+	kind text CHECK (kind IN ('reader', 'operator', 'admin')),
+	PRIMARY KEY (arena, role, kind)
+);
+COMMENT ON TABLE bixarena.membership IS
+	'roles that bixarena_grant() has given rights, which are the server''s own';
+COMMENT ON COLUMN bixarena.membership.arena IS 'name of the schema';
+COMMENT ON COLUMN bixarena.membership.role IS 'name of the role';
+COMMENT ON COLUMN bixarena.membership.kind IS 'what the role is in the arena';
 
 CREATE TABLE bixarena.run (
 	correlation_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -64,6 +77,7 @@ CREATE TABLE bixarena.run (
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
+CREATE INDEX run_arena ON bixarena.run (arena, requested_at DESC);
 -- a leaderboard is queued once
 CREATE UNIQUE INDEX run_queued
 	ON bixarena.run (arena, leaderboard) WHERE status = 'queued';
@@ -89,8 +103,19 @@ COMMENT ON COLUMN bixarena.run.incomplete_replicates IS
 	'bootstrap replicates that could not place all models';
 COMMENT ON COLUMN bixarena.run.unranked IS 'slugs of the models without a rank, and why';
 
+-- who may read the record sees the runs of arenas that are open to him; the owner
+-- sees all
+ALTER TABLE bixarena.run ENABLE ROW LEVEL SECURITY;
+CREATE POLICY run_of_open_arenas ON bixarena.run FOR SELECT
+	USING (arena OPERATOR(pg_catalog.=) ANY (
+		SELECT n.nspname FROM pg_catalog.pg_namespace AS n
+		WHERE pg_catalog.has_schema_privilege(n.oid, 'USAGE')));
+COMMENT ON POLICY run_of_open_arenas ON bixarena.run IS
+	'runs of arenas whose schema the reader has USAGE on';
+
 SELECT pg_catalog.pg_extension_config_dump('bixarena.arena', '');
 SELECT pg_catalog.pg_extension_config_dump('bixarena.setting', '');
+SELECT pg_catalog.pg_extension_config_dump('bixarena.membership', '');
 SELECT pg_catalog.pg_extension_config_dump('bixarena.run', '');
 
 

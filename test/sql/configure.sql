@@ -79,11 +79,16 @@ SELECT bixarena_configure('seed', '8', arena => 'arena');
 ROLLBACK;
 SELECT value FROM bixarena_settings(arena => 'arena') WHERE setting = 'seed';
 
--- an operator who may configure can do so without a right to our tables; anybody
--- may read what is in force in an arena
+-- who may configure and change the arena can do so without a right to our tables;
+-- anybody may read what is in force in an arena
 CREATE ROLE regress_configurer;
 GRANT EXECUTE ON FUNCTION bixarena_configure TO regress_configurer;
 SET ROLE regress_configurer;
+SELECT bixarena_configure('seed', '9', arena => 'arena');
+RESET ROLE;
+GRANT CREATE ON SCHEMA arena TO regress_configurer;
+SET ROLE regress_configurer;
+SELECT bixarena_configure('seed', '9', arena => 'second');
 SELECT bixarena_configure('seed', '9', arena => 'arena');
 SELECT value, source FROM bixarena_settings(arena => 'arena') WHERE setting = 'seed';
 UPDATE bixarena.setting SET value = '1';

@@ -28,7 +28,7 @@ JOIN arena.leaderboard_entry AS y ON y.snapshot_id = b.snapshot_id AND y.model_i
 WHERE a.trigger_source = 'scheduled' AND b.trigger_source = 'manual'
 GROUP BY 1 ORDER BY 1;
 
--- a new leaderboard is picked up, a paused one left out
+-- a new leaderboard is picked up, a paused one skipped
 INSERT INTO arena.leaderboard (slug, name) VALUES ('late', 'Late');
 UPDATE arena.battle SET categories = categories || '{late}' WHERE voter_id::text < '5157a7ed-0000-4000-8000-000000000020';
 SELECT bixarena_configure('enabled', 'false', leaderboard_id => 'oncology');
@@ -122,7 +122,8 @@ DROP TRIGGER unlucky ON arena.leaderboard_entry;
 DROP VIEW arena.leaderboard_battle;
 ALTER VIEW arena.healthy RENAME TO leaderboard_battle;
 
--- a cancel ends it, leaves what is committed, and the session as it was
+-- a cancel ends it, goes on record, leaves what is committed, and the session as
+-- it was
 CREATE OR REPLACE FUNCTION unlucky() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	IF (SELECT count(*) FROM bixarena.run) = 2 THEN

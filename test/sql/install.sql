@@ -59,7 +59,12 @@ SELECT bixarena.create_battle_view('mine');
 SELECT bixarena_configure('seed', '1');
 SELECT bixarena_generate_snapshot('overall');
 SELECT bixarena_simulate_battles();
+SELECT bixarena_schedule();
+SELECT bixarena_unschedule();
+SELECT bixarena_grant('regress_nobody', 'admin');
+SELECT bixarena_revoke('regress_nobody', 'admin');
 TABLE bixarena.arena;
+TABLE bixarena.membership;
 TABLE bixarena.setting;
 TABLE bixarena.run;
 RESET ROLE;
@@ -92,6 +97,8 @@ SELECT to_regproc('public.bixarena_rank'),
 	to_regproc('"Other place".bixarena_rank');
 SELECT "Other place".bixarena_attach_arena('kept');
 SELECT value, source FROM "Other place".bixarena_settings() WHERE setting = 'seed';
+SELECT "Other place".bixarena_configure('leaderboard_url', 'https://arena.example/{leaderboard_id}');
+SELECT bixarena.leaderboard_page('overall', 'kept'), bixarena.pause_of('overall', 'kept');
 SELECT "Other place".bixarena_simulate_battles(500, 5);
 SELECT status, entry_count, evaluation_count
 FROM "Other place".bixarena_generate_snapshot('overall', 10);

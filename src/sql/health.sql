@@ -1,0 +1,422 @@
+/*
+ * Health: is all as an operator expects it?  With the caller's rights, so it
+ * speaks of the runs and pg_cron jobs that the caller may see.
+ */
+
+-- what is a warning and what is critical stands here, and nowhere else
+CREATE FUNCTION bixarena.health_limits(
+	OUT grace_hours integer,			-- for a scheduled snapshot, from the time it is due
+	OUT unscheduled_hours integer,		-- age of a snapshot without a schedule: warning
+	OUT failed_days integer,
+	OUT failed_critical integer,		-- more failed runs in failed_days
+	OUT waiting_warning integer,		-- more minutes in the queue
+	OUT waiting_critical integer,
+	OUT share_days integer,
+	OUT share_warning double precision,	-- a lesser percentage of good runs
+	OUT share_critical double precision,
+	OUT spread_days integer,
+	OUT spread_runs integer,			-- fewer say nothing
+	OUT spread_quantile double precision,
+	OUT spread_warning double precision)	-- more medians
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 1, 48, 14, 10, 10, 60, 30, 95.0, 80.0, 30, 20, 0.95, 5.0
+$$;
+COMMENT ON FUNCTION bixarena.health_limits() IS 'thresholds of bixarena_health()';
+
+CREATE TYPE bixarena.health_row AS (
+	check_name text,
+	leaderboard_id text,
+	status text,
+	figure double precision,
+	unit text,
+	message text
+);
+COMMENT ON TYPE bixarena.health_row IS 'what a check has found';
+
+CREATE FUNCTION bixarena.grade(warning boolean, critical boolean)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN critical THEN 'critical' WHEN warning THEN 'warning' ELSE 'ok' END
+$$;
+COMMENT ON FUNCTION bixarena.grade(boolean, boolean) IS 'the status of a check';
+
+CREATE FUNCTION bixarena.in_utc(moment timestamptz)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
+$$;
+COMMENT ON FUNCTION bixarena.in_utc(timestamptz) IS 'a moment, for people';
+
+/*
+ * What pg_cron knows of an arena.
+ */
+
+CREATE FUNCTION bixarena.can_read_cron()
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a superuser's tables only: reading what another role has made could run
+	-- its code as the caller
+	SELECT count(*) = 2
+	FROM pg_namespace AS n
+	JOIN pg_class AS c ON c.relnamespace = n.oid
+	JOIN pg_roles AS o ON o.oid = c.relowner
+	WHERE n.nspname = 'cron' AND c.relname IN ('job', 'job_run_details')
+		AND c.relkind = 'r' AND o.rolsuper
+		AND has_schema_privilege(n.oid, 'USAGE')
+		AND has_table_privilege(c.oid, 'SELECT')
+$$;
+COMMENT ON FUNCTION bixarena.can_read_cron() IS
+	'is pg_cron in this database, and may the caller read its tables?';
+
+CREATE FUNCTION bixarena.cron_jobs(arena text)
+RETURNS TABLE (jobid bigint, leaderboard text, schedule text, active boolean)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT bixarena.can_read_cron() THEN
+		RETURN;
+	END IF;
+	RETURN QUERY EXECUTE $sql$
+		SELECT j.jobid, nullif(substr(j.jobname::text, length($1) + 2), ''),
+			j.schedule, j.active
+		FROM cron.job AS j
+		WHERE (j.jobname::text = $1 OR starts_with(j.jobname::text, $1 || '/'))
+			AND j.database = current_database()
+		ORDER BY j.jobname::text COLLATE "C", j.jobid
+		$sql$
+		USING 'bixarena_rank ' || arena;
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_jobs(text) IS
+	'the jobs of pg_cron that bixarena_schedule() has made for an arena or (not null) one leaderboard';
+
+CREATE FUNCTION bixarena.due_times(arena text, moment timestamptz)
+RETURNS TABLE (leaderboard text, due timestamptz)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job record;
+BEGIN
+	FOR job IN SELECT j.* FROM bixarena.cron_jobs(arena) AS j WHERE j.active LOOP
+		leaderboard := job.leaderboard;
+		due := bixarena.cron_due(job.schedule, moment);
+		CONTINUE WHEN due IS NULL;
+		RETURN NEXT;
+		due := bixarena.cron_due(job.schedule, due - interval '1 second');
+		CONTINUE WHEN due IS NULL;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bixarena.due_times(text, timestamptz) IS
+	'the last two times of each job of an arena up to a moment';
+
+/*
+ * The checks: each function is one.
+ */
+
+CREATE FUNCTION bixarena.pause_of(leaderboard_id text, arena text)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('paused by the setting enabled of the %s', s.source)
+	FROM @extschema@.bixarena_settings(leaderboard_id, arena) AS s
+	WHERE s.setting = 'enabled' AND NOT s.value::boolean
+$$;
+COMMENT ON FUNCTION bixarena.pause_of(text, text) IS
+	'what pauses a leaderboard; null: nothing';
+
+CREATE FUNCTION bixarena.skipped_since(leaderboard_id text, arena text, moment timestamptz)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'the last run was skipped: ' || coalesce(last.skip_reason, 'no reason given')
+	FROM (
+		SELECT r.status, r.skip_reason
+		FROM bixarena.run AS r
+		WHERE r.arena = skipped_since.arena AND r.leaderboard = leaderboard_id
+			AND r.requested_at >= moment
+		ORDER BY r.requested_at DESC LIMIT 1
+	) AS last
+	WHERE last.status = 'skipped'
+$$;
+COMMENT ON FUNCTION bixarena.skipped_since(text, text, timestamptz) IS
+	'why the last run of a leaderboard was skipped; null: it was not, or there is none since that moment';
+
+CREATE FUNCTION bixarena.judge_age(
+	leaderboard_id text,
+	arena text,
+	latest timestamptz,
+	due timestamptz[])
+RETURNS bixarena.health_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- due: the last times that a snapshot was due, the latest first
+	unscheduled integer := (bixarena.health_limits()).unscheduled_hours;
+	since timestamptz := coalesce(due[1], now() - make_interval(hours => unscheduled));
+	excuse text := bixarena.pause_of(leaderboard_id, arena);
+	result bixarena.health_row;
+BEGIN
+	IF excuse IS NULL AND (latest >= since) IS NOT TRUE THEN
+		excuse := bixarena.skipped_since(leaderboard_id, arena, since);
+	END IF;
+	result.check_name := 'snapshot_age';
+	result.leaderboard_id := leaderboard_id;
+	result.status := bixarena.grade(excuse IS NULL AND (latest >= since) IS NOT TRUE,
+		excuse IS NULL AND latest < due[2]);
+	result.figure := round(extract(epoch FROM now() - latest) / 3600, 1);
+	result.unit := 'hours';
+	result.message := CASE
+		WHEN excuse IS NOT NULL THEN excuse
+		WHEN latest IS NULL THEN 'there is no public snapshot'
+		WHEN due[1] IS NULL THEN format(
+			'there is no schedule that can be read; the latest public snapshot is %s than %s hours',
+			CASE WHEN latest >= since THEN 'younger' ELSE 'older' END, unscheduled)
+		WHEN latest >= since THEN format(
+			'a public snapshot has come since one was due at %s', bixarena.in_utc(due[1]))
+		WHEN latest < due[2] THEN format(
+			'no public snapshot has come since two were due, at %s and %s',
+			bixarena.in_utc(due[2]), bixarena.in_utc(due[1]))
+		ELSE format('no public snapshot has come since one was due at %s',
+			bixarena.in_utc(due[1])) END;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION bixarena.judge_age(text, text, timestamptz, timestamptz[]) IS
+	'is the latest public snapshot of a leaderboard as young as its schedule says?';
+
+CREATE FUNCTION bixarena.check_snapshot_age(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		WITH due AS MATERIALIZED (
+			SELECT t.leaderboard, t.due
+			FROM bixarena.health_limits() AS limits,
+				bixarena.due_times($1, now() - make_interval(hours => limits.grace_hours)) AS t
+		), latest AS MATERIALIZED (
+			SELECT l.slug::text AS slug, max(s.created_at::timestamptz) AS created_at
+			FROM %1$I.leaderboard AS l
+			LEFT JOIN %1$I.leaderboard_snapshot AS s
+				ON s.leaderboard_id = l.id AND s.visibility = 'public'
+			GROUP BY l.slug::text
+		)
+		SELECT a.*
+		FROM latest AS l
+		CROSS JOIN LATERAL (
+			SELECT array_agg(DISTINCT d.due ORDER BY d.due DESC) AS times
+			FROM due AS d WHERE d.leaderboard IS NULL OR d.leaderboard = l.slug
+		) AS d
+		CROSS JOIN LATERAL bixarena.judge_age(l.slug, $1, l.created_at, d.times) AS a
+		ORDER BY l.slug COLLATE "C"
+		$sql$, arena) USING arena;
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_snapshot_age(text) IS
+	'are the latest public snapshots as young as their schedule says?';
+
+CREATE FUNCTION bixarena.check_failed_runs(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'failed_runs', NULL, bixarena.grade(failed > 0, failed > limits.failed_critical),
+		failed, 'runs',
+		format('%s of %s runs of the last %s days failed', failed, ended, limits.failed_days)
+			|| CASE WHEN failed > 0 THEN '; bixarena_runs(status => ''failed'') lists them'
+				ELSE '' END
+	FROM bixarena.health_limits() AS limits
+	CROSS JOIN LATERAL (
+		SELECT count(*) FILTER (WHERE r.status = 'failed'), count(*)
+		FROM bixarena.run AS r
+		WHERE r.arena = check_failed_runs.arena AND r.status NOT IN ('queued', 'running')
+			AND r.requested_at >= now() - make_interval(days => limits.failed_days)
+	) AS counts (failed, ended)
+$$;
+COMMENT ON FUNCTION bixarena.check_failed_runs(text) IS 'have runs failed lately?';
+
+CREATE FUNCTION bixarena.check_waiting_runs(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'waiting_runs', NULL,
+		bixarena.grade(minutes > limits.waiting_warning, minutes > limits.waiting_critical),
+		round(minutes, 1), 'minutes',
+		CASE WHEN waiting = 0 THEN 'no run waits in the queue'
+			ELSE format('runs in the queue: %s; the first has waited for %s minutes',
+				waiting, trunc(minutes)) END
+			|| CASE WHEN minutes > limits.waiting_warning
+				THEN '; CALL bixarena_process_requests() makes them' ELSE '' END
+	FROM bixarena.health_limits() AS limits
+	CROSS JOIN LATERAL (
+		SELECT count(*), coalesce(max(extract(epoch FROM now() - r.requested_at)) / 60, 0)
+		FROM bixarena.run AS r
+		WHERE r.arena = check_waiting_runs.arena AND r.status = 'queued'
+	) AS queue (waiting, minutes)
+$$;
+COMMENT ON FUNCTION bixarena.check_waiting_runs(text) IS
+	'do requests wait longer than they should?';
+
+CREATE FUNCTION bixarena.check_abandoned_runs(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	abandoned bigint;
+BEGIN
+	SELECT count(*) INTO abandoned FROM bixarena.run AS r
+	WHERE r.arena = check_abandoned_runs.arena AND r.status = 'running'
+		AND bixarena.is_abandoned(r.correlation_id);
+	RETURN QUERY SELECT 'abandoned_runs', NULL::text, bixarena.grade(abandoned > 0, false),
+		abandoned::double precision, 'runs',
+		CASE WHEN abandoned = 0 THEN 'every run in status running is being worked at'
+			ELSE format('runs in status running that no process works at: %s;'
+				' CALL bixarena_process_requests() takes them up', abandoned) END;
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_abandoned_runs(text) IS
+	'are there runs in status running that no process works at?';
+
+CREATE FUNCTION bixarena.check_cron_job(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	missing text := 'pg_cron cannot be seen from here: it is not in database "%s", or role "%s" may not read its tables';
+BEGIN
+	IF bixarena.can_read_cron() THEN
+		RETURN QUERY EXECUTE $sql$
+			SELECT 'cron_job', j.leaderboard,
+				bixarena.grade(NOT j.active, d.status = 'failed'),
+				round(extract(epoch FROM now() - d.ended_at) / 3600, 1)::double precision, 'hours',
+				CASE WHEN j.active THEN '' ELSE 'the job is not active; ' END
+					|| CASE WHEN d.status = 'failed' THEN 'the last run of the job failed'
+						|| coalesce(': ' || left(d.return_message, 200), '')
+					WHEN d.status IS NULL THEN 'no outcome of the job is on record yet'
+					ELSE 'the last run of the job succeeded' END
+			FROM bixarena.cron_jobs($1) AS j
+			LEFT JOIN LATERAL (
+				SELECT c.status,
+					nullif(regexp_replace(c.return_message, '[[:space:]]+', ' ', 'g'), ''),
+					coalesce(c.end_time, c.start_time)
+				FROM cron.job_run_details AS c
+				WHERE c.jobid = j.jobid AND c.status IN ('succeeded', 'failed')
+				ORDER BY c.runid DESC LIMIT 1
+			) AS d (status, return_message, ended_at) ON true
+			$sql$ USING arena;
+		missing := 'in database "%s", role "%s" sees no job of pg_cron named "bixarena_rank %s";'
+			' bixarena_schedule() makes it';
+	END IF;
+	IF NOT FOUND THEN
+		RETURN QUERY SELECT 'cron_job', NULL::text, 'warning', NULL::double precision, 'hours',
+			format(missing, current_database(), current_user, arena);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_cron_job(text) IS
+	'is the job of pg_cron there and active, and how did it end last?';
+
+CREATE FUNCTION bixarena.check_success_share(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'success_share', NULL,
+		bixarena.grade(share < limits.share_warning, share < limits.share_critical),
+		round(share::numeric, 2), 'percent',
+		CASE WHEN ended = 0 THEN format('no run of the last %s days has ended', limits.share_days)
+			ELSE format('%s of %s runs of the last %s days succeeded or were skipped',
+				good, ended, limits.share_days) END
+	FROM bixarena.health_limits() AS limits
+	CROSS JOIN LATERAL (
+		SELECT count(*) FILTER (WHERE r.status <> 'failed'), count(*)
+		FROM bixarena.run AS r
+		WHERE r.arena = check_success_share.arena AND r.status NOT IN ('queued', 'running')
+			AND r.requested_at >= now() - make_interval(days => limits.share_days)
+	) AS counts (good, ended)
+	CROSS JOIN LATERAL (SELECT 100.0 * good / nullif(ended, 0)) AS s (share)
+$$;
+COMMENT ON FUNCTION bixarena.check_success_share(text) IS 'do nearly all runs go well?';
+
+CREATE FUNCTION bixarena.check_duration_spread(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a large leaderboard takes longer than a small one, so each duration is
+	-- taken in medians of its own leaderboard
+	WITH run AS (
+		SELECT r.leaderboard, extract(epoch FROM r.ended_at - r.started_at)::double precision
+			AS seconds
+		FROM bixarena.health_limits() AS limits
+		JOIN bixarena.run AS r ON r.arena = check_duration_spread.arena
+			AND r.status = 'succeeded'
+			AND r.requested_at >= now() - make_interval(days => limits.spread_days)
+	), median AS (
+		SELECT r.leaderboard, percentile_cont(0.5) WITHIN GROUP (ORDER BY r.seconds) AS seconds
+		FROM run AS r GROUP BY r.leaderboard
+	), summary AS (
+		SELECT count(*) AS runs, percentile_cont((bixarena.health_limits()).spread_quantile)
+			WITHIN GROUP (ORDER BY r.seconds / m.seconds) AS spread
+		FROM run AS r JOIN median AS m USING (leaderboard)
+		WHERE m.seconds > 0
+	)
+	SELECT 'duration_spread', NULL,
+		bixarena.grade(runs >= limits.spread_runs AND spread > limits.spread_warning, false),
+		CASE WHEN runs >= limits.spread_runs THEN round(spread::numeric, 2) END, 'medians',
+		CASE WHEN runs < limits.spread_runs THEN format(
+				'%s runs of the last %s days succeeded; fewer than %s do not tell',
+				runs, limits.spread_days, limits.spread_runs)
+			ELSE format('%s %% of %s runs of the last %s days took up to %s times as long'
+				' as is usual for their leaderboard', 100 * limits.spread_quantile, runs,
+				limits.spread_days, round(spread::numeric, 2)) END
+	FROM summary, bixarena.health_limits() AS limits
+$$;
+COMMENT ON FUNCTION bixarena.check_duration_spread(text) IS
+	'do runs take about as long as they usually do?';
+
+CREATE FUNCTION bixarena_health(arena text DEFAULT NULL)
+RETURNS TABLE (
+	check_name text,
+	leaderboard_id text,
+	status text,
+	figure double precision,
+	unit text,
+	message text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+BEGIN
+	RETURN QUERY SELECT c.* FROM bixarena.check_snapshot_age(found_arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_failed_runs(found_arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_waiting_runs(found_arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_abandoned_runs(found_arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_cron_job(found_arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_success_share(found_arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_duration_spread(found_arena) AS c;
+END
+$$;
+COMMENT ON FUNCTION bixarena_health(text) IS
+	'is the arena well? snapshots, runs, queue and schedule, each with a status';
+

@@ -1,0 +1,213 @@
+/*
+ * Runs, with the caller's rights: the history of an arena, and a run told to
+ * people.
+ */
+
+CREATE FUNCTION bixarena_runs(
+	leaderboard_id text DEFAULT NULL,
+	status text DEFAULT NULL,
+	trigger_source text DEFAULT NULL,
+	since timestamptz DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	page_size integer DEFAULT 100,
+	page integer DEFAULT 1,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena.run
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+BEGIN
+	IF num_nulls(page_size, page) > 0 THEN
+		RAISE EXCEPTION 'page_size and page must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF page_size < 1 OR page < 1 THEN
+		RAISE EXCEPTION 'page_size and page must be at least 1'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF status NOT IN ('queued', 'running', 'succeeded', 'skipped', 'failed') THEN
+		RAISE EXCEPTION
+			'status must be queued, running, succeeded, skipped or failed, not "%"', status
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF trigger_source NOT IN ('scheduled', 'api', 'manual') THEN
+		RAISE EXCEPTION
+			'trigger_source must be scheduled, api or manual, not "%"', trigger_source
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	-- planned for its values, so that filters that are null cost nothing
+	RETURN QUERY EXECUTE $sql$
+		SELECT r.*
+		FROM bixarena.run AS r
+		WHERE r.arena = $1
+			AND ($2 IS NULL OR r.leaderboard = $2)
+			AND ($3 IS NULL OR r.status = $3)
+			AND ($4 IS NULL OR r.trigger_source = $4)
+			AND ($5 IS NULL OR r.requested_at >= $5)
+			AND ($6 IS NULL OR r.requested_at < $6)
+		ORDER BY r.requested_at DESC, r.correlation_id
+		LIMIT $7 OFFSET $8
+		$sql$
+		USING found_arena, leaderboard_id, status, trigger_source, since, until,
+			page_size, (page - 1)::bigint * page_size;
+END
+$$;
+COMMENT ON FUNCTION bixarena_runs(text, text, text, timestamptz, timestamptz, integer, integer, text) IS
+	'the runs of an arena or one of its leaderboards, the latest requested first';
+
+/*
+ * A run as a message of Slack's Block Kit.
+ */
+
+CREATE FUNCTION bixarena.slack_text(value text, max_length integer)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- where it is cut, no half of an escape stays behind
+	SELECT CASE WHEN length(escaped) <= max_length THEN escaped
+		ELSE regexp_replace(left(escaped, max_length - 3), '&[a-z]*$', '') || '...' END
+	FROM (SELECT replace(replace(replace(value, '&', '&amp;'),
+		'<', '&lt;'), '>', '&gt;')) AS e (escaped)
+$$;
+COMMENT ON FUNCTION bixarena.slack_text(text, integer) IS
+	'a text with the characters escaped that Slack takes for markup, cut to a length';
+
+CREATE FUNCTION bixarena.slack_labelled(label text, value text, max_length integer)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- verbatim: names in the data do not become links or mentions
+	SELECT jsonb_build_object('type', 'mrkdwn', 'verbatim', true, 'text', concat(
+		'*', label, E'*\n', bixarena.slack_text(value, max_length - length(label) - 3)))
+$$;
+COMMENT ON FUNCTION bixarena.slack_labelled(text, text, integer) IS
+	'a text object of Slack''s: a value under its label';
+
+CREATE FUNCTION bixarena.slack_title(run bixarena.run)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('%s (%s): %s',
+		CASE WHEN run.status <> 'succeeded' THEN 'Leaderboard update ' || run.status
+			WHEN run.parameters ->> 'auto_publish' = 'false' THEN 'Leaderboard snapshot made, not published'
+			ELSE 'Leaderboard updated' END,
+		run.trigger_source, regexp_replace(run.leaderboard, '[[:space:]]+', ' ', 'g'))
+$$;
+COMMENT ON FUNCTION bixarena.slack_title(bixarena.run) IS
+	'what became of a run, in a line';
+
+CREATE FUNCTION bixarena.slack_fields(run bixarena.run)
+RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- Slack takes 10 of them
+	SELECT jsonb_agg(bixarena.slack_labelled(f.label, f.value, 2000) ORDER BY f.position)
+	FROM (VALUES
+		(1, 'Leaderboard', run.leaderboard),
+		(2, 'Arena', run.arena::text),
+		(3, 'Status', run.status),
+		(4, 'Trigger', concat_ws(' by ', run.trigger_source, nullif(run.triggered_by, ''))),
+		(5, 'Snapshot', run.snapshot_identifier),
+		(6, 'Models ranked', run.entry_count::text),
+		(7, 'Evaluations', run.evaluation_count::text),
+		(8, 'Duration', round(extract(epoch FROM run.ended_at - run.started_at), 2) || ' s'),
+		(9, 'Correlation id', run.correlation_id::text)
+	) AS f (position, label, value)
+	WHERE f.value IS NOT NULL
+$$;
+COMMENT ON FUNCTION bixarena.slack_fields(bixarena.run) IS
+	'the facts of a run as text objects of Slack''s';
+
+CREATE FUNCTION bixarena.leaderboard_page(leaderboard_id text, arena text)
+RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	url text;
+BEGIN
+	SELECT replace(s.value, '{leaderboard_id}', (
+		SELECT string_agg(CASE WHEN c.character ~ '[A-Za-z0-9._~-]' COLLATE "C" THEN c.character
+			ELSE upper(regexp_replace(encode(convert_to(c.character, 'UTF8'), 'hex'),
+				'..', E'%\\&', 'g')) END, '' ORDER BY c.position)
+		FROM string_to_table(leaderboard_id, NULL) WITH ORDINALITY AS c (character, position)))
+	INTO url
+	FROM @extschema@.bixarena_settings(leaderboard_id, arena) AS s
+	WHERE s.setting = 'leaderboard_url';
+	-- Slack refuses a message whose button has another
+	RETURN CASE WHEN url ~ '^https?://[^[:space:]]+$' AND length(url) <= 3000 THEN url END;
+EXCEPTION
+	-- leaderboard or arena is gone, or hidden from the caller
+	WHEN undefined_object OR undefined_table OR undefined_column OR
+		invalid_schema_name OR insufficient_privilege THEN
+		RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION bixarena.leaderboard_page(text, text) IS
+	'address of a leaderboard''s page; null: there is none';
+
+CREATE FUNCTION bixarena_slack_message(correlation_id uuid)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	run bixarena.run;
+	title text;
+	explanation jsonb;
+	page text;
+BEGIN
+	IF correlation_id IS NULL THEN
+		RAISE EXCEPTION 'correlation_id must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT r.* INTO run FROM bixarena.run AS r
+	WHERE r.correlation_id = bixarena_slack_message.correlation_id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'there is no run with correlation_id %', correlation_id
+			USING ERRCODE = 'undefined_object', HINT = 'bixarena_runs() lists them.';
+	END IF;
+
+	title := bixarena.slack_title(run);
+	IF run.status = 'skipped' THEN
+		explanation := bixarena.slack_labelled('Reason', run.skip_reason, 3000);
+	ELSIF run.status = 'failed' THEN
+		explanation := bixarena.slack_labelled(concat_ws(' ', 'Error', run.error_sqlstate),
+			run.error_message, 3000);
+	ELSIF run.status = 'succeeded' THEN
+		page := bixarena.leaderboard_page(run.leaderboard, run.arena);
+	END IF;
+
+	RETURN jsonb_build_object(
+		'text', bixarena.slack_text(title, 3000),
+		'blocks', jsonb_build_array(
+			jsonb_build_object('type', 'header', 'text', jsonb_build_object(
+				'type', 'plain_text', 'emoji', false,
+				'text', bixarena.slack_text(title, 150))),
+			jsonb_build_object('type', 'section', 'fields', bixarena.slack_fields(run)))
+		|| CASE WHEN explanation IS NULL THEN '[]' ELSE jsonb_build_array(
+			jsonb_build_object('type', 'section', 'text', explanation)) END
+		|| CASE WHEN page IS NULL THEN '[]' ELSE jsonb_build_array(
+			jsonb_build_object('type', 'actions', 'elements', jsonb_build_array(
+				jsonb_build_object('type', 'button', 'url', page, 'text',
+					jsonb_build_object('type', 'plain_text', 'text', 'Open leaderboard'))))) END
+		|| jsonb_build_array(
+			jsonb_build_object('type', 'context', 'elements', jsonb_build_array(
+				jsonb_build_object('type', 'mrkdwn', 'verbatim', true, 'text',
+					bixarena.slack_text(format('Requested at %s UTC by role %s, %s',
+						to_char(run.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
+						run.role,
+						CASE run.attempts WHEN 1 THEN '1 attempt'
+							ELSE run.attempts || ' attempts' END), 2000))))));
+END
+$$;
+COMMENT ON FUNCTION bixarena_slack_message(uuid) IS
+	'how a run went, as a message for an incoming webhook of Slack''s';
+
