@@ -25,9 +25,11 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -427,6 +429,24 @@ read_leaderboard_battles(const Leaderboard *leaderboard,
 }
 
 /*
+ * Until the end of the GUC nest level let a query use as much memory as
+ * maintenance may.  The groups of all leaderboards together are soon more than
+ * work_mem holds; the planner would rather sort every battle, on disk, than hash
+ * them.  Like the server's check of a new foreign key, which does the same, the
+ * query is simple enough to use that memory once.
+ */
+static void
+allow_maintenance_memory(void)
+{
+	char		kilobytes[32];
+
+	snprintf(kilobytes, sizeof(kilobytes), "%d",
+			 Max(work_mem, maintenance_work_mem));
+	(void) set_config_option("work_mem", kilobytes, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
  * The battles that count for every leaderboard of an arena at this moment, as
  * a list of Battles.  Leaderboards without any are not in it.
  */
@@ -434,14 +454,19 @@ List *
 read_arena_battles(const char *arena)
 {
 	const char *schema = quote_identifier(arena);
+	int			guc_level = NewGUCNestLevel();
+	List	   *result;
 
-	return read_battles(psprintf("SELECT b.model1_id, b.model2_id, b.outcome,"
-								 " pg_catalog.count(*), b.leaderboard"
-								 " FROM %s.leaderboard_battle AS b"
-								 " GROUP BY 1, 2, 3, 5", schema),
-						NULL, true, true,
-						psprintf("all leaderboards from view %s.leaderboard_battle",
-								 schema));
+	allow_maintenance_memory();
+	result = read_battles(psprintf("SELECT b.model1_id, b.model2_id, b.outcome,"
+								   " pg_catalog.count(*), b.leaderboard"
+								   " FROM %s.leaderboard_battle AS b"
+								   " GROUP BY 1, 2, 3, 5", schema),
+						  NULL, true, true,
+						  psprintf("all leaderboards from view %s.leaderboard_battle",
+								   schema));
+	AtEOXact_GUC(true, guc_level);
+	return result;
 }
 
 /*

@@ -111,9 +111,22 @@ dot(const double *a, const double *b, int n)
 {
 	double		sum = 0;
 
+#pragma omp simd reduction(+:sum)
 	for (int i = 0; i < n; i++)
 		sum += a[i] * b[i];
 	return sum;
+}
+
+/*
+ * Add a multiple of a vector to a sum.
+ */
+static void
+add_multiple(double *restrict sum, double factor, const double *restrict vector,
+			 int n)
+{
+#pragma omp simd
+	for (int i = 0; i < n; i++)
+		sum[i] += factor * vector[i];
 }
 
 /* The largest movement of any score, in points; infinite if one is no number */
@@ -204,8 +217,7 @@ find_step(Fitter *fitter, const Curvature *curvature, const bool *placed)
 		int			m = k % MEMORY;
 
 		weights[m] = dot(fitter->moves[m], bent, n) / fitter->products[m];
-		for (int i = 0; i < n; i++)
-			bent[i] -= weights[m] * fitter->changes[m][i];
+		add_multiple(bent, -weights[m], fitter->changes[m], n);
 	}
 
 	curvature_solve(curvature, bent, fitter->step);
@@ -216,8 +228,7 @@ find_step(Fitter *fitter, const Curvature *curvature, const bool *placed)
 		double		excess = weights[m] -
 			dot(fitter->changes[m], fitter->step, n) / fitter->products[m];
 
-		for (int i = 0; i < n; i++)
-			fitter->step[i] += excess * fitter->moves[m][i];
+		add_multiple(fitter->step, excess, fitter->moves[m], n);
 	}
 
 	for (int i = 0; i < n && placed; i++)
@@ -235,11 +246,9 @@ remember_step(Fitter *fitter)
 	int			n = fitter->num_models;
 	int			m = fitter->num_remembered % MEMORY;
 
-	for (int i = 0; i < n; i++)
-	{
-		fitter->moves[m][i] = fitter->step[i];
-		fitter->changes[m][i] = fitter->gradient[i] - fitter->next_gradient[i];
-	}
+	memcpy(fitter->moves[m], fitter->step, sizeof(double) * n);
+	memcpy(fitter->changes[m], fitter->gradient, sizeof(double) * n);
+	add_multiple(fitter->changes[m], -1, fitter->next_gradient, n);
 	fitter->products[m] = dot(fitter->moves[m], fitter->changes[m], n);
 	if (fitter->products[m] > 0)
 		fitter->num_remembered++;
@@ -306,8 +315,8 @@ take_step(Fitter *fitter, PairPoints points, double *strengths)
 		double		slope = dot(fitter->gradient, fitter->step, n);
 		double		part;
 
-		for (int i = 0; i < n; i++)
-			fitter->next_strengths[i] = strengths[i] + fitter->step[i];
+		memcpy(fitter->next_strengths, strengths, sizeof(double) * n);
+		add_multiple(fitter->next_strengths, 1, fitter->step, n);
 		find_gradient(fitter, points, fitter->next_strengths,
 					  fitter->next_gradient);
 		part = find_part(fitter, points, strengths, slope,

@@ -9,7 +9,8 @@
  * L is inverted once, so that a step is two products of a triangle and a
  * vector.  Those products are our own loops: they are the only linear algebra
  * on the hot path, and the speed of a bootstrap should not depend on which
- * BLAS answers.
+ * BLAS answers.  They take COLUMNS_AT_ONCE columns in one pass, so that sums
+ * stay in registers and none has to wait for the last addition to it.
  *
  * Cancelling: LAPACK cannot be interrupted, and 2,000 models take the
  * reference library seconds.  So both the factorization and the inversion go
@@ -34,6 +35,9 @@
 #include "bixarena_rank.h"
 
 #define TILE 128
+
+/* Columns of a triangle that one pass of a product takes */
+#define COLUMNS_AT_ONCE 4
 
 struct Curvature
 {
@@ -230,54 +234,98 @@ invert_column(Curvature *curvature, int j)
 }
 
 /*
- * Replace L by its inverse, for many quick calls of curvature_solve().
+ * Replace L by its inverse, for many quick calls of curvature_solve().  What
+ * stands above the diagonal is cleared, where columns are multiplied together.
  */
 void
 curvature_invert(Curvature *curvature)
 {
-	for (int j = 0; j < curvature->size; j += TILE)
+	int			n = curvature->size;
+
+	for (int j = 0; j < n; j += TILE)
 	{
 		CHECK_FOR_INTERRUPTS();
 		invert_column(curvature, j);
 	}
+	for (int j = 1; j < n; j++)
+		memset(tile_at(curvature, 0, j), 0, sizeof(double) * j);
 	curvature->inverted = true;
 }
 
 /*
- * x = X' (X g) with X the inverse of L: down the columns of X for the first
- * product, and for the second again.
+ * The columns that one pass takes, from column j on.  Behind the last one it
+ * stands again, for a factor of 0.
  */
 static void
-solve_by_inverse(const Curvature *curvature, const double *gradient,
-				 double *step)
+find_columns(const Curvature *curvature, int j, const double **columns)
+{
+	for (int k = 0; k < COLUMNS_AT_ONCE; k++)
+		columns[k] = tile_at(curvature, 0, Min(j + k, curvature->size - 1));
+}
+
+/*
+ * sums = X vector, down the columns of X.
+ */
+static void
+multiply(const Curvature *curvature, const double *vector,
+		 double *restrict sums)
 {
 	int			n = curvature->size;
-	double	   *work = curvature->work;
 
-	memset(work, 0, sizeof(double) * n);
-	for (int j = 0; j < n; j++)
+	memset(sums, 0, sizeof(double) * n);
+	for (int j = 0; j < n; j += COLUMNS_AT_ONCE)
 	{
-		const double *column = curvature->matrix + (Size) j * n;
-		double		scale = gradient[j];
+		const double *columns[COLUMNS_AT_ONCE];
+		double		factors[COLUMNS_AT_ONCE];
 
+		find_columns(curvature, j, columns);
+		for (int k = 0; k < COLUMNS_AT_ONCE; k++)
+			factors[k] = j + k < n ? vector[j + k] : 0;
 #pragma omp simd
 		for (int i = j; i < n; i++)
-			work[i] += scale * column[i];
-	}
-	for (int j = 0; j < n; j++)
-	{
-		const double *column = curvature->matrix + (Size) j * n;
-		double		sum = 0;
-
-#pragma omp simd reduction(+:sum)
-		for (int i = j; i < n; i++)
-			sum += column[i] * work[i];
-		step[j] = sum;
+			sums[i] += factors[0] * columns[0][i] + factors[1] * columns[1][i] +
+				factors[2] * columns[2][i] + factors[3] * columns[3][i];
 	}
 }
 
 /*
- * The step x with H x = gradient.
+ * products = X' vector, down the columns of X as well.
+ */
+static void
+multiply_transposed(const Curvature *curvature, const double *vector,
+					double *products)
+{
+	int			n = curvature->size;
+
+	for (int j = 0; j < n; j += COLUMNS_AT_ONCE)
+	{
+		const double *columns[COLUMNS_AT_ONCE];
+		double		sum0 = 0,
+					sum1 = 0,
+					sum2 = 0,
+					sum3 = 0;
+
+		find_columns(curvature, j, columns);
+#pragma omp simd reduction(+:sum0, sum1, sum2, sum3)
+		for (int i = j; i < n; i++)
+		{
+			sum0 += columns[0][i] * vector[i];
+			sum1 += columns[1][i] * vector[i];
+			sum2 += columns[2][i] * vector[i];
+			sum3 += columns[3][i] * vector[i];
+		}
+		products[j] = sum0;
+		if (j + 1 < n)
+			products[j + 1] = sum1;
+		if (j + 2 < n)
+			products[j + 2] = sum2;
+		if (j + 3 < n)
+			products[j + 3] = sum3;
+	}
+}
+
+/*
+ * The step x with H x = gradient; by the inverse it is X' (X gradient).
  */
 void
 curvature_solve(const Curvature *curvature, const double *gradient,
@@ -289,7 +337,8 @@ curvature_solve(const Curvature *curvature, const double *gradient,
 
 	if (curvature->inverted)
 	{
-		solve_by_inverse(curvature, gradient, step);
+		multiply(curvature, gradient, curvature->work);
+		multiply_transposed(curvature, curvature->work, step);
 		return;
 	}
 	memcpy(step, gradient, sizeof(double) * n);

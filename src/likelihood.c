@@ -277,6 +277,59 @@ add_prior_curvature(const Likelihood *likelihood, const double *strengths,
 }
 
 /*
+ * Take what the pairs of a run give to the first model off the gradients of the
+ * others.  Returns its sum.
+ */
+static double
+share_surplus(Likelihood *likelihood, const PairRun *run, PairPoints points,
+			  const double *strengths, double *gradient)
+{
+	const double *restrict a = points.first + run->pair;
+	const double *restrict b = points.second + run->pair;
+	const double *restrict p = likelihood->p;
+	const double *restrict q = likelihood->q;
+	double	   *restrict others = gradient + run->second;
+	double		sum = 0;
+
+	find_chances(likelihood, run, strengths, false);
+#pragma omp simd reduction(+:sum)
+	for (int t = 0; t < run->length; t++)
+	{
+		double		surplus = a[t] * q[t] - b[t] * p[t];
+
+		others[t] -= surplus;
+		sum += surplus;
+	}
+	return sum;
+}
+
+/*
+ * The same by worths: a q - b p = (a w_j - b w_i) / (w_i + w_j).  Nearly all of
+ * a bootstrap's gradients go this way, so the chances are not even stored.
+ */
+static double
+share_surplus_by_worths(const Likelihood *likelihood, const PairRun *run,
+						PairPoints points, double *gradient)
+{
+	const double *restrict a = points.first + run->pair;
+	const double *restrict b = points.second + run->pair;
+	const double *restrict worths = likelihood->worths + run->second;
+	double		own = likelihood->worths[run->first];
+	double	   *restrict others = gradient + run->second;
+	double		sum = 0;
+
+#pragma omp simd reduction(+:sum)
+	for (int t = 0; t < run->length; t++)
+	{
+		double		surplus = (a[t] * worths[t] - b[t] * own) / (own + worths[t]);
+
+		others[t] -= surplus;
+		sum += surplus;
+	}
+	return sum;
+}
+
+/*
  * The gradient of the log-likelihood.
  */
 void
@@ -291,23 +344,10 @@ likelihood_gradient(Likelihood *likelihood, PairPoints points,
 	for (int r = 0; r < likelihood->num_runs; r++)
 	{
 		const PairRun *run = &likelihood->runs[r];
-		const double *restrict a = points.first + run->pair;
-		const double *restrict b = points.second + run->pair;
-		const double *restrict p = likelihood->p;
-		const double *restrict q = likelihood->q;
-		double	   *restrict others = gradient + run->second;
-		double		sum = 0;
 
-		find_chances(likelihood, run, strengths, by_worths);
-#pragma omp simd reduction(+:sum)
-		for (int t = 0; t < run->length; t++)
-		{
-			double		surplus = a[t] * q[t] - b[t] * p[t];
-
-			others[t] -= surplus;
-			sum += surplus;
-		}
-		gradient[run->first] += sum;
+		gradient[run->first] += by_worths ?
+			share_surplus_by_worths(likelihood, run, points, gradient) :
+			share_surplus(likelihood, run, points, strengths, gradient);
 	}
 	if (likelihood->prior_battles > 0)
 		add_prior(likelihood, strengths, gradient);

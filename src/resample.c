@@ -64,12 +64,17 @@ typedef struct AliasColumn
 	int32		alias;
 } AliasColumn;
 
-/* Poisson values lowest, lowest + 1, ... by columns first_column, ... */
+/* The same with the two values in it, so that a draw has no more to compute */
+typedef struct PoissonColumn
+{
+	uint32		own;
+	int16		values[2];		/* its own, and its alias */
+} PoissonColumn;
+
 typedef struct PoissonTable
 {
-	int32		lowest;
 	uint32		num_columns;
-	const AliasColumn *columns;
+	const PoissonColumn *columns;
 } PoissonTable;
 
 /* The table of each cell of a pair, which is its count; -1: no table */
@@ -207,33 +212,40 @@ make_poisson_table(double mean)
 	int			highest = (int) ceil(mean + reach);
 	int			num_columns = highest - lowest + 1;
 	double	   *weights = palloc(sizeof(double) * num_columns);
-	AliasColumn *columns = palloc(sizeof(AliasColumn) * num_columns);
+	AliasColumn *aliases = palloc(sizeof(AliasColumn) * num_columns);
+	PoissonColumn *columns = palloc(sizeof(PoissonColumn) * num_columns);
 
+	StaticAssertStmt(MAX_TABLE_COUNT * 2 <= PG_INT16_MAX,
+					 "values of Poisson tables fit into 16 bits");
 	for (int i = 0; i < num_columns; i++)
 		weights[i] = exp(log_poisson_density(lowest + i, mean));
-	fill_alias_table(columns, weights, num_columns);
+	fill_alias_table(aliases, weights, num_columns);
+	for (int i = 0; i < num_columns; i++)
+	{
+		columns[i].own = aliases[i].own;
+		columns[i].values[0] = lowest + i;
+		columns[i].values[1] = lowest + aliases[i].alias;
+	}
 	pfree(weights);
+	pfree(aliases);
 	return (PoissonTable)
 	{
-		lowest, (uint32) num_columns, columns
+		(uint32) num_columns, columns
 	};
 }
 
 /*
  * One value from a table, by 32 random bits: the column by their product with
  * the number of columns, the choice within it by what is left of them.  The
- * choice is made by a mask, since a branch would be mispredicted half the
- * time.
+ * choice is an index, since a branch would be mispredicted half the time.
  */
 static inline int32
 draw_from_table(const PoissonTable *table, uint32 bits)
 {
 	uint64		product = (uint64) bits * table->num_columns;
-	int32		own = (int32) (product >> 32);
-	const AliasColumn *column = &table->columns[own];
-	int32		keep_own = -(int32) ((uint32) product < column->own);
+	const PoissonColumn *column = &table->columns[product >> 32];
 
-	return table->lowest + ((own & keep_own) | (column->alias & ~keep_own));
+	return column->values[(uint32) product >= column->own];
 }
 
 /*
@@ -368,44 +380,72 @@ static inline double
 draw_cell(const PoissonTable *tables, int table, uint32 bits,
 		  pg_prng_state *prng, double mean)
 {
-	return likely(table >= 0) ?
+	return table >= 0 ?
 		draw_from_table(&tables[table], bits) : draw_poisson(prng, mean);
 }
 
 /*
- * Draw every cell from Poisson(fraction * count).  Returns the total.
+ * Draw the cells of a pair of which not all have tables.  Returns their total.
+ */
+static double
+draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
+				double fraction, int p, uint64 bits, uint64 more_bits,
+				PairPoints points)
+{
+	const PoissonTable *tables = resampler->tables;
+	const int16 *table = resampler->pair_tables[p].table;
+	const int64 *count = resampler->tally->pairs[p].count;
+	double		first = draw_cell(tables, table[OUTCOME_FIRST], (uint32) bits,
+								  prng, fraction * count[OUTCOME_FIRST]);
+	double		second = draw_cell(tables, table[OUTCOME_SECOND], bits >> 32,
+								   prng, fraction * count[OUTCOME_SECOND]);
+	double		ties = draw_cell(tables, table[OUTCOME_TIE], more_bits >> 32,
+								 prng, fraction * count[OUTCOME_TIE]);
+
+	points.first[p] = first + 0.5 * ties;
+	points.second[p] = second + 0.5 * ties;
+	return first + second + ties;
+}
+
+/*
+ * Draw every cell from Poisson(fraction * count).  Returns the total.  Where
+ * all cells of a pair have tables, integers do.
  */
 static double
 draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
 			   double fraction, PairPoints points)
 {
-	const Pair *pairs = resampler->tally->pairs;
-	const PairTables *pair_tables = resampler->pair_tables;
 	const PoissonTable *tables = resampler->tables;
-	double		total = 0;
+	const PairTables *pair_tables = resampler->pair_tables;
+	int			num_pairs = resampler->tally->num_pairs;
+	double		large_total = 0;
+	int64		total = 0;
 
-	for (int p = 0; p < resampler->tally->num_pairs; p++)
+	for (int p = 0; p < num_pairs; p++)
 	{
 		const int16 *table = pair_tables[p].table;
-		const int64 *count = pairs[p].count;
 		uint64		bits = pg_prng_uint64(prng);
 		uint64		more_bits = pg_prng_uint64(prng);
-		double		first,
+		int32		first,
 					second,
 					ties;
 
 		CHECK_FOR_INTERRUPTS_AT(p);
-		first = draw_cell(tables, table[OUTCOME_FIRST], (uint32) bits,
-						  prng, fraction * count[OUTCOME_FIRST]);
-		second = draw_cell(tables, table[OUTCOME_SECOND], bits >> 32,
-						   prng, fraction * count[OUTCOME_SECOND]);
-		ties = draw_cell(tables, table[OUTCOME_TIE], more_bits >> 32,
-						 prng, fraction * count[OUTCOME_TIE]);
-		points.first[p] = first + 0.5 * ties;
-		points.second[p] = second + 0.5 * ties;
+		if (unlikely((table[OUTCOME_FIRST] | table[OUTCOME_SECOND] |
+					  table[OUTCOME_TIE]) < 0))
+		{
+			large_total += draw_large_pair(resampler, prng, fraction, p,
+										   bits, more_bits, points);
+			continue;
+		}
+		first = draw_from_table(&tables[table[OUTCOME_FIRST]], (uint32) bits);
+		second = draw_from_table(&tables[table[OUTCOME_SECOND]], bits >> 32);
+		ties = draw_from_table(&tables[table[OUTCOME_TIE]], more_bits >> 32);
+		points.first[p] = 0.5 * (2 * first + ties);
+		points.second[p] = 0.5 * (2 * second + ties);
 		total += first + second + ties;
 	}
-	return total;
+	return total + large_total;
 }
 
 /*
