@@ -8,7 +8,8 @@
  * whatever happens, and its lock (locks.c) tells others that somebody is at it.
  *
  * The work is done in a subtransaction: if it fails that is rolled back, the
- * failure goes on record, and the next run goes on.  A failure that may pass by
+ * failure goes on record, and the next run goes on.  A commit that fails is a
+ * failure of the run too.  A failure that may pass by
  * itself (a lost connection, a conflict between transactions, a lack of
  * resources, a lock not available, a server starting) is tried again, after a
  * while that grows, up to the setting max_attempts, with battles read anew.
@@ -189,8 +190,34 @@ make_attempt(void *argument)
 }
 
 /*
- * Try an attempt, on a copy of the run, so that nothing is left there of one
- * that fails but what it was made with.
+ * Commit, which deferred constraints and triggers of the arena's may prevent.
+ * Returns the error if it fails; then all is rolled back.
+ */
+static ErrorData *
+try_commit(void)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		end_transaction();
+	}
+	PG_CATCH();
+	{
+		/* SPI_commit has begun a new transaction */
+		MemoryContextSwitchTo(memory);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	begin_transaction();
+	return error;
+}
+
+/*
+ * Try an attempt and commit it.  It is made on a copy of the run, so that nothing
+ * is left there of one that fails but what it was made with.
  */
 static ErrorData *
 try_attempt(Run *run, Battles *battles)
@@ -201,6 +228,8 @@ try_attempt(Run *run, Battles *battles)
 	if (battles == NULL)
 		attempt.run.read_seconds = 0;
 	error = campaign_try(make_attempt, &attempt);
+	if (error == NULL)
+		error = try_commit();
 	run->settings = attempt.run.settings;
 	return error;
 }
@@ -284,8 +313,10 @@ carry_out(Run *run, Battles *battles)
 			error = try_attempt(run, NULL);
 	}
 	if (error)
+	{
 		record_failure(run, error, true);
-	campaign_commit();
+		campaign_commit();
+	}
 	return error;
 }
 

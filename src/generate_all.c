@@ -57,8 +57,11 @@ try_read_all(const char *arena, int num_leaderboards)
 {
 	ArenaBattles all = {.arena = arena};
 	TimestampTz start = GetCurrentTimestamp();
+	ErrorData  *error = campaign_try(read_all, &all);
 
-	all.read = campaign_try(read_all, &all) == NULL;
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	all.read = error == NULL;
 	all.seconds = (GetCurrentTimestamp() - start) / (double) USECS_PER_SEC /
 		Max(num_leaderboards, 1);
 	return all;

@@ -148,8 +148,10 @@ static bool
 begin_waiting_run(Run *run)
 {
 	int			attempts = run->attempts;
+	ErrorData  *error = campaign_try(read_run_settings, run);
 
-	campaign_try(read_run_settings, run);
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
 	if (strcmp(run->status, "running") == 0 && run->settings &&
 		attempts >= run->settings->max_attempts)
 	{
