@@ -388,7 +388,7 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'there is no job "%"', job
 			USING ERRCODE = 'undefined_object',
-				DETAIL = 'Or it is another role''s.',
+				DETAIL = 'If there is, it belongs to another role.',
 				HINT = 'SELECT jobname, schedule, command FROM cron.job;';
 	END IF;
 	RETURN job;
