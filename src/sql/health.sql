@@ -131,7 +131,7 @@ LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('paused by the setting enabled of the %s', s.source)
-	FROM @extschema@.bixarena_settings(leaderboard_id, arena) AS s
+	FROM bixarena.settings_in_force(leaderboard_id, arena) AS s
 	WHERE s.setting = 'enabled' AND NOT s.value::boolean
 $$;
 COMMENT ON FUNCTION bixarena.pause_of(text, text) IS

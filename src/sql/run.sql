@@ -139,7 +139,7 @@ BEGIN
 				'..', E'%\\&', 'g')) END, '' ORDER BY c.position)
 		FROM string_to_table(leaderboard_id, NULL) WITH ORDINALITY AS c (character, position)))
 	INTO url
-	FROM @extschema@.bixarena_settings(leaderboard_id, arena) AS s
+	FROM bixarena.settings_in_force(leaderboard_id, arena) AS s
 	WHERE s.setting = 'leaderboard_url';
 	-- Slack refuses a message whose button has another
 	RETURN CASE WHEN url ~ '^https?://[^[:space:]]+$' AND length(url) <= 3000 THEN url END;

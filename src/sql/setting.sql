@@ -32,3 +32,18 @@ COMMENT ON FUNCTION bixarena_settings(text, text) IS
 	'the settings in force for an arena or one of its leaderboards';
 
 
+-- the same where our own functions find it, whatever schema the extension is in
+CREATE FUNCTION bixarena.settings_in_force(leaderboard_id text, arena text)
+RETURNS TABLE (
+	setting text,
+	value text,
+	source text,
+	default_value text,
+	description text)
+AS 'MODULE_PATHNAME', 'bixarena_settings'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 18
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.settings_in_force(text, text) IS
+	'the settings in force for an arena or one of its leaderboards';
+
+

@@ -226,7 +226,7 @@ like(
 	query($home, q{
 		SELECT return_message FROM cron.job_run_details
 		WHERE command LIKE '%faulty%' ORDER BY runid LIMIT 1}),
-	qr/1 of 2 leaderboards of arena "faulty" failed.*oncology: no pulse \(P0001\)/s,
+	qr/1 of 2 runs failed.*oncology: no pulse \(P0001\)/s,
 	'the message names the leaderboard');
 is(query($home, sprintf($details, q{database <> 'home'})), 'succeeded', 'the one for the other database');
 is(query($away, "$runs true"),
