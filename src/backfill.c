@@ -17,7 +17,6 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "bixarena_rank.h"
@@ -121,7 +120,7 @@ Datum
 bixarena_backfill(PG_FUNCTION_ARGS)
 {
 	Campaign	campaign = {0};
-	Run			model = {.attempts = 1,.trigger_source = "manual"};
+	Run			model = {.trigger_source = "manual"};
 	Leaderboard *leaderboard;
 	TimestampTz *moments;
 
@@ -139,14 +138,9 @@ bixarena_backfill(PG_FUNCTION_ARGS)
 	{
 		Run			run = model;
 
-		MemoryContextSwitchTo(campaign.run_memory);
-		run.correlation_id = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
-		run.started_at = GetCurrentTimestamp();
 		run.as_of = &moments[i];
 		run.number = i + 1;
-		campaign_make(&campaign, &run, record_start, NULL);
-		MemoryContextSwitchTo(campaign.memory);
-		MemoryContextReset(campaign.run_memory);
+		campaign_make_new(&campaign, run, NULL);
 	}
 	campaign_end(&campaign);
 	PG_RETURN_VOID();

@@ -459,6 +459,7 @@ extern bool lock_is_held(LockClass class, const void *key, int length);
 
 /* setting.c */
 extern Settings *default_settings(void);
+extern const Settings *settings_of(const Run *run);
 extern Settings *read_settings(const char *arena, const char *slug);
 extern void check_setting_number(const char *name, double number);
 
@@ -521,6 +522,7 @@ extern void campaign_commit(void);
 extern ErrorData *campaign_try(CampaignStep step, void *argument);
 extern void campaign_make(Campaign *campaign, Run *run, RunBeginning begin,
 						  Battles *battles);
+extern void campaign_make_new(Campaign *campaign, Run run, Battles *battles);
 extern void campaign_end(Campaign *campaign);
 
 /* waiting.c */

@@ -34,6 +34,7 @@
 #include "storage/latch.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -240,7 +241,7 @@ try_attempt(Run *run, Battles *battles)
 static bool
 may_try_again(const Run *run, const ErrorData *error)
 {
-	const Settings *settings = run->settings ? run->settings : default_settings();
+	const Settings *settings = settings_of(run);
 	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 
 	return run->attempts < settings->max_attempts &&
@@ -258,7 +259,7 @@ static void
 wait_before_attempt(void *argument)
 {
 	const Run  *run = argument;
-	const Settings *settings = run->settings ? run->settings : default_settings();
+	const Settings *settings = settings_of(run);
 	TimestampTz until = GetCurrentTimestamp() +
 		(int64) (settings->retry_seconds * run->attempts * USECS_PER_SEC);
 
@@ -367,4 +368,19 @@ campaign_make(Campaign *campaign, Run *run, RunBeginning begin, Battles *battles
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && campaign->stops_when_cancelled)
 		ReThrowError(error);
 	note_failure(campaign, run, error);
+}
+
+/*
+ * Make a run that nobody has asked for before, in memory of its own.
+ */
+void
+campaign_make_new(Campaign *campaign, Run run, Battles *battles)
+{
+	MemoryContextSwitchTo(campaign->run_memory);
+	run.correlation_id = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
+	run.attempts = 1;
+	run.started_at = GetCurrentTimestamp();
+	campaign_make(campaign, &run, record_start, battles);
+	MemoryContextSwitchTo(campaign->memory);
+	MemoryContextReset(campaign->run_memory);
 }

@@ -15,8 +15,6 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "utils/fmgrprotos.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "bixarena_rank.h"
@@ -101,16 +99,11 @@ make_runs(Campaign *campaign, const Run *model, List *slugs,
 	{
 		Run			run = *model;
 
-		MemoryContextSwitchTo(campaign->run_memory);
 		run.slug = lfirst(cell);
-		run.correlation_id = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
-		run.started_at = GetCurrentTimestamp();
 		run.number = foreach_current_index(cell) + 1;
 		run.num_runs = list_length(slugs);
 		run.read_seconds = all->read ? all->seconds : 0;
-		campaign_make(campaign, &run, record_start, battles_of(all, run.slug));
-		MemoryContextSwitchTo(campaign->memory);
-		MemoryContextReset(campaign->run_memory);
+		campaign_make_new(campaign, run, battles_of(all, run.slug));
 	}
 }
 
@@ -118,7 +111,7 @@ Datum
 bixarena_generate_snapshots(PG_FUNCTION_ARGS)
 {
 	Campaign	campaign = {0};
-	Run			run = {.attempts = 1};
+	Run			run = {0};
 	ArenaBattles all = {0};
 	List	   *slugs;
 

@@ -107,7 +107,7 @@ form_notice(const Run *run, int max_bytes)
 void
 notify_end(const Run *run)
 {
-	const Settings *settings = run->settings ? run->settings : default_settings();
+	const Settings *settings = settings_of(run);
 	int			max_bytes = MAX_TEXT;
 	char	   *notice;
 

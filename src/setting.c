@@ -231,6 +231,15 @@ read_settings(const char *arena, const char *slug)
 }
 
 /*
+ * The settings of a run, or the defaults as long as they are not known.
+ */
+const Settings *
+settings_of(const Run *run)
+{
+	return run->settings ? run->settings : default_settings();
+}
+
+/*
  * An error for a number that is outside of the range of a setting.
  */
 void
