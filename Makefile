@@ -27,6 +27,7 @@ DATABASE_OBJS = \
 	src/relation.o \
 	src/contenders.o \
 	src/votes.o \
+	src/matchups.o \
 	src/snapshot.o \
 	src/retention.o \
 	src/run.o \
@@ -51,7 +52,11 @@ SQL_PARTS = \
 	src/sql/setting.sql \
 	src/sql/generate.sql \
 	src/sql/request.sql \
+	src/sql/paging.sql \
 	src/sql/leaderboard.sql \
+	src/sql/history.sql \
+	src/sql/comparison.sql \
+	src/sql/matchup.sql \
 	src/sql/snapshot.sql \
 	src/sql/run.sql \
 	src/sql/schedule.sql \

@@ -259,6 +259,7 @@ extern double round_score(double score);
 extern double mean_score(const double *scores, const bool *among,
 						 int num_models);
 extern void shift_scores(double *scores, int num_models, double points);
+extern double win_share(double score, double other_score);
 
 /* interval.c */
 extern int	bootstrap_intervals(Fitter *fitter, const Tally *tally,

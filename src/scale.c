@@ -52,3 +52,13 @@ shift_scores(double *scores, int num_models, double points)
 	for (int i = 0; i < num_models; i++)
 		scores[i] += points;
 }
+
+/*
+ * The share of points that a model is to take off another, a tie being half a
+ * point for either: the logistic function of the difference of their strengths.
+ */
+double
+win_share(double score, double other_score)
+{
+	return 1 / (1 + exp((other_score - score) / POINTS_PER_STRENGTH));
+}

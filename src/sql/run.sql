@@ -19,14 +19,6 @@ AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
 BEGIN
-	IF num_nulls(page_size, page) > 0 THEN
-		RAISE EXCEPTION 'page_size and page must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF page_size < 1 OR page < 1 THEN
-		RAISE EXCEPTION 'page_size and page must be at least 1'
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
 	IF status NOT IN ('queued', 'running', 'succeeded', 'skipped', 'failed') THEN
 		RAISE EXCEPTION
 			'status must be queued, running, succeeded, skipped or failed, not "%"', status
@@ -52,7 +44,7 @@ BEGIN
 		LIMIT $7 OFFSET $8
 		$sql$
 		USING found_arena, leaderboard_id, status, trigger_source, since, until,
-			page_size, (page - 1)::bigint * page_size;
+			page_size, bixarena.page_offset(page_size, page);
 END
 $$;
 COMMENT ON FUNCTION bixarena_runs(text, text, text, timestamptz, timestamptz, integer, integer, text) IS

@@ -14,8 +14,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
-	snapshot uuid := bixarena.find_snapshot(leaderboard_id, snapshot_identifier,
-		found_arena);
+	snapshot uuid := (bixarena.find_snapshot(leaderboard_id, snapshot_identifier,
+		found_arena)).id;
 	updated bigint;
 BEGIN
 	IF visibility NOT IN ('public', 'private') THEN
@@ -53,8 +53,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
-	snapshot uuid := bixarena.find_snapshot(leaderboard_id, snapshot_identifier,
-		found_arena);
+	snapshot uuid := (bixarena.find_snapshot(leaderboard_id, snapshot_identifier,
+		found_arena)).id;
 BEGIN
 	-- entries first: an arena of views or foreign tables has nothing that cascades
 	EXECUTE format('DELETE FROM %I.leaderboard_entry AS e WHERE e.snapshot_id = $1',

@@ -1,0 +1,84 @@
+
+/*
+ * Two snapshots of a leaderboard side by side.
+ */
+
+CREATE TYPE bixarena_comparison_row AS (
+	model text,
+	slug text,
+	status text,
+	rank_before integer,
+	rank_after integer,
+	rank_change integer,
+	score_before numeric(10,6),
+	score_after numeric(10,6),
+	score_change numeric(11,6),
+	intervals_part boolean,
+	battles_gained integer,
+	snapshot_before text,
+	snapshot_after text
+);
+COMMENT ON TYPE bixarena_comparison_row IS 'what became of a model from one snapshot to another';
+
+CREATE FUNCTION bixarena.comparison_rows(
+	before bixarena.snapshot_key,
+	after bixarena.snapshot_key,
+	arena text)
+RETURNS SETOF bixarena_comparison_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		SELECT m.name::text, m.slug::text,
+			CASE WHEN b.model_id IS NULL THEN 'new' WHEN a.model_id IS NULL THEN 'gone'
+				ELSE 'stayed' END,
+			b.rank::integer, a.rank::integer, (b.rank - a.rank)::integer AS climbed,
+			b.bt_score::numeric(10,6), a.bt_score::numeric(10,6),
+			(a.bt_score - b.bt_score)::numeric(11,6) AS gained,
+			b.bootstrap_q975 < a.bootstrap_q025 OR a.bootstrap_q975 < b.bootstrap_q025,
+			(a.vote_count - b.vote_count)::integer, $3, $4
+		FROM (SELECT e.* FROM %1$I.leaderboard_entry AS e WHERE e.snapshot_id = $1) AS b
+		FULL JOIN (SELECT e.* FROM %1$I.leaderboard_entry AS e WHERE e.snapshot_id = $2) AS a
+			ON a.model_id = b.model_id
+		JOIN %1$I.model AS m ON m.id = coalesce(a.model_id, b.model_id)
+		ORDER BY abs(b.rank - a.rank) DESC NULLS LAST,
+			abs(a.bt_score - b.bt_score) DESC NULLS LAST,
+			a.rank, b.rank, m.name COLLATE "C", m.slug COLLATE "C"
+		$sql$, arena)
+		USING before.id, after.id, before.snapshot_identifier, after.snapshot_identifier;
+END
+$$;
+COMMENT ON FUNCTION bixarena.comparison_rows(bixarena.snapshot_key, bixarena.snapshot_key, text) IS
+	'what became of each model from one snapshot to another';
+
+CREATE FUNCTION bixarena_compare_snapshots(
+	leaderboard_id text,
+	before text DEFAULT NULL,
+	after text DEFAULT NULL,
+	lookback interval DEFAULT '7 days',
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_comparison_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	later bixarena.snapshot_key :=
+		bixarena.shown_snapshot(leaderboard_id, after, found_arena);
+	earlier bixarena.snapshot_key;
+BEGIN
+	IF before IS NULL THEN
+		earlier := bixarena.snapshot_before(later, lookback, found_arena);
+	ELSE
+		earlier := bixarena.find_snapshot(leaderboard_id, before, found_arena);
+	END IF;
+	-- without the one, nothing can be said of the other
+	IF earlier.id IS NOT NULL AND later.id IS NOT NULL THEN
+		RETURN QUERY SELECT r.*
+			FROM bixarena.comparison_rows(earlier, later, found_arena) AS r;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena_compare_snapshots(text, text, text, interval, text) IS
+	'what became of each model from one snapshot to another, the biggest movers first';

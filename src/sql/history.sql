@@ -1,0 +1,91 @@
+
+/*
+ * A model's history: its lines in the public snapshots of a leaderboard.
+ */
+
+CREATE FUNCTION bixarena.find_model(model text, arena text)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found uuid;
+	namesakes text;
+BEGIN
+	IF model IS NULL THEN
+		RAISE EXCEPTION 'model must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	EXECUTE format('SELECT m.id FROM %I.model AS m WHERE m.slug = $1', arena)
+		INTO found USING model;
+	IF found IS NULL THEN
+		EXECUTE format($sql$
+			SELECT string_agg(quote_literal(m.slug), ', ' ORDER BY m.slug COLLATE "C")
+			FROM %I.model AS m WHERE m.name = $1
+			$sql$, arena)
+			INTO namesakes USING model;
+		RAISE EXCEPTION 'arena "%" has no model of the slug "%"', arena, model
+			USING ERRCODE = 'undefined_object',
+				HINT = CASE WHEN namesakes IS NULL THEN 'A model is addressed by its slug.'
+					ELSE format('It is the name of %s.', namesakes) END;
+	END IF;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION bixarena.find_model(text, text) IS 'id of the model of a slug';
+
+CREATE TYPE bixarena_history_row AS (
+	snapshot_identifier text,
+	created_at timestamptz,
+	rank integer,
+	bt_score numeric(10,6),
+	bootstrap_q025 numeric(10,6),
+	bootstrap_q975 numeric(10,6),
+	vote_count integer,
+	total_count bigint
+);
+COMMENT ON TYPE bixarena_history_row IS 'a model''s line in one of the snapshots of a leaderboard';
+
+CREATE FUNCTION bixarena_model_history(
+	leaderboard_id text,
+	model text,
+	sort_by text DEFAULT 'created_at',
+	descending boolean DEFAULT NULL,
+	page_size integer DEFAULT 100,
+	page integer DEFAULT 1,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_history_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+BEGIN
+	IF leaderboard_id IS NULL THEN
+		RAISE EXCEPTION 'leaderboard_id must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+
+	RETURN QUERY EXECUTE format($sql$
+		SELECT r.snapshot_identifier::text, r.created_at::timestamptz, r.rank::integer,
+			r.bt_score::numeric(10,6), r.bootstrap_q025::numeric(10,6),
+			r.bootstrap_q975::numeric(10,6), r.vote_count::integer, count(*) OVER ()
+		FROM (
+			SELECT s.snapshot_identifier, s.created_at, e.rank, e.bt_score,
+				e.bootstrap_q025, e.bootstrap_q975, e.vote_count
+			FROM %1$I.leaderboard_entry AS e
+			JOIN %1$I.leaderboard_snapshot AS s ON s.id = e.snapshot_id
+			WHERE e.leaderboard_id = $1 AND e.model_id = $2 AND s.visibility = 'public'
+		) AS r
+		ORDER BY %2$s, r.created_at DESC, length(r.snapshot_identifier) DESC,
+			r.snapshot_identifier DESC
+		LIMIT $3 OFFSET $4
+		$sql$, found_arena, bixarena.sort_order(sort_by, descending,
+			'{rank}', '{created_at,bt_score}'))
+		USING bixarena.find_leaderboard(leaderboard_id, found_arena),
+			bixarena.find_model(model, found_arena),
+			page_size, bixarena.page_offset(page_size, page);
+END
+$$;
+COMMENT ON FUNCTION bixarena_model_history(text, text, text, boolean, integer, integer, text) IS
+	'a model''s lines in the public snapshots of a leaderboard, the latest first';

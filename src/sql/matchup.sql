@@ -1,0 +1,53 @@
+
+/*
+ * Matchups: how each two models fared against each other, and how the fitted
+ * strengths say they would, so that the fit can be seen to fit.
+ */
+
+CREATE TYPE bixarena_matchup AS (
+	model1 text,
+	model2 text,
+	slug1 text,
+	slug2 text,
+	rank1 integer,
+	rank2 integer,
+	battles bigint,
+	wins1 bigint,
+	wins2 bigint,
+	ties bigint,
+	observed_share double precision,
+	predicted_share double precision
+);
+COMMENT ON TYPE bixarena_matchup IS 'two models and the battles between them';
+
+CREATE FUNCTION bixarena.matchup_rows(
+	leaderboard_id text,
+	snapshot uuid,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_matchup
+AS 'MODULE_PATHNAME', 'bixarena_matchup_rows'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.matchup_rows(text, uuid, timestamptz, text) IS
+	'the pairs of models that have met up to a moment, as a snapshot ranks them';
+
+CREATE FUNCTION bixarena_matchups(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_matchup
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT m.*
+		FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, found_arena) AS m;
+END
+$$;
+COMMENT ON FUNCTION bixarena_matchups(text, text, text) IS
+	'each two models that have met: battles, wins, ties, observed and predicted share of wins';
