@@ -57,10 +57,19 @@ SQL_PARTS = \
 	src/sql/history.sql \
 	src/sql/comparison.sql \
 	src/sql/matchup.sql \
+	src/sql/markup.sql \
+	src/sql/chart.sql \
+	src/sql/leaderboard_chart.sql \
+	src/sql/history_chart.sql \
+	src/sql/matchup_chart.sql \
 	src/sql/snapshot.sql \
 	src/sql/run.sql \
 	src/sql/schedule.sql \
 	src/sql/health.sql \
+	src/sql/html.sql \
+	src/sql/report.sql \
+	src/sql/duration_chart.sql \
+	src/sql/runs_report.sql \
 	src/sql/role.sql \
 	src/sql/simulate.sql
 

@@ -85,15 +85,20 @@ BEGIN
 	IF NOT bixarena.can_read_cron() THEN
 		RETURN;
 	END IF;
-	RETURN QUERY EXECUTE $sql$
-		SELECT j.jobid, nullif(substr(j.jobname::text, length($1) + 2), ''),
+	-- a job of one leaderboard may have a name that does not say which
+	RETURN QUERY EXECUTE format($sql$
+		SELECT j.jobid, coalesce(l.slug::text,
+				nullif(substr(j.jobname::text, length($1) + 2), '')),
 			j.schedule, j.active
 		FROM cron.job AS j
-		WHERE (j.jobname::text = $1 OR starts_with(j.jobname::text, $1 || '/'))
+		LEFT JOIN %I.leaderboard AS l
+			ON j.jobname::text = bixarena.job_name($2, l.slug::text)
+		WHERE (l.slug IS NOT NULL OR j.jobname::text = $1
+				OR starts_with(j.jobname::text, $1 || '/'))
 			AND j.database = current_database()
 		ORDER BY j.jobname::text COLLATE "C", j.jobid
-		$sql$
-		USING 'bixarena_rank ' || arena;
+		$sql$, arena)
+		USING bixarena.job_name(arena, NULL), arena;
 END
 $$;
 COMMENT ON FUNCTION bixarena.cron_jobs(text) IS
@@ -394,6 +399,23 @@ $$;
 COMMENT ON FUNCTION bixarena.check_duration_spread(text) IS
 	'do runs take about as long as they usually do?';
 
+CREATE FUNCTION bixarena.health_of(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT c.* FROM bixarena.check_snapshot_age(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_failed_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_waiting_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_abandoned_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_cron_job(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_success_share(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_duration_spread(arena) AS c;
+END
+$$;
+COMMENT ON FUNCTION bixarena.health_of(text) IS 'what all checks have found of an arena';
+
 CREATE FUNCTION bixarena_health(arena text DEFAULT NULL)
 RETURNS TABLE (
 	check_name text,
@@ -402,21 +424,10 @@ RETURNS TABLE (
 	figure double precision,
 	unit text,
 	message text)
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
-BEGIN
-	RETURN QUERY SELECT c.* FROM bixarena.check_snapshot_age(found_arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_failed_runs(found_arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_waiting_runs(found_arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_abandoned_runs(found_arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_cron_job(found_arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_success_share(found_arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_duration_spread(found_arena) AS c;
-END
+	SELECT c.* FROM bixarena.health_of(bixarena.resolve_arena(arena)) AS c
 $$;
 COMMENT ON FUNCTION bixarena_health(text) IS
 	'is the arena well? snapshots, runs, queue and schedule, each with a status';
-

@@ -214,8 +214,8 @@ AS $$
 		WHEN octet_length(plain) > 63 OR arena ~ '/| in ' OR leaderboard_id ~ ' in '
 		THEN 'bixarena_rank ' || md5(format('%L/%L/%L', arena, leaderboard_id, elsewhere))
 		ELSE plain END
-	FROM (VALUES (CASE WHEN current_database() = bixarena.cron_database()
-			THEN NULL ELSE current_database() END)) AS d (elsewhere),
+	FROM (VALUES (CASE WHEN current_database() <> bixarena.cron_database()
+			THEN current_database() END)) AS d (elsewhere),
 		LATERAL (VALUES ('bixarena_rank ' || arena
 			|| coalesce('/' || leaderboard_id, '')
 			|| coalesce(' in ' || elsewhere, ''))) AS n (plain)

@@ -1,0 +1,277 @@
+
+/*
+ * The chart of a leaderboard's history: ranks or scores over time, a line a
+ * model.  Where a model was missing from a snapshot its line is broken.
+ */
+
+CREATE TYPE bixarena.history_point AS (
+	series integer,				-- number of the model, 1 for the first
+	model text,
+	moment_number integer,		-- snapshots count from 1, the oldest
+	moment timestamptz,
+	value double precision		-- a rank or a score
+);
+COMMENT ON TYPE bixarena.history_point IS 'a model in one of many snapshots';
+
+CREATE FUNCTION bixarena.history_points(
+	leaderboard uuid,
+	measure text,
+	top integer,
+	since timestamptz,
+	max_moments integer,
+	arena text)
+RETURNS SETOF bixarena.history_point
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- of many snapshots, the last one of each of so many spans of equal length
+	RETURN QUERY EXECUTE format($sql$
+		WITH snapshot AS MATERIALIZED (
+			SELECT s.id, s.created_at, extract(epoch FROM s.created_at) AS seconds,
+				row_number() OVER (ORDER BY s.created_at DESC,
+					length(s.snapshot_identifier) DESC, s.snapshot_identifier DESC) AS age
+			FROM %1$I.leaderboard_snapshot AS s
+			WHERE s.leaderboard_id = $1 AND s.visibility = 'public'
+				AND ($3 IS NULL OR s.created_at >= $3)
+		), span AS (
+			SELECT s.id, s.created_at, s.age, floor((max(s.seconds) OVER () - s.seconds)
+				/ nullif(max(s.seconds) OVER () - min(s.seconds) OVER (), 0)
+				* ($4 - 1)) AS number
+			FROM snapshot AS s
+		), kept AS MATERIALIZED (
+			SELECT s.id, s.created_at, row_number() OVER (ORDER BY s.age DESC) AS number
+			FROM (SELECT DISTINCT ON (n.number) n.* FROM span AS n
+				ORDER BY n.number, n.age) AS s
+		), shown AS MATERIALIZED (
+			SELECT m.id, m.name, row_number() OVER (ORDER BY e.rank, e.bt_score DESC,
+				m.name COLLATE "C", m.slug COLLATE "C") AS number
+			FROM snapshot AS s
+			JOIN %1$I.leaderboard_entry AS e ON e.snapshot_id = s.id
+			JOIN %1$I.model AS m ON m.id = e.model_id
+			WHERE s.age = 1
+			ORDER BY number LIMIT $2
+		)
+		SELECT m.number::integer, m.name::text, k.number::integer, k.created_at::timestamptz,
+			e.%2$I::double precision
+		FROM kept AS k
+		JOIN %1$I.leaderboard_entry AS e ON e.snapshot_id = k.id
+		JOIN shown AS m ON m.id = e.model_id
+		ORDER BY m.number, k.number
+		$sql$, arena, measure)
+		USING leaderboard, top, since, max_moments;
+END
+$$;
+COMMENT ON FUNCTION bixarena.history_points(uuid, text, integer, timestamptz, integer, text) IS
+	'ranks or scores over time of the models that lead a leaderboard now';
+
+CREATE FUNCTION bixarena.draw_time_grid(
+	axis bixarena.axis,
+	top double precision,
+	bottom double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
+			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%5$s</text>',
+			bixarena.pixel(bixarena.place(axis, extract(epoch FROM t.moment)::double precision)),
+			bixarena.pixel(top), bixarena.pixel(bottom), bixarena.pixel(bottom + 18), t.label), ''), '')
+	FROM bixarena.time_ticks(to_timestamp(axis.low), to_timestamp(axis.high),
+		((axis.last_pixel - axis.first_pixel) / 72)::integer) AS t
+$$;
+COMMENT ON FUNCTION bixarena.draw_time_grid(bixarena.axis, double precision, double precision) IS
+	'lines and labels of an axis of time';
+
+CREATE FUNCTION bixarena.draw_value_grid(
+	axis bixarena.axis,
+	first_value double precision,
+	min_step double precision,
+	left_edge double precision,
+	right_edge double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- first_value, if there is one, is marked whatever the step
+	WITH bounds AS (
+		SELECT least(axis.low, axis.high) AS low, greatest(axis.low, axis.high) AS high,
+			(abs(axis.last_pixel - axis.first_pixel) / 18)::integer AS max_ticks
+	), tick AS (
+		SELECT first_value AS value WHERE first_value IS NOT NULL
+		UNION
+		SELECT n * s.step
+		FROM bounds AS b,
+			LATERAL (SELECT greatest(min_step, bixarena.tick_step(b.high - b.low, b.max_ticks))) AS s (step),
+			generate_series(ceil(b.low / s.step)::bigint, floor(b.high / s.step)::bigint) AS n
+		WHERE first_value IS NULL OR n * s.step >= first_value + 0.6 * s.step
+	)
+	SELECT string_agg(format('<path class="grid" d="M%s %sH%s"/>'
+			'<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
+			bixarena.pixel(left_edge), bixarena.pixel(y), bixarena.pixel(right_edge),
+			bixarena.pixel(left_edge - 6), bixarena.pixel(y + 4), t.value), '' ORDER BY t.value)
+	FROM tick AS t, LATERAL (SELECT bixarena.place(axis, t.value)) AS p (y)
+$$;
+COMMENT ON FUNCTION bixarena.draw_value_grid(bixarena.axis, double precision, double precision, double precision, double precision) IS
+	'lines and numbers of an upright axis';
+
+CREATE FUNCTION bixarena.draw_series(
+	points bixarena.history_point[],
+	time_axis bixarena.axis,
+	value_axis bixarena.axis)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- models of the same colour have other dashes; a line is broken where
+	-- snapshots lie between
+	WITH place AS (
+		SELECT p.*, p.moment_number - row_number() OVER (ORDER BY p.moment_number) AS part,
+			bixarena.pixel(bixarena.place(time_axis,
+				extract(epoch FROM p.moment)::double precision)) AS x,
+			bixarena.pixel(bixarena.place(value_axis, p.value)) AS y
+		FROM unnest(points) AS p
+	), part AS (
+		SELECT 'M' || string_agg(p.x || ' ' || p.y, 'L' ORDER BY p.moment_number) AS path
+		FROM place AS p GROUP BY p.part
+	)
+	SELECT format('<g class="series"><title>%s</title><path class="thick line%s"%s d="%s"/>%s</g>',
+		bixarena.escape_markup(min(p.model)), colour,
+		CASE dashes WHEN 0 THEN '' WHEN 1 THEN ' stroke-dasharray="7 4"'
+			WHEN 2 THEN ' stroke-dasharray="2 3"' ELSE ' stroke-dasharray="9 3 2 3"' END,
+		(SELECT string_agg(r.path, '' ORDER BY r.path) FROM part AS r),
+		-- the ends are dots always, all points are where they do not touch
+		string_agg(format('<circle class="dot%s" cx="%s" cy="%s" r="%s"/>', colour, p.x, p.y,
+				CASE WHEN p.moment_number = last THEN 4 ELSE 2.5 END), '' ORDER BY p.moment_number)
+			FILTER (WHERE p.moment_number = last OR is_sparse))
+	FROM place AS p,
+		LATERAL (VALUES (1 + (points[1].series - 1) % 6, (points[1].series - 1) / 6 % 4)) AS c (colour, dashes),
+		LATERAL (SELECT max(l.moment_number), (time_axis.last_pixel - time_axis.first_pixel)
+			/ greatest(max(l.moment_number), 1) >= 10 FROM place AS l) AS m (last, is_sparse)
+	GROUP BY colour, dashes
+$$;
+COMMENT ON FUNCTION bixarena.draw_series(bixarena.history_point[], bixarena.axis, bixarena.axis) IS
+	'the line of one model';
+
+CREATE FUNCTION bixarena.draw_series_labels(
+	points bixarena.history_point[],
+	value_axis bixarena.axis,
+	bottom double precision,
+	x double precision,
+	label_width double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a label stands beside its line's end, or as near below as the others leave
+	-- room, and all above the bottom
+	WITH last AS (
+		SELECT DISTINCT ON (p.series) p.series, p.model,
+			bixarena.place(value_axis, p.value) AS y
+		FROM unnest(points) AS p ORDER BY p.series, p.moment_number DESC
+	), ordered AS (
+		SELECT l.*, row_number() OVER (ORDER BY l.y, l.series) AS n, count(*) OVER () AS total
+		FROM last AS l
+	), placed AS (
+		SELECT o.*, least(o.n * 17 + max(o.y - o.n * 17) OVER (ORDER BY o.n),
+			bottom - (o.total - o.n) * 17) AS label_y
+		FROM ordered AS o
+	)
+	SELECT string_agg(format('<g class="label"><title>%s</title><path class="thin line%s" d="M%s %sL%s %s"/>'
+			'<text class="ink" x="%s" y="%s">%s</text></g>',
+			bixarena.escape_markup(p.model), 1 + (p.series - 1) % 6,
+			bixarena.pixel(x + 5), bixarena.pixel(p.y), bixarena.pixel(x + 16),
+			bixarena.pixel(p.label_y), bixarena.pixel(x + 20), bixarena.pixel(p.label_y + 4.5),
+			bixarena.fit_label(p.model, label_width / 13)), '' ORDER BY p.n)
+	FROM placed AS p
+$$;
+COMMENT ON FUNCTION bixarena.draw_series_labels(bixarena.history_point[], bixarena.axis, double precision, double precision, double precision) IS
+	'names of models beside the ends of their lines';
+
+CREATE FUNCTION bixarena.draw_history(
+	points bixarena.history_point[],
+	measure text,
+	width integer,
+	theme text)
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	is_rank boolean := measure = 'rank';
+	left_edge constant double precision := CASE measure WHEN 'rank' THEN 36 ELSE 48 END;
+	top constant double precision := 34;
+	bottom double precision;
+	label_width double precision;
+	time_axis bixarena.axis;
+	value_axis bixarena.axis;
+	range record;
+	drawn text;
+BEGIN
+	IF coalesce(cardinality(points), 0) = 0 THEN
+		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot in this time.');
+	END IF;
+	SELECT max(p.series) AS series, min(p.value) AS low, max(p.value) AS high,
+		extract(epoch FROM min(p.moment)) AS first, extract(epoch FROM max(p.moment)) AS last
+	INTO range FROM unnest(points) AS p;
+	SELECT least(0.4 * width, max(13 * bixarena.text_width(m.model)) + 2) INTO label_width
+	FROM (SELECT DISTINCT p.model FROM unnest(points) AS p) AS m;
+	bottom := top + greatest(200, 19 * range.series);
+
+	time_axis := (range.first, range.last, left_edge + 8, width - label_width - 34)::bixarena.axis;
+	value_axis := (CASE WHEN is_rank THEN range.low ELSE range.high END,
+		CASE WHEN is_rank THEN range.high ELSE range.low END, top + 8, bottom - 8)::bixarena.axis;
+
+	drawn := bixarena.draw_time_grid(time_axis, top, bottom)
+		|| bixarena.draw_value_grid(value_axis, CASE WHEN is_rank THEN range.low END,
+			CASE WHEN is_rank THEN 1 ELSE 0 END, left_edge, time_axis.last_pixel + 4);
+	-- the best lies on top
+	SELECT drawn || string_agg(s.line, '' ORDER BY s.series DESC) INTO drawn
+	FROM (SELECT p.series, bixarena.draw_series(array_agg(p ORDER BY p.moment_number),
+			time_axis, value_axis) AS line
+		FROM unnest(points) AS p GROUP BY p.series) AS s;
+	RETURN bixarena.chart(width, bottom + 46, theme,
+		format('%s of %s models over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END, range.series),
+		drawn || bixarena.draw_series_labels(points, value_axis, bottom, time_axis.last_pixel, label_width)
+		|| format('<text class="muted small" x="8" y="18">%s</text>'
+			'<text class="muted small" text-anchor="end" x="%s" y="%s">time (UTC)</text>',
+			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END,
+			bixarena.pixel(time_axis.last_pixel), bixarena.pixel(bottom + 38)));
+END
+$$;
+COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, integer, text) IS
+	'the chart of a leaderboard''s history';
+
+CREATE FUNCTION bixarena_history_svg(
+	leaderboard_id text,
+	top integer DEFAULT 10,
+	measure text DEFAULT 'rank',
+	since timestamptz DEFAULT NULL,
+	width integer DEFAULT 720,
+	theme text DEFAULT 'auto',
+	arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+BEGIN
+	IF num_nulls(leaderboard_id, measure) > 0 THEN
+		RAISE EXCEPTION 'leaderboard_id and measure must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF measure NOT IN ('rank', 'bt_score') THEN
+		RAISE EXCEPTION 'measure must be rank or bt_score, not "%"', measure
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
+	-- a point to every four pixels is as fine as can be seen
+	RETURN bixarena.draw_history(ARRAY(
+		SELECT p FROM bixarena.history_points(
+			bixarena.find_leaderboard(leaderboard_id, found_arena), measure, top, since,
+			width / 4, found_arena) AS p), measure, width, theme);
+END
+$$;
+COMMENT ON FUNCTION bixarena_history_svg(text, integer, text, timestamptz, integer, text, text) IS
+	'a chart of ranks or scores over time of the models that lead a leaderboard now';

@@ -1,0 +1,66 @@
+
+/*
+ * Markup: text as SVG and XHTML want it.  The names of models are data, and may
+ * hold anything.  Whatever is drawn with a character beyond ASCII is written as
+ * a reference, so that this script and its output do not depend on an encoding.
+ */
+
+CREATE FUNCTION bixarena.escape_markup(value text)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- XML has no way to write control characters; these become the mark for what
+	-- cannot be shown
+	SELECT regexp_replace(
+		replace(replace(replace(replace(replace(value, '&', '&amp;'), '<', '&lt;'),
+			'>', '&gt;'), '"', '&quot;'), '''', '&#39;'),
+		'[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]', '&#65533;', 'g')
+$$;
+COMMENT ON FUNCTION bixarena.escape_markup(text) IS
+	'a text as it is written between tags or in an attribute';
+
+CREATE FUNCTION bixarena.running_width(value text)
+RETURNS TABLE (characters bigint, width double precision)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- fonts differ; these widths are a little more than those of common ones
+	SELECT u.position, sum(CASE
+		WHEN c ~ '[ijlI.,:;''|!]' THEN 0.33
+		WHEN c ~ '[ frt()\[\]/-]' THEN 0.42
+		WHEN c ~ '[mwMW@%]' THEN 0.98
+		WHEN c ~ '[A-Z0-9]' THEN 0.68
+		WHEN octet_length(c) = 1 THEN 0.61
+		WHEN octet_length(c) = 2 THEN 0.75
+		ELSE 1.1 END) OVER (ORDER BY u.position)
+	FROM regexp_split_to_table(value, '') WITH ORDINALITY AS u (c, position)
+$$;
+COMMENT ON FUNCTION bixarena.running_width(text) IS
+	'about how wide the beginnings of a text are, in heights of its font';
+
+CREATE FUNCTION bixarena.text_width(value text)
+RETURNS double precision
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(max(r.width), 0) FROM bixarena.running_width(left(value, 200)) AS r
+$$;
+COMMENT ON FUNCTION bixarena.text_width(text) IS
+	'about how wide a text is, in heights of its font; what follows 200 characters is not measured';
+
+CREATE FUNCTION bixarena.fit_label(value text, max_width double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE
+		WHEN max(r.width) <= max_width AND length(value) <= 200
+		THEN bixarena.escape_markup(value)
+		ELSE bixarena.escape_markup(rtrim(left(value,
+				coalesce(max(r.characters) FILTER (WHERE r.width <= max_width - 1), 0)::integer)))
+			|| '&#8230;' END
+	FROM bixarena.running_width(left(value, 200)) AS r
+$$;
+COMMENT ON FUNCTION bixarena.fit_label(text, double precision) IS
+	'markup of a text, cut where it is wider than so many heights of its font';

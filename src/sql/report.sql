@@ -1,0 +1,253 @@
+
+/*
+ * The report of a leaderboard: all there is to see of it on one page.
+ */
+
+CREATE FUNCTION bixarena.rank_change_text(change integer)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- said in a word, too, for those who do not see the sign
+	SELECT CASE
+		WHEN change IS NULL THEN '<span class="muted">new</span>'
+		WHEN change = 0 THEN '<span class="muted">=</span>'
+		WHEN change > 0 THEN format('<span class="state good" title="up">&#9650; %s</span>', change)
+		ELSE format('<span class="state bad" title="down">&#9660; %s</span>', -change) END
+$$;
+COMMENT ON FUNCTION bixarena.rank_change_text(integer) IS
+	'markup of ranks gained or lost';
+
+CREATE FUNCTION bixarena.report_table(rows bixarena_leaderboard_row[], since text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.table_of(
+		format('Models by rank.%s', coalesce(' Changes since snapshot ' || since || '.', '')),
+		bixarena.heads(VARIADIC ARRAY['#Rank']
+			|| CASE WHEN since IS NULL THEN '{}' ELSE '{#Change}'::text[] END
+			|| '{Model,?Organization,?License,#Score,#?95 % interval,#Battles}'),
+		string_agg(concat(E'\n<tr>', bixarena.cell(r.rank::text, 'number'),
+			CASE WHEN since IS NOT NULL
+				THEN format('<td class="number">%s</td>', bixarena.rank_change_text(r.rank_change)) END,
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(r.model)),
+			bixarena.cell(r.organization, 'aside'), bixarena.cell(r.license, 'aside'),
+			bixarena.cell(round(r.bt_score)::text, 'number'),
+			bixarena.cell(format('%s to %s', bixarena.bound_text(r.bootstrap_q025, r.bt_score),
+				bixarena.bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
+			bixarena.cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY n))
+	FROM unnest(rows) WITH ORDINALITY AS r
+		(rank, model, slug, organization, license, bt_score, bootstrap_q025, bootstrap_q975,
+		vote_count, rank_change, snapshot_identifier, total_count, n)
+$$;
+COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], text) IS
+	'a leaderboard as a table of a page';
+
+CREATE FUNCTION bixarena.report_movers(movers bixarena_comparison_row[])
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(bixarena.table_of('At most 20, the biggest movers first.',
+		bixarena.heads('Model', '#Rank before', '#Rank now', '#Score', '#?Battles', '?Intervals'),
+		string_agg(concat(E'\n<tr>',
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(m.model)),
+			bixarena.cell(coalesce(m.rank_before::text, 'new'), 'number'),
+			bixarena.cell(coalesce(m.rank_after::text, 'gone'), 'number'),
+			bixarena.cell(to_char(m.score_change, 'SGFM999990'), 'number'),
+			bixarena.cell(to_char(m.battles_gained, 'SGFM9999999990'), 'number aside'),
+			bixarena.cell(CASE WHEN m.intervals_part THEN 'part'
+				WHEN NOT m.intervals_part THEN 'overlap' END, 'aside'), '</tr>'), '' ORDER BY n)),
+		bixarena.paragraph('No rank has changed, and no model has come or gone.'))
+	FROM (SELECT (u).* FROM unnest(movers) WITH ORDINALITY AS u
+		(model, slug, status, rank_before, rank_after, rank_change, score_before, score_after,
+		score_change, intervals_part, battles_gained, snapshot_before, snapshot_after, n)
+		WHERE u.rank_change IS DISTINCT FROM 0 ORDER BY u.n LIMIT 20) AS m
+$$;
+COMMENT ON FUNCTION bixarena.report_movers(bixarena_comparison_row[]) IS
+	'movers as a table of a page';
+
+CREATE FUNCTION bixarena.report_unranked(unranked jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(bixarena.table_of('Models that have battles and no rank.',
+		bixarena.heads('Model', 'Why', 'What it means'),
+		string_agg(concat(E'\n<tr>',
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(u.slug)),
+			bixarena.cell(replace(u.status, '_', ' ')), bixarena.cell(m.meaning), '</tr>'), ''
+			ORDER BY u.slug COLLATE "C")),
+		bixarena.paragraph('Every model that has battles is ranked.'))
+	FROM jsonb_each_text(unranked) AS u (slug, status)
+	LEFT JOIN (VALUES
+		('few_evaluations', 'It has fewer battles than are asked for (min_evaluations).'),
+		('winless', 'It, or a group around it, never won or tied against the rest: nothing bounds its score from below.'),
+		('undefeated', 'It, or a group around it, never lost or tied against the rest: nothing bounds its score from above.'),
+		('disconnected', 'No chain of battles ties it to the ranked models.'),
+		('separated', 'It lost to some and beat others that are not connected otherwise.'),
+		('out_of_range', 'Its score lies too far from the others.')
+	) AS m (status, meaning) USING (status)
+$$;
+COMMENT ON FUNCTION bixarena.report_unranked(jsonb) IS
+	'models without a rank as a table of a page';
+
+CREATE FUNCTION bixarena.report_making(made bixarena.run)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.facts(
+		'Run', made.correlation_id::text,
+		'Asked for', concat_ws(', ', made.trigger_source, 'by ' || made.triggered_by,
+			'as role ' || made.role),
+		'Made', bixarena.in_utc(made.ended_at),
+		'Took', round(extract(epoch FROM made.ended_at - made.started_at), 3) || ' seconds',
+		'Battles used', made.evaluation_count::text,
+		'Battles ignored', made.ignored_battles::text,
+		'Replicates that could not place all models', made.incomplete_replicates::text,
+		'Settings', (SELECT string_agg(p.name || ' ' || p.value, ', ' ORDER BY p.name)
+			FROM jsonb_each_text(made.parameters) AS p (name, value)))
+$$;
+COMMENT ON FUNCTION bixarena.report_making(bixarena.run) IS
+	'how a snapshot was made, for a page';
+
+CREATE FUNCTION bixarena.how_to_read()
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('<p>%s</p>', p), '')
+	FROM unnest(ARRAY[
+		'<strong>Score.</strong> People compare the answers of two models; a Bradley&#8211;Terry model turns'
+		' these battles into scores, a tie counting as half a win for either. A lead of 100 points means'
+		' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1). Only differences mean anything.',
+		'<strong>95 % interval.</strong> How much the score would vary if as many other battles had been'
+		' fought: the middle 95 % of the scores from battles drawn again at random. More battles make it'
+		' narrower. &#8220;Open&#8221; says that the battles do not bound the score on that side.',
+		'<strong>Ties in rank.</strong> Two models whose intervals overlap may well be equally good,'
+		' whatever their order. Where ranks are by significance, models share a rank if no'
+		' interval of a better one lies wholly above theirs.']) AS p
+$$;
+COMMENT ON FUNCTION bixarena.how_to_read() IS 'what a reader of a report should know';
+
+CREATE FUNCTION bixarena.report_charts(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	rows bixarena_leaderboard_row[],
+	arena text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	widths record := bixarena.page_widths();
+	num_leading constant integer := 10;
+	num_matched constant integer := 25;
+	history bixarena.history_point[] := ARRAY(SELECT p FROM bixarena.history_points(
+		shown.leaderboard, 'rank', num_leading, NULL, widths.narrow / 4, arena) AS p);
+	matchups text := bixarena.two_charts(c.wide, c.narrow) FROM (
+		SELECT bixarena.draw_matchups(rows[:num_matched], m.list, widths.wide, 'auto') AS wide,
+			bixarena.draw_matchups(rows[:num_matched], m.list, widths.narrow, 'auto') AS narrow
+		FROM (SELECT ARRAY(SELECT m FROM bixarena.matchup_rows(leaderboard_id, shown.id,
+				shown.created_at, arena) AS m WHERE m.rank1 IS NOT NULL AND m.rank2 IS NOT NULL)
+			) AS m (list)) AS c;
+BEGIN
+	RETURN bixarena.section('Scores with 95 % intervals', bixarena.two_charts(
+			bixarena.draw_leaderboard(rows, widths.wide, 'auto'),
+			bixarena.draw_leaderboard(rows, widths.narrow, 'auto')))
+		|| bixarena.section('Ranks over time', bixarena.two_charts(
+			bixarena.draw_history(history, 'rank', widths.wide, 'auto'),
+			bixarena.draw_history(history, 'rank', widths.narrow, 'auto')))
+		|| bixarena.section('Who beats whom', matchups);
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_charts(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
+	'the charts of a report';
+
+CREATE FUNCTION bixarena.run_of_snapshot(snapshot uuid, leaderboard_id text, arena text)
+RETURNS bixarena.run
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	made bixarena.run;
+BEGIN
+	-- who may not read the record reads a report without it
+	IF has_table_privilege('bixarena.run', 'SELECT') THEN
+		SELECT r.* INTO made FROM bixarena.run AS r
+		WHERE r.arena = run_of_snapshot.arena AND r.leaderboard = leaderboard_id
+			AND r.snapshot_id = snapshot
+		LIMIT 1;
+	END IF;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION bixarena.run_of_snapshot(uuid, text, text) IS
+	'the run that made a snapshot, null if it is not on record or not for the caller';
+
+CREATE FUNCTION bixarena.report_body(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	earlier bixarena.snapshot_key,
+	rows bixarena_leaderboard_row[],
+	movers bixarena_comparison_row[],
+	arena text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, arena);
+BEGIN
+	IF shown.id IS NULL THEN
+		RETURN bixarena.paragraph('There is no public snapshot yet.');
+	END IF;
+	RETURN concat(
+		bixarena.section('Ranking', bixarena.report_table(rows, earlier.snapshot_identifier)),
+		bixarena.report_charts(leaderboard_id, shown, rows, arena),
+		bixarena.section('Movers', CASE WHEN earlier.id IS NULL
+			THEN bixarena.paragraph('There is no earlier snapshot to compare with.')
+			ELSE bixarena.paragraph(format('Since snapshot %s.', earlier.snapshot_identifier))
+				|| bixarena.report_movers(movers) END),
+		CASE WHEN made IS NULL
+			THEN bixarena.section('How it was made',
+				bixarena.paragraph('The run that made this snapshot is not on record, or not open to you.'))
+			ELSE bixarena.section('Not ranked', bixarena.report_unranked(made.unranked))
+				|| bixarena.section('How it was made', bixarena.report_making(made)) END,
+		bixarena.section('How to read it', bixarena.how_to_read()));
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_comparison_row[], text) IS
+	'the parts of the report of a leaderboard';
+
+CREATE FUNCTION bixarena_report(
+	leaderboard_id text,
+	lookback interval DEFAULT '7 days',
+	arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	shown bixarena.snapshot_key := bixarena.shown_snapshot(leaderboard_id, NULL, found_arena);
+	earlier bixarena.snapshot_key := bixarena.snapshot_before(shown, lookback, found_arena);
+	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, found_arena);
+	name text;
+BEGIN
+	EXECUTE format('SELECT l.name FROM %I.leaderboard AS l WHERE l.slug = $1', found_arena)
+		INTO name USING leaderboard_id;
+	RETURN bixarena.page(name,
+		bixarena.paragraph(format('Snapshot %s of %s%s.', shown.snapshot_identifier,
+			bixarena.in_utc(shown.created_at),
+			', from ' || made.evaluation_count || ' battles')),
+		bixarena.report_body(leaderboard_id, shown, earlier,
+			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, found_arena) AS r),
+			ARRAY(SELECT c FROM bixarena.comparison_rows(earlier, shown, found_arena) AS c),
+			found_arena));
+END
+$$;
+COMMENT ON FUNCTION bixarena_report(text, interval, text) IS
+	'a page with the table of a leaderboard, its charts, movers and unranked models, and how it was made';

@@ -1,0 +1,110 @@
+
+/*
+ * The operator's page: is all well, what has run, and what runs next.
+ */
+
+CREATE FUNCTION bixarena.state_text(status text)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<span class="state %s">%s</span>', CASE
+		WHEN status IN ('failed', 'critical') THEN 'bad'
+		WHEN status IN ('skipped', 'warning') THEN 'fair'
+		WHEN status IN ('succeeded', 'ok') THEN 'good' ELSE 'open' END, status)
+$$;
+COMMENT ON FUNCTION bixarena.state_text(text) IS 'markup of the status of a run or a check';
+
+CREATE FUNCTION bixarena.report_health(checks bixarena.health_row[])
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- what is wrong comes first
+	SELECT bixarena.table_of('Checks of bixarena_health(), the worst first.',
+		bixarena.heads('Status', 'Check', 'What was found'),
+		string_agg(concat(E'\n<tr><td>', bixarena.state_text(c.status), '</td>',
+			format('<th scope="row">%s</th>', bixarena.escape_markup(concat_ws(' of ',
+				replace(c.check_name, '_', ' '), c.leaderboard_id))),
+			bixarena.cell(c.message, 'text'), '</tr>'), ''
+			ORDER BY array_position('{critical,warning,ok}', c.status), n))
+	FROM unnest(checks) WITH ORDINALITY AS c
+		(check_name, leaderboard_id, status, figure, unit, message, n)
+$$;
+COMMENT ON FUNCTION bixarena.report_health(bixarena.health_row[]) IS
+	'checks as a table of a page';
+
+CREATE FUNCTION bixarena.report_schedule(arena text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(bixarena.table_of('Jobs of pg_cron, in its time (GMT).',
+		bixarena.heads('Leaderboard', 'Schedule', 'Next run'),
+		string_agg(concat(E'\n<tr>', format('<th scope="row">%s</th>',
+				bixarena.escape_markup(coalesce(j.leaderboard, 'all'))),
+			bixarena.cell(j.schedule),
+			bixarena.cell(CASE WHEN NOT j.active THEN 'none: the job is not active'
+				ELSE coalesce(bixarena.in_utc(bixarena.cron_next(j.schedule, now())), 'not known') END),
+			'</tr>'), '' ORDER BY j.leaderboard COLLATE "C" NULLS FIRST)),
+		bixarena.paragraph('No job of pg_cron can be seen from this database.'))
+	FROM bixarena.cron_jobs(arena) AS j
+$$;
+COMMENT ON FUNCTION bixarena.report_schedule(text) IS
+	'jobs of an arena and when they run next, as a table of a page';
+
+CREATE FUNCTION bixarena.report_runs(runs bixarena.run[])
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(bixarena.table_of('The latest 50 runs.',
+		bixarena.heads('Requested', 'Leaderboard', 'Status', '?Asked for', '#?Seconds', '#?Battles',
+			'What happened'),
+		string_agg(concat(E'\n<tr>', bixarena.cell(bixarena.in_utc(r.requested_at)),
+			format('<th scope="row">%s</th>', bixarena.escape_markup(r.leaderboard)),
+			format('<td>%s</td>', bixarena.state_text(r.status)),
+			bixarena.cell(concat_ws(', ', r.trigger_source, r.triggered_by), 'aside'),
+			bixarena.cell(round(extract(epoch FROM r.ended_at - r.started_at), 2)::text, 'number aside'),
+			bixarena.cell(r.evaluation_count::text, 'number aside'),
+			bixarena.cell(coalesce(r.error_sqlstate || ' ' || r.error_message,
+				r.skip_reason, r.snapshot_identifier), 'text'), '</tr>'), '' ORDER BY n)),
+		bixarena.paragraph('There are no runs yet.'))
+	FROM generate_subscripts(runs, 1) AS n, LATERAL (SELECT (runs[n]).*) AS r
+$$;
+COMMENT ON FUNCTION bixarena.report_runs(bixarena.run[]) IS 'runs as a table of a page';
+
+CREATE FUNCTION bixarena_runs_report(arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	checks bixarena.health_row[] := ARRAY(
+		SELECT c FROM bixarena.health_of(found_arena) AS c);
+	-- as many as a chart shows apart
+	lately bixarena.run[] := ARRAY(
+		SELECT r FROM bixarena.run AS r
+		WHERE r.arena = found_arena AND r.requested_at >= now() - interval '30 days'
+		ORDER BY r.requested_at DESC LIMIT 2000);
+	latest bixarena.run[] := ARRAY(
+		SELECT r FROM bixarena.run AS r WHERE r.arena = found_arena
+		ORDER BY r.requested_at DESC, r.correlation_id LIMIT 50);
+	widths record := bixarena.page_widths();
+BEGIN
+	RETURN bixarena.page(format('Runs of arena %s', found_arena),
+		(SELECT bixarena.paragraph(format('Checks that need attention: %s; %s.',
+				count(*) FILTER (WHERE c.status <> 'ok'),
+				max(c.message) FILTER (WHERE c.check_name = 'success_share')))
+			FROM unnest(checks) AS c),
+		bixarena.section('Health', bixarena.report_health(checks))
+		|| bixarena.section('Next runs', bixarena.report_schedule(found_arena))
+		|| bixarena.section('Durations of the last 30 days', bixarena.two_charts(
+			bixarena.draw_durations(lately, widths.wide, 'auto'),
+			bixarena.draw_durations(lately, widths.narrow, 'auto')))
+		|| bixarena.section('Runs', bixarena.report_runs(latest)));
+END
+$$;
+COMMENT ON FUNCTION bixarena_runs_report(text) IS
+	'the operator''s page: health, schedule, durations and the latest runs';
