@@ -166,7 +166,7 @@ $$;
 COMMENT ON FUNCTION bixarena.place(bixarena.axis, double precision) IS
 	'the pixel of a value';
 
-CREATE FUNCTION bixarena.tick_step(range double precision, max_ticks integer)
+CREATE FUNCTION bixarena.tick_step(range double precision, max_parts integer)
 RETURNS double precision
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -174,11 +174,11 @@ AS $$
 	-- 1, 2 or 5 times a power of ten
 	SELECT min(digit * power)
 	FROM unnest('{1,2,5,10}'::double precision[]) AS digit,
-		LATERAL (SELECT 10 ^ floor(log(greatest(range, 1e-9) / greatest(max_ticks, 1)))) AS p (power)
-	WHERE digit * power * greatest(max_ticks, 1) >= range * (1 - 1e-9)
+		LATERAL (SELECT 10 ^ floor(log(greatest(range, 1e-9) / greatest(max_parts, 1)))) AS p (power)
+	WHERE digit * power * greatest(max_parts, 1) >= range * (1 - 1e-9)
 $$;
 COMMENT ON FUNCTION bixarena.tick_step(double precision, integer) IS
-	'a round distance for at most so many ticks in a range';
+	'a round distance that divides a range into at most so many parts';
 
 CREATE FUNCTION bixarena.ticks(low double precision, high double precision, max_ticks integer)
 RETURNS SETOF double precision

@@ -87,7 +87,7 @@ RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('<g class="row"><title>%s: rank %s, score %s, 95 %% interval %s to %s, %s battles</title>'
+	SELECT format('<g class="row"><title>%s: rank %s, score %s, 95 %% interval %s to %s, battles: %s</title>'
 		'<text class="muted" text-anchor="end" x="32" y="%8$s">%2$s</text>'
 		'<text class="ink" x="42" y="%8$s">%7$s</text>'
 		'<text class="ink" text-anchor="end" x="%9$s" y="%8$s">%3$s</text>%10$s</g>',

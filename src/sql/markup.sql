@@ -31,6 +31,7 @@ AS $$
 		WHEN c ~ '[ frt()\[\]/-]' THEN 0.42
 		WHEN c ~ '[mwMW@%]' THEN 0.98
 		WHEN c ~ '[A-Z0-9]' THEN 0.68
+		WHEN c = '' THEN 0
 		WHEN octet_length(c) = 1 THEN 0.61
 		WHEN octet_length(c) = 2 THEN 0.75
 		ELSE 1.1 END) OVER (ORDER BY u.position)

@@ -25,10 +25,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- turned: seen from the second model
-	SELECT format('<g class="cell"><title>%s against %s: %s battles, %s won, %s lost, %s tied;'
-			' took %s of the points%s</title><rect class="share%s" x="%s" y="%s" width="%s" height="%12$s"/>%13$s</g>',
-			bixarena.escape_markup(m.us), bixarena.escape_markup(m.them), matchup.battles,
-			m.wins, m.losses, matchup.ties, bixarena.share_text(m.observed),
+	SELECT format('<g class="cell"><title>%s against %s: won %s, lost %s, tied %s;'
+			' took %s of the points%s</title><rect class="share%s" x="%s" y="%s" width="%s" height="%11$s"/>%12$s</g>',
+			bixarena.escape_markup(m.us), bixarena.escape_markup(m.them), m.wins, m.losses, matchup.ties, bixarena.share_text(m.observed),
 			coalesce(', predicted ' || bixarena.share_text(m.predicted), ''),
 			colour, bixarena.pixel(x), bixarena.pixel(y), bixarena.pixel(size),
 			CASE WHEN size >= 28 THEN format(
@@ -159,7 +158,7 @@ BEGIN
 	RETURN bixarena.draw_matchups(
 		ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r LIMIT top),
 		ARRAY(SELECT m FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at,
-			found_arena) AS m WHERE m.rank1 IS NOT NULL AND m.rank2 IS NOT NULL),
+			found_arena) AS m WHERE m.rank2 IS NOT NULL),
 		width, theme);
 END
 $$;

@@ -132,6 +132,32 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.how_to_read() IS 'what a reader of a report should know';
 
+CREATE FUNCTION bixarena.report_matchups(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	rows bixarena_leaderboard_row[],
+	arena text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	widths record := bixarena.page_widths();
+	num_models constant integer := 25;
+BEGIN
+	RETURN (SELECT bixarena.two_charts(
+			bixarena.draw_matchups(rows[:num_models], m.list, widths.wide, 'auto'),
+			bixarena.draw_matchups(rows[:num_models], m.list, widths.narrow, 'auto'))
+		FROM (SELECT ARRAY(SELECT m FROM bixarena.matchup_rows(leaderboard_id, shown.id,
+			shown.created_at, arena) AS m WHERE m.rank2 IS NOT NULL)) AS m (list));
+EXCEPTION WHEN insufficient_privilege THEN
+	-- who may read results need not be able to read battles
+	RETURN bixarena.paragraph('The battles are not open to you.');
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_matchups(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
+	'the chart of the matchups of the leading models, if the caller may read battles';
+
 CREATE FUNCTION bixarena.report_charts(
 	leaderboard_id text,
 	shown bixarena.snapshot_key,
@@ -144,15 +170,8 @@ AS $$
 DECLARE
 	widths record := bixarena.page_widths();
 	num_leading constant integer := 10;
-	num_matched constant integer := 25;
 	history bixarena.history_point[] := ARRAY(SELECT p FROM bixarena.history_points(
 		shown.leaderboard, 'rank', num_leading, NULL, widths.narrow / 4, arena) AS p);
-	matchups text := bixarena.two_charts(c.wide, c.narrow) FROM (
-		SELECT bixarena.draw_matchups(rows[:num_matched], m.list, widths.wide, 'auto') AS wide,
-			bixarena.draw_matchups(rows[:num_matched], m.list, widths.narrow, 'auto') AS narrow
-		FROM (SELECT ARRAY(SELECT m FROM bixarena.matchup_rows(leaderboard_id, shown.id,
-				shown.created_at, arena) AS m WHERE m.rank1 IS NOT NULL AND m.rank2 IS NOT NULL)
-			) AS m (list)) AS c;
 BEGIN
 	RETURN bixarena.section('Scores with 95 % intervals', bixarena.two_charts(
 			bixarena.draw_leaderboard(rows, widths.wide, 'auto'),
@@ -160,7 +179,8 @@ BEGIN
 		|| bixarena.section('Ranks over time', bixarena.two_charts(
 			bixarena.draw_history(history, 'rank', widths.wide, 'auto'),
 			bixarena.draw_history(history, 'rank', widths.narrow, 'auto')))
-		|| bixarena.section('Who beats whom', matchups);
+		|| bixarena.section('Who beats whom',
+			bixarena.report_matchups(leaderboard_id, shown, rows, arena));
 END
 $$;
 COMMENT ON FUNCTION bixarena.report_charts(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
@@ -240,9 +260,10 @@ BEGIN
 	EXECUTE format('SELECT l.name FROM %I.leaderboard AS l WHERE l.slug = $1', found_arena)
 		INTO name USING leaderboard_id;
 	RETURN bixarena.page(name,
-		bixarena.paragraph(format('Snapshot %s of %s%s.', shown.snapshot_identifier,
-			bixarena.in_utc(shown.created_at),
-			', from ' || made.evaluation_count || ' battles')),
+		bixarena.paragraph(CASE WHEN shown.id IS NOT NULL THEN
+			format('Snapshot %s of %s%s.', shown.snapshot_identifier,
+				bixarena.in_utc(shown.created_at),
+				', from ' || made.evaluation_count || ' battles') END),
 		bixarena.report_body(leaderboard_id, shown, earlier,
 			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, found_arena) AS r),
 			ARRAY(SELECT c FROM bixarena.comparison_rows(earlier, shown, found_arena) AS c),

@@ -61,7 +61,9 @@ SELECT bixarena_runs(status => 'done');
 SELECT bixarena_runs(trigger_source => 'whim');
 SELECT bixarena_runs(page_size => 0);
 SELECT bixarena_runs(page => 0);
-SELECT bixarena_runs(page_size => NULL);
+-- without a size, all there is
+SELECT count(*) FROM bixarena_runs(page_size => NULL);
+SELECT count(*) FROM bixarena_runs(page_size => NULL, page => 2);
 SELECT bixarena_runs(page => NULL);
 SELECT bixarena_runs(arena => 'elsewhere');
 SELECT count(*) FROM bixarena_runs('''; DROP TABLE bixarena.run; --');

@@ -55,7 +55,9 @@ SELECT bixarena_update_snapshot(NULL, called('day 1'), 'private');
 SELECT bixarena_update_snapshot('overall', ''' OR true --', 'private');
 SELECT * FROM bixarena_snapshots('overall', 0);
 SELECT * FROM bixarena_snapshots('overall', page => 0);
-SELECT * FROM bixarena_snapshots('overall', NULL);
+SELECT * FROM bixarena_snapshots(NULL);
+-- without a size, all there is
+SELECT count(*) FROM bixarena_snapshots('overall', NULL);
 SELECT * FROM bixarena_snapshots('nowhere');
 -- a snapshot of another leaderboard is not meant
 INSERT INTO arena.leaderboard (slug, name) VALUES ('other', 'Other');
