@@ -66,6 +66,7 @@ SQL_PARTS = \
 	src/sql/run.sql \
 	src/sql/schedule.sql \
 	src/sql/health.sql \
+	src/sql/metrics.sql \
 	src/sql/html.sql \
 	src/sql/report.sql \
 	src/sql/duration_chart.sql \

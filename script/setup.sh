@@ -122,11 +122,30 @@ PG_MAJOR=… chooses another major version of PostgreSQL than $PG_MAJOR."
 	allow_main_cluster
 }
 
+# unpack_packages FOLDER PACKAGE...: fetches Debian's packages and unpacks them
+# there, so that the machine stays as it is
+unpack_packages() {
+	local folder=$1 package
+	shift
+
+	say "Fetching Debian's packages, without installing them: $*"
+	update_package_lists
+	mkdir "$folder"
+	(
+		cd "$folder"
+		quietly apt-get -o APT::Sandbox::User=root download "$@" ||
+			fail "apt-get could not fetch: $*"
+	)
+	for package in "$folder"/*.deb; do
+		dpkg-deb --extract "$package" "$folder"
+	done
+}
+
 # The folders that hold each LAPACK, as LD_LIBRARY_PATH takes them: the
 # reference implementation and OpenBLAS without threads.  OpenBLAS is unpacked,
 # not installed: an installed one becomes the LAPACK of the whole machine.
 find_lapacks() {
-	local package=libopenblas0-serial unpacked=$work/openblas
+	local package=libopenblas0-serial
 
 	# shellcheck disable=SC2034	# used by the scripts that source this file
 	reference_lapack=$(dpkg -L liblapack3 libblas3 |
@@ -135,18 +154,21 @@ find_lapacks() {
 	if is_installed "$package"; then
 		openblas=$(dpkg -L "$package")
 	else
-		say "Fetching Debian's package, without installing it: $package"
-		update_package_lists
-		mkdir "$unpacked"
-		(
-			cd "$unpacked"
-			quietly apt-get -o APT::Sandbox::User=root download "$package" ||
-				fail "apt-get could not fetch $package"
-		)
-		dpkg-deb --extract "$unpacked/$package"_*.deb "$unpacked"
-		openblas=$(find "$unpacked")
+		unpack_packages "$work/openblas" "$package"
+		openblas=$(find "$work/openblas")
 	fi
 	openblas=$(sed -n 's,/liblapack\.so\.3$,,p' <<<"$openblas")
+}
+
+# Prometheus and its exporter for PostgreSQL, in the folder $work/prometheus/usr/bin
+# if they are not installed.  Installing them would start them as services.
+find_prometheus() {
+	local package missing=()
+
+	for package in prometheus prometheus-postgres-exporter; do
+		is_installed "$package" || missing+=("$package")
+	done
+	[ ${#missing[@]} -eq 0 ] || unpack_packages "$work/prometheus" "${missing[@]}"
 }
 
 #------------------------------------------------------------------------------

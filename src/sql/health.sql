@@ -3,12 +3,14 @@
  * speaks of the runs and pg_cron jobs that the caller may see.
  */
 
--- what is a warning and what is critical stands here, and nowhere else
+-- what is a warning and what is critical stands here, and nowhere else; alerts
+-- get it from bixarena.metrics
 CREATE FUNCTION bixarena.health_limits(
 	OUT grace_hours integer,			-- for a scheduled snapshot, from the time it is due
 	OUT unscheduled_hours integer,		-- age of a snapshot without a schedule: warning
 	OUT failed_days integer,
 	OUT failed_critical integer,		-- more failed runs in failed_days
+	OUT dead_requests integer,			-- more requests in failed_days that failed for good
 	OUT waiting_warning integer,		-- more minutes in the queue
 	OUT waiting_critical integer,
 	OUT share_days integer,
@@ -17,13 +19,15 @@ CREATE FUNCTION bixarena.health_limits(
 	OUT spread_days integer,
 	OUT spread_runs integer,			-- fewer say nothing
 	OUT spread_quantile double precision,
-	OUT spread_warning double precision)	-- more medians
+	OUT spread_warning double precision,	-- more medians
+	OUT usual_runs integer,				-- fewer of a leaderboard do not tell what is usual
+	OUT usual_seconds double precision)	-- more or less, whatever the median, is usual
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT 1, 48, 14, 10, 10, 60, 30, 95.0, 80.0, 30, 20, 0.95, 5.0
+	SELECT 1, 48, 14, 10, 10, 10, 60, 30, 95.0, 80.0, 30, 20, 0.95, 5.0, 5, 1.0
 $$;
-COMMENT ON FUNCTION bixarena.health_limits() IS 'thresholds of bixarena_health()';
+COMMENT ON FUNCTION bixarena.health_limits() IS 'thresholds of bixarena_health() and of alerts';
 
 CREATE TYPE bixarena.health_row AS (
 	check_name text,
@@ -127,6 +131,88 @@ COMMENT ON FUNCTION bixarena.due_times(text, timestamptz) IS
 	'the last two times of each job of an arena up to a moment';
 
 /*
+ * What the checks, and bixarena.metrics, are about.
+ */
+
+CREATE FUNCTION bixarena.public_snapshots(arena text)
+RETURNS TABLE (leaderboard text, latest timestamptz)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		SELECT l.slug::text, max(s.created_at::timestamptz)
+		FROM %1$I.leaderboard AS l
+		LEFT JOIN %1$I.leaderboard_snapshot AS s
+			ON s.leaderboard_id = l.id AND s.visibility = 'public'
+		GROUP BY l.slug::text
+		$sql$, arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena.public_snapshots(text) IS
+	'the leaderboards of an arena, and when the latest public snapshot of each was made';
+
+CREATE FUNCTION bixarena.ended_runs(
+	arena text,
+	days integer,
+	OUT ended bigint,
+	OUT failed bigint,
+	OUT dead_requests bigint)
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT count(*), count(*) FILTER (WHERE r.status = 'failed'),
+		count(*) FILTER (WHERE r.status = 'failed' AND r.trigger_source = 'api')
+	FROM bixarena.run AS r
+	WHERE r.arena = ended_runs.arena AND r.status NOT IN ('queued', 'running')
+		AND r.requested_at >= now() - make_interval(days => days)
+$$;
+COMMENT ON FUNCTION bixarena.ended_runs(text, integer) IS
+	'how many runs of the last days have ended, and have failed; none is tried again then';
+
+CREATE FUNCTION bixarena.queue(
+	arena text,
+	OUT waiting bigint,
+	OUT seconds double precision)
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT count(*), coalesce(max(extract(epoch FROM now() - r.requested_at)), 0)
+	FROM bixarena.run AS r
+	WHERE r.arena = queue.arena AND r.status = 'queued'
+$$;
+COMMENT ON FUNCTION bixarena.queue(text) IS
+	'how many runs wait, and how long the first has waited';
+
+CREATE FUNCTION bixarena.durations(arena text)
+RETURNS TABLE (leaderboard text, seconds double precision)
+LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 600
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a run of the past is one of fewer battles
+	SELECT r.leaderboard, extract(epoch FROM r.ended_at - r.started_at)::double precision
+	FROM bixarena.health_limits() AS limits
+	JOIN bixarena.run AS r ON r.arena = durations.arena AND r.status = 'succeeded'
+		AND r.parameters ->> 'as_of' IS NULL
+		AND r.requested_at >= now() - make_interval(days => limits.spread_days)
+$$;
+COMMENT ON FUNCTION bixarena.durations(text) IS
+	'how long each of the latest successful runs took';
+
+CREATE FUNCTION bixarena.usual_durations(arena text)
+RETURNS TABLE (leaderboard text, runs bigint, seconds double precision)
+LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a large leaderboard takes longer than a small one
+	SELECT d.leaderboard, count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY d.seconds)
+	FROM bixarena.durations(arena) AS d
+	GROUP BY d.leaderboard
+$$;
+COMMENT ON FUNCTION bixarena.usual_durations(text) IS
+	'the median of the durations of each leaderboard';
+
+/*
  * The checks: each function is one.
  */
 
@@ -206,32 +292,22 @@ COMMENT ON FUNCTION bixarena.judge_age(text, text, timestamptz, timestamptz[]) I
 
 CREATE FUNCTION bixarena.check_snapshot_age(arena text)
 RETURNS SETOF bixarena.health_row
-LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-	RETURN QUERY EXECUTE format($sql$
-		WITH due AS MATERIALIZED (
-			SELECT t.leaderboard, t.due
-			FROM bixarena.health_limits() AS limits,
-				bixarena.due_times($1, now() - make_interval(hours => limits.grace_hours)) AS t
-		), latest AS MATERIALIZED (
-			SELECT l.slug::text AS slug, max(s.created_at::timestamptz) AS created_at
-			FROM %1$I.leaderboard AS l
-			LEFT JOIN %1$I.leaderboard_snapshot AS s
-				ON s.leaderboard_id = l.id AND s.visibility = 'public'
-			GROUP BY l.slug::text
-		)
-		SELECT a.*
-		FROM latest AS l
-		CROSS JOIN LATERAL (
-			SELECT array_agg(DISTINCT d.due ORDER BY d.due DESC) AS times
-			FROM due AS d WHERE d.leaderboard IS NULL OR d.leaderboard = l.slug
-		) AS d
-		CROSS JOIN LATERAL bixarena.judge_age(l.slug, $1, l.created_at, d.times) AS a
-		ORDER BY l.slug COLLATE "C"
-		$sql$, arena) USING arena;
-END
+	WITH due AS MATERIALIZED (
+		SELECT t.leaderboard, t.due
+		FROM bixarena.health_limits() AS limits,
+			bixarena.due_times(arena, now() - make_interval(hours => limits.grace_hours)) AS t
+	)
+	SELECT a.*
+	FROM bixarena.public_snapshots(arena) AS l
+	CROSS JOIN LATERAL (
+		SELECT array_agg(DISTINCT d.due ORDER BY d.due DESC) AS times
+		FROM due AS d WHERE d.leaderboard IS NULL OR d.leaderboard = l.leaderboard
+	) AS d
+	CROSS JOIN LATERAL bixarena.judge_age(l.leaderboard, arena, l.latest, d.times) AS a
+	ORDER BY l.leaderboard COLLATE "C"
 $$;
 COMMENT ON FUNCTION bixarena.check_snapshot_age(text) IS
 	'are the latest public snapshots as young as their schedule says?';
@@ -247,12 +323,7 @@ AS $$
 			|| CASE WHEN failed > 0 THEN '; bixarena_runs(status => ''failed'') lists them'
 				ELSE '' END
 	FROM bixarena.health_limits() AS limits
-	CROSS JOIN LATERAL (
-		SELECT count(*) FILTER (WHERE r.status = 'failed'), count(*)
-		FROM bixarena.run AS r
-		WHERE r.arena = check_failed_runs.arena AND r.status NOT IN ('queued', 'running')
-			AND r.requested_at >= now() - make_interval(days => limits.failed_days)
-	) AS counts (failed, ended)
+	CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS counts
 $$;
 COMMENT ON FUNCTION bixarena.check_failed_runs(text) IS 'have runs failed lately?';
 
@@ -263,18 +334,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT 'waiting_runs', NULL,
 		bixarena.grade(minutes > limits.waiting_warning, minutes > limits.waiting_critical),
-		round(minutes, 1), 'minutes',
+		round(minutes::numeric, 1), 'minutes',
 		CASE WHEN waiting = 0 THEN 'no run waits in the queue'
 			ELSE format('runs in the queue: %s; the first has waited for %s minutes',
 				waiting, trunc(minutes)) END
 			|| CASE WHEN minutes > limits.waiting_warning
 				THEN '; CALL bixarena_process_requests() makes them' ELSE '' END
 	FROM bixarena.health_limits() AS limits
-	CROSS JOIN LATERAL (
-		SELECT count(*), coalesce(max(extract(epoch FROM now() - r.requested_at)) / 60, 0)
-		FROM bixarena.run AS r
-		WHERE r.arena = check_waiting_runs.arena AND r.status = 'queued'
-	) AS queue (waiting, minutes)
+	CROSS JOIN bixarena.queue(arena) AS queue
+	CROSS JOIN LATERAL (SELECT queue.seconds / 60) AS m (minutes)
 $$;
 COMMENT ON FUNCTION bixarena.check_waiting_runs(text) IS
 	'do requests wait longer than they should?';
@@ -352,13 +420,9 @@ AS $$
 			ELSE format('%s of %s runs of the last %s days succeeded or were skipped',
 				good, ended, limits.share_days) END
 	FROM bixarena.health_limits() AS limits
-	CROSS JOIN LATERAL (
-		SELECT count(*) FILTER (WHERE r.status <> 'failed'), count(*)
-		FROM bixarena.run AS r
-		WHERE r.arena = check_success_share.arena AND r.status NOT IN ('queued', 'running')
-			AND r.requested_at >= now() - make_interval(days => limits.share_days)
-	) AS counts (good, ended)
-	CROSS JOIN LATERAL (SELECT 100.0 * good / nullif(ended, 0)) AS s (share)
+	CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS counts
+	CROSS JOIN LATERAL (SELECT ended - failed, 100.0 * (ended - failed) / nullif(ended, 0))
+		AS s (good, share)
 $$;
 COMMENT ON FUNCTION bixarena.check_success_share(text) IS 'do nearly all runs go well?';
 
@@ -367,23 +431,13 @@ RETURNS SETOF bixarena.health_row
 LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- a large leaderboard takes longer than a small one, so each duration is
-	-- taken in medians of its own leaderboard
-	WITH run AS (
-		SELECT r.leaderboard, extract(epoch FROM r.ended_at - r.started_at)::double precision
-			AS seconds
-		FROM bixarena.health_limits() AS limits
-		JOIN bixarena.run AS r ON r.arena = check_duration_spread.arena
-			AND r.status = 'succeeded'
-			AND r.requested_at >= now() - make_interval(days => limits.spread_days)
-	), median AS (
-		SELECT r.leaderboard, percentile_cont(0.5) WITHIN GROUP (ORDER BY r.seconds) AS seconds
-		FROM run AS r GROUP BY r.leaderboard
-	), summary AS (
+	-- each duration in medians of its own leaderboard
+	WITH summary AS (
 		SELECT count(*) AS runs, percentile_cont((bixarena.health_limits()).spread_quantile)
-			WITHIN GROUP (ORDER BY r.seconds / m.seconds) AS spread
-		FROM run AS r JOIN median AS m USING (leaderboard)
-		WHERE m.seconds > 0
+			WITHIN GROUP (ORDER BY d.seconds / usual.seconds) AS spread
+		FROM bixarena.durations(arena) AS d
+		JOIN bixarena.usual_durations(arena) AS usual USING (leaderboard)
+		WHERE usual.seconds > 0
 	)
 	SELECT 'duration_spread', NULL,
 		bixarena.grade(runs >= limits.spread_runs AND spread > limits.spread_warning, false),
@@ -399,7 +453,7 @@ $$;
 COMMENT ON FUNCTION bixarena.check_duration_spread(text) IS
 	'do runs take about as long as they usually do?';
 
-CREATE FUNCTION bixarena.health_of(arena text)
+CREATE FUNCTION bixarena.health(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
@@ -414,7 +468,7 @@ BEGIN
 	RETURN QUERY SELECT c.* FROM bixarena.check_duration_spread(arena) AS c;
 END
 $$;
-COMMENT ON FUNCTION bixarena.health_of(text) IS 'what all checks have found of an arena';
+COMMENT ON FUNCTION bixarena.health(text) IS 'all checks of an arena, one after the other';
 
 CREATE FUNCTION bixarena_health(arena text DEFAULT NULL)
 RETURNS TABLE (
@@ -427,7 +481,7 @@ RETURNS TABLE (
 LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT c.* FROM bixarena.health_of(bixarena.resolve_arena(arena)) AS c
+	SELECT c.* FROM bixarena.health(bixarena.resolve_arena(arena)) AS c
 $$;
 COMMENT ON FUNCTION bixarena_health(text) IS
 	'is the arena well? snapshots, runs, queue and schedule, each with a status';

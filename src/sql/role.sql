@@ -66,6 +66,8 @@ AS $$
 		('operator', 'TABLE', arena, 'leaderboard_snapshot', 'UPDATE'),
 		('operator', 'TABLE', arena, 'leaderboard_entry', 'INSERT'),
 		('operator', 'TABLE', 'bixarena', 'run', 'SELECT'),
+		('operator', 'TABLE', 'bixarena', 'arena', 'SELECT'),
+		('operator', 'TABLE', 'bixarena', 'metrics', 'SELECT'),
 		('admin', 'SCHEMA', arena, NULL, 'CREATE'),
 		('admin', 'TABLE', arena, 'leaderboard_snapshot', 'DELETE'),
 		('admin', 'TABLE', arena, 'leaderboard_entry', 'DELETE')

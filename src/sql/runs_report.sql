@@ -82,7 +82,7 @@ AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
 	checks bixarena.health_row[] := ARRAY(
-		SELECT c FROM bixarena.health_of(found_arena) AS c);
+		SELECT c FROM bixarena.health(found_arena) AS c);
 	-- as many as a chart shows apart
 	lately bixarena.run[] := ARRAY(
 		SELECT r FROM bixarena.run AS r

@@ -1,0 +1,228 @@
+
+/*
+ * Metrics, for Prometheus: numbers that bixarena_health() judges, and its
+ * judgement.  With the caller's rights, and nothing here writes.
+ *
+ * A metric is there or is absent; it is never null or NaN.  Names and labels
+ * together are unique, and leaderboards are the only labels that can be many.
+ */
+
+CREATE TYPE bixarena.metric AS (
+	name text,
+	labels jsonb,
+	value double precision
+);
+COMMENT ON TYPE bixarena.metric IS 'a number that is watched';
+
+CREATE FUNCTION bixarena.metric_help()
+RETURNS TABLE (name text, help text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- the one list of all metrics: what is not here is not shown
+	SELECT v.name, v.help
+	FROM bixarena.health_limits() AS limits
+	CROSS JOIN LATERAL (VALUES
+		('bixarena_extension_info', 'Version of bixarena_rank, as a label; always 1.'),
+		('bixarena_arena_up', '1 if all metrics of the arena could be read, 0 if it is gone or broken.'),
+		('bixarena_failed_runs', format(
+			'Runs of the last %s days that failed.', limits.failed_days)),
+		('bixarena_failed_runs_max', 'More failed runs than this are critical.'),
+		('bixarena_dead_requests', format(
+			'Requests of the last %s days whose runs failed for good.', limits.failed_days)),
+		('bixarena_dead_requests_max', 'More dead requests than this need somebody.'),
+		('bixarena_waiting_runs', 'Runs in the queue.'),
+		('bixarena_waiting_age_seconds', 'How long the first run in the queue has waited; 0 if there is none.'),
+		('bixarena_abandoned_runs', 'Runs in status running that no process works at.'),
+		('bixarena_success_ratio', format(
+			'Share of the ended runs of the last %s days that succeeded or were skipped.',
+			limits.share_days)),
+		('bixarena_success_ratio_min', 'A lesser share needs somebody.'),
+		('bixarena_health_status', 'Status of a check of bixarena_health(): 0 ok, 1 warning, 2 critical.'),
+		('bixarena_snapshot_late', '1 if the latest public snapshot is older than the schedule says, with no excuse.'),
+		('bixarena_snapshot_age_seconds', 'Age of the latest public snapshot.'),
+		('bixarena_last_run_failed', '1 if the last run that has ended failed, else 0.'),
+		('bixarena_last_success_duration_seconds', 'How long the last successful run took.'),
+		('bixarena_last_success_entries', 'Models that the last successful run ranked.'),
+		('bixarena_last_success_evaluations', 'Battles that the last successful run used.'),
+		('bixarena_usual_duration_min_seconds', 'A shorter run is unusual for the leaderboard.'),
+		('bixarena_usual_duration_max_seconds', 'A longer run is unusual for the leaderboard.')
+	) AS v (name, help)
+$$;
+COMMENT ON FUNCTION bixarena.metric_help() IS 'the metrics that there are';
+
+CREATE FUNCTION bixarena.extension_metrics()
+RETURNS SETOF bixarena.metric
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'bixarena_extension_info', jsonb_build_object('version', e.extversion), 1.0
+	FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'
+$$;
+COMMENT ON FUNCTION bixarena.extension_metrics() IS 'metrics that are of no arena';
+
+CREATE FUNCTION bixarena.run_metrics(arena text)
+RETURNS SETOF bixarena.metric
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE ROWS 9
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT v.name, jsonb_build_object('arena', arena), v.value
+	FROM bixarena.health_limits() AS limits
+	CROSS JOIN bixarena.queue(arena) AS queue
+	CROSS JOIN bixarena.check_abandoned_runs(arena) AS abandoned
+	CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS lately
+	CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS share
+	CROSS JOIN LATERAL (VALUES
+		('bixarena_failed_runs', lately.failed::double precision),
+		('bixarena_failed_runs_max', limits.failed_critical),
+		('bixarena_dead_requests', lately.dead_requests),
+		('bixarena_dead_requests_max', limits.dead_requests),
+		('bixarena_waiting_runs', queue.waiting),
+		('bixarena_waiting_age_seconds', queue.seconds),
+		('bixarena_abandoned_runs', abandoned.figure),
+		('bixarena_success_ratio',
+			(share.ended - share.failed)::double precision / nullif(share.ended, 0)),
+		('bixarena_success_ratio_min', limits.share_warning / 100)
+	) AS v (name, value)
+	WHERE v.value IS NOT NULL
+$$;
+COMMENT ON FUNCTION bixarena.run_metrics(text) IS
+	'metrics of an arena that the record of runs tells, whatever has become of its tables';
+
+CREATE FUNCTION bixarena.health_metrics(arena text)
+RETURNS SETOF bixarena.metric
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE ROWS 40
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH health AS MATERIALIZED (
+		-- two roles can have a job of the same name
+		SELECT h.check_name, h.leaderboard_id,
+			max(array_position('{ok,warning,critical}', h.status) - 1) AS status
+		FROM bixarena.health(arena) AS h
+		GROUP BY h.check_name, h.leaderboard_id
+	)
+	SELECT 'bixarena_health_status', jsonb_strip_nulls(jsonb_build_object('arena', arena,
+		'check', h.check_name, 'leaderboard', h.leaderboard_id)), h.status::double precision
+	FROM health AS h
+	UNION ALL
+	SELECT 'bixarena_snapshot_late',
+		jsonb_build_object('arena', arena, 'leaderboard', h.leaderboard_id), least(h.status, 1)
+	FROM health AS h WHERE h.check_name = 'snapshot_age'
+$$;
+COMMENT ON FUNCTION bixarena.health_metrics(text) IS 'what bixarena_health() says, in numbers';
+
+CREATE FUNCTION bixarena.last_success(
+	leaderboard_id text,
+	arena text,
+	OUT seconds double precision,
+	OUT entries integer,
+	OUT evaluations bigint)
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT extract(epoch FROM r.ended_at - r.started_at), r.entry_count, r.evaluation_count
+	FROM bixarena.run AS r
+	WHERE r.arena = last_success.arena AND r.leaderboard = leaderboard_id
+		AND r.status = 'succeeded' AND r.parameters ->> 'as_of' IS NULL
+	ORDER BY r.requested_at DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION bixarena.last_success(text, text) IS
+	'the last successful run of a leaderboard, other than of the past';
+
+CREATE FUNCTION bixarena.has_failed_last(leaderboard_id text, arena text)
+RETURNS boolean
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT r.status = 'failed'
+	FROM bixarena.run AS r
+	WHERE r.arena = has_failed_last.arena AND r.leaderboard = leaderboard_id
+		AND r.status NOT IN ('queued', 'running') AND r.parameters ->> 'as_of' IS NULL
+	ORDER BY r.requested_at DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION bixarena.has_failed_last(text, text) IS
+	'did the last run of a leaderboard that has ended, other than of the past, fail? null: there is none';
+
+CREATE FUNCTION bixarena.leaderboard_metrics(arena text)
+RETURNS SETOF bixarena.metric
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT v.name, jsonb_build_object('arena', arena, 'leaderboard', s.leaderboard), v.value
+	FROM bixarena.health_limits() AS limits
+	CROSS JOIN bixarena.public_snapshots(arena) AS s
+	CROSS JOIN LATERAL bixarena.last_success(s.leaderboard, arena) AS last
+	LEFT JOIN bixarena.usual_durations(arena) AS usual
+		ON usual.leaderboard = s.leaderboard AND usual.runs >= limits.usual_runs
+	CROSS JOIN LATERAL (VALUES
+		('bixarena_snapshot_age_seconds', extract(epoch FROM now() - s.latest)::double precision),
+		('bixarena_last_run_failed', bixarena.has_failed_last(s.leaderboard, arena)::integer),
+		('bixarena_last_success_duration_seconds', last.seconds),
+		('bixarena_last_success_entries', last.entries),
+		('bixarena_last_success_evaluations', last.evaluations),
+		('bixarena_usual_duration_min_seconds', CASE WHEN usual.seconds IS NOT NULL
+			THEN greatest(usual.seconds / limits.spread_warning - limits.usual_seconds, 0) END),
+		('bixarena_usual_duration_max_seconds',
+			usual.seconds * limits.spread_warning + limits.usual_seconds)
+	) AS v (name, value)
+	WHERE v.value IS NOT NULL
+$$;
+COMMENT ON FUNCTION bixarena.leaderboard_metrics(text) IS
+	'metrics of each leaderboard of an arena';
+
+CREATE FUNCTION bixarena.arena_metrics(arena text)
+RETURNS SETOF bixarena.metric
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 150
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- null: there is no such schema
+	is_open boolean := (SELECT has_schema_privilege(n.oid, 'USAGE')
+		FROM pg_namespace AS n WHERE n.nspname = arena_metrics.arena);
+	up boolean := false;
+	more bixarena.metric[];
+BEGIN
+	IF NOT is_open THEN
+		RETURN;
+	END IF;
+	IF is_open THEN
+		RETURN QUERY SELECT m.* FROM bixarena.run_metrics(arena) AS m;
+		BEGIN
+			-- all or nothing
+			more := ARRAY(SELECT m FROM bixarena.health_metrics(arena) AS m)
+				|| ARRAY(SELECT m FROM bixarena.leaderboard_metrics(arena) AS m);
+			up := true;
+		EXCEPTION WHEN OTHERS THEN
+			-- Tables that are gone, a right that is missing, another server that
+			-- does not answer: no list of checks would be complete, and whatever
+			-- it is must not hide the other arenas.  bixarena_health() says it.
+			more := '{}';
+		END;
+		RETURN QUERY SELECT m.* FROM unnest(more) AS m;
+	END IF;
+	RETURN QUERY SELECT 'bixarena_arena_up', jsonb_build_object('arena', arena),
+		up::integer::double precision;
+END
+$$;
+COMMENT ON FUNCTION bixarena.arena_metrics(text) IS
+	'all metrics of an arena; none if its schema is not open to the caller';
+
+-- text of a view has no search_path of its own
+CREATE VIEW bixarena.metrics WITH (security_invoker = true) AS
+SELECT m.name, m.labels, m.value, h.help
+FROM (
+	SELECT e.name, e.labels, e.value
+	FROM bixarena.extension_metrics() AS e
+	UNION ALL
+	SELECT m.name, m.labels, m.value
+	FROM bixarena.arena AS a
+	CROSS JOIN LATERAL bixarena.arena_metrics(a.name::pg_catalog.text) AS m
+) AS m
+JOIN bixarena.metric_help() AS h ON h.name OPERATOR(pg_catalog.=) m.name;
+COMMENT ON VIEW bixarena.metrics IS
+	'numbers to watch of all arenas that are open to the reader; see contrib/prometheus';
+COMMENT ON COLUMN bixarena.metrics.name IS 'name of the metric, for Prometheus';
+COMMENT ON COLUMN bixarena.metrics.labels IS
+	'what it is of: names and values, all of them texts';
+COMMENT ON COLUMN bixarena.metrics.value IS 'the number, now';
+COMMENT ON COLUMN bixarena.metrics.help IS 'what the metric means';
