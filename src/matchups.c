@@ -36,16 +36,20 @@ enum
 	ARGUMENT_ARENA
 };
 
-#define NUM_RESULT_COLUMNS 12
+/* A value that may be null */
+typedef struct Nullable
+{
+	Datum		value;
+	bool		isnull;
+} Nullable;
 
 /* A model of the arena, and how the snapshot ranks it if it does */
 typedef struct RankedModel
 {
-	char	   *name;
-	char	   *slug;
-	bool		is_ranked;
-	int			rank;
-	double		score;
+	Nullable	name;
+	Nullable	slug;
+	Nullable	rank;
+	double		score;			/* if it has a rank */
 } RankedModel;
 
 /*
@@ -57,7 +61,8 @@ read_ranked_models(const char *schema, Datum snapshot, bool no_snapshot)
 	Parameters	parameters = {0};
 
 	add_parameter(&parameters, UUIDOID, snapshot, no_snapshot);
-	execute_query(psprintf("SELECT m.id, m.name, m.slug, e.rank::pg_catalog.int4,"
+	execute_query(psprintf("SELECT m.id, m.name::pg_catalog.text,"
+						   " m.slug::pg_catalog.text, e.rank::pg_catalog.int4,"
 						   " e.bt_score::pg_catalog.float8"
 						   " FROM %s.model AS m"
 						   " LEFT JOIN %s.leaderboard_entry AS e"
@@ -69,21 +74,27 @@ read_ranked_models(const char *schema, Datum snapshot, bool no_snapshot)
 				  SPI_OK_SELECT, true, &parameters);
 }
 
+static Nullable
+result_value(uint64 row, int column)
+{
+	Nullable	result;
+
+	result.value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+								 column, &result.isnull);
+	return result;
+}
+
 static RankedModel
 take_ranked_model(uint64 row)
 {
-	HeapTuple	tuple = SPI_tuptable->vals[row];
 	RankedModel model;
-	bool		no_rank,
-				no_score;
-	Datum		rank = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 4, &no_rank);
-	Datum		score = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &no_score);
+	Nullable	score = result_value(row, 5);
 
-	model.name = result_text(row, 2);
-	model.slug = result_text(row, 3);
-	model.is_ranked = !no_rank && !no_score;
-	model.rank = model.is_ranked ? DatumGetInt32(rank) : 0;
-	model.score = model.is_ranked ? DatumGetFloat8(score) : 0;
+	model.name = result_value(row, 2);
+	model.slug = result_value(row, 3);
+	model.rank = result_value(row, 4);
+	model.rank.isnull |= score.isnull;
+	model.score = score.isnull ? 0 : DatumGetFloat8(score.value);
 	return model;
 }
 
@@ -124,38 +135,29 @@ rank_contenders(Battles *battles)
 }
 
 static void
-put_text(Datum *value, bool *isnull, const char *text)
-{
-	*isnull = text == NULL;
-	*value = text ? CStringGetTextDatum(text) : (Datum) 0;
-}
-
-static void
 put_matchup(ReturnSetInfo *result, const Pair *pair, const RankedModel *first,
 			const RankedModel *second)
 {
 	const int64 *count = pair->count;
 	int64		battles = count[OUTCOME_FIRST] + count[OUTCOME_SECOND] +
 		count[OUTCOME_TIE];
-	Datum		values[NUM_RESULT_COLUMNS];
-	bool		nulls[NUM_RESULT_COLUMNS] = {false};
+	double		share = (count[OUTCOME_FIRST] + 0.5 * count[OUTCOME_TIE]) / battles;
+	Nullable	row[] = {
+		first->name, second->name, first->slug, second->slug,
+		first->rank, second->rank, {Int64GetDatum(battles)},
+		{Int64GetDatum(count[OUTCOME_FIRST])}, {Int64GetDatum(count[OUTCOME_SECOND])},
+		{Int64GetDatum(count[OUTCOME_TIE])}, {Float8GetDatum(share)},
+		{Float8GetDatum(win_share(first->score, second->score)),
+		first->rank.isnull || second->rank.isnull}
+	};
+	Datum		values[lengthof(row)];
+	bool		nulls[lengthof(row)];
 
-	put_text(&values[0], &nulls[0], first->name);
-	put_text(&values[1], &nulls[1], second->name);
-	put_text(&values[2], &nulls[2], first->slug);
-	put_text(&values[3], &nulls[3], second->slug);
-	nulls[4] = !first->is_ranked;
-	values[4] = Int32GetDatum(first->rank);
-	nulls[5] = !second->is_ranked;
-	values[5] = Int32GetDatum(second->rank);
-	values[6] = Int64GetDatum(battles);
-	values[7] = Int64GetDatum(count[OUTCOME_FIRST]);
-	values[8] = Int64GetDatum(count[OUTCOME_SECOND]);
-	values[9] = Int64GetDatum(count[OUTCOME_TIE]);
-	values[10] = Float8GetDatum((count[OUTCOME_FIRST] + 0.5 * count[OUTCOME_TIE]) /
-								battles);
-	nulls[11] = nulls[4] || nulls[5];
-	values[11] = Float8GetDatum(win_share(first->score, second->score));
+	for (Size i = 0; i < lengthof(row); i++)
+	{
+		values[i] = row[i].value;
+		nulls[i] = row[i].isnull;
+	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -75,7 +75,8 @@ BEGIN
 				e.bootstrap_q025, e.bootstrap_q975, e.vote_count
 			FROM %1$I.leaderboard_entry AS e
 			JOIN %1$I.leaderboard_snapshot AS s ON s.id = e.snapshot_id
-			WHERE e.leaderboard_id = $1 AND e.model_id = $2 AND s.visibility = 'public'
+			WHERE e.leaderboard_id = $1 AND e.model_id = $2
+				AND s.leaderboard_id = $1 AND s.visibility = 'public'
 		) AS r
 		ORDER BY %2$s, r.created_at DESC, length(r.snapshot_identifier) DESC,
 			r.snapshot_identifier DESC
