@@ -237,6 +237,26 @@ $hint = failure($away, q{SELECT "my ""ext""".bixarena_unschedule()},
 $node->safe_psql($home, $hint);
 is(query($home, 'SELECT count(*) FROM cron.job'), '0', 'no job is left');
 
+# a job whose name does not say of what it is, and one of a leaderboard alone, are
+# seen where it is asked whether all is well, and when they run next
+$node->safe_psql($home, q{
+	SELECT bixarena_create_arena('odd/name in');
+	SELECT bixarena_schedule('30 3 * * *', 'odd/name in');
+	SELECT bixarena_schedule('0 4 * * *', 'odd/name in', 'overall');
+	SELECT bixarena_schedule('0 5 * * *', 'fine', 'oncology')});
+is(query($home, q{SELECT leaderboard_id, status FROM bixarena_health('odd/name in')
+		WHERE check_name = 'cron_job' ORDER BY 1 NULLS FIRST}),
+	"|ok\noverall|ok", 'jobs of a name that had to be hashed');
+like(query($home, q{SELECT bixarena_runs_report('odd/name in')}),
+	qr{<td>30 3 \* \* \*</td><td>\d{4}-\d\d-\d\d 03:30 UTC</td>},
+	'the page of runs says when they run next');
+like(query($home, q{SELECT bixarena_runs_report('fine')}),
+	qr{>oncology</th><td>0 5 \* \* \*</td><td>\d{4}-\d\d-\d\d 05:00 UTC</td>},
+	'also that of one leaderboard');
+$node->safe_psql($home, q{
+	SELECT bixarena_unschedule('odd/name in'), bixarena_unschedule('odd/name in', 'overall'),
+		bixarena_unschedule('fine', 'oncology')});
+
 $node->safe_psql($home, q{TRUNCATE bixarena.run, cron.job_run_details});
 $node->safe_psql($home, query($home, q{SELECT bixarena.job_command('fine', 'oncology')}));
 is(query($home, 'SELECT leaderboard, status FROM bixarena.run'),
