@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2119,SC2120
 #
 # setup.sh
-#	  What demo, test and bench have in common; they source this file.
+#	  What the scripts here have in common; they source this file.
 #
 # It installs the Debian packages that are missing, builds bixarena_rank,
 # installs it for one PostgreSQL server and starts a throw-away server.
@@ -201,20 +201,21 @@ set_up() {
 	fi
 
 	say "Building bixarena_rank and installing it for $("$PG_CONFIG" --version)"
-	copy_sources
+	copy_sources "$work/source"
+	[ "$EUID" -ne 0 ] || chown -R "$server_user" "$work/source"
 	make=(make -s --no-print-directory -C "$work/source" PG_CONFIG="$PG_CONFIG")
 	quietly as_server_user "${make[@]}" || fail "the build failed"
 	quietly install_extension || fail "the installation failed"
 }
 
-# Leaves out what builds and tests left behind, maybe for another server
+# copy_sources FOLDER: leaves out what builds and tests left behind, maybe for
+# another server
 copy_sources() {
-	mkdir "$work/source"
+	mkdir "$1"
 	tar -C "$project" -c --exclude=./.git --exclude='*.o' --exclude='*.bc' \
 		--exclude='*.so' --exclude=./test/unit/build \
 		--exclude=./results --exclude=./output_iso --exclude=./tmp_check . |
-		tar -C "$work/source" -x --no-same-owner
-	[ "$EUID" -ne 0 ] || chown -R "$server_user" "$work/source"
+		tar -C "$1" -x --no-same-owner
 }
 
 install_extension() {

@@ -263,7 +263,8 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 }
 
 static void
-start_rows(DestReceiver *self, int operation, TupleDesc columns)
+start_rows(DestReceiver *self, int operation pg_attribute_unused(),
+		   TupleDesc columns)
 {
 	BattleReader *reader = (BattleReader *) self;
 
@@ -285,7 +286,7 @@ start_rows(DestReceiver *self, int operation, TupleDesc columns)
 }
 
 static void
-end_rows(DestReceiver *self)
+end_rows(DestReceiver *self pg_attribute_unused())
 {
 }
 

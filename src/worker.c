@@ -109,7 +109,7 @@ wake_worker(Oid role)
 }
 
 static void
-at_transaction_end(XactEvent event, void *argument)
+at_transaction_end(XactEvent event, void *argument pg_attribute_unused())
 {
 	if (event == XACT_EVENT_COMMIT && OidIsValid(role_to_wake))
 		start_worker(role_to_wake);
@@ -152,7 +152,7 @@ look_after_role(Campaign *campaign)
 }
 
 void
-bixarena_worker_main(Datum argument)
+bixarena_worker_main(Datum argument pg_attribute_unused())
 {
 	WorkerOrders orders;
 	Campaign	campaign = {0};

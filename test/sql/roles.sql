@@ -146,7 +146,7 @@ RESET ROLE;
 -- runs: those of the arenas that are open to one
 SELECT arena, count(*) FROM bixarena.run GROUP BY 1 ORDER BY 1;
 SET ROLE regress_operator;
-SELECT arena, role, count(*) FROM bixarena.run GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT arena, role = current_user AS own, count(*) FROM bixarena.run GROUP BY 1, 2 ORDER BY 1, 2;
 RESET ROLE;
 SELECT bixarena_grant('regress_operator', 'reader', 'Second "one"');
 SET ROLE regress_operator;
