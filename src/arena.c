@@ -184,7 +184,8 @@ static void
 report_unknown_leaderboard(const char *arena, const char *schema,
 						   const char *slug)
 {
-	execute_query(psprintf("SELECT l.slug FROM %s.leaderboard AS l ORDER BY 1",
+	execute_query(psprintf("SELECT l.slug FROM %s.leaderboard AS l"
+						   " WHERE l.slug IS NOT NULL ORDER BY 1",
 						   schema),
 				  SPI_OK_SELECT, true, NULL);
 	ereport(ERROR,
@@ -198,14 +199,16 @@ report_unknown_leaderboard(const char *arena, const char *schema,
 }
 
 /*
- * The slugs of all leaderboards of an arena, in their order.
+ * The slugs of all leaderboards of an arena, in their order.  A row without one
+ * cannot be named, so it is none.
  */
 List *
 list_leaderboards(const char *arena)
 {
 	List	   *slugs = NIL;
 
-	execute_query(psprintf("SELECT l.slug FROM %s.leaderboard AS l ORDER BY 1",
+	execute_query(psprintf("SELECT l.slug FROM %s.leaderboard AS l"
+						   " WHERE l.slug IS NOT NULL ORDER BY 1",
 						   quote_identifier(arena)),
 				  SPI_OK_SELECT, true, NULL);
 	for (uint64 row = 0; row < SPI_processed; row++)

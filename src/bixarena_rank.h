@@ -410,11 +410,15 @@ typedef struct Parameters
 	char		nulls[MAX_PARAMETERS];	/* 'n' or ' ' */
 } Parameters;
 
-/* The user to return to after become_owner() */
+/* What functions of ours run SQL with: a user's objects are named, or not meant */
+#define PINNED_SEARCH_PATH "pg_catalog, pg_temp"
+
+/* What to return to after become_owner() */
 typedef struct OwnerScope
 {
 	Oid			user;
 	int			security_context;
+	int			guc_level;
 } OwnerScope;
 
 /* What advisory locks are about: see locks.c */

@@ -54,7 +54,7 @@ static void
 begin_transaction(void)
 {
 	XactIsoLevel = XACT_READ_COMMITTED;
-	set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+	set_config_option("search_path", PINNED_SEARCH_PATH, PGC_USERSET,
 					  PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	PushActiveSnapshot(GetTransactionSnapshot());
 }

@@ -144,9 +144,12 @@ put_matchup(ReturnSetInfo *result, const Pair *pair, const RankedModel *first,
 	double		share = (count[OUTCOME_FIRST] + 0.5 * count[OUTCOME_TIE]) / battles;
 	Nullable	row[] = {
 		first->name, second->name, first->slug, second->slug,
-		first->rank, second->rank, {Int64GetDatum(battles)},
-		{Int64GetDatum(count[OUTCOME_FIRST])}, {Int64GetDatum(count[OUTCOME_SECOND])},
-		{Int64GetDatum(count[OUTCOME_TIE])}, {Float8GetDatum(share)},
+		first->rank, second->rank,
+		{Int64GetDatum(battles), false},
+		{Int64GetDatum(count[OUTCOME_FIRST]), false},
+		{Int64GetDatum(count[OUTCOME_SECOND]), false},
+		{Int64GetDatum(count[OUTCOME_TIE]), false},
+		{Float8GetDatum(share), false},
 		{Float8GetDatum(win_share(first->score, second->score)),
 		first->rank.isnull || second->rank.isnull}
 	};

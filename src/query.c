@@ -13,6 +13,11 @@
  * with that owner's rights.  Only queries on those tables may do so.  An error
  * in between needs no care, the end of the (sub)transaction restores the user.
  *
+ * The battles of an arena may be a view, and its tables have triggers, of
+ * somebody else's.  What these call runs as the caller, and may leave another
+ * search_path behind.  So become_owner() pins it anew: no operator, function or
+ * type of a user's gets into a query that runs with the owner's rights.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -24,6 +29,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
 
@@ -64,6 +70,12 @@ execute_query(const char *sql, int expected, bool read_only,
 									   parameters->nulls, read_only, 0);
 	else
 		result = SPI_execute(sql, read_only, 0);
+	if (result == SPI_OK_REWRITTEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("a rule of the arena has made another kind of statement out of ours"),
+				 errdetail("The statement was: %s", sql),
+				 errhint("A trigger instead of the rule may do what it is for.")));
 	if (result != expected)
 		elog(ERROR, "unexpected result of a query: %s",
 			 SPI_result_code_string(result));
@@ -113,6 +125,9 @@ become_owner(void)
 	OwnerScope	scope;
 	HeapTuple	tuple;
 
+	scope.guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", PINNED_SEARCH_PATH, PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	GetUserIdAndSecContext(&scope.user, &scope.security_context);
 	tuple = SearchSysCache1(NAMESPACENAME, CStringGetDatum("bixarena"));
 	if (!HeapTupleIsValid(tuple))
@@ -131,4 +146,5 @@ void
 leave_owner(OwnerScope scope)
 {
 	SetUserIdAndSecContext(scope.user, scope.security_context);
+	AtEOXact_GUC(true, scope.guc_level);
 }

@@ -126,10 +126,13 @@ DECLARE
 	url text;
 BEGIN
 	SELECT replace(s.value, '{leaderboard_id}', (
-		SELECT string_agg(CASE WHEN c.character ~ '[A-Za-z0-9._~-]' COLLATE "C" THEN c.character
-			ELSE upper(regexp_replace(encode(convert_to(c.character, 'UTF8'), 'hex'),
-				'..', E'%\\&', 'g')) END, '' ORDER BY c.position)
-		FROM string_to_table(leaderboard_id, NULL) WITH ORDINALITY AS c (character, position)))
+		SELECT string_agg(CASE WHEN c.byte < 128 AND chr(c.byte) ~ '[A-Za-z0-9._~-]' COLLATE "C"
+			THEN chr(c.byte) ELSE '%' || upper(lpad(to_hex(c.byte), 2, '0')) END, '' ORDER BY n)
+		-- a database that knows no encoding has bytes that may be anything
+		FROM convert_to(leaderboard_id, CASE getdatabaseencoding()
+				WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END) AS bytes,
+			generate_series(0, length(bytes) - 1) AS n,
+			LATERAL (SELECT get_byte(bytes, n)) AS c (byte)))
 	INTO url
 	FROM bixarena.settings_in_force(leaderboard_id, arena) AS s
 	WHERE s.setting = 'leaderboard_url';

@@ -36,6 +36,16 @@ TRUNCATE bixarena.run;
 CALL bixarena_generate_snapshots();
 SELECT leaderboard, status FROM bixarena.run ORDER BY leaderboard;
 
+-- a row without a slug, which nothing in a schema of the user's forbids, is no
+-- leaderboard
+ALTER TABLE arena.leaderboard ALTER slug DROP NOT NULL;
+INSERT INTO arena.leaderboard (slug, name) VALUES (NULL, 'Nameless');
+TRUNCATE bixarena.run;
+CALL bixarena_generate_snapshots();
+SELECT leaderboard, status FROM bixarena.run ORDER BY leaderboard;
+SELECT bixarena_leaderboard('none');
+DELETE FROM arena.leaderboard WHERE slug IS NULL;
+
 --
 -- Failures
 --

@@ -16,6 +16,14 @@ CREATE TRIGGER swallow BEFORE INSERT ON lossy.leaderboard_snapshot
 SELECT status FROM bixarena_generate_snapshot('overall', 10);
 DROP TRIGGER swallow ON lossy.leaderboard_snapshot;
 
+-- so are statements that a rule turns into nothing, or into others
+CREATE RULE swallow AS ON INSERT TO lossy.leaderboard_entry DO INSTEAD NOTHING;
+SELECT status FROM bixarena_generate_snapshot('overall', 10);
+CREATE OR REPLACE RULE swallow AS ON INSERT TO lossy.leaderboard_entry DO INSTEAD
+	UPDATE lossy.model SET description = 'instead';
+SELECT status FROM bixarena_generate_snapshot('overall', 10);
+DROP RULE swallow ON lossy.leaderboard_entry;
+
 SELECT count(*) AS snapshots, (SELECT count(*) FROM bixarena.run) AS runs
 FROM lossy.leaderboard_snapshot;
 

@@ -1,0 +1,76 @@
+-- Who may do what: every object of the extension against everybody, and a reader,
+-- an operator and an admin of an arena, as the catalog says.  Whatever is added to
+-- the extension appears here; look at its line before you accept it.
+--
+-- Letters are PostgreSQL's own: a INSERT, r SELECT, w UPDATE, d DELETE, D TRUNCATE,
+-- x REFERENCES, t TRIGGER, U USAGE, C CREATE, X EXECUTE.
+
+\set SHOW_CONTEXT never
+\pset format unaligned
+SET client_min_messages = warning;
+CREATE EXTENSION bixarena_rank;
+SELECT bixarena_create_arena('arena');
+CREATE ROLE regress_reader;
+CREATE ROLE regress_operator;
+CREATE ROLE regress_admin;
+SELECT bixarena_grant('regress_' || kind, kind)
+FROM unnest('{reader,operator,admin}'::text[]) AS kind;
+
+-- what a role may do with an object; null: it is of a kind that is not known here
+CREATE FUNCTION rights_of(role text, class regclass, object oid) RETURNS text LANGUAGE sql AS $$
+	SELECT CASE WHEN count(a.granted) = count(*)
+		THEN coalesce(nullif(string_agg(p.letter, '' ORDER BY p.n) FILTER (WHERE a.granted), ''), '-') END
+	FROM (VALUES
+		(1, 'a', 'INSERT', 'pg_class'), (2, 'r', 'SELECT', 'pg_class'), (3, 'w', 'UPDATE', 'pg_class'),
+		(4, 'd', 'DELETE', 'pg_class'), (5, 'D', 'TRUNCATE', 'pg_class'), (6, 'x', 'REFERENCES', 'pg_class'),
+		(7, 't', 'TRIGGER', 'pg_class'), (8, 'U', 'USAGE', 'pg_namespace'), (9, 'C', 'CREATE', 'pg_namespace'),
+		(10, 'U', 'USAGE', 'pg_type'), (11, 'X', 'EXECUTE', 'pg_proc')) AS p (n, letter, privilege, kind),
+		LATERAL (SELECT CASE kind
+			WHEN 'pg_class' THEN has_table_privilege(role, object, privilege)
+			WHEN 'pg_namespace' THEN has_schema_privilege(role, object, privilege)
+			WHEN 'pg_type' THEN has_type_privilege(role, object, privilege)
+			WHEN 'pg_proc' THEN has_function_privilege(role, object, privilege) END) AS a (granted)
+	WHERE p.kind::regclass = class
+	HAVING count(*) > 0
+$$;
+CREATE VIEW who_may AS
+SELECT concat_ws(' ', i.type, CASE d.classid WHEN 'pg_proc'::regclass THEN d.objid::regprocedure::text
+		ELSE i.identity END) AS object, d.refobjid AS extension,
+	rights_of('public', d.classid, d.objid) AS public, rights_of('regress_reader', d.classid, d.objid) AS reader,
+	rights_of('regress_operator', d.classid, d.objid) AS operator, rights_of('regress_admin', d.classid, d.objid) AS admin
+FROM (SELECT classid, objid, refobjid FROM pg_depend
+		WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+	UNION ALL SELECT 'pg_class'::regclass, oid, 0 FROM pg_class WHERE relkind IN ('r', 'v') AND relnamespace = 'arena'::regnamespace
+	UNION ALL SELECT 'pg_namespace'::regclass, 'arena'::regnamespace, 0) AS d,
+	LATERAL pg_identify_object(d.classid, d.objid, 0) AS i;
+
+SELECT w.object, w.public, w.reader, w.operator, w.admin
+FROM who_may AS w JOIN pg_extension AS e ON e.oid = w.extension AND e.extname = 'bixarena_rank'
+ORDER BY w.object COLLATE "C";
+
+-- the same of an arena, which is not the extension's
+SELECT w.object, w.public, w.reader, w.operator, w.admin
+FROM who_may AS w WHERE w.extension = 0 ORDER BY w.object COLLATE "C";
+
+-- no column has rights of its own, nobody may pass rights on, and all belongs to
+-- the extension's owner
+SELECT a.attrelid::regclass, a.attname, a.attacl FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+WHERE c.relnamespace IN ('bixarena'::regnamespace, 'arena'::regnamespace) AND a.attacl IS NOT NULL;
+SELECT object, grantee::regrole FROM (
+	SELECT oid::regclass::text, relowner, relacl FROM pg_class
+	UNION ALL SELECT oid::regprocedure::text, proowner, proacl FROM pg_proc
+	UNION ALL SELECT oid::regtype::text, typowner, typacl FROM pg_type
+	UNION ALL SELECT oid::regnamespace::text, nspowner, nspacl FROM pg_namespace) AS o (object, owner, acl),
+	aclexplode(acl) AS a
+WHERE object ~ 'bixarena|^arena' AND a.is_grantable AND a.grantee <> owner;
+SELECT i.type, i.identity FROM pg_shdepend AS s, LATERAL pg_identify_object(s.classid, s.objid, 0) AS i
+WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.deptype = 'o'
+	AND i.identity ~ 'bixarena' AND s.refobjid <> (SELECT extowner FROM pg_extension WHERE extname = 'bixarena_rank');
+
+DROP VIEW who_may;
+DROP FUNCTION rights_of;
+SELECT bixarena_revoke('regress_' || kind, kind)
+FROM unnest('{reader,operator,admin}'::text[]) AS kind;
+DROP EXTENSION bixarena_rank;
+DROP SCHEMA arena CASCADE;
+DROP ROLE regress_reader, regress_operator, regress_admin;
