@@ -68,6 +68,7 @@ read_ranked_models(const char *schema, Datum snapshot, bool no_snapshot)
 						   " LEFT JOIN %s.leaderboard_entry AS e"
 						   " ON e.model_id OPERATOR(pg_catalog.=) m.id"
 						   " AND e.snapshot_id OPERATOR(pg_catalog.=) $1"
+						   " WHERE m.id IS NOT NULL"
 						   " ORDER BY e.rank, e.bt_score DESC,"
 						   " m.name COLLATE \"C\", m.slug COLLATE \"C\"",
 						   schema, schema),
