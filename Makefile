@@ -1,6 +1,14 @@
 MODULE_big = bixarena_rank
 EXTENSION = bixarena_rank
-DATA_built = sql/bixarena_rank--1.0.sql
+
+# sql/ has install scripts as they were released, and upgrade scripts.  The version
+# of the control file is made of its parts (SQL_PARTS), also once it is released:
+# a test sees to it that nobody changes the parts after that.
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'$$/\1/p" bixarena_rank.control)
+CURRENT_SCRIPT = bixarena_rank--$(EXTVERSION).sql
+DATA_built = build/$(CURRENT_SCRIPT)
+DATA = $(filter-out sql/$(CURRENT_SCRIPT),$(wildcard sql/bixarena_rank--*.sql))
+EXTRA_CLEAN = build
 
 OBJS = $(NUMERIC_OBJS) $(DATABASE_OBJS)
 
@@ -101,6 +109,6 @@ include $(PGXS)
 
 $(OBJS): src/bixarena_rank.h src/compat.h
 
-sql/bixarena_rank--1.0.sql: $(SQL_PARTS)
-	mkdir -p sql
-	cat $^ > $@
+$(DATA_built): $(SQL_PARTS) Makefile
+	mkdir -p build
+	cat $(SQL_PARTS) > $@

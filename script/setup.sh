@@ -178,7 +178,19 @@ find_prometheus() {
 # set_up [PACKAGE...]: from a checkout to an installed extension, with the
 # packages that the caller needs besides
 set_up() {
-	local packages=(gcc libc6-dev make liblapack-dev)
+	prepare gcc libc6-dev make liblapack-dev "$@"
+
+	say "Building bixarena_rank and installing it for $("$PG_CONFIG" --version)"
+	copy_sources "$work/source"
+	[ "$EUID" -ne 0 ] || chown -R "$server_user" "$work/source"
+	make=(make -s --no-print-directory -C "$work/source" PG_CONFIG="$PG_CONFIG")
+	quietly as_server_user "${make[@]}" || fail "the build failed"
+	quietly install_extension || fail "the installation failed"
+}
+
+# prepare [PACKAGE...]: a temporary folder, a PostgreSQL, and a user for it
+prepare() {
+	local packages=()
 
 	PG_MAJOR=${PG_MAJOR:-15}
 	work=$(mktemp -d "${TMPDIR:-/tmp}/bixarena_rank.XXXXXX")
@@ -199,13 +211,6 @@ set_up() {
 		as_server_user test -w "$work" ||
 			fail "the user $server_user cannot enter $work: set TMPDIR to a folder open to all"
 	fi
-
-	say "Building bixarena_rank and installing it for $("$PG_CONFIG" --version)"
-	copy_sources "$work/source"
-	[ "$EUID" -ne 0 ] || chown -R "$server_user" "$work/source"
-	make=(make -s --no-print-directory -C "$work/source" PG_CONFIG="$PG_CONFIG")
-	quietly as_server_user "${make[@]}" || fail "the build failed"
-	quietly install_extension || fail "the installation failed"
 }
 
 # copy_sources FOLDER: leaves out what builds and tests left behind, maybe for
@@ -213,7 +218,7 @@ set_up() {
 copy_sources() {
 	mkdir "$1"
 	tar -C "$project" -c --exclude=./.git --exclude='*.o' --exclude='*.bc' \
-		--exclude='*.so' --exclude=./test/unit/build \
+		--exclude='*.so' --exclude=./build --exclude=./dist --exclude=./test/unit/build \
 		--exclude=./results --exclude=./output_iso --exclude=./tmp_check . |
 		tar -C "$1" -x --no-same-owner
 }

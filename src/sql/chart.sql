@@ -192,26 +192,38 @@ $$;
 COMMENT ON FUNCTION bixarena.ticks(double precision, double precision, integer) IS
 	'the round values of a range that an axis marks';
 
-CREATE FUNCTION bixarena.time_ticks(low timestamptz, high timestamptz, max_ticks integer)
+CREATE FUNCTION bixarena.tick_text(value double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- of the digits of 3 * 0.1, those that mean something
+	SELECT trim_scale(value::numeric)::text
+$$;
+COMMENT ON FUNCTION bixarena.tick_text(double precision) IS 'the number beside a tick';
+
+CREATE FUNCTION bixarena.time_ticks(low timestamptz, high timestamptz, pixels double precision)
 RETURNS TABLE (moment timestamptz, label text)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- in UTC, as everything that is told of time here
+	-- in UTC, as everything that is told of time here; a label has room in so many
+	-- pixels
 	WITH step AS (
 		SELECT s.step::interval, s.origin, s.pattern
 		FROM (VALUES
-			('1 minute', 'hour', 'HH24:MI'), ('5 minutes', 'hour', 'HH24:MI'),
-			('15 minutes', 'hour', 'HH24:MI'), ('1 hour', 'day', 'HH24:MI'),
-			('3 hours', 'day', 'HH24:MI'), ('6 hours', 'day', 'HH24:MI'),
-			('1 day', 'day', 'FMDD Mon'), ('2 days', 'month', 'FMDD Mon'),
-			('7 days', 'week', 'FMDD Mon'), ('14 days', 'week', 'FMDD Mon'),
-			('1 month', 'year', 'Mon YYYY'), ('2 months', 'year', 'Mon YYYY'),
-			('3 months', 'year', 'Mon YYYY'), ('6 months', 'year', 'Mon YYYY'),
-			('1 year', 'decade', 'YYYY'), ('2 years', 'decade', 'YYYY'),
-			('5 years', 'century', 'YYYY'), ('10 years', 'century', 'YYYY'),
-			('50 years', 'millennium', 'YYYY')) AS s (step, origin, pattern)
-		WHERE extract(epoch FROM s.step::interval) * max_ticks >= extract(epoch FROM high - low)
+			('1 minute', 'hour', 'HH24:MI', 48), ('5 minutes', 'hour', 'HH24:MI', 48),
+			('15 minutes', 'hour', 'HH24:MI', 48), ('1 hour', 'day', 'HH24:MI', 48),
+			('3 hours', 'day', 'HH24:MI', 48), ('6 hours', 'day', 'HH24:MI', 48),
+			('1 day', 'day', 'FMDD Mon', 54), ('2 days', 'month', 'FMDD Mon', 54),
+			('7 days', 'week', 'FMDD Mon', 54), ('14 days', 'week', 'FMDD Mon', 54),
+			('1 month', 'year', 'Mon YYYY', 72), ('2 months', 'year', 'Mon YYYY', 72),
+			('3 months', 'year', 'Mon YYYY', 72), ('6 months', 'year', 'Mon YYYY', 72),
+			('1 year', 'decade', 'YYYY', 48), ('2 years', 'decade', 'YYYY', 48),
+			('5 years', 'century', 'YYYY', 48), ('10 years', 'century', 'YYYY', 48),
+			('50 years', 'millennium', 'YYYY', 48)) AS s (step, origin, pattern, room)
+		WHERE extract(epoch FROM s.step::interval) * pixels
+				>= extract(epoch FROM high - low) * s.room
 			OR s.step = '50 years'
 		ORDER BY extract(epoch FROM s.step::interval) LIMIT 1
 	)
@@ -221,5 +233,5 @@ AS $$
 			high AT TIME ZONE 'UTC', s.step) AS t
 	WHERE t >= low AT TIME ZONE 'UTC'
 $$;
-COMMENT ON FUNCTION bixarena.time_ticks(timestamptz, timestamptz, integer) IS
+COMMENT ON FUNCTION bixarena.time_ticks(timestamptz, timestamptz, double precision) IS
 	'the round moments of a time that an axis marks';

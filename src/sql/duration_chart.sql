@@ -58,7 +58,7 @@ BEGIN
 	IF range.total = 0 THEN
 		RETURN bixarena.empty_chart(width, theme, 'No run has ended in this time.');
 	END IF;
-	time_axis := (range.first, range.last, left_edge + 10, width - 18)::bixarena.axis;
+	time_axis := (range.first, range.last, left_edge + 10, width - 34)::bixarena.axis;
 	value_axis := (range.longest, 0, top, bottom)::bixarena.axis;
 
 	SELECT string_agg(bixarena.draw_run(r.status, format('%s: %s at %s, %s seconds', r.leaderboard,
@@ -74,8 +74,6 @@ BEGIN
 		bixarena.draw_time_grid(time_axis, top, bottom)
 		|| bixarena.draw_value_grid(value_axis, NULL, 0, left_edge, width - 8) || drawn
 		|| '<text class="muted small" x="8" y="18">duration in seconds</text>'
-		|| format('<text class="muted small" text-anchor="end" x="%s" y="%s">time (UTC)</text>',
-			width - 8, bottom + 38)
 		|| bixarena.draw_run_legend(bottom + 58));
 END
 $$;

@@ -73,12 +73,16 @@ RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
+	-- labels leave the year out, and hours the day: the caption has them
+	SELECT concat(string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%5$s</text>',
 			bixarena.pixel(bixarena.place(axis, extract(epoch FROM t.moment)::double precision)),
-			bixarena.pixel(top), bixarena.pixel(bottom), bixarena.pixel(bottom + 18), t.label), ''), '')
+			bixarena.pixel(top), bixarena.pixel(bottom), bixarena.pixel(bottom + 18), t.label), ''),
+		format('<text class="muted small" x="%s" y="%s">time (UTC), until %s</text>',
+			bixarena.pixel(axis.first_pixel), bixarena.pixel(bottom + 38),
+			to_char(to_timestamp(axis.high) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')))
 	FROM bixarena.time_ticks(to_timestamp(axis.low), to_timestamp(axis.high),
-		((axis.last_pixel - axis.first_pixel) / 72)::integer) AS t
+		axis.last_pixel - axis.first_pixel) AS t
 $$;
 COMMENT ON FUNCTION bixarena.draw_time_grid(bixarena.axis, double precision, double precision) IS
 	'lines and labels of an axis of time';
@@ -96,7 +100,8 @@ AS $$
 	-- first_value, if there is one, is marked whatever the step
 	WITH bounds AS (
 		SELECT least(axis.low, axis.high) AS low, greatest(axis.low, axis.high) AS high,
-			(abs(axis.last_pixel - axis.first_pixel) / 18)::integer AS max_ticks
+			least(abs(axis.last_pixel - axis.first_pixel)
+				/ CASE WHEN first_value IS NULL THEN 30 ELSE 16 END, 40)::integer AS max_ticks
 	), tick AS (
 		SELECT first_value AS value WHERE first_value IS NOT NULL
 		UNION
@@ -109,7 +114,8 @@ AS $$
 	SELECT string_agg(format('<path class="grid" d="M%s %sH%s"/>'
 			'<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
 			bixarena.pixel(left_edge), bixarena.pixel(y), bixarena.pixel(right_edge),
-			bixarena.pixel(left_edge - 6), bixarena.pixel(y + 4), t.value), '' ORDER BY t.value)
+			bixarena.pixel(left_edge - 6), bixarena.pixel(y + 4), bixarena.tick_text(t.value)), ''
+			ORDER BY t.value)
 	FROM tick AS t, LATERAL (SELECT bixarena.place(axis, t.value)) AS p (y)
 $$;
 COMMENT ON FUNCTION bixarena.draw_value_grid(bixarena.axis, double precision, double precision, double precision, double precision) IS
@@ -156,6 +162,7 @@ COMMENT ON FUNCTION bixarena.draw_series(bixarena.history_point[], bixarena.axis
 CREATE FUNCTION bixarena.draw_series_labels(
 	points bixarena.history_point[],
 	value_axis bixarena.axis,
+	top double precision,
 	bottom double precision,
 	x double precision,
 	label_width double precision)
@@ -163,8 +170,10 @@ RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- a label stands beside its line's end, or as near below as the others leave
-	-- room, and all above the bottom
+	-- a label stands beside its line's end, or as near as the others leave room.
+	-- Those pushed down by the ones above, and those pushed up by the ones below,
+	-- are as far from each other as labels must be; so are the means of both, and
+	-- what is kept between top and bottom.
 	WITH last AS (
 		SELECT DISTINCT ON (p.series) p.series, p.model,
 			bixarena.place(value_axis, p.value) AS y
@@ -173,8 +182,9 @@ AS $$
 		SELECT l.*, row_number() OVER (ORDER BY l.y, l.series) AS n, count(*) OVER () AS total
 		FROM last AS l
 	), placed AS (
-		SELECT o.*, least(o.n * 17 + max(o.y - o.n * 17) OVER (ORDER BY o.n),
-			bottom - (o.total - o.n) * 17) AS label_y
+		SELECT o.*, least(bottom - (o.total - o.n) * 17, greatest(top + (o.n - 1) * 17, o.n * 17
+			+ (max(o.y - o.n * 17) OVER (ORDER BY o.n)
+				+ min(o.y - o.n * 17) OVER (ORDER BY o.n DESC)) / 2)) AS label_y
 		FROM ordered AS o
 	)
 	SELECT string_agg(format('<g class="label"><title>%s</title><path class="thin line%s" d="M%s %sL%s %s"/>'
@@ -185,7 +195,7 @@ AS $$
 			bixarena.fit_label(p.model, label_width / 13)), '' ORDER BY p.n)
 	FROM placed AS p
 $$;
-COMMENT ON FUNCTION bixarena.draw_series_labels(bixarena.history_point[], bixarena.axis, double precision, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.draw_series_labels(bixarena.history_point[], bixarena.axis, double precision, double precision, double precision, double precision) IS
 	'names of models beside the ends of their lines';
 
 CREATE FUNCTION bixarena.draw_history(
@@ -216,11 +226,16 @@ BEGIN
 	INTO range FROM unnest(points) AS p;
 	SELECT least(0.4 * width, max(13 * bixarena.text_width(m.model)) + 2) INTO label_width
 	FROM (SELECT DISTINCT p.model FROM unnest(points) AS p) AS m;
-	bottom := top + greatest(200, 19 * range.series);
+	-- ranks, too, are as far from each other as labels, if they are not many more
+	bottom := top + greatest(200, 19 * range.series,
+		CASE WHEN is_rank THEN 16 + 17 * least(range.high - range.low, 2 * range.series) END);
 
-	time_axis := (range.first, range.last, left_edge + 8, width - label_width - 34)::bixarena.axis;
-	value_axis := (CASE WHEN is_rank THEN range.low ELSE range.high END,
-		CASE WHEN is_rank THEN range.high ELSE range.low END, top + 8, bottom - 8)::bixarena.axis;
+	-- a single moment ends a day, and scores have 10 points at least
+	time_axis := (CASE WHEN range.first < range.last THEN range.first ELSE range.last - 86400 END,
+		range.last, left_edge + 8, width - label_width - 34)::bixarena.axis;
+	value_axis := CASE WHEN is_rank THEN (range.low, range.high, top + 8, bottom - 8)::bixarena.axis
+		ELSE (range.high + margin, range.low - margin, top + 8, bottom - 8)::bixarena.axis END
+		FROM greatest(0, 5 - (range.high - range.low) / 2) AS margin;
 
 	drawn := bixarena.draw_time_grid(time_axis, top, bottom)
 		|| bixarena.draw_value_grid(value_axis, CASE WHEN is_rank THEN range.low END,
@@ -232,11 +247,10 @@ BEGIN
 		FROM unnest(points) AS p GROUP BY p.series) AS s;
 	RETURN bixarena.chart(width, bottom + 46, theme,
 		format('%s of %s models over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END, range.series),
-		drawn || bixarena.draw_series_labels(points, value_axis, bottom, time_axis.last_pixel, label_width)
-		|| format('<text class="muted small" x="8" y="18">%s</text>'
-			'<text class="muted small" text-anchor="end" x="%s" y="%s">time (UTC)</text>',
-			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END,
-			bixarena.pixel(time_axis.last_pixel), bixarena.pixel(bottom + 38)));
+		drawn || bixarena.draw_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
+			label_width)
+		|| format('<text class="muted small" x="8" y="18">%s</text>',
+			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END));
 END
 $$;
 COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, integer, text) IS

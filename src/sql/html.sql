@@ -8,7 +8,8 @@ RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- charts come twice, laid out for a wide page and for a narrow one
+	-- charts come twice, laid out for a wide page and for one so narrow that it
+	-- would make their letters too small
 	SELECT ':root{color-scheme:light dark}'
 		'*{box-sizing:border-box}'
 		'body{margin:0;background:#ffffff;color:#1b1e23;font:16px/1.5 system-ui,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}'
@@ -30,8 +31,8 @@ AS $$
 		'.state{font-weight:600;white-space:nowrap}.state.bad{color:#b3261e}.state.fair{color:#8a4b00}.state.good{color:#1b6e3c}'
 		'svg{display:block;max-width:100%;height:auto}.narrow{display:none}'
 		'footer{padding-top:1rem;padding-bottom:2rem;margin-top:3rem;border-top:1px solid #d8dbe0;font-size:.875rem}'
-		'@media (max-width:700px){.wide{display:none}.narrow{display:block}'
-			'body{font-size:15px}th,td{padding-right:8px}.aside{display:none}'
+		'@media (max-width:920px){.wide{display:none}.narrow{display:block}}'
+		'@media (max-width:700px){body{font-size:15px}table{font-size:.875rem}th,td{padding-right:8px}td.text{min-width:5em}.aside{display:none}'
 			'dl{grid-template-columns:1fr}dd{margin-bottom:8px}}'
 		'@media screen and (prefers-color-scheme:dark){body{background:#14171c;color:#e8eaed}'
 			'.muted,caption,dt{color:#a8aeb8}th,td,footer{border-color:#343a43}thead th{border-color:#7c838d}a{color:#5cb3ff}'
@@ -104,8 +105,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- "#" before a name: a column of numbers; "?": one that narrow pages leave out
-	SELECT string_agg(format('<th scope="col" class="%s">%s</th>',
-		concat_ws(' ', CASE WHEN c ~ '^[?]?#' THEN 'number' END, CASE WHEN c ~ '^#?[?]' THEN 'aside' END),
+	SELECT string_agg(format('<th scope="col"%s>%s</th>',
+		' class="' || nullif(concat_ws(' ', CASE WHEN c ~ '^[?]?#' THEN 'number' END,
+			CASE WHEN c ~ '^#?[?]' THEN 'aside' END), '') || '"',
 		bixarena.escape_markup(ltrim(c, '#?'))), '' ORDER BY n)
 	FROM unnest(columns) WITH ORDINALITY AS u (c, n)
 $$;

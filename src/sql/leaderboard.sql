@@ -33,7 +33,7 @@ AS $$
 DECLARE
 	found bixarena.snapshot_key;
 BEGIN
-	-- two of one second are told apart by their numbers, "…_2" and "…_10"
+	-- two of one second are told apart by their numbers, "..._2" and "..._10"
 	EXECUTE format($sql$
 		SELECT s.id, s.leaderboard_id, s.snapshot_identifier::text, s.created_at::timestamptz
 		FROM %I.leaderboard_snapshot AS s

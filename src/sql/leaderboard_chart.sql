@@ -24,6 +24,7 @@ RETURNS bixarena.axis
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+	-- 14 pixels at either end: an arrow stands beside the dot
 	SELECT low - margin, high + margin, first_pixel, last_pixel
 	FROM (
 		SELECT min(CASE WHEN bixarena.is_open(r.bootstrap_q025, r.bt_score) THEN r.bt_score
@@ -32,7 +33,7 @@ AS $$
 				ELSE r.bootstrap_q975 END)
 		FROM unnest(rows) AS r
 	) AS range (low, high),
-	LATERAL (SELECT greatest((high - low) * 0.04, 5)) AS m (margin)
+	LATERAL (SELECT greatest((high - low) * 14 / (last_pixel - first_pixel - 28), 5)) AS m (margin)
 $$;
 COMMENT ON FUNCTION bixarena.score_axis(bixarena_leaderboard_row[], double precision, double precision) IS
 	'an axis on which all scores and all bounds that are fixed have a place';
@@ -46,16 +47,20 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<path class="thick line1" d="M%1$s %3$sH%2$s%4$s%5$s"/>'
-		'<circle class="dot1" cx="%6$s" cy="%3$s" r="4"/>',
+		'<circle class="dot1" cx="%6$s" cy="%3$s" r="%7$s"/>',
 		bixarena.pixel(low), bixarena.pixel(high), bixarena.pixel(y),
-		-- the left end, then the right one: an arrow or a stop
+		-- the left end, then the right one: an arrow, or a stop where the dot leaves room
 		CASE WHEN is_open_low
 			THEN format('M%s %sl-6 5l6 5', bixarena.pixel(low + 6), bixarena.pixel(y - 5))
-			ELSE format('M%s %sv8', bixarena.pixel(low), bixarena.pixel(y - 4)) END,
+			WHEN high - low >= 14
+			THEN format('M%s %sv8', bixarena.pixel(low), bixarena.pixel(y - 4)) END,
 		CASE WHEN is_open_high
 			THEN format('M%s %sl6 5l-6 5', bixarena.pixel(high - 6), bixarena.pixel(y - 5))
-			ELSE format('M%s %sv8', bixarena.pixel(high), bixarena.pixel(y - 4)) END,
-		bixarena.pixel(bixarena.place(axis, line.bt_score)))
+			WHEN high - low >= 14
+			THEN format('M%s %sv8', bixarena.pixel(high), bixarena.pixel(y - 4)) END,
+		bixarena.pixel(bixarena.place(axis, line.bt_score)),
+		-- nor does the dot hide a short interval
+		CASE WHEN high - low >= 14 THEN 4 ELSE 2.5 END)
 	FROM (VALUES (bixarena.is_open(line.bootstrap_q025, line.bt_score),
 			bixarena.is_open(line.bootstrap_q975, line.bt_score))) AS o (is_open_low, is_open_high),
 		LATERAL (VALUES (
@@ -87,7 +92,8 @@ RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('<g class="row"><title>%s: rank %s, score %s, 95 %% interval %s to %s, battles: %s</title>'
+	-- the references keep a name's direction of writing to itself
+	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s, score %s, 95 %% interval %s to %s, battles: %s</title>'
 		'<text class="muted" text-anchor="end" x="32" y="%8$s">%2$s</text>'
 		'<text class="ink" x="42" y="%8$s">%7$s</text>'
 		'<text class="ink" text-anchor="end" x="%9$s" y="%8$s">%3$s</text>%10$s</g>',
@@ -110,9 +116,10 @@ AS $$
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%6$s</text>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%5$s">%6$s</text>',
 			bixarena.pixel(bixarena.place(axis, t)), bixarena.pixel(top), bixarena.pixel(bottom),
-			bixarena.pixel(top - 6), bixarena.pixel(bottom + 16), t), '')
-	FROM bixarena.ticks(axis.low, axis.high,
-		((axis.last_pixel - axis.first_pixel) / 60)::integer) AS t
+			bixarena.pixel(top - 6), bixarena.pixel(bottom + 16), bixarena.tick_text(t)), '')
+	FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
+		bixarena.ticks(axis.low, axis.high,
+		least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS t
 $$;
 COMMENT ON FUNCTION bixarena.draw_score_grid(bixarena.axis, double precision, double precision) IS
 	'lines and numbers of an axis of scores, above and below';
@@ -129,7 +136,7 @@ DECLARE
 	row_height constant double precision := 24;
 	top constant double precision := 26;
 	bottom double precision := top + row_height * cardinality(rows);
-	label_width double precision := (SELECT least(0.42 * width,
+	label_width double precision := (SELECT least(0.38 * width,
 		max(13 * bixarena.text_width(r.model)) + 2) FROM unnest(rows) AS r);
 	axis bixarena.axis;
 	drawn text;

@@ -10,12 +10,12 @@ RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- XML has no way to write control characters; these become the mark for what
-	-- cannot be shown
+	-- XML has no way to write control characters, nor U+FFFE and U+FFFF; these
+	-- become the mark for what cannot be shown
 	SELECT regexp_replace(
 		replace(replace(replace(replace(replace(value, '&', '&amp;'), '<', '&lt;'),
 			'>', '&gt;'), '"', '&quot;'), '''', '&#39;'),
-		'[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]', '&#65533;', 'g')
+		'[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]', '&#65533;', 'g')
 $$;
 COMMENT ON FUNCTION bixarena.escape_markup(text) IS
 	'a text as it is written between tags or in an attribute';
@@ -25,14 +25,15 @@ RETURNS TABLE (characters bigint, width double precision)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- fonts differ; these widths are a little more than those of common ones
+	-- fonts differ; these widths are those of a wide one, or a little more
 	SELECT u.position, sum(CASE
 		WHEN c ~ '[ijlI.,:;''|!]' THEN 0.33
 		WHEN c ~ '[ frt()\[\]/-]' THEN 0.42
-		WHEN c ~ '[mwMW@%]' THEN 0.98
-		WHEN c ~ '[A-Z0-9]' THEN 0.68
+		WHEN c ~ '[mwMW@%]' THEN 1.0
+		WHEN c ~ '[<>=+~^#&DGHNOQU]' THEN 0.84
+		WHEN c ~ '[A-Z0-9]' THEN 0.7
 		WHEN c = '' THEN 0
-		WHEN octet_length(c) = 1 THEN 0.61
+		WHEN octet_length(c) = 1 THEN 0.64
 		WHEN octet_length(c) = 2 THEN 0.75
 		ELSE 1.1 END) OVER (ORDER BY u.position)
 	FROM regexp_split_to_table(value, '') WITH ORDINALITY AS u (c, position)

@@ -5,47 +5,45 @@
  * have never met leave their cells empty.
  */
 
-CREATE FUNCTION bixarena.share_text(share double precision)
-RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT round((100 * share)::numeric) || ' %'
-$$;
-COMMENT ON FUNCTION bixarena.share_text(double precision) IS 'a share, for people';
-
-CREATE FUNCTION bixarena.draw_matchup(
-	matchup bixarena_matchup,
-	is_turned boolean,
-	x double precision,
-	y double precision,
+CREATE FUNCTION bixarena.draw_matchup_cells(
+	models bixarena_leaderboard_row[],
+	matchups bixarena_matchup[],
+	edge double precision,
+	top double precision,
 	size double precision)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- turned: seen from the second model
-	SELECT format('<g class="cell"><title>%s against %s: won %s, lost %s, tied %s;'
-			' took %s of the points%s</title><rect class="share%s" x="%s" y="%s" width="%s" height="%11$s"/>%12$s</g>',
-			bixarena.escape_markup(m.us), bixarena.escape_markup(m.them), m.wins, m.losses, matchup.ties, bixarena.share_text(m.observed),
-			coalesce(', predicted ' || bixarena.share_text(m.predicted), ''),
-			colour, bixarena.pixel(x), bixarena.pixel(y), bixarena.pixel(size),
+	-- there may be 90000 cells: what a row or a column has in common is made once.
+	-- References in the title keep a name's direction of writing to itself.
+	WITH place AS MATERIALIZED (
+		SELECT m.slug, m.n, bixarena.escape_markup(m.model) AS name,
+			bixarena.pixel(edge + size * (m.n - 1)) AS x, bixarena.pixel(top + size * (m.n - 1)) AS y,
+			bixarena.pixel(edge + size * (m.n - 0.5)) AS text_x,
+			bixarena.pixel(top + size * (m.n - 0.5) + 4) AS text_y
+		FROM (SELECT models[n].slug, models[n].model, n FROM generate_subscripts(models, 1) AS n) AS m
+	), cell AS (
+		SELECT s.*, m.ties, round(10 * s.observed) AS colour,
+			round((100 * s.observed)::numeric) AS percent, round((100 * s.predicted)::numeric) AS expected
+		FROM unnest(matchups) AS m, LATERAL (VALUES
+			(m.slug1, m.slug2, m.wins1, m.wins2, m.observed_share, m.predicted_share),
+			(m.slug2, m.slug1, m.wins2, m.wins1, 1 - m.observed_share, 1 - m.predicted_share)
+		) AS s (us, them, wins, losses, observed, predicted)
+	)
+	SELECT string_agg(format('<g class="cell"><title>&#8296;%s&#8297; against &#8296;%s&#8297;: won %s, lost %s, tied %s;'
+			' took %s %% of the points%s</title><rect class="share%s" x="%s" y="%s" width="%s" height="%11$s"/>%12$s</g>',
+			us.name, them.name, c.wins, c.losses, c.ties, c.percent,
+			', predicted ' || c.expected || ' %', c.colour, them.x, us.y, side,
 			CASE WHEN size >= 28 THEN format(
 				'<text class="small %s" text-anchor="middle" x="%s" y="%s">%s</text>',
-				CASE WHEN colour BETWEEN 2 AND 8 THEN 'on-share' ELSE 'on-end' END,
-				bixarena.pixel(x + size / 2), bixarena.pixel(y + size / 2 + 4),
-				round((100 * m.observed)::numeric)) END)
-	FROM (VALUES
-		(false, matchup.model1, matchup.model2, matchup.wins1, matchup.wins2,
-			matchup.observed_share, matchup.predicted_share),
-		(true, matchup.model2, matchup.model1, matchup.wins2, matchup.wins1,
-			1 - matchup.observed_share, 1 - matchup.predicted_share)
-	) AS m (turned, us, them, wins, losses, observed, predicted),
-		LATERAL (SELECT round(10 * m.observed)) AS c (colour)
-	WHERE m.turned = is_turned
+				CASE WHEN c.colour BETWEEN 2 AND 8 THEN 'on-share' ELSE 'on-end' END,
+				them.text_x, us.text_y, c.percent) END), '' ORDER BY us.n, them.n)
+	FROM cell AS c JOIN place AS us ON us.slug = c.us JOIN place AS them ON them.slug = c.them,
+		bixarena.pixel(size) AS side
 $$;
-COMMENT ON FUNCTION bixarena.draw_matchup(bixarena_matchup, boolean, double precision, double precision, double precision) IS
-	'the cell of two models, seen from one of them';
+COMMENT ON FUNCTION bixarena.draw_matchup_cells(bixarena_leaderboard_row[], bixarena_matchup[], double precision, double precision, double precision) IS
+	'a cell for each two models that have met, seen from each of them';
 
 CREATE FUNCTION bixarena.draw_share_legend(x double precision, y double precision)
 RETURNS text
@@ -77,15 +75,17 @@ RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- where rows are narrower than text, every so many of them have a label
-	SELECT string_agg(format('<text class="muted small" text-anchor="middle" x="%s" y="%s">%s</text>'
-			'<g class="row"><title>%s</title><text class="muted" text-anchor="end" x="32" y="%s">%3$s</text>'
-			'<text class="ink" x="40" y="%5$s">%6$s</text></g>',
-			bixarena.pixel(edge + size * (n - 0.5)), bixarena.pixel(top - 6), models[n].rank,
+	-- where rows and columns are narrower than text, every so many have a label
+	SELECT coalesce(string_agg(format('<text class="muted small" text-anchor="middle" x="%s" y="%s">%s</text>',
+			bixarena.pixel(edge + size * (n - 0.5)), bixarena.pixel(top - 6), models[n].rank), ''
+			ORDER BY n) FILTER (WHERE (n - 1) % ceil((8 * digits + 6) / size)::integer = 0), '')
+		|| string_agg(format('<g class="row"><title>%s</title><text class="muted" text-anchor="end" x="32" y="%s">%s</text>'
+			'<text class="ink" x="40" y="%2$s">%4$s</text></g>',
 			bixarena.escape_markup(models[n].model), bixarena.pixel(top + size * (n - 0.5) + 4.5),
-			bixarena.fit_label(models[n].model, (edge - 48) / 13)), '' ORDER BY n)
-	FROM generate_subscripts(models, 1) AS n
-	WHERE (n - 1) % ceil(22 / size)::integer = 0
+			models[n].rank, bixarena.fit_label(models[n].model, (edge - 48) / 13)), ''
+			ORDER BY n) FILTER (WHERE (n - 1) % ceil(17 / size)::integer = 0)
+	FROM generate_subscripts(models, 1) AS n,
+		length(models[cardinality(models)].rank::text) AS digits
 $$;
 COMMENT ON FUNCTION bixarena.draw_matchup_labels(bixarena_leaderboard_row[], double precision, double precision, double precision) IS
 	'ranks above the columns, ranks and names beside the rows';
@@ -105,7 +105,6 @@ DECLARE
 	edge double precision;
 	size double precision;
 	right_edge double precision;
-	drawn text;
 BEGIN
 	IF n = 0 THEN
 		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot yet.');
@@ -116,22 +115,13 @@ BEGIN
 	size := greatest(4, least(44, (width - edge - 8) / n));
 	right_edge := greatest(width, edge + size * n + 8);
 
-	WITH place AS (
-		SELECT models[p].slug AS slug, p FROM generate_subscripts(models, 1) AS p
-	)
-	SELECT string_agg(bixarena.draw_matchup(m, turned, edge + size * (them - 1),
-		top + size * (us - 1), size), '' ORDER BY us, them)
-	INTO drawn
-	FROM unnest(matchups) AS m
-	JOIN place AS a ON a.slug = m.slug1
-	JOIN place AS b ON b.slug = m.slug2,
-		LATERAL (VALUES (false, a.p, b.p), (true, b.p, a.p)) AS side (turned, us, them);
-
 	RETURN bixarena.chart(right_edge, top + size * n + 62, theme,
 		format('Shares of points between each two of %s models', n),
 		format('<path class="grid thin" d="M%s %sh%sv%3$sh-%3$sz"/>',
 			bixarena.pixel(edge), bixarena.pixel(top), bixarena.pixel(size * n))
-		|| coalesce(drawn, '') || bixarena.draw_matchup_labels(models, edge, top, size)
+		-- browsers search all children of the root for a title whenever one comes
+		|| format('<g>%s</g>', bixarena.draw_matchup_cells(models, matchups, edge, top, size))
+		|| bixarena.draw_matchup_labels(models, edge, top, size)
 		|| bixarena.draw_share_legend(16, top + size * n + 14));
 END
 $$;

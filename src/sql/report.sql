@@ -32,7 +32,7 @@ AS $$
 			CASE WHEN since IS NOT NULL
 				THEN format('<td class="number">%s</td>', bixarena.rank_change_text(r.rank_change)) END,
 			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(r.model)),
-			bixarena.cell(r.organization, 'aside'), bixarena.cell(r.license, 'aside'),
+			bixarena.cell(r.organization, 'text aside'), bixarena.cell(r.license, 'aside'),
 			bixarena.cell(round(r.bt_score)::text, 'number'),
 			bixarena.cell(format('%s to %s', bixarena.bound_text(r.bootstrap_q025, r.bt_score),
 				bixarena.bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
@@ -213,13 +213,12 @@ CREATE FUNCTION bixarena.report_body(
 	earlier bixarena.snapshot_key,
 	rows bixarena_leaderboard_row[],
 	movers bixarena_comparison_row[],
+	made bixarena.run,
 	arena text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, arena);
 BEGIN
 	IF shown.id IS NULL THEN
 		RETURN bixarena.paragraph('There is no public snapshot yet.');
@@ -239,7 +238,7 @@ BEGIN
 		bixarena.section('How to read it', bixarena.how_to_read()));
 END
 $$;
-COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_comparison_row[], text) IS
+COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_comparison_row[], bixarena.run, text) IS
 	'the parts of the report of a leaderboard';
 
 CREATE FUNCTION bixarena_report(
@@ -267,7 +266,7 @@ BEGIN
 		bixarena.report_body(leaderboard_id, shown, earlier,
 			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, found_arena) AS r),
 			ARRAY(SELECT c FROM bixarena.comparison_rows(earlier, shown, found_arena) AS c),
-			found_arena));
+			made, found_arena));
 END
 $$;
 COMMENT ON FUNCTION bixarena_report(text, interval, text) IS

@@ -64,7 +64,7 @@ AS $$
 		string_agg(concat(E'\n<tr>', bixarena.cell(bixarena.in_utc(r.requested_at)),
 			format('<th scope="row">%s</th>', bixarena.escape_markup(r.leaderboard)),
 			format('<td>%s</td>', bixarena.state_text(r.status)),
-			bixarena.cell(concat_ws(', ', r.trigger_source, r.triggered_by), 'aside'),
+			bixarena.cell(concat_ws(', ', r.trigger_source, r.triggered_by), 'text aside'),
 			bixarena.cell(round(extract(epoch FROM r.ended_at - r.started_at), 2)::text, 'number aside'),
 			bixarena.cell(r.evaluation_count::text, 'number aside'),
 			bixarena.cell(coalesce(r.error_sqlstate || ' ' || r.error_message,

@@ -21,7 +21,7 @@ FROM (SELECT low, high, (SELECT count(*) FROM bixarena.ticks(low, high, 12)) AS 
 	FROM generate_series(1, 200) AS i, LATERAL (SELECT (i * 7919 % 1000)::float8, (i * 7919 % 1000) + i * i / 10.0) AS r (low, high)) AS t;
 SELECT span, string_agg(t.label, ', ' ORDER BY t.moment)
 FROM unnest('{10 minutes,5 hours,3 days,40 days,1 year,10 years,300 years}'::interval[]) AS span,
-	LATERAL bixarena.time_ticks('2026-01-09 02:30+00', timestamptz '2026-01-09 02:30+00' + span, 6) AS t
+	LATERAL bixarena.time_ticks('2026-01-09 02:30+00', timestamptz '2026-01-09 02:30+00' + span, 500) AS t
 GROUP BY span ORDER BY span;
 
 -- a leaderboard by hand: an open bound at each side, a tie in rank
