@@ -219,6 +219,7 @@ copy_sources() {
 	mkdir "$1"
 	tar -C "$project" -c --exclude=./.git --exclude='*.o' --exclude='*.bc' \
 		--exclude='*.so' --exclude=./build --exclude=./dist --exclude=./test/unit/build \
+		--exclude=./test/fuzz/build \
 		--exclude=./results --exclude=./output_iso --exclude=./tmp_check . |
 		tar -C "$1" -x --no-same-owner
 }

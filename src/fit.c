@@ -18,7 +18,15 @@
  * Hessian of a resample differs little from that of the data, four or five
  * steps do.  It ends when the remaining distance, extrapolated from the last
  * steps, is well within REPLICATE_TOLERANCE.  Should the steps not contract,
- * the replicate is climbed by Newton steps of its own.
+ * the replicate is climbed by Newton steps of its own; and should these fail, by
+ * others from equal strengths, as the data are: where it lacks the battles that
+ * held a model far out, only a weak prior may be left there, too flat to say the
+ * way back.
+ *
+ * A gradient is a sum, and rounding takes off it.  Where that could move the
+ * score of a replicate, its gradients are summed with twice the digits.  There,
+ * and where a model may hang on a prior alone, less is extrapolated: the last
+ * steps say little of directions in which the likelihood is much flatter.
  *
  * A step that overshoots is cut.  Of a replicate, where it ends with a slope
  * that points back more than half as steeply as it pointed ahead, at the place
@@ -35,6 +43,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "bixarena_rank.h"
@@ -46,7 +55,10 @@
 #define REPLICATE_TOLERANCE	1e-5
 #define REPLICATE_MARGIN	0.02
 
-/* Contraction of quasi-Newton steps: never trust a better, or bear a worse */
+/*
+ * Contraction of quasi-Newton steps: never trust a better, or bear a worse.
+ * Of a hard fit, only the worst that is borne is trusted.
+ */
 #define BEST_CONTRACTION	0.01
 #define WORST_CONTRACTION	0.5
 
@@ -61,7 +73,11 @@
 struct Fitter
 {
 	int			num_models;
+	double		prior_battles;
+	const Tally *tally;
 	bool		careful;		/* exact gradients, and no step down */
+	bool		rounding_matters;	/* replicates need exact gradients, too */
+	bool		hard;			/* ... or directions differ much in curvature */
 	Likelihood *likelihood;
 	Curvature  *curvature;		/* at the point estimate */
 	Curvature  *own_curvature;	/* of a replicate that needed its own */
@@ -89,6 +105,8 @@ fitter_create(const Tally *tally, double prior_battles)
 	Size		size = sizeof(double) * tally->num_models;
 
 	fitter->num_models = tally->num_models;
+	fitter->prior_battles = prior_battles;
+	fitter->tally = tally;
 	fitter->likelihood = likelihood_create(tally, prior_battles);
 	fitter->curvature = curvature_create(tally->num_models);
 	for (int m = 0; m < MEMORY; m++)
@@ -128,6 +146,14 @@ add_multiple(double *restrict sum, double factor, const double *restrict vector,
 	for (int i = 0; i < n; i++)
 		sum[i] += factor * vector[i];
 }
+
+/* What became of a Hessian: see factor_hessian() */
+typedef enum Factor
+{
+	FACTOR_EXACT,
+	FACTOR_LIFTED,
+	FACTOR_NONE
+} Factor;
 
 /* The largest movement of any score, in points; infinite if one is no number */
 static double
@@ -176,9 +202,9 @@ fill_flat_directions(const Fitter *fitter, double *matrix, double ridge)
  * Factor the Hessian at these strengths.  Where rounding makes it indefinite
  * (models tied to each other by 2^50 battles and to the rest by three) its
  * diagonal is lifted.  That makes steps shorter, so that a short one does not
- * say that the maximum is near: the answer is then false.
+ * say that the maximum is near.
  */
-static bool
+static Factor
 factor_hessian(Fitter *fitter, Curvature *curvature, PairPoints points,
 			   const double *strengths)
 {
@@ -189,13 +215,9 @@ factor_hessian(Fitter *fitter, Curvature *curvature, PairPoints points,
 		likelihood_hessian(fitter->likelihood, points, strengths, matrix);
 		fill_flat_directions(fitter, matrix, ridge);
 		if (curvature_factor(curvature))
-			return ridge == 0;
+			return ridge == 0 ? FACTOR_EXACT : FACTOR_LIFTED;
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			 errmsg("the strengths of the models cannot be computed"),
-			 errdetail("The Hessian of the likelihood is not positive definite.")));
-	return false;				/* not reached */
+	return FACTOR_NONE;
 }
 
 /*
@@ -261,7 +283,7 @@ static void
 find_gradient(Fitter *fitter, PairPoints points, const double *strengths,
 			  double *gradient)
 {
-	if (fitter->careful)
+	if (fitter->careful || fitter->rounding_matters)
 		likelihood_exact_gradient(fitter->likelihood, points, strengths, gradient);
 	else
 		likelihood_gradient(fitter->likelihood, points, strengths, gradient);
@@ -346,9 +368,9 @@ take_last_step(const Fitter *fitter, double *strengths)
 
 /*
  * Climb by Newton steps, each followed by quasi-Newton steps by the same
- * Hessian.
+ * Hessian.  False when that does not lead to the maximum.
  */
-static void
+static bool
 climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 				const bool *placed, double *strengths)
 {
@@ -356,15 +378,17 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 	find_gradient(fitter, points, strengths, fitter->gradient);
 	for (int newton = 0; newton < MAX_NEWTON_STEPS; newton++)
 	{
-		bool		exact = factor_hessian(fitter, curvature, points, strengths);
+		Factor		factor = factor_hessian(fitter, curvature, points, strengths);
 		double		before;
 
+		if (factor == FACTOR_NONE)
+			return false;
 		fitter->num_remembered = 0;
 		before = find_step(fitter, curvature, placed);
-		if (before < POINT_TOLERANCE && exact)
+		if (before < POINT_TOLERANCE && factor == FACTOR_EXACT)
 		{
 			take_last_step(fitter, strengths);
-			return;
+			return true;
 		}
 		take_step(fitter, points, strengths);
 
@@ -379,11 +403,44 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 			take_step(fitter, points, strengths);
 		}
 	}
+	return false;
+}
+
+static void
+report_no_maximum(void)
+{
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("the strengths of the models did not converge"),
-			 errdetail("After %d Newton steps a score still moved by more than %g points.",
+			 errdetail("After %d Newton steps a score still moved by more than %g points, or the Hessian of the likelihood was not positive definite.",
 					   MAX_NEWTON_STEPS, POINT_TOLERANCE)));
+}
+
+/*
+ * Could the rounding of a plain gradient move a score of a replicate?  What it
+ * takes off model j's gradient is about an epsilon of its battles e_j, and the
+ * inverse V of the Hessian says what comes of that: to model i's strength at most
+ * the sum of |V_ij| e_j, where V_ij^2 <= V_ii V_jj.
+ */
+static bool
+find_rounding_matters(const Fitter *fitter)
+{
+	int			n = fitter->num_models;
+	double	   *variances = palloc(sizeof(double) * n);
+	int64	   *battles = palloc(sizeof(int64) * n);
+	double		largest = 0;
+	double		sum = 0;
+
+	tally_count_battles(fitter->tally, battles);
+	curvature_variances(fitter->curvature, variances);
+	for (int i = 0; i < n; i++)
+	{
+		largest = Max(largest, sqrt(variances[i]));
+		sum += sqrt(variances[i]) * battles[i] * DBL_EPSILON;
+	}
+	pfree(battles);
+	pfree(variances);
+	return !(largest * sum * POINTS_PER_STRENGTH <= REPLICATE_TOLERANCE * REPLICATE_MARGIN);
 }
 
 /*
@@ -394,8 +451,11 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 void
 fit_maximum(Fitter *fitter, PairPoints points, double *strengths)
 {
-	climb_by_newton(fitter, fitter->curvature, points, NULL, strengths);
+	if (!climb_by_newton(fitter, fitter->curvature, points, NULL, strengths))
+		report_no_maximum();
 	curvature_invert(fitter->curvature);
+	fitter->rounding_matters = find_rounding_matters(fitter);
+	fitter->hard = fitter->rounding_matters || fitter->prior_battles > 0;
 }
 
 /*
@@ -408,6 +468,7 @@ fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
 			  double *strengths)
 {
 	double		aim = REPLICATE_TOLERANCE * REPLICATE_MARGIN;
+	double		trusted = fitter->hard ? WORST_CONTRACTION : BEST_CONTRACTION;
 	double		before = 0;
 	double		contraction = 1;
 
@@ -419,7 +480,7 @@ fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
 	{
 		double		move = find_step(fitter, fitter->curvature, placed);
 		double		last = before > 0 ? move / before : 1;
-		double		slower = Max(Max(last, contraction), BEST_CONTRACTION);
+		double		slower = Max(Max(last, contraction), trusted);
 
 		/*
 		 * The moves still to come, as a geometric series, add up to the rest.
@@ -439,8 +500,12 @@ fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
 		contraction = last;
 	}
 
-	memcpy(strengths, fitter->start, sizeof(double) * fitter->num_models);
 	if (fitter->own_curvature == NULL)
 		fitter->own_curvature = curvature_create(fitter->num_models);
-	climb_by_newton(fitter, fitter->own_curvature, points, placed, strengths);
+	memcpy(strengths, fitter->start, sizeof(double) * fitter->num_models);
+	if (climb_by_newton(fitter, fitter->own_curvature, points, placed, strengths))
+		return;
+	memset(strengths, 0, sizeof(double) * fitter->num_models);
+	if (!climb_by_newton(fitter, fitter->own_curvature, points, placed, strengths))
+		report_no_maximum();
 }

@@ -30,6 +30,9 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "miscadmin.h"
 
 #include "bixarena_rank.h"
@@ -163,6 +166,26 @@ update_trailing_tiles(Curvature *curvature, int k)
 }
 
 /*
+ * What the factorization leaves of a diagonal entry of H, a pivot, has the
+ * rounding of that entry.  Does any pivot consist of little else?  It may then be
+ * positive by chance, and many times too large.
+ */
+static bool
+pivots_are_lost(const Curvature *curvature, const double *diagonal)
+{
+	double		rounding = DBL_EPSILON * (12 + sqrt(curvature->size));
+
+	for (int k = 0; k < curvature->size; k++)
+	{
+		double		root = *tile_at(curvature, k, k);
+
+		if (!(root * root > rounding * diagonal[k]))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Replace H by L.  False when H is not positive definite to the precision of
  * a double; its matrix is then spoilt.
  */
@@ -170,6 +193,9 @@ bool
 curvature_factor(Curvature *curvature)
 {
 	int			n = curvature->size;
+
+	for (int k = 0; k < n; k++)
+		curvature->work[k] = *tile_at(curvature, k, k);
 
 	for (int k = 0; k < n; k += TILE)
 	{
@@ -191,7 +217,7 @@ curvature_factor(Curvature *curvature)
 		}
 		update_trailing_tiles(curvature, k);
 	}
-	return true;
+	return !pivots_are_lost(curvature, curvature->work);
 }
 
 /*
@@ -250,6 +276,27 @@ curvature_invert(Curvature *curvature)
 	for (int j = 1; j < n; j++)
 		memset(tile_at(curvature, 0, j), 0, sizeof(double) * j);
 	curvature->inverted = true;
+}
+
+/*
+ * The diagonal of the inverse of H, which is X' X: the squares of the columns of
+ * X, L having been inverted.
+ */
+void
+curvature_variances(const Curvature *curvature, double *variances)
+{
+	int			n = curvature->size;
+
+	Assert(curvature->inverted);
+	for (int j = 0; j < n; j++)
+	{
+		const double *column = tile_at(curvature, 0, j);
+		double		sum = 0;
+
+		for (int i = j; i < n; i++)
+			sum += column[i] * column[i];
+		variances[j] = sum;
+	}
 }
 
 /*

@@ -19,7 +19,7 @@
 #include "exact.h"
 #include "unit.h"
 
-#define NUM_TALLIES 500
+#define NUM_TALLIES scaled(500)
 
 /* Scores are asked for within this many points */
 #define TOLERANCE 1e-6
@@ -81,7 +81,7 @@ test_agreement(void)
 			  t, battles->num_models, distance);
 		worst = Max(worst, distance);
 	}
-	check(num_ranked > 200, "only %d tallies had anybody ranked", num_ranked);
+	check(num_ranked > scaled(200), "only %d tallies had anybody ranked", num_ranked);
 	note("%d tallies, worst distance %.1e points (half a step of rounding is 5e-7)",
 		 num_ranked, worst);
 }
@@ -127,7 +127,7 @@ test_gradient(void)
 		check(part <= 1e-9, "tally %d: the gradient is %g of the battles", t, part);
 		worst = Max(worst, part);
 	}
-	check(num_fitted > 200, "only %d tallies were fitted", num_fitted);
+	check(num_fitted > scaled(200), "only %d tallies were fitted", num_fitted);
 	note("worst gradient %.1e of the battles", worst);
 }
 
@@ -138,7 +138,7 @@ test_prior(void)
 	Dice		dice = {32};
 	double		worst = 0;
 
-	for (int t = 0; t < 200; t++)
+	for (int t = 0; t < scaled(200); t++)
 	{
 		BattleList *battles = battles_of_any_kind(&dice);
 		int			n = battles->num_models;
@@ -215,7 +215,7 @@ test_permutation(void)
 				  "tally %d: model %d scores %f and %f", t, i, x->score, y->score);
 		}
 	}
-	check(num_compared > 200, "only %d tallies were compared", num_compared);
+	check(num_compared > scaled(200), "only %d tallies were compared", num_compared);
 }
 
 /* Protects scores from the amount of data: doubled counts change none */
@@ -224,7 +224,7 @@ test_doubled_counts(void)
 {
 	Dice		dice = {34};
 
-	for (int t = 0; t < 200; t++)
+	for (int t = 0; t < scaled(200); t++)
 	{
 		BattleList *battles = battles_of_any_kind(&dice);
 		BattleList *doubled = battles_copy(battles);
@@ -256,7 +256,7 @@ test_newcomer_that_ties(void)
 {
 	Dice		dice = {35};
 
-	for (int t = 0; t < 200; t++)
+	for (int t = 0; t < scaled(200); t++)
 	{
 		int			n = 3 + dice_below(&dice, 20);
 		int			count = 10 + dice_below(&dice, 200);
@@ -334,8 +334,8 @@ test_chains(void)
 static void
 test_chain_of_2000(void)
 {
-	double		even = fit_chain(MAX_MODELS, 3);
-	double		steep = fit_chain(MAX_MODELS, 99);
+	double		even = fit_chain(scaled(MAX_MODELS), 3);
+	double		steep = fit_chain(scaled(MAX_MODELS), 99);
 
 	check(even <= TOLERANCE, "3:1 is off by %g points", even);
 	check(steep <= TOLERANCE, "99:1 is off by %g points", steep);
@@ -352,7 +352,7 @@ test_groups_that_hang_together(void)
 	Dice		dice = {36};
 	double		worst = 0;
 
-	for (int t = 0; t < 200; t++)
+	for (int t = 0; t < scaled(200); t++)
 	{
 		int			n = 4 + 2 * dice_below(&dice, 10);
 		int64		count = INT64CONST(1) << (20 + dice_below(&dice, 26));
@@ -375,6 +375,40 @@ test_groups_that_hang_together(void)
 	note("worst distance %.1e points", worst);
 }
 
+static void
+fit_lost_digits(void *argument)
+{
+	const Tally *tally = argument;
+
+	fit_maximum(fitter_create(tally, 0), tally_points(tally),
+				palloc0(sizeof(double) * tally->num_models));
+}
+
+/*
+ * Protects from a number that is none: a ring in which nearly all that holds one
+ * half back from the other is lost in rounding.  The pair 1-2 and the tie of the
+ * ends pull equally hard but for e^-40, so what is computed of the curvature
+ * between the halves is noise.  That must end in an error.
+ */
+static void
+test_lost_digits(void)
+{
+	BattleList *battles = battles_create(5);
+
+	for (int i = 0; i < 5; i++)
+		battles_add(battles, i, (i + 1) % 5, OUTCOME_TIE, 1);
+	battles_add(battles, 0, 1, OUTCOME_FIRST, (INT64CONST(1) << 40) + 1);
+	battles_add(battles, 0, 1, OUTCOME_SECOND, 1);
+	battles_add(battles, 1, 2, OUTCOME_SECOND, 1);
+	battles_add(battles, 2, 3, OUTCOME_FIRST, INT64CONST(1) << 40);
+	battles_add(battles, 2, 3, OUTCOME_SECOND, 1);
+	battles_add(battles, 3, 4, OUTCOME_FIRST, INT64CONST(1) << 40);
+	battles_add(battles, 3, 4, OUTCOME_SECOND, 1);
+	check(reports_error(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, fit_lost_digits,
+						battles_tally(battles, NULL)),
+		  "strengths are given that rounding made up");
+}
+
 const UnitTest fit_tests[] = {
 	{"scores are those of the exact fit", test_agreement},
 	{"the gradient is zero at the strengths", test_gradient},
@@ -385,5 +419,6 @@ const UnitTest fit_tests[] = {
 	{"chains of models fall evenly", test_chains},
 	{"chains of 2,000 models fall evenly", test_chain_of_2000},
 	{"groups that hang together by three battles", test_groups_that_hang_together},
+	{"strengths that a double cannot tell are an error", test_lost_digits},
 	{NULL, NULL}
 };

@@ -8,8 +8,8 @@
  * no more than 100 ms may pass.  Processor time is measured, lest a busy
  * machine fail the test.
  *
- * The large rankings take some seconds, and minutes under valgrind:
- * UNIT_QUICK=1 in the environment leaves them out.
+ * The large rankings take some seconds, and many minutes under valgrind, where a
+ * time says nothing: UNIT_QUICK=1 in the environment leaves them out.
  *
  *-------------------------------------------------------------------------
  */

@@ -14,7 +14,7 @@
 #include "exact.h"
 #include "unit.h"
 
-#define NUM_TALLIES 300
+#define NUM_TALLIES scaled(300)
 
 /* A round robin of well connected models, with this many battles a pair */
 static BattleList *
@@ -90,7 +90,7 @@ test_range(void)
 		check(ranking->num_ranked == 0 || fabs(mean - CENTRE_SCORE) < 1e-6,
 			  "tally %d: the mean is %f", t, mean);
 	}
-	check(num_out > 30, "only %d tallies had models out of range", num_out);
+	check(num_out > scaled(30), "only %d tallies had models out of range", num_out);
 }
 
 /*
@@ -198,7 +198,7 @@ test_seeds(void)
 {
 	Dice		dice = {43};
 
-	for (int t = 0; t < 200; t++)
+	for (int t = 0; t < scaled(200); t++)
 	{
 		BattleList *battles = round_robin(&dice, 3 + dice_below(&dice, 20), 20);
 		RankOptions options = rank_options(battles->num_models, 20);
@@ -254,7 +254,7 @@ test_anchor(void)
 {
 	Dice		dice = {45};
 
-	for (int t = 0; t < 200; t++)
+	for (int t = 0; t < scaled(200); t++)
 	{
 		int			n = 3 + dice_below(&dice, 20);
 		BattleList *battles = round_robin(&dice, n, 30);
@@ -312,7 +312,7 @@ test_few_evaluations(void)
 {
 	Dice		dice = {46};
 
-	for (int t = 0; t < 200; t++)
+	for (int t = 0; t < scaled(200); t++)
 	{
 		BattleList *battles = battles_of_any_kind(&dice);
 		int			n = battles->num_models;

@@ -258,7 +258,7 @@ test_sparse(void)
 	Dice		dice = {81};
 
 	check_battles("500 models, 5,000 battles",
-				  scattered_battles(&dice, 500, 5000, 1, 2), 60, 10);
+				  scattered_battles(&dice, 500, 5000, 1, 2), scaled(60), 10);
 	check_battles("40 models, 300 battles",
 				  scattered_battles(&dice, 40, 300, 1, 2), 1000, 2);
 }
@@ -298,6 +298,37 @@ test_chain(void)
 	check_battles("a chain of 150", battles, 500, 20);
 }
 
+/*
+ * Protects digits: groups tied to each other by 2^40 battles a pair that hang
+ * together by three.  In the gradient of a group the latter are lost beside the
+ * rounding of the former.
+ */
+static void
+test_groups_that_hang_together(void)
+{
+	Dice		dice = {86};
+	double		worst = 0;
+
+	for (int t = 0; t < 20; t++)
+	{
+		int			n = 4 + 2 * dice_below(&dice, 10);
+		int64		count = INT64CONST(1) << (20 + dice_below(&dice, 26));
+		BattleList *battles = battles_create(n);
+		Replicates *replicates;
+
+		for (int i = 0; i < n; i++)
+			for (int j = 0; j < i; j++)
+				if (i % 2 == j % 2)
+					battles_draw_pair(battles, &dice, i, j, count,
+									  2 * dice_double(&dice) - 1, 0);
+		battles_add_pair(battles, 0, 1, 2, 1, 0);
+		replicates = replicates_create(placed_tally(battles), 0);
+		check_replicates("groups", replicates, 20, 1);
+		worst = Max(worst, replicates->worst);
+	}
+	note("groups that hang together: worst distance %.1e points", worst);
+}
+
 /* Protects any data: replicates of many random tallies */
 static void
 test_any_kind(void)
@@ -307,7 +338,7 @@ test_any_kind(void)
 	int			num_made = 0;
 	int			num_newton = 0;
 
-	for (int t = 0; t < 300; t++)
+	for (int t = 0; t < scaled(300); t++)
 	{
 		Tally	   *tally = placed_tally(battles_of_any_kind(&dice));
 		Replicates *replicates;
@@ -331,7 +362,7 @@ test_prior(void)
 	Dice		dice = {85};
 	double		worst = 0;
 
-	for (int t = 0; t < 100; t++)
+	for (int t = 0; t < scaled(100); t++)
 	{
 		int			n = 2 + dice_below(&dice, 30);
 		BattleList *battles = scattered_battles(&dice, n, 3 * n, 3, 3);
@@ -347,13 +378,50 @@ test_prior(void)
 	note("with a prior: worst distance %.1e points", worst);
 }
 
+/*
+ * Protects replicates with a prior so weak that models are far apart, and that a
+ * model whose battles a resample lacks has a long way back to the middle.
+ */
+static void
+test_weak_prior(void)
+{
+	Dice		dice = {87};
+	double		worst = 0;
+
+	for (int t = 0; t < scaled(300); t++)
+	{
+		int			n = 3 + dice_below(&dice, 6);
+		BattleList *battles = battles_create(n);
+		Replicates *replicates;
+
+		for (int c = 0; c < n + 1; c++)
+		{
+			int			first = dice_below(&dice, n);
+			int			second = dice_below(&dice, n);
+
+			if (first != second)
+				battles_add(battles, first, second, OUTCOME_FIRST,
+							1 + dice_below(&dice, 3));
+		}
+		if (battles->num_cells == 0)
+			continue;
+		replicates = replicates_create(battles_tally(battles, NULL),
+									   exp2(-10 * dice_double(&dice)));
+		check_replicates("a weak prior", replicates, 20, 1);
+		worst = Max(worst, replicates->worst);
+	}
+	note("with a weak prior: worst distance %.1e points", worst);
+}
+
 const UnitTest replicate_tests[] = {
 	{"replicates of dense data are at their maxima", test_dense},
 	{"replicates of sparse data are at their maxima", test_sparse},
 	{"replicates of small data are at their maxima", test_small},
 	{"replicates of lopsided data are at their maxima", test_lopsided},
 	{"replicates of a chain are at their maxima", test_chain},
+	{"replicates of groups that hang together are at their maxima", test_groups_that_hang_together},
 	{"replicates of random data are at their maxima", test_any_kind},
 	{"replicates with a prior are at their maxima", test_prior},
+	{"replicates with a weak prior are at their maxima", test_weak_prior},
 	{NULL, NULL}
 };

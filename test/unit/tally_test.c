@@ -15,7 +15,7 @@
 #include "exact.h"
 #include "unit.h"
 
-#define NUM_TALLIES 200
+#define NUM_TALLIES scaled(200)
 
 static bool
 same_matrix(PointMatrix a, PointMatrix b)

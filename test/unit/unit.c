@@ -13,6 +13,10 @@
  * diagnostics behind a "#".  The program fails when a test did.  Arguments are
  * parts of names; with any, only the tests whose names contain one are run.
  *
+ * Under valgrind all takes twenty times as long.  UNIT_QUICK=1 in the environment
+ * has the slow tests try a fifth of their data (scaled()), and leaves out the
+ * largest rankings (interrupt_test.c), whose lines then say so.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -78,6 +82,15 @@ void
 skip_test(const char *reason)
 {
 	skip_reason = reason;
+}
+
+/*
+ * So many data, or where UNIT_QUICK is set a fifth of them.
+ */
+int
+scaled(int number)
+{
+	return getenv("UNIT_QUICK") != NULL ? number / 5 : number;
 }
 
 static bool

@@ -35,6 +35,7 @@ extern const UnitTest interrupt_tests[];
 extern bool check(bool good, const char *fmt,...) pg_attribute_printf(2, 3);
 extern void note(const char *fmt,...) pg_attribute_printf(1, 2);
 extern void skip_test(const char *reason);
+extern int	scaled(int number);
 
 /* server.c: the last error that the code under test reported */
 extern int	error_code;
