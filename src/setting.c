@@ -41,8 +41,11 @@ typedef struct SettingDefinition
 	const char *description;
 } SettingDefinition;
 
-/* Positive numbers below would be lost in rounding */
-#define LEAST_NUMBER 1e-9
+/*
+ * The least number but 0.  Of a prior below, replicates that hang on it alone
+ * would be less exact than is promised, or have no maximum to a double's digits.
+ */
+#define LEAST_NUMBER 1e-3
 
 #define LOWEST_SCORE ((int64) (CENTRE_SCORE - MAX_SCORE_DISTANCE))
 #define HIGHEST_SCORE ((int64) (CENTRE_SCORE + MAX_SCORE_DISTANCE))

@@ -58,13 +58,16 @@ TRUNCATE votes;
 SELECT vote('a', 'b', 2, 0, 1), vote('b', 'c', 1, 1), vote('c', 'a', 1, 0),
 	vote('a', 'd', 1, 0), vote('d', 'b', 1, 0);
 SELECT m AS prior_battles, r.model, r.bt_score::numeric(10,6)
-FROM unnest('{0.001,1e-6,1e-9}'::float8[]) AS m,
+FROM unnest('{0.1,0.01,0.001}'::float8[]) AS m,
 	LATERAL bixarena_rank('votes', 10, prior_battles => m) AS r;
 TRUNCATE votes;
 SELECT vote('a', 'b', 1, 0), vote('b', 'c', 1, 0), vote('c', 'd', 1, 0);
 SELECT m AS prior_battles, r.model, r.bt_score::numeric(10,6)
-FROM unnest('{1,0.001,1e-6}'::float8[]) AS m,
+FROM unnest('{1,0.1,0.001}'::float8[]) AS m,
 	LATERAL bixarena_rank('votes', 10, prior_battles => m) AS r;
+
+-- a smaller one would be lost in rounding
+SELECT * FROM bixarena_rank('votes', 10, prior_battles => 0.0009);
 
 -- chocolate puddings (Davidson 1970), ties as half a win; by theory a score's
 -- standard deviation is 15.7 points, so that its bounds are 31 away
