@@ -127,8 +127,8 @@ AS $$
 		' fought: the middle 95 % of the scores from battles drawn again at random. More battles make it'
 		' narrower. &#8220;Open&#8221; says that the battles do not bound the score on that side.',
 		'<strong>Ties in rank.</strong> Two models whose intervals overlap may well be equally good,'
-		' whatever their order. Where ranks are by significance, models share a rank if no'
-		' interval of a better one lies wholly above theirs.']) AS p
+		' whatever their order. Where ranks are by significance, a model''s rank is one more than the'
+		' number of models whose interval lies wholly above its own, so that some share a rank.']) AS p
 $$;
 COMMENT ON FUNCTION bixarena.how_to_read() IS 'what a reader of a report should know';
 
