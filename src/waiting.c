@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -232,9 +233,12 @@ bixarena_process_requests(PG_FUNCTION_ARGS)
 
 /*
  * bixarena.is_abandoned(correlation_id uuid): does no process work at this run?
+ * Null on a standby, which knows nothing of the locks of its primary.
  */
 Datum
 bixarena_is_abandoned(PG_FUNCTION_ARGS)
 {
+	if (RecoveryInProgress())
+		PG_RETURN_NULL();
 	PG_RETURN_BOOL(!run_is_held(PG_GETARG_DATUM(0)));
 }

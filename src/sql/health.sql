@@ -355,6 +355,11 @@ AS $$
 DECLARE
 	abandoned bigint;
 BEGIN
+	IF pg_is_in_recovery() THEN
+		RETURN QUERY SELECT 'abandoned_runs', NULL::text, 'ok', NULL::double precision, 'runs',
+			'a standby cannot tell which runs are worked at';
+		RETURN;
+	END IF;
 	SELECT count(*) INTO abandoned FROM bixarena.run AS r
 	WHERE r.arena = check_abandoned_runs.arena AND r.status = 'running'
 		AND bixarena.is_abandoned(r.correlation_id);

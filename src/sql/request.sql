@@ -30,6 +30,6 @@ AS 'MODULE_PATHNAME', 'bixarena_is_abandoned'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.is_abandoned(uuid) IS
-	'does no process work at this run, which is running on record?';
+	'does no process work at this run, which is running on record? null: this is a standby';
 
 

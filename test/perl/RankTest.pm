@@ -12,7 +12,9 @@ package RankTest;
 use strict;
 use warnings;
 
+use Cwd;
 use Exporter 'import';
+use FindBin;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -20,7 +22,8 @@ use Test::More;
 
 our @EXPORT = qw(new_arena sql value is_value wait_until sql_state_of
   open_gate close_gate start_sql finish_sql pump_sql request wait_for_run
-  wait_for_no_worker run_is worker_pid);
+  wait_for_no_worker run_is worker_pid kill_process snapshots_are start_afresh preload_faults
+  fail_allocations count_allocations fill_disk free_disk);
 
 # Shown texts are in this encoding, whatever the caller's locale
 $ENV{PGCLIENTENCODING} = 'UTF8';
@@ -37,7 +40,9 @@ sub new_arena
 	my $categories =
 	  join(',', map { sprintf 'l%02d', $_ } 1 .. $leaderboards);
 
-	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+	$node->init(
+		extra => [ '--encoding=UTF8', '--locale=C' ],
+		allows_streaming => $options{streaming} // 0);
 	$node->append_conf('postgresql.conf', $options{conf} // '');
 	$node->start;
 	sql($node, qq{
@@ -201,6 +206,111 @@ sub wait_for_no_worker
 
 	wait_until($node, q{SELECT count(*) = 0 FROM pg_stat_activity
 		WHERE backend_type = 'bixarena_rank worker'}, 'workers end');
+}
+
+# Kill a process of a server that then restarts by itself, and wait until it has:
+# clients would find it here and gone
+sub kill_process
+{
+	my ($node, $pid) = @_;
+	my $log_end = -s $node->logfile;
+
+	kill 'KILL', $pid or die "cannot kill $pid: $!";
+	$node->wait_for_log(qr/database system is ready to accept connections/, $log_end);
+}
+
+# Each run that succeeded has one snapshot of its own, with as many entries as it
+# has on record, and there is no other snapshot
+sub snapshots_are
+{
+	my ($node, $snapshots, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	is_value($node, q{
+		SELECT (SELECT count(*) FROM arena.leaderboard_snapshot) AS snapshots,
+			(SELECT count(*) FROM bixarena.run WHERE status = 'succeeded') AS succeeded,
+			(SELECT count(*) FROM arena.leaderboard_snapshot AS s WHERE
+				(SELECT count(*) FROM bixarena.run AS r JOIN arena.leaderboard AS l
+					ON l.slug = r.leaderboard
+				WHERE r.snapshot_id = s.id AND r.status = 'succeeded'
+					AND l.id = s.leaderboard_id
+					AND r.entry_count = (SELECT count(*) FROM arena.leaderboard_entry AS e
+						WHERE e.snapshot_id = s.id)) = 1) AS of_one_run,
+			(SELECT count(*) FROM bixarena.run
+				WHERE snapshot_id IS NOT NULL AND status <> 'succeeded') AS half},
+		"$snapshots|$snapshots|$snapshots|0",
+		"$name: $snapshots snapshots, each complete and of one run that succeeded");
+}
+
+# No runs and no snapshots
+sub start_afresh
+{
+	my ($node) = @_;
+
+	wait_for_no_worker($node);
+	sql($node, 'TRUNCATE bixarena.run, arena.leaderboard_snapshot, arena.leaderboard_entry');
+}
+
+#
+# Faults: the library test/faults/faults.c
+#
+
+my $faults;
+
+# Servers that are started from now on can run out of memory and disk.  Returns
+# why not, if they cannot.
+sub preload_faults
+{
+	my $folder = Cwd::abs_path(PostgreSQL::Test::Utils::tempdir());
+	my $source = "$FindBin::RealBin/../faults/faults.c";
+
+	return 'it takes glibc' if $^O ne 'linux';
+	system('cc', '-O2', '-Wall', '-shared', '-fPIC', '-o', "$folder/faults.so",
+		$source, '-ldl') == 0
+	  or return 'it takes a C compiler';
+	$faults = $folder;
+	fail_allocations(0, 0, 0);
+	$ENV{FAULTS} = $folder;
+	$ENV{LD_PRELOAD} = "$folder/faults.so";
+	return '';
+}
+
+# Of the allocations of a process let the first $first succeed and so many fail
+sub fail_allocations
+{
+	my ($pid, $first, $number) = @_;
+
+	open my $file, '+>>', "$faults/memory" or die "cannot open $faults/memory: $!";
+	close $file;
+	open $file, '+<', "$faults/memory" or die "cannot open $faults/memory: $!";
+	syswrite $file, pack('q4', 0, 0, $first, $number);
+	# the process comes last: with it the order is in force
+	sysseek $file, 0, 0;
+	syswrite $file, pack('q', $pid);
+	close $file;
+}
+
+# No more; returns how many allocations there were
+sub count_allocations
+{
+	my ($number) = (unpack 'q4', slurp_file("$faults/memory"))[1];
+
+	fail_allocations(0, 0, 0);
+	return $number;
+}
+
+# Files whose path contains this cannot grow
+sub fill_disk
+{
+	my ($path) = @_;
+
+	append_to_file("$faults/disk.new", $path);
+	rename "$faults/disk.new", "$faults/disk" or die "cannot fill the disk: $!";
+}
+
+sub free_disk
+{
+	unlink "$faults/disk";
 }
 
 # What a run looks like: "status attempts sqlstate"

@@ -32,32 +32,12 @@ sub configure
 
 configure('retry_seconds', 0);
 
-# Each run that succeeded has one snapshot of its own, and there is no other
 sub is_consistent
 {
 	my ($snapshots, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-	is_value($node, q{
-		SELECT (SELECT count(*) FROM arena.leaderboard_snapshot) AS snapshots,
-			(SELECT count(*) FROM bixarena.run WHERE status = 'succeeded') AS succeeded,
-			(SELECT count(*) FROM arena.leaderboard_snapshot AS s WHERE
-				(SELECT count(*) FROM bixarena.run AS r JOIN arena.leaderboard AS l
-					ON l.slug = r.leaderboard
-				WHERE r.snapshot_id = s.id AND r.status = 'succeeded'
-					AND l.id = s.leaderboard_id
-					AND r.entry_count = (SELECT count(*) FROM arena.leaderboard_entry AS e
-						WHERE e.snapshot_id = s.id)) = 1) AS of_one_run,
-			(SELECT count(*) FROM bixarena.run
-				WHERE snapshot_id IS NOT NULL AND status <> 'succeeded') AS half},
-		"$snapshots|$snapshots|$snapshots|0",
-		"$name: $snapshots snapshots, each complete and of one run that succeeded");
-}
-
-sub start_afresh
-{
-	wait_for_no_worker($node);
-	sql($node, 'TRUNCATE bixarena.run, arena.leaderboard_snapshot, arena.leaderboard_entry');
+	snapshots_are($node, $snapshots, $name);
 }
 
 # Make a phase last
@@ -118,14 +98,14 @@ foreach my $signal ('kill', 'terminate')
 		my $name = "$signal in $phase";
 		my ($id, $pid, $start);
 
-		start_afresh();
+		start_afresh($node);
 		wait_for_run($node, request($node, 'l01'));
 		wait_for_no_worker($node);
 		($id, $pid) = request_until($phase);
 		is_value($node, "SELECT bixarena.is_abandoned('$id')", 'f', "$name: a worker is at the run");
 		if ($signal eq 'kill')
 		{
-			kill 'KILL', $pid or die "cannot kill $pid: $!";
+			kill_process($node, $pid);
 		}
 		else
 		{
@@ -152,7 +132,7 @@ foreach my $phase (@phases)
 {
 	my ($id, $pid, $next);
 
-	start_afresh();
+	start_afresh($node);
 	($id, $pid) = request_until($phase);
 	$next = request($node, 'l02');
 	prolong_no_more() if $phase eq 'bootstrap';
@@ -172,7 +152,7 @@ foreach my $phase (@phases)
 {
 	my ($id, $pid);
 
-	start_afresh();
+	start_afresh($node);
 	configure('max_attempts', 1);
 	($id, $pid) = request_until('writing');
 	sql($node, "SELECT pg_terminate_backend($pid)");
@@ -192,7 +172,7 @@ foreach my $phase (@phases)
 	my $session;
 	my $abandoned;
 
-	start_afresh();
+	start_afresh($node);
 	close_gate($node, 'writing', 'l03');
 	$session = start_sql($node, ['CALL bixarena_generate_snapshots()']);
 	wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity
@@ -224,7 +204,7 @@ foreach my $phase (@phases)
 {
 	my ($one, $other, $out, $err, $code);
 
-	start_afresh();
+	start_afresh($node);
 	close_gate($node, 'writing', 'l01');
 	$one = start_sql($node, ['CALL bixarena_generate_snapshots()', 'SELECT 1']);
 	$other = start_sql($node, ['CALL bixarena_generate_snapshots()', 'SELECT 1']);
@@ -254,7 +234,7 @@ sub cancel_call
 	my ($name, $call, $phase, %left) = @_;
 	my ($session, $out, $err);
 
-	start_afresh();
+	start_afresh($node);
 	$session = start_sql($node, [ $call,
 		q{SELECT 'locks', count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()} ]);
 	if ($phase eq 'bootstrap')
@@ -302,7 +282,7 @@ cancel_call('cancel in reading all', 'CALL bixarena_generate_snapshots()', 'read
 {
 	my ($session, $first, $second, $state, $message);
 
-	start_afresh();
+	start_afresh($node);
 	sql($node, q{
 		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
@@ -323,7 +303,7 @@ cancel_call('cancel in reading all', 'CALL bixarena_generate_snapshots()', 'read
 	is_consistent(4, 'a commit fails');
 
 	# in a worker
-	start_afresh();
+	start_afresh($node);
 	$session = $node->background_psql('postgres');
 	$session->query_safe('BEGIN');
 	$first = $session->query_safe(q{SELECT bixarena_request_snapshot('l02')});
@@ -345,7 +325,7 @@ cancel_call('cancel in reading all', 'CALL bixarena_generate_snapshots()', 'read
 {
 	my ($state, $message);
 
-	start_afresh();
+	start_afresh($node);
 	sql($node, q{
 		INSERT INTO arena.leaderboard (slug, name)
 		SELECT format('m%s', lpad(n::text, 2, '0')), 'More' FROM generate_series(1, 16) AS n;
