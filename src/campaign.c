@@ -148,8 +148,8 @@ campaign_try(CampaignStep step, void *argument)
 	PG_CATCH();
 	{
 		/*
-		 * First out of the subtransaction: if there is no memory for a copy of
-		 * the error, the session must not be left in it.
+		 * First out of the subtransaction: if there is no memory for a copy
+		 * of the error, the session must not be left in it.
 		 */
 		MemoryContextSwitchTo(memory);
 		RollbackAndReleaseCurrentSubTransaction();
