@@ -168,7 +168,13 @@ find_prometheus() {
 	for package in prometheus prometheus-postgres-exporter; do
 		is_installed "$package" || missing+=("$package")
 	done
-	[ ${#missing[@]} -eq 0 ] || unpack_packages "$work/prometheus" "${missing[@]}"
+	[ ${#missing[@]} -gt 0 ] || return 0
+	update_package_lists
+	# from Debian 13 on, promtool has a package of its own
+	if ! command -v promtool >/dev/null && apt-cache show promtool >/dev/null 2>&1; then
+		missing+=(promtool)
+	fi
+	unpack_packages "$work/prometheus" "${missing[@]}"
 }
 
 #------------------------------------------------------------------------------

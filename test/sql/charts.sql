@@ -49,7 +49,9 @@ CREATE FUNCTION elements(document text, path text) RETURNS bigint LANGUAGE sql A
 		'{{s,http://www.w3.org/2000/svg},{h,http://www.w3.org/1999/xhtml}}')) AS u
 $$;
 CREATE FUNCTION texts(document text, path text) RETURNS SETOF text LANGUAGE sql AS $$
-	SELECT u::text FROM unnest(xpath(path, xmlparse(DOCUMENT document),
+	-- without what keeps the direction of writing of a name to itself: not all
+	-- versions of psql know how wide these characters are
+	SELECT translate(u::text, chr(8296) || chr(8297), '') FROM unnest(xpath(path, xmlparse(DOCUMENT document),
 		'{{s,http://www.w3.org/2000/svg},{h,http://www.w3.org/1999/xhtml}}')) AS u
 $$;
 SELECT elements(c, '/s:svg/s:g[@class="row"]') AS rows, elements(c, '//s:circle') AS dots,

@@ -40,6 +40,9 @@ SELECT concat_ws(' ', i.type, CASE d.classid WHEN 'pg_proc'::regclass THEN d.obj
 	rights_of('regress_operator', d.classid, d.objid) AS operator, rights_of('regress_admin', d.classid, d.objid) AS admin
 FROM (SELECT classid, objid, refobjid FROM pg_depend
 		WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+			-- in later versions types of arrays and of rows of relations are members, too
+			AND NOT (classid = 'pg_type'::regclass AND objid IN (SELECT t.oid FROM pg_type AS t
+				LEFT JOIN pg_class AS c ON c.oid = t.typrelid WHERE t.typelem <> 0 OR c.relkind <> 'c'))
 	UNION ALL SELECT 'pg_class'::regclass, oid, 0 FROM pg_class WHERE relkind IN ('r', 'v') AND relnamespace = 'arena'::regnamespace
 	UNION ALL SELECT 'pg_namespace'::regclass, 'arena'::regnamespace, 0) AS d,
 	LATERAL pg_identify_object(d.classid, d.objid, 0) AS i;
