@@ -56,6 +56,14 @@
 #define REPLICATE_MARGIN	0.02
 
 /*
+ * The longest Newton step where there is a prior, in points: odds change by a
+ * factor of 10^5.  A prior bounds all strengths, but far out the likelihood may be
+ * all but flat; the Hessian then asks for steps of 10^13 points, and rounding
+ * would eat the way back.  Without a prior strengths may be any distance apart.
+ */
+#define LONGEST_STEP		2000.0
+
+/*
  * Contraction of quasi-Newton steps: never trust a better, or bear a worse.
  * Of a hard fit, only the worst that is borne is trusted.
  */
@@ -367,6 +375,22 @@ take_last_step(const Fitter *fitter, double *strengths)
 }
 
 /*
+ * Cut the step where it would move a score too far.  Returns the largest
+ * movement of a score that is left.
+ */
+static double
+shorten_step(Fitter *fitter, double move)
+{
+	double		part = LONGEST_STEP / move;
+
+	if (fitter->prior_battles == 0 || !(part < 1))
+		return move;
+	for (int i = 0; i < fitter->num_models; i++)
+		fitter->step[i] *= part;
+	return LONGEST_STEP;
+}
+
+/*
  * Climb by Newton steps, each followed by quasi-Newton steps by the same
  * Hessian.  False when that does not lead to the maximum.
  */
@@ -384,7 +408,7 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 		if (factor == FACTOR_NONE)
 			return false;
 		fitter->num_remembered = 0;
-		before = find_step(fitter, curvature, placed);
+		before = shorten_step(fitter, find_step(fitter, curvature, placed));
 		if (before < POINT_TOLERANCE && factor == FACTOR_EXACT)
 		{
 			take_last_step(fitter, strengths);

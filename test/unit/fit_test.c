@@ -131,7 +131,32 @@ test_gradient(void)
 	note("worst gradient %.1e of the battles", worst);
 }
 
-/* Protects priors of any weight, against a real virtual opponent */
+/*
+ * The largest distance of a score, other than of one out of range, from that of
+ * the exact fit with a real virtual opponent.
+ */
+static double
+distance_with_prior(const BattleList *battles, const RankOptions *options)
+{
+	int			n = battles->num_models;
+	Standing   *standing = palloc0(sizeof(Standing) * (n + 1));
+	double	   *exact = palloc(sizeof(double) * (n + 1));
+	Ranking    *ranking = rank_battles(battles, options);
+	double		worst = 0;
+	double		mean;
+
+	exact_fit_scores(matrix_with_ghost(matrix_of_battles(battles),
+									   options->prior_battles),
+					 standing, exact);
+	mean = ranked_mean(ranking, exact);
+	for (int i = 0; i < n; i++)
+		if (ranking->ratings[i].status != MODEL_OUT_OF_RANGE)
+			worst = Max(worst, fabs(ranking->ratings[i].score -
+									(exact[i] - mean + CENTRE_SCORE)));
+	return worst;
+}
+
+/* Protects priors of any weight */
 static void
 test_prior(void)
 {
@@ -141,30 +166,50 @@ test_prior(void)
 	for (int t = 0; t < scaled(200); t++)
 	{
 		BattleList *battles = battles_of_any_kind(&dice);
-		int			n = battles->num_models;
-		RankOptions options = rank_options(n, MIN_BOOTSTRAP);
-		Standing   *standing = palloc0(sizeof(Standing) * (n + 1));
-		double	   *exact = palloc(sizeof(double) * (n + 1));
-		Ranking    *ranking;
-		double		mean;
+		RankOptions options = rank_options(battles->num_models, MIN_BOOTSTRAP);
+		double		distance;
 
 		options.prior_battles = exp2(10 * dice_double(&dice) - 5);
-		ranking = rank_battles(battles, &options);
-		exact_fit_scores(matrix_with_ghost(matrix_of_battles(battles),
-										   options.prior_battles),
-						 standing, exact);
-		mean = ranked_mean(ranking, exact);
-		for (int i = 0; i < n; i++)
-		{
-			double		distance = fabs(ranking->ratings[i].score -
-										(exact[i] - mean + CENTRE_SCORE));
+		distance = distance_with_prior(battles, &options);
+		check(distance <= TOLERANCE, "tally %d is off by %g points", t, distance);
+		worst = Max(worst, distance);
+	}
+	note("worst distance %.1e points", worst);
+}
 
-			if (ranking->ratings[i].status == MODEL_OUT_OF_RANGE)
-				continue;
-			check(distance <= TOLERANCE, "tally %d: model %d is off by %g points",
-				  t, i, distance);
-			worst = Max(worst, distance);
+/*
+ * Protects from steps into the void: where a model has won millions of battles
+ * against another and lost none, only a prior and few others bound their
+ * strengths, and the likelihood is all but flat far out.
+ */
+static void
+test_one_sided_multitudes(void)
+{
+	Dice		dice = {41};
+	double		worst = 0;
+
+	for (int t = 0; t < scaled(300); t++)
+	{
+		int			n = 4 + dice_below(&dice, 8);
+		BattleList *battles = battles_create(n);
+		RankOptions options = rank_options(n, MIN_BOOTSTRAP);
+		double		distance;
+
+		options.prior_battles = 1;
+		for (int c = 0; c < 3 * n; c++)
+		{
+			int			first = dice_below(&dice, n);
+
+			battles_add(battles, first, (first + 1 + dice_below(&dice, n - 1)) % n,
+						dice_below(&dice, 2), 1 + dice_below(&dice, 50));
 		}
+		battles_add(battles, 0, 1, OUTCOME_FIRST,
+					INT64CONST(1) << (20 + dice_below(&dice, 11)));
+		battles_add(battles, 2, 3, OUTCOME_FIRST,
+					INT64CONST(1) << (20 + dice_below(&dice, 11)));
+		distance = distance_with_prior(battles, &options);
+		check(distance <= TOLERANCE, "tally %d is off by %g points", t, distance);
+		worst = Max(worst, distance);
 	}
 	note("worst distance %.1e points", worst);
 }
@@ -413,6 +458,7 @@ const UnitTest fit_tests[] = {
 	{"scores are those of the exact fit", test_agreement},
 	{"the gradient is zero at the strengths", test_gradient},
 	{"scores with a prior are those of the exact fit", test_prior},
+	{"and where a prior bounds what multitudes of battles do not", test_one_sided_multitudes},
 	{"renaming models and swapping sides changes no score", test_permutation},
 	{"doubling every count changes no score", test_doubled_counts},
 	{"a newcomer that ties with everybody leaves the order", test_newcomer_that_ties},
