@@ -17,7 +17,7 @@ use RankTest;
 use Test::More;
 
 my $limit = 5;		# milliseconds
-my $calls = 20;
+my $calls = 50;
 
 my $node = PostgreSQL::Test::Cluster->new('reading');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
@@ -48,21 +48,21 @@ sub fill
 	$node->safe_psql('postgres', 'VACUUM ANALYZE');
 }
 
-# 2,000 battles between 1,000 pairs
+# 1,000 battles between 500 pairs
 sql($node, q{
 	SELECT bixarena_simulate_battles(1, 100, arena => 'arena');
 	DELETE FROM arena.battle;
 	WITH m AS (SELECT id, row_number() OVER (ORDER BY slug) - 1 AS n FROM arena.model)
 	INSERT INTO arena.battle (model1_id, model2_id, outcome, categories, created_at)
 	SELECT a.id, b.id, o, '{board1}', '2025-06-01'
-	FROM m AS a JOIN m AS b ON b.n IN (SELECT (a.n + d) % 100 FROM generate_series(1, 10) AS d),
+	FROM m AS a JOIN m AS b ON b.n IN (SELECT (a.n + d) % 100 FROM generate_series(1, 5) AS d),
 		unnest('{model1,tie}'::text[]) AS o;
 	INSERT INTO api.model (slug, name, license, external_link, api_model_name, api_base, organization)
 	SELECT slug, name, 'open-source', '', '', '', organization FROM arena.model;
 	WITH m AS (SELECT id, row_number() OVER (ORDER BY slug) - 1 AS n FROM api.model), b AS (
 		INSERT INTO api.battle (title, user_id, model1_id, model2_id, created_at)
 		SELECT '', gen_random_uuid(), a.id, b.id, '2025-06-01'
-		FROM m AS a JOIN m AS b ON b.n IN (SELECT (a.n + d) % 100 FROM generate_series(1, 10) AS d), generate_series(1, 2)
+		FROM m AS a JOIN m AS b ON b.n IN (SELECT (a.n + d) % 100 FROM generate_series(1, 5) AS d), generate_series(1, 2)
 		RETURNING id
 	), v AS (
 		INSERT INTO api.battle_validation (battle_id, method, confidence, is_biomedical)
@@ -112,7 +112,7 @@ foreach my $arena ('arena', 'api')
 	is_quick("bixarena_snapshots('board1', arena => '$arena')", 100);
 }
 # how long matchups take depends on the battles, which are read
-is_quick("bixarena_matchups('board1', arena => 'arena')", 1000);
+is_quick("bixarena_matchups('board1', arena => 'arena')", 500);
 
 $node->stop;
 done_testing();
