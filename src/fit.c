@@ -24,9 +24,11 @@
  * way back.
  *
  * A gradient is a sum, and rounding takes off it.  Where that could move the
- * score of a replicate, its gradients are summed with twice the digits.  There,
- * and where a model may hang on a prior alone, less is extrapolated: the last
- * steps say little of directions in which the likelihood is much flatter.
+ * score of a replicate, as where single battles stand beside 10^10, its gradients
+ * are summed with twice the digits, and the quasi-Newton steps are followed by a
+ * Newton step, which is sure.  Where curvatures differ by less, but much, or a
+ * model may hang on a prior alone, less is extrapolated: the last steps say little
+ * of directions in which the likelihood is much flatter.
  *
  * A step that overshoots is cut.  Of a replicate, where it ends with a slope
  * that points back more than half as steeply as it pointed ahead, at the place
@@ -51,9 +53,9 @@
 /* Points that the last Newton step may move a score */
 #define POINT_TOLERANCE		1e-9
 
-/* Points between a replicate and its maximum, and the part of it aimed at */
+/* Points between a replicate and its maximum, and those aimed at */
 #define REPLICATE_TOLERANCE	1e-5
-#define REPLICATE_MARGIN	0.02
+#define REPLICATE_AIM		(0.02 * REPLICATE_TOLERANCE)
 
 /*
  * The longest Newton step where there is a prior, in points: odds change by a
@@ -64,11 +66,20 @@
 #define LONGEST_STEP		2000.0
 
 /*
+ * A Newton step that moves no score by more points needs no proof that it goes up:
+ * it leaves less than a 10^-5th of the way.
+ */
+#define SURE_STEP			1e-3
+
+/*
  * Contraction of quasi-Newton steps: never trust a better, or bear a worse.
  * Of a hard fit, only the worst that is borne is trusted.
  */
-#define BEST_CONTRACTION	0.01
+#define BEST_CONTRACTION	0.1
 #define WORST_CONTRACTION	0.5
+
+/* A fit is hard where directions differ in curvature by more than this */
+#define EASY_CURVATURES		1e5
 
 #define MAX_NEWTON_STEPS	100
 #define STEPS_BETWEEN		12
@@ -85,7 +96,7 @@ struct Fitter
 	const Tally *tally;
 	bool		careful;		/* exact gradients, and no step down */
 	bool		rounding_matters;	/* replicates need exact gradients, too */
-	bool		hard;			/* ... or directions differ much in curvature */
+	bool		hard;			/* of replicates little can be extrapolated */
 	Likelihood *likelihood;
 	Curvature  *curvature;		/* at the point estimate */
 	Curvature  *own_curvature;	/* of a replicate that needed its own */
@@ -155,14 +166,6 @@ add_multiple(double *restrict sum, double factor, const double *restrict vector,
 		sum[i] += factor * vector[i];
 }
 
-/* What became of a Hessian: see factor_hessian() */
-typedef enum Factor
-{
-	FACTOR_EXACT,
-	FACTOR_LIFTED,
-	FACTOR_NONE
-} Factor;
-
 /* The largest movement of any score, in points; infinite if one is no number */
 static double
 largest_move(const double *step, int n)
@@ -180,11 +183,10 @@ largest_move(const double *step, int n)
 
 /*
  * Make the Hessian positive definite where it is only flat: along a shift of
- * all strengths, and for models that have no battles (of a replicate).  ridge
- * is the part by which its diagonal is lifted.
+ * all strengths, and for models that have no battles (of a replicate).
  */
 static void
-fill_flat_directions(const Fitter *fitter, double *matrix, double ridge)
+fill_flat_directions(const Fitter *fitter, double *matrix)
 {
 	Size		n = fitter->num_models;
 	double		trace = 0;
@@ -198,7 +200,6 @@ fill_flat_directions(const Fitter *fitter, double *matrix, double ridge)
 	{
 		double	   *diagonal = &matrix[j * n + j];
 
-		*diagonal += ridge * *diagonal;
 		if (*diagonal == 0)
 			*diagonal = trace / n;
 		for (Size i = j; i < n; i++)
@@ -207,25 +208,22 @@ fill_flat_directions(const Fitter *fitter, double *matrix, double ridge)
 }
 
 /*
- * Factor the Hessian at these strengths.  Where rounding makes it indefinite
- * (models tied to each other by 2^50 battles and to the rest by three) its
- * diagonal is lifted.  That makes steps shorter, so that a short one does not
- * say that the maximum is near.
+ * Factor the Hessian at these strengths, the slow way where the quick one leaves
+ * nothing but rounding (models tied to each other by 2^50 battles and to the rest
+ * by three).
  */
-static Factor
+static void
 factor_hessian(Fitter *fitter, Curvature *curvature, PairPoints points,
 			   const double *strengths)
 {
-	for (double ridge = 0; ridge <= 1; ridge = ridge > 0 ? ridge * 100 : 1e-14)
-	{
-		double	   *matrix = curvature_matrix(curvature);
+	double	   *matrix = curvature_matrix(curvature);
 
-		likelihood_hessian(fitter->likelihood, points, strengths, matrix);
-		fill_flat_directions(fitter, matrix, ridge);
-		if (curvature_factor(curvature))
-			return ridge == 0 ? FACTOR_EXACT : FACTOR_LIFTED;
-	}
-	return FACTOR_NONE;
+	likelihood_hessian(fitter->likelihood, points, strengths, matrix);
+	fill_flat_directions(fitter, matrix);
+	if (curvature_factor(curvature))
+		return;
+	likelihood_hessian(fitter->likelihood, points, strengths, matrix);
+	curvature_factor_laplacian(curvature);
 }
 
 /*
@@ -303,7 +301,8 @@ find_gradient(Fitter *fitter, PairPoints points, const double *strengths,
  *
  * A careful step goes up for sure: when its end slopes down, the slope half
  * way must be at least as steep upwards.  As slopes only fall, the first half
- * then gains more than the second loses.
+ * then gains more than the second loses.  Of the shortest steps rounding makes the
+ * slopes, so they are not asked.
  */
 static double
 find_part(Fitter *fitter, PairPoints points, const double *strengths,
@@ -319,7 +318,7 @@ find_part(Fitter *fitter, PairPoints points, const double *strengths,
 		return slope > 0 ? Max(slope / (slope - end_slope), 0.05) : 0.05;
 	}
 
-	if (!(end_slope < 0))
+	if (!(end_slope < 0) || largest_move(fitter->step, n) < SURE_STEP)
 		return 1;
 	for (int i = 0; i < n; i++)
 		fitter->middle[i] = strengths[i] + fitter->step[i] / 2;
@@ -392,24 +391,23 @@ shorten_step(Fitter *fitter, double move)
 
 /*
  * Climb by Newton steps, each followed by quasi-Newton steps by the same
- * Hessian.  False when that does not lead to the maximum.
+ * Hessian, to a Newton step that moves no score by more than tolerance (points).
+ * False when that does not lead to the maximum.
  */
 static bool
 climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
-				const bool *placed, double *strengths)
+				const bool *placed, double tolerance, double *strengths)
 {
 	fitter->careful = true;
 	find_gradient(fitter, points, strengths, fitter->gradient);
 	for (int newton = 0; newton < MAX_NEWTON_STEPS; newton++)
 	{
-		Factor		factor = factor_hessian(fitter, curvature, points, strengths);
 		double		before;
 
-		if (factor == FACTOR_NONE)
-			return false;
+		factor_hessian(fitter, curvature, points, strengths);
 		fitter->num_remembered = 0;
 		before = shorten_step(fitter, find_step(fitter, curvature, placed));
-		if (before < POINT_TOLERANCE && factor == FACTOR_EXACT)
+		if (before < tolerance)
 		{
 			take_last_step(fitter, strengths);
 			return true;
@@ -421,7 +419,7 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 			double		move = find_step(fitter, curvature, placed);
 
 			/* steps that grow, or are not numbers, have lost their way */
-			if (move < POINT_TOLERANCE || !(move < 2 * before))
+			if (move < tolerance || !(move < 2 * before))
 				break;
 			before = move;
 			take_step(fitter, points, strengths);
@@ -431,40 +429,50 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 }
 
 static void
-report_no_maximum(void)
+report_no_maximum(double tolerance)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("the strengths of the models did not converge"),
-			 errdetail("After %d Newton steps a score still moved by more than %g points, or the Hessian of the likelihood was not positive definite.",
-					   MAX_NEWTON_STEPS, POINT_TOLERANCE)));
+			 errdetail("After %d Newton steps a score still moved by more than %g points.",
+					   MAX_NEWTON_STEPS, tolerance)));
 }
 
 /*
- * Could the rounding of a plain gradient move a score of a replicate?  What it
- * takes off model j's gradient is about an epsilon of its battles e_j, and the
- * inverse V of the Hessian says what comes of that: to model i's strength at most
- * the sum of |V_ij| e_j, where V_ij^2 <= V_ii V_jj.
+ * How replicates are to be fitted.  V being the inverse of the Hessian and e_j the
+ * battles of model j:
+ *
+ * What rounding takes off model j's plain gradient is about an epsilon of e_j, and
+ * what comes of that moves model i's strength by at most the sum of |V_ij| e_j,
+ * where V_ij^2 <= V_ii V_jj.  Could it move a score?
+ *
+ * Model j's curvature is at most e_j / 4, and there is a direction of no more than
+ * 1 / V_ii.  Do the two differ much?
  */
-static bool
-find_rounding_matters(const Fitter *fitter)
+static void
+judge_difficulty(Fitter *fitter)
 {
 	int			n = fitter->num_models;
 	double	   *variances = palloc(sizeof(double) * n);
 	int64	   *battles = palloc(sizeof(int64) * n);
-	double		largest = 0;
-	double		sum = 0;
+	double		largest_variance = 0;
+	double		largest_curvature = 0;
+	double		rounding = 0;
 
 	tally_count_battles(fitter->tally, battles);
 	curvature_variances(fitter->curvature, variances);
 	for (int i = 0; i < n; i++)
 	{
-		largest = Max(largest, sqrt(variances[i]));
-		sum += sqrt(variances[i]) * battles[i] * DBL_EPSILON;
+		largest_variance = Max(largest_variance, variances[i]);
+		largest_curvature = Max(largest_curvature, battles[i] / 4.0);
+		rounding += sqrt(variances[i]) * battles[i] * DBL_EPSILON;
 	}
+	rounding *= sqrt(largest_variance) * POINTS_PER_STRENGTH;
+	fitter->rounding_matters = !(rounding <= REPLICATE_AIM);
+	fitter->hard = fitter->prior_battles > 0 ||
+		!(largest_curvature * largest_variance <= EASY_CURVATURES);
 	pfree(battles);
 	pfree(variances);
-	return !(largest * sum * POINTS_PER_STRENGTH <= REPLICATE_TOLERANCE * REPLICATE_MARGIN);
 }
 
 /*
@@ -475,30 +483,27 @@ find_rounding_matters(const Fitter *fitter)
 void
 fit_maximum(Fitter *fitter, PairPoints points, double *strengths)
 {
-	if (!climb_by_newton(fitter, fitter->curvature, points, NULL, strengths))
-		report_no_maximum();
+	if (!climb_by_newton(fitter, fitter->curvature, points, NULL, POINT_TOLERANCE,
+						 strengths))
+		report_no_maximum(POINT_TOLERANCE);
 	curvature_invert(fitter->curvature);
-	fitter->rounding_matters = find_rounding_matters(fitter);
-	fitter->hard = fitter->rounding_matters || fitter->prior_battles > 0;
+	judge_difficulty(fitter);
 }
 
 /*
- * The same for a bootstrap replicate, whose strengths start at the point
- * estimate.  placed says which models are to be fitted, NULL: all; pairs with
- * any other must have no points.
+ * Climb by quasi-Newton steps alone, by the Hessian of the point estimate.  False
+ * when that does not lead to the maximum.
  */
-void
-fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
-			  double *strengths)
+static bool
+climb_by_quasi_newton(Fitter *fitter, PairPoints points, const bool *placed,
+					  double *strengths)
 {
-	double		aim = REPLICATE_TOLERANCE * REPLICATE_MARGIN;
 	double		trusted = fitter->hard ? WORST_CONTRACTION : BEST_CONTRACTION;
 	double		before = 0;
 	double		contraction = 1;
 
 	fitter->careful = false;
 	fitter->num_remembered = 0;
-	memcpy(fitter->start, strengths, sizeof(double) * fitter->num_models);
 	find_gradient(fitter, points, strengths, fitter->gradient);
 	for (int steps = 0; steps < MAX_REPLICATE_STEPS; steps++)
 	{
@@ -511,25 +516,46 @@ fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
 		 * At the limit of rounding they do not get smaller any more.
 		 */
 		if (move < POINT_TOLERANCE ||
-			(slower <= WORST_CONTRACTION && move * slower / (1 - slower) <= aim))
+			(slower <= WORST_CONTRACTION &&
+			 move * slower / (1 - slower) <= REPLICATE_AIM))
 		{
 			take_last_step(fitter, strengths);
-			return;
+			return true;
 		}
 		/* steps that grow, or are not numbers, have lost their way */
 		if (!(last < 2))
-			break;
+			return false;
 		take_step(fitter, points, strengths);
 		before = move;
 		contraction = last;
 	}
+	return false;
+}
+
+/*
+ * The same as fit_maximum() for a bootstrap replicate, whose strengths start at
+ * the point estimate.  placed says which models are to be fitted, NULL: all; pairs
+ * with any other must have no points.
+ */
+void
+fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
+			  double *strengths)
+{
+	Size		size = sizeof(double) * fitter->num_models;
+
+	memcpy(fitter->start, strengths, size);
+	if (!climb_by_quasi_newton(fitter, points, placed, strengths))
+		memcpy(strengths, fitter->start, size);
+	else if (!fitter->rounding_matters)
+		return;
 
 	if (fitter->own_curvature == NULL)
 		fitter->own_curvature = curvature_create(fitter->num_models);
-	memcpy(strengths, fitter->start, sizeof(double) * fitter->num_models);
-	if (climb_by_newton(fitter, fitter->own_curvature, points, placed, strengths))
+	if (climb_by_newton(fitter, fitter->own_curvature, points, placed,
+						REPLICATE_AIM, strengths))
 		return;
-	memset(strengths, 0, sizeof(double) * fitter->num_models);
-	if (!climb_by_newton(fitter, fitter->own_curvature, points, placed, strengths))
-		report_no_maximum();
+	memset(strengths, 0, size);
+	if (!climb_by_newton(fitter, fitter->own_curvature, points, placed,
+						 REPLICATE_AIM, strengths))
+		report_no_maximum(REPLICATE_AIM);
 }

@@ -367,10 +367,25 @@ add_exactly(double *sum, double *lost, double term)
 }
 
 /*
+ * A pair's a q - b p in two parts that are exact one by one: a - (a + b) p where
+ * the first is unlikely to win, else -b + (a + b) q.
+ */
+static inline void
+split_surplus(double a, double b, double p, double q, double *whole, double *rest)
+{
+	bool		unlikely_to_win = p < q;
+
+	*whole = unlikely_to_win ? a : -b;
+	*rest = unlikely_to_win ? -(a + b) * p : (a + b) * q;
+}
+
+/*
  * The same gradient, as if summed with twice the digits.  What a pair gives to
  * one model it takes off the other, so the gradients of models that are tied to
  * each other by many battles and to the rest by few add up to little: with the
- * rounding of plain sums that little, and so the place of the group, is lost.
+ * rounding of plain sums that little, and so the place of the group, is lost.  So
+ * is that of a model which has beaten one far above it and lost to one far below:
+ * nearly a point against nearly a point.
  */
 void
 likelihood_exact_gradient(Likelihood *likelihood, PairPoints points,
@@ -389,12 +404,16 @@ likelihood_exact_gradient(Likelihood *likelihood, PairPoints points,
 		find_chances(likelihood, run, strengths, by_worths);
 		for (int t = 0; t < run->length; t++)
 		{
-			double		surplus = points.first[run->pair + t] * likelihood->q[t] -
-				points.second[run->pair + t] * likelihood->p[t];
 			int			second = run->second + t;
+			double		whole,
+						rest;
 
-			add_exactly(&gradient[run->first], &lost[run->first], surplus);
-			add_exactly(&gradient[second], &lost[second], -surplus);
+			split_surplus(points.first[run->pair + t], points.second[run->pair + t],
+						  likelihood->p[t], likelihood->q[t], &whole, &rest);
+			add_exactly(&gradient[run->first], &lost[run->first], whole);
+			add_exactly(&gradient[run->first], &lost[run->first], rest);
+			add_exactly(&gradient[second], &lost[second], -whole);
+			add_exactly(&gradient[second], &lost[second], -rest);
 		}
 	}
 	for (int i = 0; i < likelihood->num_models; i++)

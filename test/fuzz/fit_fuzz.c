@@ -8,9 +8,9 @@
  * battles with every victory turned into a defeat give the negative.  Then
  * some replicates, which take another way up, are held against the exact fit.
  *
- * Of some battles a double does not hold the maximum: of models so far apart that
- * the better one's chance is 1 to the last digit, or of so many battles that a
- * few are lost beside them.  There an error may come, and scores are not compared.
+ * Of some battles a double does not hold the maximum: of so many that a few are
+ * lost beside them, or, with a prior, of models so far apart that what is left of
+ * its pull is lost beside 1.  There an error may come, and scores are not compared.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,11 +32,11 @@ const int	fuzz_max_models = 175;
 #define GRADIENT_TOLERANCE	1e-9
 
 /*
- * Beyond this a fit may end in an error: strengths that are further apart (a
- * chance beside 1 has three digits left), and battles of one pair
+ * Beyond this a fit may end in an error: strengths that a prior holds and that are
+ * further apart (its pull has three digits left), or that nothing holds
  */
-#define MAX_SPREAD			30
-#define MAX_PAIR_BATTLES	(INT64CONST(1) << 30)
+#define MAX_SPREAD_OF_PRIOR	30
+#define MAX_SPREAD			300
 
 #define NUM_REPLICATES 3
 
@@ -68,32 +68,9 @@ distance(const double *a, const double *b, double sign, int n)
 	return largest * POINTS_PER_STRENGTH;
 }
 
-/*
- * The exact fit; false when it fails, or models are too far apart.
- */
-static bool
-try_exact_fit(PointMatrix matrix, long double *strengths)
-{
-	long double lowest;
-	long double highest;
-
-	only_count_failures = true;
-	num_failures = 0;
-	exact_fit(matrix, strengths);
-	only_count_failures = false;
-
-	lowest = highest = strengths[0];
-	for (int i = 0; i < matrix.num_models; i++)
-	{
-		lowest = Min(lowest, strengths[i]);
-		highest = Max(highest, strengths[i]);
-	}
-	return num_failures == 0 && highest - lowest <= MAX_SPREAD;
-}
-
 /* Are these strengths no further apart than a double can tell? */
 static bool
-near_each_other(const double *strengths, int n)
+near_each_other(const double *strengths, int n, double prior_battles)
 {
 	double		lowest = strengths[0];
 	double		highest = strengths[0];
@@ -103,7 +80,33 @@ near_each_other(const double *strengths, int n)
 		lowest = Min(lowest, strengths[i]);
 		highest = Max(highest, strengths[i]);
 	}
-	return highest - lowest <= MAX_SPREAD;
+	return highest - lowest <= (prior_battles > 0 ? MAX_SPREAD_OF_PRIOR : MAX_SPREAD);
+}
+
+/*
+ * The exact fit, from these strengths, rounded in the end; false when it fails, or
+ * models are too far apart.
+ */
+static bool
+fits_exactly(PointMatrix matrix, double prior_battles, double *strengths)
+{
+	int			n = matrix.num_models;
+	long double *exact = palloc(sizeof(long double) * (n + 1));
+	long double mean = 0;
+
+	for (int i = 0; i < n; i++)
+		mean += (exact[i] = strengths[i]) / n;
+	exact[n] = mean;
+	if (prior_battles > 0)
+		matrix = matrix_with_ghost(matrix, prior_battles);
+	only_count_failures = true;
+	num_failures = 0;
+	exact_fit(matrix, exact);
+	only_count_failures = false;
+
+	for (int i = 0; i < n; i++)
+		strengths[i] = (double) exact[i];
+	return num_failures == 0 && near_each_other(strengths, n, prior_battles);
 }
 
 /*
@@ -115,20 +118,12 @@ distance_from_exact(PointMatrix matrix, double prior_battles,
 					const double *strengths)
 {
 	int			n = matrix.num_models;
-	long double *exact = palloc(sizeof(long double) * (n + 1));
-	double	   *rounded = palloc(sizeof(double) * n);
-	long double mean = 0;
+	double	   *exact = palloc(sizeof(double) * n);
 
-	for (int i = 0; i < n; i++)
-		mean += (exact[i] = strengths[i]) / n;
-	exact[n] = mean;
-	if (prior_battles > 0)
-		matrix = matrix_with_ghost(matrix, prior_battles);
-	if (!try_exact_fit(matrix, exact))
+	memcpy(exact, strengths, sizeof(double) * n);
+	if (!fits_exactly(matrix, prior_battles, exact))
 		return 0;
-	for (int i = 0; i < n; i++)
-		rounded[i] = (double) exact[i];
-	return distance(strengths, rounded, 1, n);
+	return distance(strengths, exact, 1, n);
 }
 
 /* A fit, for reports_error() */
@@ -153,36 +148,19 @@ fit_by_steps(void *argument)
 }
 
 /*
- * May a fit of these points end in an error?
+ * Fit the points, which are those of the matrix.  False when that ends in an error,
+ * which it may of battles that are not exact or have no exact fit.
  */
 static bool
-too_far_apart(PointMatrix matrix, double prior_battles)
+fits(Fit fit, PointMatrix matrix, double prior_battles, bool exactly)
 {
 	int			n = matrix.num_models;
-	long double *exact = palloc0(sizeof(long double) * (n + 1));
 
-	if (n > MAX_EXACT_MODELS)
-		return true;
-	for (int i = 0; i < n * n; i++)
-		if (matrix.of[i] > MAX_PAIR_BATTLES)
-			return true;
-	if (prior_battles > 0)
-		matrix = matrix_with_ghost(matrix, prior_battles);
-	return !try_exact_fit(matrix, exact);
-}
-
-/*
- * Fit the points, which are those of the matrix.  False when that ends in an
- * error and may: a replicate may, where battles that held models in the middle
- * were not drawn.
- */
-static bool
-fits(Fit fit, PointMatrix matrix, double prior_battles)
-{
 	if (!reports_error(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, fit_by_steps, &fit))
 		return true;
-	check(fit.is_replicate || too_far_apart(matrix, prior_battles), "%d models: %s (%s)",
-		  matrix.num_models, error_message, error_detail);
+	check(!exactly || n > MAX_EXACT_MODELS ||
+		  !fits_exactly(matrix, prior_battles, palloc0(sizeof(double) * n)),
+		  "%d models: %s (%s)", n, error_message, error_detail);
 	return false;
 }
 
@@ -229,7 +207,7 @@ check_mirrored(const BattleList *battles, double prior_battles,
 		.points = tally_points(tally),
 		.strengths = negative
 	};
-	if (!fits(fit, matrix_of_points(tally, fit.points), prior_battles))
+	if (!fits(fit, matrix_of_points(tally, fit.points), prior_battles, true))
 		return;
 	check(distance(strengths, negative, -1, tally->num_models) <= 2 * POINT_TOLERANCE,
 		  "turned around, battles give scores that are off by %g points",
@@ -281,7 +259,7 @@ check_replicates(Fitter *fitter, const Tally *tally, const double *estimate,
 		{
 			fitter, points, true, num_placed < n ? placed : NULL, strengths
 		};
-		if (!fits(fit, matrix, options->prior_battles))
+		if (!fits(fit, matrix, options->prior_battles, true))
 			continue;
 		check_numbers(strengths, n);
 		if (exactly)
@@ -316,7 +294,7 @@ fuzz_input(FuzzInput *input)
 		.points = tally_points(tally),
 		.strengths = strengths
 	};
-	if (!fits(fit, matrix, prior_battles))
+	if (!fits(fit, matrix, prior_battles, input_is_exact(input)))
 		return;
 	check_numbers(strengths, tally->num_models);
 	if (!input_is_exact(input))
@@ -330,7 +308,7 @@ fuzz_input(FuzzInput *input)
 		check(off <= POINT_TOLERANCE, "%d models are off by %g points",
 			  tally->num_models, off);
 	}
-	if (near_each_other(strengths, tally->num_models))
+	if (near_each_other(strengths, tally->num_models, prior_battles))
 		check_mirrored(input->battles, prior_battles, strengths);
 	check_replicates(fit.fitter, tally, strengths, &input->options);
 }

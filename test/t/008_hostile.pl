@@ -185,12 +185,22 @@ sql($node, q{SELECT bixarena_leaderboard('overall', arena => 'trap'), bixarena_r
 		bixarena_health('trap'), bixarena_matchups('overall', arena => 'trap')}, 'mallory');
 attempts_are('mallory', 'battle leaderboard model', '', 'reading');
 
-# a session that ends in a transaction of two phases has no owner's rights in the second
-my ($state) = sql_state_of($node, q{BEGIN; SELECT bixarena_generate_snapshot('overall', arena => 'trap');
-	PREPARE TRANSACTION 'a'}, 'mallory');
-like($state, qr/^(|0A000|55000)$/, 'a transaction of two phases is prepared or refused');
-sql($node, q{ROLLBACK PREPARED 'a'}, 'mallory') if $state eq '';
-sql($node, 'TRUNCATE trap.attempt');
+# A session that ends in a transaction of two phases has no owner's rights in the
+# second.  His trigger then catches errors while a transaction block ends, which an
+# assertion of the server's own, in RollbackAndReleaseCurrentSubTransaction(), takes
+# for a fault, whatever the table.
+my $state;
+SKIP:
+{
+	skip 'the server asserts that no trigger catches an error at the end of a block', 1
+		if value($node, 'SHOW debug_assertions') eq 'on';
+
+	($state) = sql_state_of($node, q{BEGIN; SELECT bixarena_generate_snapshot('overall', arena => 'trap');
+		PREPARE TRANSACTION 'a'}, 'mallory');
+	like($state, qr/^(|0A000|55000)$/, 'a transaction of two phases is prepared or refused');
+	sql($node, q{ROLLBACK PREPARED 'a'}, 'mallory') if $state eq '';
+	sql($node, 'TRUNCATE trap.attempt');
+}
 
 #
 # An operator, in her session and by a worker

@@ -127,6 +127,129 @@ test_indefinite(void)
 }
 
 /*
+ * A tree whose models are joined by weights from 2^-40 to 2^40, in any order of
+ * numbers: parent[i] is -1 for the root, and what flows over an edge to the parent
+ * is the sum of the gradient on its far side.
+ */
+typedef struct Tree
+{
+	int			num_models;
+	int		   *parent;
+	double	   *weight;			/* of the edge to the parent */
+	double	   *gradient;		/* small integers that add up to zero */
+	double	   *flow;			/* over that edge */
+} Tree;
+
+static Tree
+random_tree(Dice *dice, int n)
+{
+	Tree		tree = {n, palloc(sizeof(int) * n), palloc0(sizeof(double) * n),
+	palloc0(sizeof(double) * n), palloc0(sizeof(double) * n)};
+	int		   *number = dice_permutation(dice, n);
+
+	tree.parent[number[0]] = -1;
+	for (int k = 1; k < n; k++)
+	{
+		int			i = number[k];
+
+		tree.parent[i] = number[dice_below(dice, k)];
+		tree.weight[i] = exp2(80 * dice_double(dice) - 40);
+		tree.gradient[i] = dice_below(dice, 5) - 2;
+		tree.gradient[number[0]] -= tree.gradient[i];
+	}
+	for (int k = n - 1; k > 0; k--)
+	{
+		tree.flow[number[k]] += tree.gradient[number[k]];
+		tree.flow[tree.parent[number[k]]] += tree.flow[number[k]];
+	}
+	return tree;
+}
+
+/*
+ * How far a step is from what flows over each edge, divided by its weight; as a
+ * part of what rounding may do to that.
+ */
+static double
+largest_error(Tree tree, const double *step)
+{
+	double		largest = 0;
+
+	for (int i = 0; i < tree.num_models; i++)
+	{
+		int			parent = tree.parent[i];
+		double		expected;
+		double		size;
+
+		if (parent < 0)
+			continue;
+		expected = tree.flow[i] / tree.weight[i];
+		size = fabs(step[i]) + fabs(step[parent]) + tree.num_models / tree.weight[i];
+		largest = Max(largest, fabs(step[i] - step[parent] - expected) / size);
+	}
+	return largest;
+}
+
+/*
+ * Protects models that hang on the others by a thread: a graph is factored to all
+ * digits, whatever its weights.  The upper triangle must not be read.
+ */
+static void
+test_laplacian(void)
+{
+	Dice		dice = {22};
+	double		worst = 0;
+
+	for (int t = 0; t < scaled(300); t++)
+	{
+		int			n = 2 + dice_below(&dice, t % 10 == 0 ? 150 : 20);
+		Tree		tree = random_tree(&dice, n);
+		Curvature  *curvature = curvature_create(n);
+		double	   *matrix = curvature_matrix(curvature);
+		double	   *step = palloc(sizeof(double) * n);
+
+		for (int j = 0; j < n; j++)
+			for (int i = 0; i < n; i++)
+				matrix[j * n + i] = i < j ? NAN : 0;
+		for (int i = 0; i < n; i++)
+		{
+			int			parent = tree.parent[i];
+
+			if (parent < 0)
+				continue;
+			matrix[Min(i, parent) * n + Max(i, parent)] = -tree.weight[i];
+			matrix[i * n + i] += tree.weight[i];
+			matrix[parent * n + parent] += tree.weight[i];
+		}
+		curvature_factor_laplacian(curvature);
+		curvature_solve(curvature, tree.gradient, step);
+		worst = Max(worst, largest_error(tree, step));
+		check(worst < 1e-13, "a tree of %d: off by a part of %g", n, worst);
+	}
+	note("trees: worst error %.1e of what is there", worst);
+}
+
+/* Protects replicates: a model that has no battles does not move, nor move others */
+static void
+test_laplacian_in_parts(void)
+{
+	const double gradient[] = {1, -1, -1, 1, 0};
+	Curvature  *curvature = curvature_create(5);
+	double	   *matrix = curvature_matrix(curvature);
+	double		step[5];
+
+	memset(matrix, 0, sizeof(double) * 25);
+	matrix[0] = matrix[6] = 3;	/* models 0 and 1 */
+	matrix[1] = -3;
+	matrix[12] = matrix[18] = 2;	/* 2 and 3 */
+	matrix[13] = -2;
+	curvature_factor_laplacian(curvature);
+	curvature_solve(curvature, gradient, step);
+	check(fabs(step[0] - step[1] - 1.0 / 3) < 1e-15, "0 - 1 is %g", step[0] - step[1]);
+	check(fabs(step[3] - step[2] - 1.0 / 2) < 1e-15, "3 - 2 is %g", step[3] - step[2]);
+	check(step[4] == 0, "who has no battles moves by %g", step[4]);
+}
+
+/*
  * The analytic standard error of each score: the pseudoinverse of the Hessian,
  * as the code under test computes both.
  */
@@ -190,6 +313,8 @@ test_doubled_counts(void)
 const UnitTest curvature_tests[] = {
 	{"steps solve the system at all sizes of tiles", test_solutions},
 	{"an indefinite Hessian is told", test_indefinite},
+	{"a graph is factored to all digits", test_laplacian},
+	{"a graph of several parts is factored", test_laplacian_in_parts},
 	{"doubled counts shrink standard errors by the root of 2", test_doubled_counts},
 	{NULL, NULL}
 };

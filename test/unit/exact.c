@@ -6,14 +6,13 @@
  * The oracle of the other tests, so it shares nothing with the code under
  * test: not its data (a dense matrix of points in long double), not its
  * formulas (a chance is taken from the difference of strengths, never from
- * worths), not its linear algebra, not its way of telling which models can be
- * compared.
+ * worths), not LAPACK, not its way of telling which models can be compared.
  *
  * The fit is Newton's method from any start.  The Hessian of the likelihood is
  * the Laplacian of a graph whose edges weigh (battles x p x q); its models are
  * eliminated one after the other, and the diagonal, which is the sum of the
  * weights that are left, is never computed by a difference (the idea of
- * Grassmann, Taksar and Heyman 1985).  So no digit is lost even where models
+ * Grassmann, Taksar and Heyman 1985, to which lapack.c turns when LAPACK fails).  So no digit is lost even where models
  * tied to each other by 2^45 battles hang on the rest by one.  A step that
  * overshoots is cut where the slope along it is zero.
  *
@@ -160,7 +159,8 @@ exact_log_likelihood(PointMatrix matrix, const long double *strengths)
 /*
  * The surplus of a pair goes to one model and comes from the other.  In sums of
  * quadruple precision the two cancel, which leaves the digits of a group of
- * models whose gradients add up to nearly nothing.
+ * models whose gradients add up to nearly nothing.  It is taken from the lesser
+ * chance of the two, which has more of them.
  */
 void
 exact_gradient(PointMatrix matrix, const long double *strengths,
@@ -174,12 +174,14 @@ exact_gradient(PointMatrix matrix, const long double *strengths,
 		{
 			long double own = matrix.of[i * n + j];
 			long double others = matrix.of[j * n + i];
-			long double surplus;
+			__float128	battles = own + others;
+			long double ahead = strengths[i] - strengths[j];
+			__float128	surplus;
 
-			if (own == 0 && others == 0)
+			if (battles == 0)
 				continue;
-			surplus = own * chance(strengths[j] - strengths[i]) -
-				others * chance(strengths[i] - strengths[j]);
+			surplus = ahead < 0 ? own - battles * chance(ahead) :
+				battles * chance(-ahead) - others;
 			sums[i] += surplus;
 			sums[j] -= surplus;
 		}

@@ -329,6 +329,71 @@ test_groups_that_hang_together(void)
 	note("groups that hang together: worst distance %.1e points", worst);
 }
 
+/*
+ * Protects digits once more: single battles beside 10^12, models that have beaten
+ * one far above them and lost to one far below, and resamples that lack the one
+ * thread on which half of the models hang.  A fuzzer has found it.
+ */
+static void
+test_threads(void)
+{
+	static const struct
+	{
+		int			first,
+					second;
+		int64		wins,
+					losses,
+					ties;
+	}			pairs[] = {
+		{0, 1, INT64CONST(59861106689), 18, 1}, {0, 4, 7, 0, 2}, {0, 5, 0, 0, 2},
+		{0, 6, 10, 0, 0}, {0, 9, 0, 0, 13}, {1, 2, 0, 0, 1}, {1, 3, 1, 0, 0},
+		{1, 4, 0, 0, 2}, {1, 5, 4, 0, 0}, {1, 6, 0, 2, 0}, {1, 7, 0, 2, 0},
+		{1, 9, 0, 2, 0}, {2, 3, 1, 0, 1}, {2, 6, 0, INT64CONST(59861106688), 0},
+		{2, 9, INT64CONST(1616518316032), 0, 4194304}, {3, 4, 0, 0, 1},
+		{4, 5, 0, 0, 1}, {5, 6, 0, 0, 1}, {6, 7, 0, 0, 1}, {7, 8, 0, 0, 1},
+		{8, 9, 0, 0, 1}
+	};
+	BattleList *battles = battles_create(10);
+
+	for (int p = 0; p < (int) lengthof(pairs); p++)
+		battles_add_pair(battles, pairs[p].first, pairs[p].second, pairs[p].wins,
+						 pairs[p].losses, pairs[p].ties);
+	check_battles("threads", battles, scaled(10000), 1);
+}
+
+/*
+ * Protects digits of pairs of which some have met a million times and some once:
+ * the last steps say little of where the latter are to go.
+ */
+static void
+test_millions_beside_single_battles(void)
+{
+	Dice		dice = {88};
+	double		worst = 0;
+
+	for (int t = 0; t < scaled(100); t++)
+	{
+		int			n = 4 + dice_below(&dice, 7);
+		BattleList *battles = battles_create(n);
+		Replicates *replicates;
+
+		for (int i = 0; i < n; i++)
+			battles_add(battles, i, (i + 1) % n, OUTCOME_TIE, 1);
+		for (int c = 0; c < 3 * n; c++)
+		{
+			int			first = dice_below(&dice, n);
+			int			second = (first + 1 + dice_below(&dice, n - 1)) % n;
+
+			battles_add(battles, first, second, (Outcome) dice_below(&dice, NUM_OUTCOMES),
+						(INT64CONST(1) + dice_below(&dice, 4)) << 20 * dice_below(&dice, 2));
+		}
+		replicates = replicates_create(placed_tally(battles), 0);
+		check_replicates("millions", replicates, 300, 1);
+		worst = Max(worst, replicates->worst);
+	}
+	note("millions beside single battles: worst distance %.1e points", worst);
+}
+
 /* Protects any data: replicates of many random tallies */
 static void
 test_any_kind(void)
@@ -420,6 +485,8 @@ const UnitTest replicate_tests[] = {
 	{"replicates of lopsided data are at their maxima", test_lopsided},
 	{"replicates of a chain are at their maxima", test_chain},
 	{"replicates of groups that hang together are at their maxima", test_groups_that_hang_together},
+	{"replicates of models that hang by a thread are at their maxima", test_threads},
+	{"replicates of millions beside single battles are at their maxima", test_millions_beside_single_battles},
 	{"replicates of random data are at their maxima", test_any_kind},
 	{"replicates with a prior are at their maxima", test_prior},
 	{"replicates with a weak prior are at their maxima", test_weak_prior},
