@@ -48,6 +48,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "miscadmin.h"
+
 #include "bixarena_rank.h"
 
 /* Points that the last Newton step may move a score */
@@ -58,10 +60,9 @@
 #define REPLICATE_AIM		(0.02 * REPLICATE_TOLERANCE)
 
 /*
- * The longest Newton step where there is a prior, in points: odds change by a
- * factor of 10^5.  A prior bounds all strengths, but far out the likelihood may be
- * all but flat; the Hessian then asks for steps of 10^13 points, and rounding
- * would eat the way back.  Without a prior strengths may be any distance apart.
+ * By how many points a step may change the odds of a pair, when climbing by Newton
+ * steps: by a factor of 10^5.  Far out the likelihood may be all but flat; the
+ * Hessian then asks for steps of 10^13 points, and rounding would eat the way back.
  */
 #define LONGEST_STEP		2000.0
 
@@ -374,19 +375,44 @@ take_last_step(const Fitter *fitter, double *strengths)
 }
 
 /*
- * Cut the step where it would move a score too far.  Returns the largest
- * movement of a score that is left.
+ * The largest change of the odds of any pair in the step, in points.  With a prior
+ * each model has battles against a virtual one, too.
  */
 static double
-shorten_step(Fitter *fitter, double move)
+largest_change_of_odds(const Fitter *fitter)
 {
-	double		part = LONGEST_STEP / move;
+	const Tally *tally = fitter->tally;
+	const double *step = fitter->step;
+	double		largest = 0;
 
-	if (fitter->prior_battles == 0 || !(part < 1))
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		const Pair *pair = &tally->pairs[p];
+
+		CHECK_FOR_INTERRUPTS_AT(p);
+		largest = Max(largest, fabs(step[pair->first] - step[pair->second]));
+	}
+	for (int i = 0; i < tally->num_models && fitter->prior_battles > 0; i++)
+		largest = Max(largest, fabs(step[i]));
+	return largest * POINTS_PER_STRENGTH;
+}
+
+/*
+ * Find the next step of a climb by Newton steps, no longer than LONGEST_STEP.
+ * Returns the largest movement of a score in it.
+ */
+static double
+find_bounded_step(Fitter *fitter, const Curvature *curvature, const bool *placed)
+{
+	double		move = find_step(fitter, curvature, placed);
+	double		change = move > LONGEST_STEP ? largest_change_of_odds(fitter) : 0;
+	double		part = LONGEST_STEP / change;
+
+	if (!(part < 1))
 		return move;
 	for (int i = 0; i < fitter->num_models; i++)
 		fitter->step[i] *= part;
-	return LONGEST_STEP;
+	return move * part;
 }
 
 /*
@@ -406,7 +432,7 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 
 		factor_hessian(fitter, curvature, points, strengths);
 		fitter->num_remembered = 0;
-		before = shorten_step(fitter, find_step(fitter, curvature, placed));
+		before = find_bounded_step(fitter, curvature, placed);
 		if (before < tolerance)
 		{
 			take_last_step(fitter, strengths);
@@ -416,7 +442,7 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 
 		for (int between = 0; between < STEPS_BETWEEN; between++)
 		{
-			double		move = find_step(fitter, curvature, placed);
+			double		move = find_bounded_step(fitter, curvature, placed);
 
 			/* steps that grow, or are not numbers, have lost their way */
 			if (move < tolerance || !(move < 2 * before))

@@ -9,8 +9,8 @@
  * some replicates, which take another way up, are held against the exact fit.
  *
  * Of some battles a double does not hold the maximum: of so many that a few are
- * lost beside them, or, with a prior, of models so far apart that what is left of
- * its pull is lost beside 1.  There an error may come, and scores are not compared.
+ * lost beside them, or of models so far apart that the chance which is left to the
+ * lesser one is.  There an error may come, and scores are not compared.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,11 +32,13 @@ const int	fuzz_max_models = 175;
 #define GRADIENT_TOLERANCE	1e-9
 
 /*
- * Beyond this a fit may end in an error: strengths that a prior holds and that are
- * further apart (its pull has three digits left), or that nothing holds
+ * A fit of strengths that are further apart may end in an error: of a chance beside
+ * 1 three digits are left here
  */
-#define MAX_SPREAD_OF_PRIOR	30
-#define MAX_SPREAD			300
+#define MAX_SPREAD			30
+
+/* ... and so may one with a prior, whose pull is little, beside more battles */
+#define MAX_BATTLES_OF_PRIOR	(INT64CONST(1) << 30)
 
 #define NUM_REPLICATES 3
 
@@ -70,7 +72,7 @@ distance(const double *a, const double *b, double sign, int n)
 
 /* Are these strengths no further apart than a double can tell? */
 static bool
-near_each_other(const double *strengths, int n, double prior_battles)
+near_each_other(const double *strengths, int n)
 {
 	double		lowest = strengths[0];
 	double		highest = strengths[0];
@@ -80,7 +82,7 @@ near_each_other(const double *strengths, int n, double prior_battles)
 		lowest = Min(lowest, strengths[i]);
 		highest = Max(highest, strengths[i]);
 	}
-	return highest - lowest <= (prior_battles > 0 ? MAX_SPREAD_OF_PRIOR : MAX_SPREAD);
+	return highest - lowest <= MAX_SPREAD;
 }
 
 /*
@@ -106,7 +108,7 @@ fits_exactly(PointMatrix matrix, double prior_battles, double *strengths)
 
 	for (int i = 0; i < n; i++)
 		strengths[i] = (double) exact[i];
-	return num_failures == 0 && near_each_other(strengths, n, prior_battles);
+	return num_failures == 0 && near_each_other(strengths, n);
 }
 
 /*
@@ -148,19 +150,31 @@ fit_by_steps(void *argument)
 }
 
 /*
- * Fit the points, which are those of the matrix.  False when that ends in an error,
- * which it may of battles that are not exact or have no exact fit.
+ * May a fit of these points end in an error?
+ */
+static bool
+may_fail(PointMatrix matrix, double prior_battles)
+{
+	int			n = matrix.num_models;
+
+	for (int i = 0; i < n * n; i++)
+		if (prior_battles > 0 && matrix.of[i] > MAX_BATTLES_OF_PRIOR)
+			return true;
+	return n > MAX_EXACT_MODELS ||
+		!fits_exactly(matrix, prior_battles, palloc0(sizeof(double) * n));
+}
+
+/*
+ * Fit the points, which are those of the matrix.  False when that ends in an error
+ * and may.
  */
 static bool
 fits(Fit fit, PointMatrix matrix, double prior_battles, bool exactly)
 {
-	int			n = matrix.num_models;
-
 	if (!reports_error(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, fit_by_steps, &fit))
 		return true;
-	check(!exactly || n > MAX_EXACT_MODELS ||
-		  !fits_exactly(matrix, prior_battles, palloc0(sizeof(double) * n)),
-		  "%d models: %s (%s)", n, error_message, error_detail);
+	check(!exactly || may_fail(matrix, prior_battles), "%d models: %s (%s)",
+		  matrix.num_models, error_message, error_detail);
 	return false;
 }
 
@@ -308,7 +322,7 @@ fuzz_input(FuzzInput *input)
 		check(off <= POINT_TOLERANCE, "%d models are off by %g points",
 			  tally->num_models, off);
 	}
-	if (near_each_other(strengths, tally->num_models, prior_battles))
+	if (near_each_other(strengths, tally->num_models))
 		check_mirrored(input->battles, prior_battles, strengths);
 	check_replicates(fit.fitter, tally, strengths, &input->options);
 }
