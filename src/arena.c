@@ -276,13 +276,17 @@ has_privilege(const Leaderboard *leaderboard, const char *table,
 
 /*
  * Let nobody else make a snapshot of this leaderboard until the transaction
- * ends.  If somebody is at it, wait or raise an error.
+ * ends.  If somebody is at it, wait or raise an error.  The arena is part of the
+ * key, lest the owner of another hold up the runs of this one by its ids.
  */
 void
 lock_leaderboard(const Leaderboard *leaderboard, bool wait)
 {
-	if (!lock_for_transaction(LOCK_LEADERBOARD,
-							  DatumGetUUIDP(leaderboard->id)->data, UUID_LEN, wait))
+	char	   *key = psprintf("%s %s", leaderboard->arena,
+							   DatumGetCString(DirectFunctionCall1(uuid_out,
+																   leaderboard->id)));
+
+	if (!lock_for_transaction(LOCK_LEADERBOARD, key, strlen(key), wait))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("a snapshot of leaderboard \"%s\" is being made already",

@@ -145,6 +145,7 @@ BEGIN
 		FROM %1$I.leaderboard AS l
 		LEFT JOIN %1$I.leaderboard_snapshot AS s
 			ON s.leaderboard_id = l.id AND s.visibility = 'public'
+			AND isfinite(s.created_at::timestamptz)
 		GROUP BY l.slug::text
 		$sql$, arena);
 END

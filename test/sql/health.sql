@@ -224,6 +224,14 @@ SELECT * FROM health('snapshot_age');
 SELECT published('code', '3 hours 30 minutes');
 SELECT * FROM health('snapshot_age');
 
+-- a snapshot of no time has no age
+INSERT INTO arena.leaderboard_snapshot (leaderboard_id, snapshot_identifier, visibility, created_at)
+SELECT id, 'of no time', 'public', 'infinity' FROM arena.leaderboard WHERE slug = 'code';
+SELECT * FROM health('snapshot_age');
+SELECT count(*) FROM bixarena.metrics WHERE name ~ 'snapshot' AND labels ->> 'leaderboard' = 'code';
+SELECT length(bixarena_report('code')) > 0 AS reported, length(bixarena_runs_report()) > 0 AS operated;
+DELETE FROM arena.leaderboard_snapshot WHERE snapshot_identifier = 'of no time';
+
 --
 -- Rights: those of the caller
 --

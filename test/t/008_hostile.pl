@@ -125,6 +125,20 @@ sql($node, q{
 	SELECT bixarena_attach_arena('trap');
 }, 'mallory');
 sql($node, q{SELECT bixarena_grant('olga', 'operator', 'trap')});
+
+# A leaderboard of his own with the id of another holds nobody up
+sql($node, q{UPDATE trap.boards SET id = (SELECT id FROM fine.leaderboard)});
+my $thief = $node->background_psql('postgres', extra_params => [ '--username=mallory' ]);
+$thief->query_safe(q{BEGIN});
+$thief->query_safe(q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')});
+my ($state) = sql_state_of($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'fine')});
+is($state, '', 'an arena with the ids of another does not lock its leaderboards');
+($state) = sql_state_of($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')}, 'mallory');
+is($state, '55P03', 'but its own');
+$thief->query_safe('ROLLBACK');
+$thief->quit;
+sql($node, 'UPDATE trap.boards SET id = gen_random_uuid(); TRUNCATE trap.attempt');
+
 my $before = state();
 
 # What is not to change
@@ -189,7 +203,6 @@ attempts_are('mallory', 'battle leaderboard model', '', 'reading');
 # second.  His trigger then catches errors while a transaction block ends, which an
 # assertion of the server's own, in RollbackAndReleaseCurrentSubTransaction(), takes
 # for a fault, whatever the table.
-my $state;
 SKIP:
 {
 	skip 'the server asserts that no trigger catches an error at the end of a block', 1
