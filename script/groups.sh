@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 #
 # groups.sh
-#	  Running groups of tests and counting them, for test and test-memory.
+#	  Running groups of tests and counting them, for test, test-memory and
+#	  test-upgrade.
 
 passed=0
 failed=0
