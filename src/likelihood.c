@@ -227,29 +227,6 @@ best_shift(const double *strengths, int num_models)
 }
 
 /*
- * Add the prior's part to a gradient, all strengths being shifted to where it
- * is best.  Both parts then add up to zero but for rounding, of which a weak
- * prior beside many battles would make a large shift; so that is taken off.
- */
-static void
-add_prior(const Likelihood *likelihood, const double *strengths,
-		  double *gradient)
-{
-	int			n = likelihood->num_models;
-	double		half = likelihood->prior_battles / 2;
-	double		shift = best_shift(strengths, n);
-	double		excess = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		gradient[i] -= half * tanh((strengths[i] + shift) / 2);
-		excess += gradient[i];
-	}
-	for (int i = 0; i < n; i++)
-		gradient[i] -= excess / n;
-}
-
-/*
  * Add the prior's part to the lower triangle of the Hessian.  With w_i the
  * weight of model i's virtual battles, it is diagonal, less w w' / sum of w for
  * the shift that follows the strengths.
@@ -274,6 +251,53 @@ add_prior_curvature(const Likelihood *likelihood, const double *strengths,
 	for (Size j = 0; j < n; j++)
 		for (Size i = j; i < n; i++)
 			matrix[j * n + i] -= weights[i] * weights[j] / total;
+}
+
+/*
+ * Add to a sum, and what rounding takes off it to another (Knuth's two-sum).
+ */
+static inline void
+add_exactly(double *sum, double *lost, double term)
+{
+	double		total = *sum + term;
+	double		added = total - *sum;
+
+	*lost += (*sum - (total - added)) + (term - added);
+	*sum = total;
+}
+
+/*
+ * Add the prior's part to a gradient and what rounding has taken off it, all
+ * strengths being shifted to where it is best: nearly half the virtual battles for
+ * those below the virtual opponent, and against those above it.  Both parts then
+ * add up to zero but for rounding, of which a weak prior beside many battles would
+ * make a large shift; so the shift is made right, as far as it moves each model.
+ */
+static void
+add_prior(const Likelihood *likelihood, const double *strengths,
+		  double *gradient, double *lost)
+{
+	int			n = likelihood->num_models;
+	double		shift = best_shift(strengths, n);
+	double	   *weights = likelihood->p;
+	double		total = 0;
+	double		excess = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		double		ahead = strengths[i] + shift;
+		double		chance = 1 / (1 + exp(fabs(ahead)));
+		double		half = (ahead < 0 ? 0.5 : -0.5) * likelihood->prior_battles;
+
+		add_exactly(&gradient[i], &lost[i], half);
+		add_exactly(&gradient[i], &lost[i], -2 * half * chance);
+		gradient[i] += lost[i];
+		excess += gradient[i];
+		weights[i] = chance * (1 - chance);
+		total += weights[i];
+	}
+	for (int i = 0; i < n && total > 0; i++)
+		gradient[i] -= excess * weights[i] / total;
 }
 
 /*
@@ -350,20 +374,10 @@ likelihood_gradient(Likelihood *likelihood, PairPoints points,
 			share_surplus(likelihood, run, points, strengths, gradient);
 	}
 	if (likelihood->prior_battles > 0)
-		add_prior(likelihood, strengths, gradient);
-}
-
-/*
- * Add to a sum, and what rounding takes off it to another (Knuth's two-sum).
- */
-static inline void
-add_exactly(double *sum, double *lost, double term)
-{
-	double		total = *sum + term;
-	double		added = total - *sum;
-
-	*lost += (*sum - (total - added)) + (term - added);
-	*sum = total;
+	{
+		memset(likelihood->lost, 0, sizeof(double) * likelihood->num_models);
+		add_prior(likelihood, strengths, gradient, likelihood->lost);
+	}
 }
 
 /*
@@ -416,10 +430,11 @@ likelihood_exact_gradient(Likelihood *likelihood, PairPoints points,
 			add_exactly(&gradient[second], &lost[second], -rest);
 		}
 	}
-	for (int i = 0; i < likelihood->num_models; i++)
-		gradient[i] += lost[i];
 	if (likelihood->prior_battles > 0)
-		add_prior(likelihood, strengths, gradient);
+		add_prior(likelihood, strengths, gradient, lost);
+	else
+		for (int i = 0; i < likelihood->num_models; i++)
+			gradient[i] += lost[i];
 }
 
 /*

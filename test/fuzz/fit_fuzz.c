@@ -37,9 +37,6 @@ const int	fuzz_max_models = 175;
  */
 #define MAX_SPREAD			30
 
-/* ... and so may one with a prior, whose pull is little, beside more battles */
-#define MAX_BATTLES_OF_PRIOR	(INT64CONST(1) << 30)
-
 #define NUM_REPLICATES 3
 
 /* The exact fit takes the third power of the number of models */
@@ -150,31 +147,19 @@ fit_by_steps(void *argument)
 }
 
 /*
- * May a fit of these points end in an error?
- */
-static bool
-may_fail(PointMatrix matrix, double prior_battles)
-{
-	int			n = matrix.num_models;
-
-	for (int i = 0; i < n * n; i++)
-		if (prior_battles > 0 && matrix.of[i] > MAX_BATTLES_OF_PRIOR)
-			return true;
-	return n > MAX_EXACT_MODELS ||
-		!fits_exactly(matrix, prior_battles, palloc0(sizeof(double) * n));
-}
-
-/*
- * Fit the points, which are those of the matrix.  False when that ends in an error
- * and may.
+ * Fit the points, which are those of the matrix.  False when that ends in an error,
+ * which it may of battles that are not exact or have no exact fit.
  */
 static bool
 fits(Fit fit, PointMatrix matrix, double prior_battles, bool exactly)
 {
+	int			n = matrix.num_models;
+
 	if (!reports_error(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, fit_by_steps, &fit))
 		return true;
-	check(!exactly || may_fail(matrix, prior_battles), "%d models: %s (%s)",
-		  matrix.num_models, error_message, error_detail);
+	check(!exactly || n > MAX_EXACT_MODELS ||
+		  !fits_exactly(matrix, prior_battles, palloc0(sizeof(double) * n)),
+		  "%d models: %s (%s)", n, error_message, error_detail);
 	return false;
 }
 
