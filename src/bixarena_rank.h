@@ -227,7 +227,7 @@ extern void lapack_init(void);
 extern Curvature *curvature_create(int size);
 extern double *curvature_matrix(Curvature *curvature);
 extern bool curvature_factor(Curvature *curvature);
-extern void curvature_factor_laplacian(Curvature *curvature);
+extern bool curvature_factor_laplacian(Curvature *curvature);
 extern void curvature_invert(Curvature *curvature);
 extern void curvature_variances(const Curvature *curvature, double *variances);
 extern void curvature_solve(const Curvature *curvature,

@@ -12,16 +12,16 @@
  * the very place, that moves no score by more than POINT_TOLERANCE.
  *
  * A bootstrap replicate starts at the point estimate and takes quasi-Newton
- * steps only, by the one Hessian that the point estimate left: a limited-memory
+ * steps, by the one Hessian that the point estimate left: a limited-memory
  * BFGS (Nocedal 1980; the two loops of Nocedal and Wright, Numerical
  * Optimization, algorithm 7.4) whose initial matrix is its inverse.  As the
- * Hessian of a resample differs little from that of the data, four or five
- * steps do.  It ends when the remaining distance, extrapolated from the last
- * steps, is well within REPLICATE_TOLERANCE.  Should the steps not contract,
- * the replicate is climbed by Newton steps of its own; and should these fail, by
- * others from equal strengths, as the data are: where it lacks the battles that
- * held a model far out, only a weak prior may be left there, too flat to say the
- * way back.
+ * Hessian of a resample differs little from that of the data, five or six steps
+ * do where all pairs have met often.  It ends when the remaining distance,
+ * extrapolated from the last steps, is well within REPLICATE_TOLERANCE.  Should
+ * the steps not contract, the replicate is climbed by Newton steps of its own;
+ * and should these fail, by others from equal strengths, as the data are: where it
+ * lacks the battles that held a model far out, only a weak prior may be left there,
+ * too flat to say the way back.
  *
  * A gradient is a sum, and rounding takes off it.  Where that could move the
  * score of a replicate, as where single battles stand beside 10^10, its gradients
@@ -38,8 +38,9 @@
  *
  * The likelihood does not feel a shift of all strengths together, or with a
  * prior takes the best one by itself (likelihood.c).  So the Hessian is flat in
- * that direction, and a multiple of the matrix of ones is added to it: the
- * gradient is orthogonal to a shift, so steps are unchanged.
+ * that direction, and a multiple of the matrix of ones is added to it, or one
+ * model is held: the gradient is orthogonal to a shift, so steps are unchanged but
+ * for a shift.
  *
  *-------------------------------------------------------------------------
  */
@@ -67,8 +68,9 @@
 #define LONGEST_STEP		2000.0
 
 /*
- * A Newton step that moves no score by more points needs no proof that it goes up:
- * it leaves less than a 10^-5th of the way.
+ * A careful step that moves no score by more points needs no proof that it goes up:
+ * of a Newton step less than a 10^-5th of the way is left, and a quasi-Newton step
+ * that was wrong is made good by the Newton step that follows.
  */
 #define SURE_STEP			1e-3
 
@@ -209,11 +211,11 @@ fill_flat_directions(const Fitter *fitter, double *matrix)
 }
 
 /*
- * Factor the Hessian at these strengths, the slow way where the quick one leaves
- * nothing but rounding (models tied to each other by 2^50 battles and to the rest
- * by three).
+ * Factor the Hessian at these strengths, the slow way where of the quick one's
+ * result too few digits are true (models tied to each other by 2^50 battles and to
+ * the rest by three).  False when that does not succeed either.
  */
-static void
+static bool
 factor_hessian(Fitter *fitter, Curvature *curvature, PairPoints points,
 			   const double *strengths)
 {
@@ -222,9 +224,9 @@ factor_hessian(Fitter *fitter, Curvature *curvature, PairPoints points,
 	likelihood_hessian(fitter->likelihood, points, strengths, matrix);
 	fill_flat_directions(fitter, matrix);
 	if (curvature_factor(curvature))
-		return;
+		return true;
 	likelihood_hessian(fitter->likelihood, points, strengths, matrix);
-	curvature_factor_laplacian(curvature);
+	return curvature_factor_laplacian(curvature);
 }
 
 /*
@@ -376,7 +378,8 @@ take_last_step(const Fitter *fitter, double *strengths)
 
 /*
  * The largest change of the odds of any pair in the step, in points.  With a prior
- * each model has battles against a virtual one, too.
+ * each model has battles against a virtual one, too, which is taken to stay where
+ * it is: that may cut a step more than need be.
  */
 static double
 largest_change_of_odds(const Fitter *fitter)
@@ -405,7 +408,7 @@ static double
 find_bounded_step(Fitter *fitter, const Curvature *curvature, const bool *placed)
 {
 	double		move = find_step(fitter, curvature, placed);
-	double		change = move > LONGEST_STEP ? largest_change_of_odds(fitter) : 0;
+	double		change = 2 * move > LONGEST_STEP ? largest_change_of_odds(fitter) : 0;
 	double		part = LONGEST_STEP / change;
 
 	if (!(part < 1))
@@ -430,9 +433,12 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 	{
 		double		before;
 
-		factor_hessian(fitter, curvature, points, strengths);
+		if (!factor_hessian(fitter, curvature, points, strengths))
+			return false;
 		fitter->num_remembered = 0;
 		before = find_bounded_step(fitter, curvature, placed);
+		if (!isfinite(before))
+			return false;
 		if (before < tolerance)
 		{
 			take_last_step(fitter, strengths);

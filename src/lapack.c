@@ -15,7 +15,7 @@
  * Cancelling: LAPACK cannot be interrupted, and 2,000 models take the
  * reference library seconds.  So both the factorization and the inversion go
  * by tiles of TILE x TILE, a few milliseconds each, with a check for
- * interrupts between them.
+ * interrupts between them.  The slow factorization checks at every model.
  *
  * Threads: a backend must not have any.  Where OpenBLAS answers it is told to
  * use one; its pthread build has already started others when it was loaded,
@@ -118,7 +118,7 @@ curvature_create(int size)
 
 /*
  * Where the caller puts the lower triangle of H, column-major, before it calls
- * curvature_factor().
+ * curvature_factor() or curvature_factor_laplacian().
  */
 double *
 curvature_matrix(Curvature *curvature)
@@ -191,8 +191,8 @@ pivots_are_lost(const Curvature *curvature, const double *diagonal)
 }
 
 /*
- * Replace H by L.  False when H is not positive definite to the precision of
- * a double; its matrix is then spoilt.
+ * Replace H by L.  False when H is not positive definite, or so nearly not that too
+ * few digits of L would be true; its matrix is then spoilt.
  */
 bool
 curvature_factor(Curvature *curvature)
@@ -226,9 +226,10 @@ curvature_factor(Curvature *curvature)
 }
 
 /*
- * Take column k of L, and what it leaves of the columns to its right.
+ * Turn column k into that of L, and take its product off the columns to the right.
+ * False when no weight was left in it.
  */
-static void
+static bool
 eliminate_model(const Curvature *curvature, int k, double flat_pivot)
 {
 	int			n = curvature->size;
@@ -245,13 +246,13 @@ eliminate_model(const Curvature *curvature, int k, double flat_pivot)
 		double	   *restrict other = tile_at(curvature, 0, j);
 		double		factor = own[j];
 
-		CHECK_FOR_INTERRUPTS_AT(j);
 		if (factor == 0)
 			continue;
 #pragma omp simd
 		for (int i = j + 1; i < n; i++)
 			other[i] -= factor * own[i];
 	}
+	return pivot > 0;
 }
 
 /*
@@ -260,21 +261,30 @@ eliminate_model(const Curvature *curvature, int k, double flat_pivot)
  * model is eliminated, those that it joined are joined by what went through it; a
  * pivot is the sum of the weights that are left (Grassmann, Taksar and Heyman,
  * "Regenerative analysis and steady state distributions for Markov chains", 1985).
- * All are sums of one sign, so no digit is lost, and the diagonal is not read.
+ * All are sums of one sign, so no digit is lost.
  *
- * A model without weights left, such as the last one, is held where it is: a shift
- * of all strengths costs nothing.
+ * The last model is held where it is, as a shift of all strengths costs nothing;
+ * so is one that had no weights from the beginning (of a replicate).  False when
+ * weights are too small for a double, and the graph falls apart.
  */
-void
+bool
 curvature_factor_laplacian(Curvature *curvature)
 {
 	int			n = curvature->size;
 	double		trace = 0;
+	int			num_parts = 0;
 
 	for (int k = 0; k < n; k++)
 		trace += *tile_at(curvature, k, k);
 	for (int k = 0; k < n; k++)
-		eliminate_model(curvature, k, trace / n);
+	{
+		bool		has_weights = *tile_at(curvature, k, k) != 0;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!eliminate_model(curvature, k, trace / n) && has_weights)
+			num_parts++;
+	}
+	return num_parts == 1;
 }
 
 /*

@@ -11,7 +11,8 @@
  *	dl/ds_i = sum of  a q - b p,	-d2l/(ds_i ds_j) = -(a + b) p q
  *
  * a q - b p is how it is computed, too: the textbook's a - (a + b) p loses all
- * digits where one side takes nearly every point.
+ * digits where one side takes nearly every point.  Where more digits are needed it
+ * is kept in two parts: see split_surplus().
  *
  * prior_battles m > 0 adds for each model m/2 wins and m/2 losses against one
  * virtual opponent, whose strength is free like the others': the same as to fix
@@ -268,9 +269,10 @@ add_exactly(double *sum, double *lost, double term)
 
 /*
  * Add the prior's part to a gradient and what rounding has taken off it, all
- * strengths being shifted to where it is best: nearly half the virtual battles for
- * those below the virtual opponent, and against those above it.  Both parts then
- * add up to zero but for rounding, of which a weak prior beside many battles would
+ * strengths being shifted to where it is best.  Half the virtual battles pull up
+ * those that are below the virtual opponent, or down those above it, less what these
+ * battles are expected to give anyway: two parts, as of a pair.  The gradient then
+ * adds up to zero but for rounding, of which a weak prior beside many battles would
  * make a large shift; so the shift is made right, as far as it moves each model.
  */
 static void
@@ -381,8 +383,8 @@ likelihood_gradient(Likelihood *likelihood, PairPoints points,
 }
 
 /*
- * A pair's a q - b p in two parts that are exact one by one: a - (a + b) p where
- * the first is unlikely to win, else -b + (a + b) q.
+ * A pair's a q - b p in two parts that keep all digits, each by itself:
+ * a - (a + b) p where the first is unlikely to win, else -b + (a + b) q.
  */
 static inline void
 split_surplus(double a, double b, double p, double q, double *whole, double *rest)

@@ -6,8 +6,8 @@
  * They are the server's advisory locks in classes of our own: its functions for
  * users take classes 1 and 2, so that ours cannot meet a user's.
  *
- *	leaderboard		held by a transaction that makes a snapshot of it, so
- *					that there is one at a time
+ *	leaderboard		of an arena: held by a transaction that makes a snapshot of
+ *					it, so that there is one at a time
  *	run				held by the session that works at it, over transactions: a
  *					run that is "running" and not locked has been abandoned
  *	worker			held by the background worker of a role, likewise, so that

@@ -12,9 +12,9 @@
  * the Laplacian of a graph whose edges weigh (battles x p x q); its models are
  * eliminated one after the other, and the diagonal, which is the sum of the
  * weights that are left, is never computed by a difference (the idea of
- * Grassmann, Taksar and Heyman 1985, to which lapack.c turns when LAPACK fails).  So no digit is lost even where models
- * tied to each other by 2^45 battles hang on the rest by one.  A step that
- * overshoots is cut where the slope along it is zero.
+ * Grassmann, Taksar and Heyman 1985, to which lapack.c turns when LAPACK fails).
+ * So no digit is lost even where models tied to each other by 2^45 battles hang on
+ * the rest by one.  A step that overshoots is cut where the slope along it is zero.
  *
  * A prior is a real opponent here: one more model, whose strength is taken off
  * all others in the end.
