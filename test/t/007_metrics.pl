@@ -96,7 +96,7 @@ is($shown->{key('bixarena_waiting_age_seconds', arena => 'arena')}, 0, 'nothing 
 is($shown->{key('bixarena_waiting_runs', arena => 'broken')}, 0, 'runs of a broken arena');
 ok(!exists $shown->{key('bixarena_success_ratio', arena => 'arena')}, 'no share without runs');
 ok(!(grep { /last_|usual_|snapshot_age_seconds/ } keys %$shown), 'nothing of runs that never were');
-is($shown->{key('bixarena_extension_info', version => '1.0')}, 1, 'the version');
+is($shown->{key('bixarena_extension_info', version => '1.1')}, 1, 'the version');
 
 $node->safe_psql('postgres', q{CALL bixarena_generate_snapshots('arena')});
 $node->safe_psql('postgres', q{SELECT bixarena_schedule(
