@@ -30,6 +30,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
 
@@ -79,6 +80,26 @@ execute_query(const char *sql, int expected, bool read_only,
 	if (result != expected)
 		elog(ERROR, "unexpected result of a query: %s",
 			 SPI_result_code_string(result));
+}
+
+/*
+ * Run a query that only reads, and see what is committed now.  A transaction at
+ * repeatable read or serializable otherwise sees what was when it began.
+ */
+void
+execute_query_now(const char *sql, Parameters *parameters)
+{
+	SPIPlanPtr	plan = SPI_prepare(sql, parameters->count, parameters->types);
+	int			result = SPI_result;
+
+	if (plan)
+		result = SPI_execute_snapshot(plan, parameters->values, parameters->nulls,
+									  GetLatestSnapshot(), InvalidSnapshot,
+									  false, false, 0);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "unexpected result of a query: %s",
+			 SPI_result_code_string(result));
+	SPI_freeplan(plan);
 }
 
 /*

@@ -87,6 +87,9 @@ CREATE INDEX run_waiting
 -- requests of a day
 CREATE INDEX run_requests
 	ON bixarena.run (arena, requested_at) WHERE trigger_source = 'api';
+-- identifiers that are taken
+CREATE INDEX run_snapshot
+	ON bixarena.run (arena, snapshot_identifier COLLATE "C");
 COMMENT ON TABLE bixarena.run IS 'runs: who asked for a snapshot, and how its making went';
 COMMENT ON COLUMN bixarena.run.leaderboard IS 'slug of the leaderboard';
 COMMENT ON COLUMN bixarena.run.role IS 'role that the run was made as';
