@@ -74,6 +74,7 @@ SQL_PARTS = \
 	src/sql/run.sql \
 	src/sql/schedule.sql \
 	src/sql/health.sql \
+	src/sql/leaderboards.sql \
 	src/sql/metrics.sql \
 	src/sql/html.sql \
 	src/sql/report.sql \

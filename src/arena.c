@@ -217,7 +217,7 @@ list_leaderboards(const char *arena)
 }
 
 /*
- * The leaderboard of this slug in the arena meant.
+ * The leaderboard of this slug, which must not be NULL, in the arena meant.
  */
 Leaderboard *
 find_leaderboard(const char *arena, const char *slug)
@@ -225,6 +225,10 @@ find_leaderboard(const char *arena, const char *slug)
 	Leaderboard *leaderboard = palloc(sizeof(Leaderboard));
 	Parameters	parameters = {0};
 
+	if (slug == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("leaderboard_id must not be null")));
 	leaderboard->arena = resolve_arena(arena);
 	leaderboard->schema = pstrdup(quote_identifier(leaderboard->arena));
 	leaderboard->slug = pstrdup(slug);

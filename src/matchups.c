@@ -180,10 +180,6 @@ bixarena_matchup_rows(PG_FUNCTION_ARGS)
 	Battles    *battles;
 	RankedModel *models;
 
-	if (slug == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("leaderboard_id must not be null")));
 	InitMaterializedSRF(fcinfo, 0);
 
 	SPI_connect();

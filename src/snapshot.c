@@ -60,9 +60,10 @@ numbered_identifier(const char *base, int64 number)
  * first and $2 a pattern for all; 0 if it finds none.
  */
 #define GREATEST_NUMBER(identifiers) \
-	"SELECT coalesce(pg_catalog.max(CASE i.name WHEN $1 THEN 1" \
-	" ELSE pg_catalog.substr(i.name, pg_catalog.length($1) + 2)::bigint END), 0)" \
-	" FROM (" identifiers ") AS i (name) WHERE i.name ~ $2"
+	"SELECT coalesce(pg_catalog.max(CASE WHEN i.name OPERATOR(pg_catalog.=) $1 THEN 1" \
+	" ELSE pg_catalog.substr(i.name, pg_catalog.int4pl(pg_catalog.length($1), 2))" \
+	"::pg_catalog.int8 END), 0)" \
+	" FROM (" identifiers ") AS i (name) WHERE i.name OPERATOR(pg_catalog.~) $2"
 
 static int64
 greatest_in_result(void)
@@ -85,7 +86,7 @@ greatest_number(const Leaderboard *leaderboard, const char *base)
 
 	add_text(&parameters, base);
 	add_text(&parameters, psprintf("^%s(_[0-9]{1,9})?$", base));
-	execute_query_now(psprintf(GREATEST_NUMBER("SELECT s.snapshot_identifier::text"
+	execute_query_now(psprintf(GREATEST_NUMBER("SELECT s.snapshot_identifier::pg_catalog.text"
 											   " FROM %s.leaderboard_snapshot AS s"),
 							   leaderboard->schema),
 					  &parameters);
@@ -292,7 +293,7 @@ date_of_present(const Leaderboard *leaderboard, TimestampTz moment)
 	bool		isnull;
 
 	add_parameter(&parameters, UUIDOID, leaderboard->id, false);
-	execute_query_now(psprintf("SELECT pg_catalog.max(s.created_at::timestamptz)"
+	execute_query_now(psprintf("SELECT pg_catalog.max(s.created_at::pg_catalog.timestamptz)"
 							   " FROM %s.leaderboard_snapshot AS s"
 							   " WHERE s.leaderboard_id OPERATOR(pg_catalog.=) $1"
 							   " AND pg_catalog.isfinite(s.created_at)",
@@ -318,15 +319,16 @@ date_of_past(const Leaderboard *leaderboard, TimestampTz moment)
 	add_parameter(&parameters, UUIDOID, leaderboard->id, false);
 	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(moment), false);
 	execute_query_now(psprintf("WITH taken (moment) AS MATERIALIZED"
-							   " (SELECT s.created_at::timestamptz"
+							   " (SELECT s.created_at::pg_catalog.timestamptz"
 							   " FROM %s.leaderboard_snapshot AS s"
 							   " WHERE s.leaderboard_id OPERATOR(pg_catalog.=) $1"
-							   " AND s.created_at >= $2 AND pg_catalog.isfinite(s.created_at))"
+							   " AND s.created_at OPERATOR(pg_catalog.>=) $2"
+							   " AND s.created_at OPERATOR(pg_catalog.<) '294276-12-31 UTC')"
 							   " SELECT pg_catalog.min(f.moment) FROM (SELECT $2 UNION ALL"
-							   " SELECT t.moment + interval '1 microsecond' FROM taken AS t"
-							   " WHERE t.moment < '294276-12-31 UTC') AS f (moment)"
-							   " WHERE NOT EXISTS (SELECT FROM taken AS t"
-							   " WHERE t.moment = f.moment)",
+							   " SELECT t.moment OPERATOR(pg_catalog.+)"
+							   " '1 microsecond'::pg_catalog.interval FROM taken AS t)"
+							   " AS f (moment) WHERE NOT EXISTS (SELECT FROM taken AS t"
+							   " WHERE t.moment OPERATOR(pg_catalog.=) f.moment)",
 							   leaderboard->schema),
 					  &parameters);
 	return DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0],

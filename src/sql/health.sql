@@ -153,6 +153,30 @@ $$;
 COMMENT ON FUNCTION bixarena.public_snapshots(text) IS
 	'the leaderboards of an arena, and when the latest public snapshot of each was made';
 
+CREATE FUNCTION bixarena.future_snapshots(arena text)
+RETURNS TABLE (leaderboard text, message text)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- a minute is what clocks of servers may differ by
+	RETURN QUERY EXECUTE format($sql$
+		SELECT l.slug::text, format(
+			'snapshot "%%s" is dated in the future, %%s%%s: delete it, or correct its created_at',
+			(array_agg(s.snapshot_identifier ORDER BY s.created_at, s.id))[1],
+			CASE WHEN isfinite(min(s.created_at)) THEN bixarena.in_utc(min(s.created_at))
+				ELSE 'infinity' END,
+			CASE WHEN count(*) > 1 THEN format(', and so are %%s more', count(*) - 1) END)
+		FROM %1$I.leaderboard AS l
+		JOIN %1$I.leaderboard_snapshot AS s ON s.leaderboard_id = l.id
+		WHERE s.created_at > clock_timestamp() + interval '1 minute'
+		GROUP BY l.slug::text
+		$sql$, arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena.future_snapshots(text) IS
+	'the leaderboards of an arena that have snapshots dated in the future, and which is the first of them';
+
 CREATE FUNCTION bixarena.ended_runs(
 	arena text,
 	days integer,
@@ -247,17 +271,30 @@ $$;
 COMMENT ON FUNCTION bixarena.skipped_since(text, text, timestamptz) IS
 	'why the last run of a leaderboard was skipped; null: it was not, or there is none since that moment';
 
+CREATE FUNCTION bixarena.age_seconds(latest timestamptz)
+RETURNS double precision
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- one that is newer than this transaction, or dated in the future, is of now
+	SELECT greatest(extract(epoch FROM now() - latest), 0)
+$$;
+COMMENT ON FUNCTION bixarena.age_seconds(timestamptz) IS
+	'the age of a snapshot; never negative';
+
 CREATE FUNCTION bixarena.judge_age(
 	leaderboard_id text,
 	arena text,
 	latest timestamptz,
-	due timestamptz[])
+	due timestamptz[],
+	future text)
 RETURNS bixarena.health_row
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	-- due: the last times that a snapshot was due, the latest first
+	-- due: the last times that a snapshot was due, the latest first; future: what
+	-- there is to say of snapshots dated in the future, beside which no age tells
 	unscheduled integer := (bixarena.health_limits()).unscheduled_hours;
 	since timestamptz := coalesce(due[1], now() - make_interval(hours => unscheduled));
 	excuse text := bixarena.pause_of(leaderboard_id, arena);
@@ -268,11 +305,13 @@ BEGIN
 	END IF;
 	result.check_name := 'snapshot_age';
 	result.leaderboard_id := leaderboard_id;
-	result.status := bixarena.grade(excuse IS NULL AND (latest >= since) IS NOT TRUE,
+	result.status := bixarena.grade(
+		future IS NOT NULL OR excuse IS NULL AND (latest >= since) IS NOT TRUE,
 		excuse IS NULL AND latest < due[2]);
-	result.figure := round(extract(epoch FROM now() - latest) / 3600, 1);
+	result.figure := round(bixarena.age_seconds(latest)::numeric / 3600, 1);
 	result.unit := 'hours';
 	result.message := CASE
+		WHEN future IS NOT NULL THEN future
 		WHEN excuse IS NOT NULL THEN excuse
 		WHEN latest IS NULL THEN 'there is no public snapshot'
 		WHEN due[1] IS NULL THEN format(
@@ -288,7 +327,7 @@ BEGIN
 	RETURN result;
 END
 $$;
-COMMENT ON FUNCTION bixarena.judge_age(text, text, timestamptz, timestamptz[]) IS
+COMMENT ON FUNCTION bixarena.judge_age(text, text, timestamptz, timestamptz[], text) IS
 	'is the latest public snapshot of a leaderboard as young as its schedule says?';
 
 CREATE FUNCTION bixarena.check_snapshot_age(arena text)
@@ -307,7 +346,9 @@ AS $$
 		SELECT array_agg(DISTINCT d.due ORDER BY d.due DESC) AS times
 		FROM due AS d WHERE d.leaderboard IS NULL OR d.leaderboard = l.leaderboard
 	) AS d
-	CROSS JOIN LATERAL bixarena.judge_age(l.leaderboard, arena, l.latest, d.times) AS a
+	LEFT JOIN bixarena.future_snapshots(arena) AS f USING (leaderboard)
+	CROSS JOIN LATERAL bixarena.judge_age(l.leaderboard, arena, l.latest, d.times,
+		f.message) AS a
 	ORDER BY l.leaderboard COLLATE "C"
 $$;
 COMMENT ON FUNCTION bixarena.check_snapshot_age(text) IS

@@ -61,11 +61,6 @@ AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
 BEGIN
-	IF leaderboard_id IS NULL THEN
-		RAISE EXCEPTION 'leaderboard_id must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-
 	RETURN QUERY EXECUTE format($sql$
 		SELECT r.snapshot_identifier::text, r.created_at::timestamptz, r.rank::integer,
 			r.bt_score::numeric(10,6), r.bootstrap_q025::numeric(10,6),
@@ -77,6 +72,7 @@ BEGIN
 			JOIN %1$I.leaderboard_snapshot AS s ON s.id = e.snapshot_id
 			WHERE e.leaderboard_id = $1 AND e.model_id = $2
 				AND s.leaderboard_id = $1 AND s.visibility = 'public'
+				AND isfinite(s.created_at)
 		) AS r
 		ORDER BY %2$s, r.created_at DESC, length(r.snapshot_identifier) DESC,
 			r.snapshot_identifier DESC

@@ -33,7 +33,7 @@ BEGIN
 					length(s.snapshot_identifier) DESC, s.snapshot_identifier DESC) AS age
 			FROM %1$I.leaderboard_snapshot AS s
 			WHERE s.leaderboard_id = $1 AND s.visibility = 'public'
-				AND isfinite(s.created_at::timestamptz) AND ($3 IS NULL OR s.created_at >= $3)
+				AND isfinite(s.created_at) AND ($3 IS NULL OR s.created_at >= $3)
 		), span AS (
 			SELECT s.id, s.created_at, s.age, floor((max(s.seconds) OVER () - s.seconds)
 				/ nullif(max(s.seconds) OVER () - min(s.seconds) OVER (), 0)

@@ -155,7 +155,7 @@ AS $$
 	LEFT JOIN bixarena.usual_durations(arena) AS usual
 		ON usual.leaderboard = s.leaderboard AND usual.runs >= limits.usual_runs
 	CROSS JOIN LATERAL (VALUES
-		('bixarena_snapshot_age_seconds', extract(epoch FROM now() - s.latest)::double precision),
+		('bixarena_snapshot_age_seconds', bixarena.age_seconds(s.latest)),
 		('bixarena_last_run_failed', bixarena.has_failed_last(s.leaderboard, arena)::integer),
 		('bixarena_last_success_duration_seconds', last.seconds),
 		('bixarena_last_success_entries', last.entries),

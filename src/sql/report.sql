@@ -39,7 +39,7 @@ AS $$
 			bixarena.cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY n))
 	FROM unnest(rows) WITH ORDINALITY AS r
 		(rank, model, slug, organization, license, bt_score, bootstrap_q025, bootstrap_q975,
-		vote_count, rank_change, snapshot_identifier, total_count, n)
+		vote_count, rank_change, snapshot_identifier, total_count, id, external_link, created_at, n)
 $$;
 COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], text) IS
 	'a leaderboard as a table of a page';

@@ -323,7 +323,8 @@ BEGIN
 				HINT = 'bixarena_unschedule() removes a schedule.';
 	END IF;
 	-- an error if there is none
-	PERFORM bixarena.find_leaderboard(leaderboard_id, found_arena);
+	PERFORM bixarena.find_leaderboard(leaderboard_id, found_arena)
+	WHERE leaderboard_id IS NOT NULL;
 	IF NOT (SELECT r.rolcanlogin FROM pg_roles AS r WHERE r.rolname = current_user) THEN
 		RAISE EXCEPTION 'role "%" cannot log in', current_user
 			USING ERRCODE = 'object_not_in_prerequisite_state',

@@ -116,6 +116,9 @@ CREATE POLICY run_of_open_arenas ON bixarena.run FOR SELECT
 COMMENT ON POLICY run_of_open_arenas ON bixarena.run IS
 	'runs of arenas whose schema the reader has USAGE on';
 
+-- everybody may see the arenas, and what their settings say
+GRANT SELECT ON bixarena.arena, bixarena.setting TO PUBLIC;
+
 SELECT pg_catalog.pg_extension_config_dump('bixarena.arena', '');
 SELECT pg_catalog.pg_extension_config_dump('bixarena.setting', '');
 SELECT pg_catalog.pg_extension_config_dump('bixarena.membership', '');

@@ -117,7 +117,8 @@ SELECT status FROM bixarena_generate_snapshot('overall', 10);
 TABLE written;
 ROLLBACK;
 TABLE written;
--- a savepoint is enough, and the lock goes with it
+-- a savepoint is enough, and the locks go with it: of the leaderboard, and of each
+-- identifier that was given
 BEGIN;
 SAVEPOINT s;
 SELECT status FROM bixarena_generate_snapshot('overall', 10);

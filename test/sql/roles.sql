@@ -101,7 +101,7 @@ SELECT m.read, m.generate, m.configure, m.read_second, m.generate_second FROM (S
 	can('regress "both"', 'SELECT bixarena_generate_snapshot(''overall'', arena => ''Second "one"'')') AS generate_second) AS m;
 CREATE TABLE rights_before AS TABLE rights;
 
--- before, nobody can do anything
+-- before, nobody can do anything but what everybody may
 SELECT * FROM done WHERE reader <> 'no' OR operator <> 'no' OR admin <> 'no';
 SELECT bixarena_grant('regress_reader', 'reader', 'first');
 SELECT bixarena_grant('regress_operator', 'operator', arena => 'first');
