@@ -166,7 +166,7 @@ BEGIN
 			(array_agg(s.snapshot_identifier ORDER BY s.created_at, s.id))[1],
 			CASE WHEN isfinite(min(s.created_at)) THEN bixarena.in_utc(min(s.created_at))
 				ELSE 'infinity' END,
-			CASE WHEN count(*) > 1 THEN format(', and so are %%s more', count(*) - 1) END)
+			CASE WHEN count(*) > 1 THEN format(' (the first of %%s)', count(*)) END)
 		FROM %1$I.leaderboard AS l
 		JOIN %1$I.leaderboard_snapshot AS s ON s.leaderboard_id = l.id
 		WHERE s.created_at > clock_timestamp() + interval '1 minute'
