@@ -63,7 +63,8 @@ numbered_identifier(const char *base, int64 number)
 	"SELECT coalesce(pg_catalog.max(CASE WHEN i.name OPERATOR(pg_catalog.=) $1 THEN 1" \
 	" ELSE pg_catalog.substr(i.name, pg_catalog.int4pl(pg_catalog.length($1), 2))" \
 	"::pg_catalog.int8 END), 0)" \
-	" FROM (" identifiers ") AS i (name) WHERE i.name OPERATOR(pg_catalog.~) $2"
+	" FROM (" identifiers ") AS i (name) WHERE pg_catalog.starts_with(i.name, $1)" \
+	" AND i.name OPERATOR(pg_catalog.~) $2"
 
 static int64
 greatest_in_result(void)
