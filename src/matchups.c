@@ -165,6 +165,27 @@ put_matchup(ReturnSetInfo *result, const Pair *pair, const RankedModel *first,
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* What is read of an arena */
+typedef struct MatchupReading
+{
+	const Leaderboard *leaderboard;
+	const TimestampTz *until;	/* or NULL */
+	Datum		snapshot;
+	bool		no_snapshot;
+	Battles    *battles;
+} MatchupReading;
+
+static void
+read_matchups(void *argument)
+{
+	MatchupReading *reading = argument;
+
+	reading->battles = read_leaderboard_battles(reading->leaderboard,
+												reading->until);
+	read_ranked_models(reading->leaderboard->schema, reading->snapshot,
+					   reading->no_snapshot);
+}
+
 /*
  * bixarena.matchup_rows(leaderboard_id, snapshot, until, arena): a row for each
  * two models that have met in battles up to a moment, or in any if it is null.
@@ -176,7 +197,10 @@ bixarena_matchup_rows(PG_FUNCTION_ARGS)
 	char	   *slug = argument_text(fcinfo, ARGUMENT_LEADERBOARD);
 	bool		all = PG_ARGISNULL(ARGUMENT_UNTIL);
 	TimestampTz until = all ? 0 : PG_GETARG_TIMESTAMPTZ(ARGUMENT_UNTIL);
-	Leaderboard *leaderboard;
+	static const char *const relations[] = {
+		"leaderboard_battle", "model", "leaderboard_entry"
+	};
+	MatchupReading reading = {0};
 	Battles    *battles;
 	RankedModel *models;
 
@@ -187,10 +211,14 @@ bixarena_matchup_rows(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 
 	SPI_connect();
-	leaderboard = find_leaderboard(argument_text(fcinfo, ARGUMENT_ARENA), slug);
-	battles = read_leaderboard_battles(leaderboard, all ? NULL : &until);
-	read_ranked_models(leaderboard->schema, PG_GETARG_DATUM(ARGUMENT_SNAPSHOT),
-					   PG_ARGISNULL(ARGUMENT_SNAPSHOT));
+	reading.leaderboard = find_watched_leaderboard(argument_text(fcinfo, ARGUMENT_ARENA),
+												   slug);
+	reading.until = all ? NULL : &until;
+	reading.snapshot = PG_GETARG_DATUM(ARGUMENT_SNAPSHOT);
+	reading.no_snapshot = PG_ARGISNULL(ARGUMENT_SNAPSHOT);
+	watch(reading.leaderboard->arena, relations, lengthof(relations),
+		  read_matchups, &reading);
+	battles = reading.battles;
 	models = rank_contenders(battles);
 	report_ignored(battles, psprintf("leaderboard \"%s\"", slug));
 	for (int p = 0; p < battles->tally->num_pairs; p++)

@@ -284,7 +284,7 @@ bixarena_configure(PG_FUNCTION_ARGS)
 		assign_setting(definition, value, &scratch);
 
 	SPI_connect();
-	arena = slug ? find_leaderboard(arena, slug)->arena : resolve_arena(arena);
+	arena = slug ? find_watched_leaderboard(arena, slug)->arena : resolve_arena(arena);
 	check_arena_admin(arena);
 	add_text(&parameters, arena);
 	add_text(&parameters, slug);
@@ -323,7 +323,7 @@ bixarena_settings(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
-	arena = slug ? find_leaderboard(arena, slug)->arena : resolve_arena(arena);
+	arena = slug ? find_watched_leaderboard(arena, slug)->arena : resolve_arena(arena);
 	read_values(arena, slug);
 
 	for (Size i = 0; i < lengthof(definitions); i++)

@@ -90,18 +90,18 @@ BEGIN
 		RETURN;
 	END IF;
 	-- a job of one leaderboard may have a name that does not say which
-	RETURN QUERY EXECUTE format($sql$
-		SELECT j.jobid, coalesce(l.slug::text,
+	RETURN QUERY EXECUTE $sql$
+		SELECT j.jobid, coalesce(l.slug,
 				nullif(substr(j.jobname::text, length($1) + 2), '')),
 			j.schedule, j.active
 		FROM cron.job AS j
-		LEFT JOIN %I.leaderboard AS l
-			ON j.jobname::text = bixarena.job_name($2, l.slug::text)
+		LEFT JOIN bixarena.read_leaderboards($2) AS l
+			ON j.jobname::text = bixarena.job_name($2, l.slug)
 		WHERE (l.slug IS NOT NULL OR j.jobname::text = $1
 				OR starts_with(j.jobname::text, $1 || '/'))
 			AND j.database = current_database()
 		ORDER BY j.jobname::text COLLATE "C", j.jobid
-		$sql$, arena)
+		$sql$
 		USING bixarena.job_name(arena, NULL), arena;
 END
 $$;
@@ -140,14 +140,14 @@ LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN QUERY EXECUTE format($sql$
-		SELECT l.slug::text, max(s.created_at::timestamptz)
-		FROM %1$I.leaderboard AS l
-		LEFT JOIN %1$I.leaderboard_snapshot AS s
-			ON s.leaderboard_id = l.id AND s.visibility = 'public'
-			AND isfinite(s.created_at::timestamptz)
-		GROUP BY l.slug::text
-		$sql$, arena);
+	RETURN QUERY
+		SELECT l.slug, max(s.created_at)
+		FROM bixarena.read_leaderboards(arena) AS l
+		-- the latest of those that have a date at all
+		LEFT JOIN bixarena.read_snapshots(arena, NULL,
+				timestamptz '294276-12-31 23:59:59.999999+00') AS s
+			ON s.leaderboard_id = l.id AND isfinite(s.created_at)
+		GROUP BY l.slug;
 END
 $$;
 COMMENT ON FUNCTION bixarena.public_snapshots(text) IS

@@ -30,19 +30,10 @@ RETURNS bixarena.snapshot_key
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	found bixarena.snapshot_key;
 BEGIN
-	-- two of one second are told apart by their numbers, "..._2" and "..._10"
-	EXECUTE format($sql$
-		SELECT s.id, s.leaderboard_id, s.snapshot_identifier::text, s.created_at::timestamptz
-		FROM %I.leaderboard_snapshot AS s
-		WHERE s.leaderboard_id = $1 AND s.visibility = 'public' AND s.created_at <= $2
-		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
-			s.snapshot_identifier DESC LIMIT 1
-		$sql$, arena)
-		INTO found USING leaderboard, until;
-	RETURN found;
+	RETURN (SELECT (s.id, s.leaderboard_id, s.snapshot_identifier, s.created_at)::bixarena.snapshot_key
+		FROM bixarena.read_snapshots(arena, leaderboard, until) AS s
+		WHERE num_nulls(leaderboard, until) = 0);
 END
 $$;
 COMMENT ON FUNCTION bixarena.latest_snapshot(uuid, timestamptz, text) IS
@@ -60,13 +51,9 @@ BEGIN
 		RAISE EXCEPTION 'leaderboard_id and snapshot_identifier must not be null'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	EXECUTE format($sql$
-		SELECT s.id, s.leaderboard_id, s.snapshot_identifier::text, s.created_at::timestamptz
-		FROM %I.leaderboard_snapshot AS s
-		WHERE s.leaderboard_id = $1 AND s.snapshot_identifier = $2
-		$sql$, arena)
-		INTO found
-		USING bixarena.find_leaderboard(leaderboard_id, arena), snapshot_identifier;
+	SELECT s.id, s.leaderboard_id, s.snapshot_identifier, s.created_at INTO found
+	FROM bixarena.read_snapshots(arena, bixarena.find_leaderboard(leaderboard_id, arena)) AS s
+	WHERE s.snapshot_identifier = find_snapshot.snapshot_identifier;
 	IF found.id IS NULL THEN
 		RAISE EXCEPTION 'leaderboard "%" has no snapshot "%"',
 			leaderboard_id, snapshot_identifier
@@ -151,19 +138,15 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN QUERY EXECUTE format($sql$
-		SELECT e.rank::integer, m.name::text, m.slug::text, m.organization::text,
-			m.license::text, e.bt_score::numeric(10,6),
+	RETURN QUERY
+		SELECT e.rank, m.name, m.slug, m.organization, m.license, e.bt_score::numeric(10,6),
 			e.bootstrap_q025::numeric(10,6), e.bootstrap_q975::numeric(10,6),
-			e.vote_count::integer, (o.rank - e.rank)::integer, $3, count(*) OVER ()
-		FROM %1$I.leaderboard_entry AS e
-		JOIN %1$I.model AS m ON m.id = e.model_id
-		LEFT JOIN %1$I.leaderboard_entry AS o
-			ON o.snapshot_id = $2 AND o.model_id = e.model_id
-		WHERE e.snapshot_id = $1
-		ORDER BY e.rank, e.bt_score DESC, m.name COLLATE "C", m.slug COLLATE "C"
-		$sql$, arena)
-		USING shown.id, earlier.id, shown.snapshot_identifier;
+			e.vote_count, o.rank - e.rank, shown.snapshot_identifier, count(*) OVER ()
+		FROM bixarena.read_entries(arena, ARRAY[shown.id]) AS e
+		JOIN bixarena.read_models(arena) AS m ON m.id = e.model_id
+		LEFT JOIN bixarena.read_entries(arena, ARRAY[earlier.id]) AS o
+			ON o.model_id = e.model_id
+		ORDER BY e.rank, e.bt_score DESC, m.name COLLATE "C", m.slug COLLATE "C";
 END
 $$;
 COMMENT ON FUNCTION bixarena.leaderboard_rows(bixarena.snapshot_key, bixarena.snapshot_key, text) IS
@@ -244,19 +227,24 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 
-	RETURN QUERY EXECUTE format($sql$
-		SELECT s.snapshot_identifier::text, s.visibility::text, s.description::text,
-			(SELECT count(*) FROM %1$I.leaderboard_entry AS e
-				WHERE e.snapshot_id = s.id),
-			s.created_at::timestamptz, s.updated_at::timestamptz
-		FROM %1$I.leaderboard_snapshot AS s
-		WHERE s.leaderboard_id = $1
+	RETURN QUERY
+		WITH s AS MATERIALIZED (
+			SELECT r.*
+			FROM bixarena.read_snapshots(found_arena,
+				bixarena.find_leaderboard(leaderboard_id, found_arena)) AS r
+			ORDER BY r.created_at DESC, length(r.snapshot_identifier) DESC,
+				r.snapshot_identifier DESC
+			LIMIT page_size OFFSET bixarena.page_offset(page_size, page)
+		), counts AS (
+			SELECT e.snapshot_id, count(*) AS entries
+			FROM bixarena.read_entries(found_arena, ARRAY(SELECT s.id FROM s)) AS e
+			GROUP BY e.snapshot_id
+		)
+		SELECT s.snapshot_identifier, s.visibility, s.description, coalesce(c.entries, 0),
+			s.created_at, s.updated_at
+		FROM s LEFT JOIN counts AS c ON c.snapshot_id = s.id
 		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
-			s.snapshot_identifier DESC
-		LIMIT $2 OFFSET $3
-		$sql$, found_arena)
-		USING bixarena.find_leaderboard(leaderboard_id, found_arena),
-			page_size, bixarena.page_offset(page_size, page);
+			s.snapshot_identifier DESC;
 END
 $$;
 COMMENT ON FUNCTION bixarena_snapshots(text, integer, integer, text) IS
