@@ -30,6 +30,7 @@ DATABASE_OBJS = \
 	src/locks.o \
 	src/harmless.o \
 	src/watch.o \
+	src/metrics.o \
 	src/arena.o \
 	src/setting.o \
 	src/outcome.o \

@@ -423,7 +423,7 @@ typedef struct OwnerScope
 	int			guc_level;
 } OwnerScope;
 
-/* What reads relations of an arena as a bystander: see watch.c */
+/* What reads a relation of an arena as a bystander: see watch.c */
 typedef void (*WatchStep) (void *argument);
 
 /* What advisory locks are about: see locks.c */
@@ -467,8 +467,8 @@ extern void check_harmless(const char *sql, Oid *types, int num_types);
 /* watch.c */
 extern bool watch_strictly;
 
-extern void watch(const char *arena, const char *const *relations,
-				  int num_relations, WatchStep step, void *argument);
+extern void watch(const char *arena, const char *relation, WatchStep step,
+				  void *argument);
 extern void check_watched_query(const char *sql, Oid *types, int num_types);
 extern void watch_leaderboard(const char *arena, const char *slug);
 

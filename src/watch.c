@@ -56,14 +56,6 @@ typedef enum WatchMode
 	WATCH_AS_CALLER
 } WatchMode;
 
-/* What is known of the relations that are read together */
-typedef struct Watched
-{
-	Oid			owner;
-	bool		one_owner;		/* that may use the schema */
-	bool		plain;			/* tables that hide nothing from the caller */
-} Watched;
-
 /* Must a query be harmless, though it runs as the relations' owner? */
 bool		watch_strictly = false;
 
@@ -71,69 +63,66 @@ bool		watch_strictly = false;
 static bool checking = false;
 
 /*
- * Note what matters of a relation.  It is locked, so that it stays what it is.
+ * Does a relation show the caller all that it shows its owner, as tables do unless
+ * row security is in the way?
  */
-static void
-note_relation(const char *arena, const char *name, Watched *watched)
+static bool
+hides_nothing(Oid relation, char kind)
 {
-	Oid			relation = RangeVarGetRelid(makeRangeVar(pstrdup(arena), pstrdup(name), -1),
-											AccessShareLock, true);
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Form_pg_class form;
-
-	if (!HeapTupleIsValid(tuple))
-		return;					/* the query will tell */
-	form = (Form_pg_class) GETSTRUCT(tuple);
-	watched->one_owner &= (!OidIsValid(watched->owner) ||
-						   watched->owner == form->relowner) &&
-		may_use_schema(form->relnamespace, form->relowner);
-	watched->owner = form->relowner;
-	watched->plain &= (form->relkind == RELKIND_RELATION ||
-					   form->relkind == RELKIND_PARTITIONED_TABLE ||
-					   form->relkind == RELKIND_MATVIEW) &&
+	return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE ||
+			kind == RELKIND_MATVIEW) &&
 		check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED &&
 		pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
-	ReleaseSysCache(tuple);
-}
-
-static WatchMode
-choose_mode(const Watched *watched)
-{
-	if (!watched->one_owner || !OidIsValid(watched->owner))
-		return WATCH_AS_CALLER;
-	if (watched->owner == GetUserId())
-		return WATCH_AS_IS;
-	if (watched->plain || has_privs_of_role(GetUserId(), watched->owner))
-		return WATCH_AS_OWNER;
-	return WATCH_AS_CALLER;
 }
 
 /*
- * Call a function that reads these relations of an arena by queries that
- * check_watched_query() gets to see, in an SPI connection.
+ * How a relation of an arena is to be read, and who owns it.  It is locked, so that
+ * it stays what it is.
+ */
+static WatchMode
+choose_mode(const char *arena, const char *name, Oid *owner)
+{
+	Oid			relation = RangeVarGetRelid(makeRangeVar(pstrdup(arena),
+														 pstrdup(name), -1),
+											AccessShareLock, true);
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	WatchMode	mode = WATCH_AS_CALLER;
+	Form_pg_class form;
+
+	if (!HeapTupleIsValid(tuple))
+		return mode;			/* the query will tell */
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	*owner = form->relowner;
+	if (*owner == GetUserId())
+		mode = WATCH_AS_IS;
+	else if (may_use_schema(form->relnamespace, *owner) &&
+			 (has_privs_of_role(GetUserId(), *owner) ||
+			  hides_nothing(relation, form->relkind)))
+		mode = WATCH_AS_OWNER;
+	ReleaseSysCache(tuple);
+	return mode;
+}
+
+/*
+ * Call a function that reads a relation of an arena, in an SPI connection; its
+ * queries go through check_watched_query().
  */
 void
-watch(const char *arena, const char *const *relations, int num_relations,
-	  WatchStep step, void *argument)
+watch(const char *arena, const char *relation, WatchStep step, void *argument)
 {
-	Watched		watched = {.one_owner = true, .plain = true};
+	Oid			owner = InvalidOid;
+	WatchMode	mode = choose_mode(arena, relation, &owner);
 	bool		was_checking = checking;
-	int			guc_level;
+	int			guc_level = NewGUCNestLevel();
 	Oid			user;
 	int			security_context;
-	WatchMode	mode;
 
-	for (int i = 0; i < num_relations; i++)
-		note_relation(arena, relations[i], &watched);
-	mode = choose_mode(&watched);
-
-	/* what is set by code that we call is not set behind it */
-	guc_level = NewGUCNestLevel();
+	/* what is set by code that is called does not outlive it */
 	(void) set_config_option("search_path", PINNED_SEARCH_PATH, PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	GetUserIdAndSecContext(&user, &security_context);
 	if (mode == WATCH_AS_OWNER)
-		SetUserIdAndSecContext(watched.owner, security_context |
+		SetUserIdAndSecContext(owner, security_context |
 							   SECURITY_LOCAL_USERID_CHANGE |
 							   SECURITY_RESTRICTED_OPERATION);
 	checking = mode == WATCH_AS_CALLER ||
@@ -355,7 +344,7 @@ watch_relation(const char *arena, const WatchedRelation *relation,
 {
 	WatchedQuery query = {arena, relation, parameters};
 
-	watch(arena, &relation->name, 1, read_relation, &query);
+	watch(arena, relation->name, read_relation, &query);
 }
 
 /*
