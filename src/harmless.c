@@ -179,8 +179,8 @@ find_harm(Node *node, void *context)
 }
 
 /*
- * The expressions that the planner folds for the tables of a search, which are
- * not the current role's, into SPI's result.
+ * The expressions that the planner folds for the tables of a search, into SPI's
+ * result.
  */
 static void
 read_folded_expressions(const HarmSearch *search)
@@ -203,11 +203,7 @@ read_folded_expressions(const HarmSearch *search)
 			" SELECT i.inhrelid FROM tree AS t JOIN pg_catalog.pg_inherits AS i"
 			" ON i.inhparent OPERATOR(pg_catalog.=) t.id)"
 			" SELECT e.tree::pg_catalog.text"
-			" FROM (SELECT t.id FROM tree AS t JOIN pg_catalog.pg_class AS c"
-			" ON c.oid OPERATOR(pg_catalog.=) t.id"
-			" JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) c.relowner"
-			" WHERE r.rolname OPERATOR(pg_catalog.<>) current_user) AS t,"
-			" LATERAL (SELECT i.indexprs FROM pg_catalog.pg_index AS i"
+			" FROM tree AS t, LATERAL (SELECT i.indexprs FROM pg_catalog.pg_index AS i"
 			" WHERE i.indrelid OPERATOR(pg_catalog.=) t.id"
 			" UNION ALL SELECT i.indpred FROM pg_catalog.pg_index AS i"
 			" WHERE i.indrelid OPERATOR(pg_catalog.=) t.id"

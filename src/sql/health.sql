@@ -85,27 +85,27 @@ RETURNS TABLE (jobid bigint, leaderboard text, schedule text, active boolean)
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	whole text := bixarena.job_name(arena, NULL);
 BEGIN
 	IF NOT bixarena.can_read_cron() THEN
 		RETURN;
 	END IF;
 	-- a job of one leaderboard may have a name that does not say which
-	RETURN QUERY EXECUTE $sql$
+	RETURN QUERY
 		SELECT j.jobid, coalesce(l.slug,
-				nullif(substr(j.jobname::text, length($1) + 2), '')),
+				nullif(substr(j.jobname::text, length(whole) + 2), '')),
 			j.schedule, j.active
 		FROM cron.job AS j
 		LEFT JOIN LATERAL (
-			SELECT r.slug FROM bixarena.read_leaderboards($2) AS r
+			SELECT r.slug FROM bixarena.read_leaderboards(arena) AS r
 			WHERE j.jobname::text ~ '^bixarena_rank [0-9a-f]{32}$'
-				AND j.jobname::text = bixarena.job_name($2, r.slug)
+				AND j.jobname::text = bixarena.job_name(arena, r.slug)
 		) AS l ON true
-		WHERE (l.slug IS NOT NULL OR j.jobname::text = $1
-				OR starts_with(j.jobname::text, $1 || '/'))
+		WHERE (l.slug IS NOT NULL OR j.jobname::text = whole
+				OR starts_with(j.jobname::text, whole || '/'))
 			AND j.database = current_database()
-		ORDER BY j.jobname::text COLLATE "C", j.jobid
-		$sql$
-		USING bixarena.job_name(arena, NULL), arena;
+		ORDER BY j.jobname::text COLLATE "C", j.jobid;
 END
 $$;
 COMMENT ON FUNCTION bixarena.cron_jobs(text) IS
@@ -409,7 +409,7 @@ DECLARE
 	missing text := 'pg_cron cannot be seen from here: it is not in database "%s", or role "%s" may not read its tables';
 BEGIN
 	IF bixarena.can_read_cron() THEN
-		RETURN QUERY EXECUTE $sql$
+		RETURN QUERY
 			SELECT 'cron_job', j.leaderboard,
 				bixarena.grade(NOT j.active, d.status = 'failed'),
 				round(extract(epoch FROM now() - d.ended_at) / 3600, 1)::double precision, 'hours',
@@ -418,7 +418,7 @@ BEGIN
 						|| coalesce(': ' || left(d.return_message, 200), '')
 					WHEN d.status IS NULL THEN 'no outcome of the job is on record yet'
 					ELSE 'the last run of the job succeeded' END
-			FROM bixarena.cron_jobs($1) AS j
+			FROM bixarena.cron_jobs(arena) AS j
 			LEFT JOIN LATERAL (
 				SELECT c.status,
 					nullif(regexp_replace(c.return_message, '[[:space:]]+', ' ', 'g'), ''),
@@ -426,8 +426,7 @@ BEGIN
 				FROM cron.job_run_details AS c
 				WHERE c.jobid = j.jobid AND c.status IN ('succeeded', 'failed')
 				ORDER BY c.runid DESC LIMIT 1
-			) AS d (status, return_message, ended_at) ON true
-			$sql$ USING arena;
+			) AS d (status, return_message, ended_at) ON true;
 		missing := 'in database "%s", role "%s" sees no job of pg_cron named "bixarena_rank %s";'
 			' bixarena_schedule() makes it';
 	END IF;
