@@ -28,6 +28,9 @@ DATABASE_OBJS = \
 	src/init.o \
 	src/query.o \
 	src/locks.o \
+	src/harmless.o \
+	src/watch.o \
+	src/metrics.o \
 	src/arena.o \
 	src/setting.o \
 	src/outcome.o \
@@ -57,6 +60,7 @@ SQL_PARTS = \
 	src/sql/tables.sql \
 	src/sql/rank.sql \
 	src/sql/arena.sql \
+	src/sql/watch.sql \
 	src/sql/setting.sql \
 	src/sql/generate.sql \
 	src/sql/request.sql \

@@ -424,6 +424,9 @@ typedef struct OwnerScope
 	int			guc_level;
 } OwnerScope;
 
+/* What reads a relation of an arena as a bystander: see watch.c */
+typedef void (*WatchStep) (void *argument);
+
 /* What advisory locks are about: see locks.c */
 typedef enum LockClass
 {
@@ -455,10 +458,22 @@ extern void leave_owner(OwnerScope scope);
 extern char *resolve_arena(const char *arena);
 extern void check_arena_admin(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
+extern Leaderboard *find_watched_leaderboard(const char *arena, const char *slug);
 extern List *list_leaderboards(const char *arena);
 extern bool has_privilege(const Leaderboard *leaderboard, const char *table,
 						  const char *privilege);
 extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
+
+/* harmless.c */
+extern void check_harmless(const char *sql, Oid *types, int num_types);
+
+/* watch.c */
+extern bool watch_strictly;
+
+extern void watch(const char *arena, const char *relation, WatchStep step,
+				  void *argument);
+extern void check_watched_query(const char *sql, Oid *types, int num_types);
+extern void watch_leaderboard(const char *arena, const char *slug);
 
 /* locks.c */
 extern bool lock_for_transaction(LockClass class, const void *key, int length,

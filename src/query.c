@@ -65,6 +65,8 @@ execute_query(const char *sql, int expected, bool read_only,
 {
 	int			result;
 
+	check_watched_query(sql, parameters ? parameters->types : NULL,
+						parameters ? parameters->count : 0);
 	if (parameters)
 		result = SPI_execute_with_args(sql, parameters->count,
 									   parameters->types, parameters->values,

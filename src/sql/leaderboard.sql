@@ -52,24 +52,18 @@ RETURNS bixarena.snapshot_key
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	found bixarena.snapshot_key;
 BEGIN
-	-- A date that is infinite is none.  Two of the same date, which other programs
-	-- have made, are told apart by their numbers, "..._2" and "..._10".
-	EXECUTE format($sql$
-		SELECT s.id, s.leaderboard_id, s.snapshot_identifier::text, s.created_at::timestamptz
-		FROM %I.leaderboard_snapshot AS s
-		WHERE s.leaderboard_id = $1 AND (s.visibility = 'public' OR $4)
-			AND (s.snapshot_identifier = $2
-				OR $2 IS NULL AND s.created_at <= $3 AND isfinite(s.created_at))
+	-- Two of the same date, which other programs have made, are told apart by their
+	-- numbers, "..._2" and "..._10".
+	RETURN (SELECT (s.id, s.leaderboard_id, s.snapshot_identifier, s.created_at)::bixarena.snapshot_key
+		FROM bixarena.read_snapshots(arena, leaderboard,
+			CASE WHEN pick_snapshot.snapshot_identifier IS NULL THEN until END) AS s
+		WHERE leaderboard IS NOT NULL AND CASE
+			WHEN pick_snapshot.snapshot_identifier IS NULL THEN until IS NOT NULL
+			ELSE s.snapshot_identifier = pick_snapshot.snapshot_identifier
+				AND (s.visibility = 'public' OR bixarena.sees_private_snapshots(arena)) END
 		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
-			s.snapshot_identifier DESC LIMIT 1
-		$sql$, arena)
-		INTO found
-		USING leaderboard, snapshot_identifier, until,
-			snapshot_identifier IS NOT NULL AND bixarena.sees_private_snapshots(arena);
-	RETURN found;
+			s.snapshot_identifier DESC LIMIT 1);
 END
 $$;
 COMMENT ON FUNCTION bixarena.pick_snapshot(uuid, text, text, timestamptz) IS
@@ -173,22 +167,6 @@ CREATE TYPE bixarena_leaderboard_row AS (
 );
 COMMENT ON TYPE bixarena_leaderboard_row IS 'a model''s line in a leaderboard';
 
-CREATE FUNCTION bixarena.optional_column(arena text, relation text, "column" text, alias text)
-RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT coalesce((
-		SELECT format('%I.%I::text', alias, a.attname)
-		FROM pg_class AS c
-		JOIN pg_namespace AS n ON n.oid = c.relnamespace
-		JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-		WHERE n.nspname = arena AND c.relname = relation AND a.attname = "column"
-			AND has_column_privilege(c.oid, a.attnum, 'SELECT')), 'NULL::text')
-$$;
-COMMENT ON FUNCTION bixarena.optional_column(text, text, text, text) IS
-	'a column as text, for generated SQL; null where there is none or the caller may not read it';
-
 CREATE FUNCTION bixarena.leaderboard_rows(
 	shown bixarena.snapshot_key,
 	earlier bixarena.snapshot_key,
@@ -198,20 +176,16 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN QUERY EXECUTE format($sql$
-		SELECT e.rank::integer, m.name::text, m.slug::text, m.organization::text,
-			m.license::text, e.bt_score::numeric(10,6),
+	RETURN QUERY
+		SELECT e.rank, m.name, m.slug, m.organization, m.license, e.bt_score::numeric(10,6),
 			e.bootstrap_q025::numeric(10,6), e.bootstrap_q975::numeric(10,6),
-			e.vote_count::integer, (o.rank - e.rank)::integer, $3, count(*) OVER (),
-			m.id, %2$s, e.created_at::timestamptz
-		FROM %1$I.leaderboard_entry AS e
-		JOIN %1$I.model AS m ON m.id = e.model_id
-		LEFT JOIN %1$I.leaderboard_entry AS o
-			ON o.snapshot_id = $2 AND o.model_id = e.model_id
-		WHERE e.snapshot_id = $1
-		ORDER BY e.rank, e.bt_score DESC, m.name COLLATE "C", m.slug COLLATE "C"
-		$sql$, arena, bixarena.optional_column(arena, 'model', 'external_link', 'm'))
-		USING shown.id, earlier.id, shown.snapshot_identifier;
+			e.vote_count, o.rank - e.rank, shown.snapshot_identifier, count(*) OVER (),
+			m.id, m.external_link, e.created_at
+		FROM bixarena.read_entries(arena, ARRAY[shown.id]) AS e
+		JOIN bixarena.read_models(arena) AS m ON m.id = e.model_id
+		LEFT JOIN bixarena.read_entries(arena, ARRAY[earlier.id]) AS o
+			ON o.model_id = e.model_id
+		ORDER BY e.rank, e.bt_score DESC, m.name COLLATE "C", m.slug COLLATE "C";
 END
 $$;
 COMMENT ON FUNCTION bixarena.leaderboard_rows(bixarena.snapshot_key, bixarena.snapshot_key, text) IS
@@ -288,20 +262,25 @@ AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
 BEGIN
-	RETURN QUERY EXECUTE format($sql$
-		SELECT s.snapshot_identifier::text, s.visibility::text, s.description::text,
-			(SELECT count(*) FROM %1$I.leaderboard_entry AS e
-				WHERE e.snapshot_id = s.id),
-			s.created_at::timestamptz, s.updated_at::timestamptz
-		FROM %1$I.leaderboard_snapshot AS s
-		WHERE s.leaderboard_id = $1 AND (s.visibility = 'public' OR $4)
+	RETURN QUERY
+		WITH s AS MATERIALIZED (
+			SELECT r.*
+			FROM bixarena.read_snapshots(found_arena,
+				bixarena.find_leaderboard(leaderboard_id, found_arena)) AS r
+			WHERE r.visibility = 'public' OR bixarena.sees_private_snapshots(found_arena)
+			ORDER BY r.created_at DESC, length(r.snapshot_identifier) DESC,
+				r.snapshot_identifier DESC
+			LIMIT page_size OFFSET bixarena.page_offset(page_size, page)
+		), counts AS (
+			SELECT e.snapshot_id, count(*) AS entries
+			FROM bixarena.read_entries(found_arena, ARRAY(SELECT s.id FROM s)) AS e
+			GROUP BY e.snapshot_id
+		)
+		SELECT s.snapshot_identifier, s.visibility, s.description, coalesce(c.entries, 0),
+			s.created_at, s.updated_at
+		FROM s LEFT JOIN counts AS c ON c.snapshot_id = s.id
 		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
-			s.snapshot_identifier DESC
-		LIMIT $2 OFFSET $3
-		$sql$, found_arena)
-		USING bixarena.find_leaderboard(leaderboard_id, found_arena),
-			page_size, bixarena.page_offset(page_size, page),
-			bixarena.sees_private_snapshots(found_arena);
+			s.snapshot_identifier DESC;
 END
 $$;
 COMMENT ON FUNCTION bixarena_snapshots(text, integer, integer, text) IS

@@ -3,19 +3,6 @@
  * The leaderboards of an arena, with the caller's rights.
  */
 
-CREATE FUNCTION bixarena.next_due(leaderboard_id text, arena text)
-RETURNS timestamptz
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT min(bixarena.cron_next(j.schedule, now()))
-	FROM bixarena.cron_jobs(arena) AS j
-	WHERE j.active AND (j.leaderboard IS NULL OR j.leaderboard = leaderboard_id)
-		AND bixarena.pause_of(leaderboard_id, arena) IS NULL
-$$;
-COMMENT ON FUNCTION bixarena.next_due(text, text) IS
-	'when a leaderboard''s next snapshot is due; null: it is paused, or no schedule of it can be seen';
-
 CREATE FUNCTION bixarena_leaderboards(arena text DEFAULT NULL)
 RETURNS TABLE (
 	leaderboard_id text,
@@ -31,23 +18,29 @@ AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
 BEGIN
-	RETURN QUERY EXECUTE format($sql$
-		SELECT l.slug::text, l.name::text, (s.latest).snapshot_identifier,
-			(s.latest).created_at, CASE WHEN (s.latest).id IS NOT NULL THEN e.entries END,
-			e.votes, bixarena.next_due(l.slug::text, $1)
-		FROM %1$I.leaderboard AS l
-		CROSS JOIN LATERAL (
-			SELECT bixarena.latest_snapshot(l.id, 'infinity', $1) OFFSET 0
-		) AS s (latest)
-		CROSS JOIN LATERAL (
-			SELECT count(*), sum(e.vote_count)::bigint
-			FROM %1$I.leaderboard_entry AS e
-			WHERE e.snapshot_id = (s.latest).id
-		) AS e (entries, votes)
-		WHERE l.slug IS NOT NULL
-		ORDER BY l.slug::text <> 'overall', l.slug::text COLLATE "C"
-		$sql$, found_arena)
-		USING found_arena;
+	RETURN QUERY
+		WITH l AS MATERIALIZED (
+			SELECT r.* FROM bixarena.read_leaderboards(found_arena) AS r
+		), s AS MATERIALIZED (
+			SELECT r.* FROM bixarena.read_snapshots(found_arena, NULL, 'infinity') AS r
+		), e AS (
+			SELECT r.snapshot_id, count(*) AS entries, sum(r.vote_count)::bigint AS votes
+			FROM bixarena.read_entries(found_arena, ARRAY(SELECT s.id FROM s)) AS r
+			GROUP BY r.snapshot_id
+		), due AS MATERIALIZED (
+			SELECT j.leaderboard, bixarena.cron_next(j.schedule, now()) AS moment
+			FROM bixarena.cron_jobs(found_arena) AS j WHERE j.active
+		)
+		SELECT l.slug, l.name, s.snapshot_identifier, s.created_at,
+			CASE WHEN s.id IS NOT NULL THEN coalesce(e.entries, 0) END, e.votes,
+			(SELECT min(d.moment) FROM due AS d
+			WHERE p.leaderboard IS NULL AND (d.leaderboard IS NULL OR d.leaderboard = l.slug))
+		FROM l
+		LEFT JOIN s ON s.leaderboard_id = l.id
+		LEFT JOIN e ON e.snapshot_id = s.id
+		LEFT JOIN bixarena.pauses(found_arena, ARRAY(SELECT l.slug FROM l)) AS p
+			ON p.leaderboard = l.slug
+		ORDER BY l.slug <> 'overall', l.slug COLLATE "C";
 END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboards(text) IS

@@ -256,8 +256,8 @@ DECLARE
 	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, found_arena);
 	name text;
 BEGIN
-	EXECUTE format('SELECT l.name FROM %I.leaderboard AS l WHERE l.slug = $1', found_arena)
-		INTO name USING leaderboard_id;
+	SELECT l.name INTO name FROM bixarena.read_leaderboards(found_arena) AS l
+	WHERE l.slug = leaderboard_id;
 	RETURN bixarena.page(name,
 		bixarena.paragraph(CASE WHEN shown.id IS NOT NULL THEN
 			format('Snapshot %s of %s%s.', shown.snapshot_identifier,

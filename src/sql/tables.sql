@@ -21,16 +21,31 @@ COMMENT ON COLUMN bixarena.arena.name IS 'name of the schema';
 
 CREATE TABLE bixarena.setting (
 	arena name NOT NULL,
-	leaderboard text,
+	leaderboard text NOT NULL DEFAULT '',
 	name text NOT NULL,
-	value text NOT NULL
+	value text NOT NULL,
+	PRIMARY KEY (arena, leaderboard, name)
 );
-CREATE UNIQUE INDEX setting_key
-	ON bixarena.setting (arena, (coalesce(leaderboard, '')), name);
+CREATE FUNCTION bixarena.read_old_setting()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	NEW.leaderboard := coalesce(NEW.leaderboard, '');
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION bixarena.read_old_setting() IS
+	'in version 1.0 null was the whole arena: its dumps can be restored';
+
+CREATE TRIGGER read_old_setting BEFORE INSERT ON bixarena.setting
+	FOR EACH ROW WHEN (NEW.leaderboard IS NULL)
+	EXECUTE FUNCTION bixarena.read_old_setting();
 COMMENT ON TABLE bixarena.setting IS
 	'values of settings that differ from the default; see bixarena_settings()';
 COMMENT ON COLUMN bixarena.setting.leaderboard IS
-	'slug of the leaderboard; null: the whole arena';
+	'slug of the leaderboard; empty: the whole arena';
 
 CREATE TABLE bixarena.membership (
 	arena name,
