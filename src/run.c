@@ -313,7 +313,7 @@ delete_old_runs(const char *arena)
 		return;
 	add_text(&parameters, arena);
 	write_record("WITH keep AS MATERIALIZED"
-				 " (SELECT s.leaderboard, s.value::float8 AS days"
+				 " (SELECT nullif(s.leaderboard, '') AS leaderboard, s.value::float8 AS days"
 				 " FROM bixarena.setting AS s WHERE s.arena = $1"
 				 " AND s.name = 'keep_runs_days'), old AS MATERIALIZED"
 				 " (SELECT r.correlation_id FROM bixarena.run AS r"
