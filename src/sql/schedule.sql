@@ -201,7 +201,7 @@ AS 'MODULE_PATHNAME', 'bixarena_cron_database'
 LANGUAGE C STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.cron_database() IS
-	'the database of pg_cron''s jobs, null if the server has not loaded pg_cron';
+	'the database of pg_cron''s jobs, null if the server has not loaded pg_cron; empty: another one, and the caller may not see which';
 
 CREATE FUNCTION bixarena.job_name(arena text, leaderboard_id text)
 RETURNS text
@@ -283,7 +283,8 @@ BEGIN
 	IF there <> current_database() THEN
 		RAISE EXCEPTION 'pg_cron cannot be used from database "%"', current_database()
 			USING ERRCODE = 'object_not_in_prerequisite_state',
-				DETAIL = format('Its jobs are in database "%s"; there a superuser can do the same by the statement of the hint.', there),
+				DETAIL = format('Its jobs are in %s; there a superuser can do the same by the statement of the hint.',
+					coalesce(format('database "%s"', nullif(there, '')), 'another database')),
 				HINT = statement;
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
