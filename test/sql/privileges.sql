@@ -90,7 +90,7 @@ WITH RECURSIVE reached AS (
 	WHERE d.classid = 'pg_rewrite'::regclass
 	UNION
 	SELECT p.oid, p.proname, p.prosrc FROM reached AS r JOIN own AS p
-		ON p.pronamespace = 'bixarena'::regnamespace AND r.prosrc ~ ('bixarena\.' || p.proname || '\M')
+		ON p.pronamespace = 'bixarena'::regnamespace AND r.prosrc ~ (E'bixarena\\.' || p.proname || E'\\M')
 )
 SELECT p.oid::regprocedure AS function, has_function_privilege('public', p.oid, 'EXECUTE') AS public
 FROM own AS p
@@ -101,7 +101,7 @@ SELECT p.oid::regprocedure FROM own AS p WHERE p.prosecdef;
 -- none says immutable and calls what is not
 WITH RECURSIVE call AS (
 	SELECT p.oid, 'bixarena.' || p.proname AS name, c.name[1] AS called
-	FROM own AS p, regexp_matches(p.prosrc, '((?:bixarena\.)?[a-z_0-9]+)\(', 'g') AS c (name) WHERE p.provolatile = 'i'
+	FROM own AS p, regexp_matches(p.prosrc, E'((?:bixarena\\.)?[a-z_0-9]+)\\(', 'g') AS c (name) WHERE p.provolatile = 'i'
 ), untrue AS (
 	SELECT c.oid, c.name FROM call AS c WHERE EXISTS (SELECT FROM pg_proc AS p
 		WHERE (c.called = p.proname AND p.pronamespace = 'pg_catalog'::regnamespace OR c.called = 'bixarena.' || p.proname)
