@@ -50,7 +50,7 @@ COMMENT ON FUNCTION bixarena.grade(boolean, boolean) IS 'the status of a check';
 
 CREATE FUNCTION bixarena.in_utc(moment timestamptz)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'

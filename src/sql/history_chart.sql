@@ -71,7 +71,7 @@ CREATE FUNCTION bixarena.draw_time_grid(
 	top double precision,
 	bottom double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- labels leave the year out, and hours the day: the caption has them
@@ -95,7 +95,7 @@ CREATE FUNCTION bixarena.draw_value_grid(
 	left_edge double precision,
 	right_edge double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- first_value, if there is one, is marked whatever the step
@@ -127,7 +127,7 @@ CREATE FUNCTION bixarena.draw_series(
 	time_axis bixarena.axis,
 	value_axis bixarena.axis)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- models of the same colour have other dashes; a line is broken where
@@ -168,7 +168,7 @@ CREATE FUNCTION bixarena.draw_series_labels(
 	x double precision,
 	label_width double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a label stands beside its line's end, or as near as the others leave room.
@@ -205,7 +205,7 @@ CREATE FUNCTION bixarena.draw_history(
 	width integer,
 	theme text)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -16,7 +16,7 @@ COMMENT ON TYPE bixarena.metric IS 'a number that is watched';
 
 CREATE FUNCTION bixarena.metric_help()
 RETURNS TABLE (name text, help text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 20
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- the one list of all metrics: what is not here is not shown

@@ -5,7 +5,7 @@
 
 CREATE FUNCTION bixarena.rank_change_text(change integer)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- said in a word, too, for those who do not see the sign
@@ -20,7 +20,7 @@ COMMENT ON FUNCTION bixarena.rank_change_text(integer) IS
 
 CREATE FUNCTION bixarena.report_table(rows bixarena_leaderboard_row[], since text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT bixarena.table_of(
@@ -46,7 +46,7 @@ COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], text) IS
 
 CREATE FUNCTION bixarena.report_movers(movers bixarena_comparison_row[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(bixarena.table_of('At most 20, the biggest movers first.',
@@ -70,7 +70,7 @@ COMMENT ON FUNCTION bixarena.report_movers(bixarena_comparison_row[]) IS
 
 CREATE FUNCTION bixarena.report_unranked(unranked jsonb)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(bixarena.table_of('Models that have battles and no rank.',
@@ -95,7 +95,7 @@ COMMENT ON FUNCTION bixarena.report_unranked(jsonb) IS
 
 CREATE FUNCTION bixarena.report_making(made bixarena.run)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT bixarena.facts(
@@ -115,7 +115,7 @@ COMMENT ON FUNCTION bixarena.report_making(bixarena.run) IS
 
 CREATE FUNCTION bixarena.how_to_read()
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<p>%s</p>', p), '')

@@ -70,7 +70,7 @@ COMMENT ON FUNCTION bixarena.slack_text(text, integer) IS
 
 CREATE FUNCTION bixarena.slack_labelled(label text, value text, max_length integer)
 RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- verbatim: names in the data do not become links or mentions
@@ -82,7 +82,7 @@ COMMENT ON FUNCTION bixarena.slack_labelled(text, text, integer) IS
 
 CREATE FUNCTION bixarena.slack_title(run bixarena.run)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('%s (%s): %s',

@@ -45,7 +45,7 @@ DECLARE
 BEGIN
 	FOREACH part IN ARRAY string_to_array(lower(field COLLATE "C"), ',') LOOP
 		words := regexp_match(part,
-			'^(?:(\*)|([0-9]{1,4}|[a-z]+)(?:-([0-9]{1,4}|[a-z]+))?)(?:/([0-9]{1,4}))?$');
+			'^(?:([*])|([0-9]{1,4}|[a-z]+)(?:-([0-9]{1,4}|[a-z]+))?)(?:/([0-9]{1,4}))?$');
 		IF words[1] IS NOT NULL THEN
 			first := lowest;
 			last := highest;
@@ -81,7 +81,7 @@ DECLARE
 	times bixarena.cron_times;
 BEGIN
 	times.seconds := substring(schedule FROM
-		'^\s*0*([1-9]|[1-5][0-9])\s*[sS][eE][cC][oO][nN][dD][sS]?\s*$')::integer;
+		'^[[:space:]]*0*([1-9]|[1-5][0-9])[[:space:]]*[sS][eE][cC][oO][nN][dD][sS]?[[:space:]]*$')::integer;
 	IF times.seconds IS NOT NULL THEN
 		RETURN times;
 	END IF;
@@ -112,7 +112,7 @@ BEGIN
 		times.weekdays := times.weekdays || 0;
 	END IF;
 	-- as cron has it: a field with a star, even "*/2", does not widen the other
-	times.either := fields[3] !~ '^\*' AND fields[5] !~ '^\*';
+	times.either := fields[3] !~ '^[*]' AND fields[5] !~ '^[*]';
 	IF num_nulls(times.minutes, times.hours, times.days, times.months,
 			times.weekdays) > 0 THEN
 		RETURN NULL;
@@ -201,7 +201,7 @@ AS 'MODULE_PATHNAME', 'bixarena_cron_database'
 LANGUAGE C STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.cron_database() IS
-	'the database of pg_cron''s jobs, null if the server has not loaded pg_cron';
+	'the database of pg_cron''s jobs, null if the server has not loaded pg_cron; empty: another one, and the caller may not see which';
 
 CREATE FUNCTION bixarena.job_name(arena text, leaderboard_id text)
 RETURNS text
@@ -283,7 +283,8 @@ BEGIN
 	IF there <> current_database() THEN
 		RAISE EXCEPTION 'pg_cron cannot be used from database "%"', current_database()
 			USING ERRCODE = 'object_not_in_prerequisite_state',
-				DETAIL = format('Its jobs are in database "%s"; there a superuser can do the same by the statement of the hint.', there),
+				DETAIL = format('Its jobs are in %s; there a superuser can do the same by the statement of the hint.',
+					coalesce(format('database "%s"', nullif(there, '')), 'another database')),
 				HINT = statement;
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN

@@ -38,6 +38,8 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.read_old_setting() IS
 	'in version 1.0 null was the whole arena: its dumps can be restored';
+-- nobody calls it but the trigger
+REVOKE ALL ON FUNCTION bixarena.read_old_setting() FROM PUBLIC;
 
 CREATE TRIGGER read_old_setting BEFORE INSERT ON bixarena.setting
 	FOR EACH ROW WHEN (NEW.leaderboard IS NULL)

@@ -42,7 +42,7 @@ BEGIN
 EXCEPTION WHEN others THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, context = PG_EXCEPTION_CONTEXT;
 	RETURN CASE message WHEN 'none' THEN 'no error' ELSE concat_ws(' ', SQLSTATE, message,
-		'while ' || substring(context FROM '(?:reading|writing)[^\n]*')) END;
+		'while ' || substring(context FROM E'(?:reading|writing)[^\\n]*')) END;
 END
 $$;
 CREATE VIEW last_run AS

@@ -73,7 +73,7 @@ RESET ROLE;
 -- OpenBLAS with pthreads
 SELECT count(*) FROM bixarena.draw_scores(2, 0);
 SELECT pg_read_file('/proc/self/maps') ~ 'openblas-pthread'
-	OR substring(pg_read_file('/proc/self/status') FROM 'Threads:\s+(\d+)') = '1'
+	OR substring(pg_read_file('/proc/self/status') FROM E'Threads:\\s+(\\d+)') = '1'
 	AS single_threaded;
 
 -- loading the library defines the setting, and reserves its prefix

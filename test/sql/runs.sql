@@ -81,7 +81,7 @@ DECLARE
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) SELECT r.* FROM bixarena.run AS r WHERE ' || condition
 		|| ' ORDER BY r.requested_at DESC, r.correlation_id LIMIT 100' LOOP
-		plan := coalesce(plan, substring(line FROM 'using (\S+)'));
+		plan := coalesce(plan, substring(line FROM E'using (\\S+)'));
 	END LOOP;
 	RETURN plan;
 END

@@ -26,7 +26,7 @@ SELECT (SELECT array_agg(description ORDER BY slug) FROM one.model)
 	= (SELECT array_agg(description ORDER BY slug) FROM two.model) AS same_strengths;
 
 -- marked, and sound
-SELECT slug, name, organization, license, description ~ '^simulated with a score of \d+\.\d{3} points$' AS told
+SELECT slug, name, organization, license, description ~ E'^simulated with a score of \\d+\\.\\d{3} points$' AS told
 FROM one.model ORDER BY slug;
 SELECT count(*) AS battles, count(DISTINCT voter_id) AS voters, bool_and(model1_id <> model2_id) AS two_models,
 	count(DISTINCT (model1_id, model2_id)) AS pairs, bool_and(voter_id::text ~ '^5157a7ed-') AS marked,
