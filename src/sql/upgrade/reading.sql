@@ -1,5 +1,4 @@
--- a model's id and link, and when its entry was made; an error if a table has a
--- column of this type
+-- a model's id and link, and when its entry was made
 ALTER TYPE bixarena_leaderboard_row ADD ATTRIBUTE id uuid,
 	ADD ATTRIBUTE external_link text,
 	ADD ATTRIBUTE created_at timestamptz;
