@@ -91,17 +91,23 @@ execute_query(const char *sql, int expected, bool read_only,
 void
 execute_query_now(const char *sql, Parameters *parameters)
 {
-	SPIPlanPtr	plan = SPI_prepare(sql, parameters->count, parameters->types);
-	int			result = SPI_result;
+	MemoryContext caller = CurrentMemoryContext;
+	SPIPlanPtr	plan;
+	int			result;
 
-	if (plan)
-		result = SPI_execute_snapshot(plan, parameters->values, parameters->nulls,
-									  GetLatestSnapshot(), InvalidSnapshot,
-									  false, false, 0);
+	SPI_freetuptable(SPI_tuptable);
+	plan = SPI_prepare(sql, parameters->count, parameters->types);
+	if (plan == NULL)
+		elog(ERROR, "a query could not be prepared: %s",
+			 SPI_result_code_string(SPI_result));
+	result = SPI_execute_snapshot(plan, parameters->values, parameters->nulls,
+								  GetLatestSnapshot(), InvalidSnapshot,
+								  false, false, 0);
+	SPI_freeplan(plan);
+	MemoryContextSwitchTo(caller);
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "unexpected result of a query: %s",
 			 SPI_result_code_string(result));
-	SPI_freeplan(plan);
 }
 
 /*

@@ -133,8 +133,17 @@ CREATE POLICY run_of_open_arenas ON bixarena.run FOR SELECT
 COMMENT ON POLICY run_of_open_arenas ON bixarena.run IS
 	'runs of arenas whose schema the reader has USAGE on';
 
--- everybody may see the arenas, and what their settings say
+-- everybody may see the arenas, and what their settings say; but what leaderboards
+-- there are only who may look into the arena
 GRANT SELECT ON bixarena.arena, bixarena.setting TO PUBLIC;
+ALTER TABLE bixarena.setting ENABLE ROW LEVEL SECURITY;
+CREATE POLICY setting_of_open_arenas ON bixarena.setting FOR SELECT
+	USING (coalesce(leaderboard, '') OPERATOR(pg_catalog.=) '' OR
+		arena OPERATOR(pg_catalog.=) ANY (
+			SELECT n.nspname FROM pg_catalog.pg_namespace AS n
+			WHERE pg_catalog.has_schema_privilege(n.oid, 'USAGE')));
+COMMENT ON POLICY setting_of_open_arenas ON bixarena.setting IS
+	'settings of arenas, and of leaderboards of those whose schema the reader has USAGE on';
 
 SELECT pg_catalog.pg_extension_config_dump('bixarena.arena', '');
 SELECT pg_catalog.pg_extension_config_dump('bixarena.setting', '');

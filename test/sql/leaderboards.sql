@@ -57,7 +57,12 @@ SELECT bixarena_configure('enabled', NULL, leaderboard_id => 'code');
 
 -- with the rights of the caller: who cannot see pg_cron's tables is told no date
 CREATE ROLE regress_website;
+SELECT bixarena_configure('seed', '7'), bixarena_configure('seed', '8', leaderboard_id => 'code');
 SET ROLE regress_website;
+-- but everybody sees which arenas there are, and what their settings say
+SELECT name FROM bixarena.arena;
+SELECT coalesce(leaderboard, '') AS leaderboard, name, value FROM bixarena.setting ORDER BY 1;
+SELECT value, source FROM bixarena_settings() WHERE setting = 'seed';
 \set VERBOSITY sqlstate
 SELECT * FROM bixarena_leaderboards();
 \set VERBOSITY default
@@ -66,6 +71,7 @@ SELECT bixarena_grant('regress_website', 'reader');
 GRANT SELECT ON due TO regress_website;
 SET ROLE regress_website;
 SELECT * FROM bixarena_leaderboards();
+SELECT coalesce(leaderboard, '') AS leaderboard, name, value FROM bixarena.setting ORDER BY 1;
 
 -- a reader gets public snapshots only, by name and in lists
 SELECT DISTINCT snapshot_identifier FROM bixarena_leaderboard('overall', 'first');
