@@ -77,7 +77,7 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	fields text[] := regexp_split_to_array(btrim(schedule, E' \t\n'), '[ \t]+');
+	fields text[] := regexp_split_to_array(btrim(schedule, E' \t\n'), E'[ \t]+');
 	times bixarena.cron_times;
 BEGIN
 	times.seconds := substring(schedule FROM

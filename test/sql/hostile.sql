@@ -21,8 +21,8 @@ $$;
 -- all functions and operators on common types that pg_catalog has, once more
 DO $$
 DECLARE
-	types regtype[] := '{text,name,uuid,integer,bigint,double precision,numeric,boolean,timestamptz,
-		timestamp,interval,jsonb,oid,text[],"\"char\""}';
+	types regtype[] := E'{text,name,uuid,integer,bigint,double precision,numeric,boolean,timestamptz,
+		timestamp,interval,jsonb,oid,text[],"\\"char\\""}';
 	f record;
 BEGIN
 	FOR f IN
