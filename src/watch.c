@@ -120,6 +120,9 @@ watch(const char *arena, const char *relation, WatchStep step, void *argument)
 	/* what is set by code that is called does not outlive it */
 	(void) set_config_option("search_path", PINNED_SEARCH_PATH, PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	/* rows that the caller may not see are left out, not an error */
+	(void) set_config_option("row_security", "on", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	GetUserIdAndSecContext(&user, &security_context);
 	if (mode == WATCH_AS_OWNER)
 		SetUserIdAndSecContext(owner, security_context |

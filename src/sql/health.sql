@@ -42,10 +42,7 @@ COMMENT ON TYPE bixarena.health_row IS 'what a check has found';
 CREATE FUNCTION bixarena.grade(warning boolean, critical boolean)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT CASE WHEN critical THEN 'critical' WHEN warning THEN 'warning' ELSE 'ok' END
-$$;
+RETURN CASE WHEN critical THEN 'critical' WHEN warning THEN 'warning' ELSE 'ok' END;
 COMMENT ON FUNCTION bixarena.grade(boolean, boolean) IS 'the status of a check';
 
 CREATE FUNCTION bixarena.in_utc(moment timestamptz)
@@ -63,19 +60,21 @@ COMMENT ON FUNCTION bixarena.in_utc(timestamptz) IS 'a moment, for people';
 
 CREATE FUNCTION bixarena.can_read_cron()
 RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
 	-- a superuser's tables only: reading what another role has made could run
 	-- its code as the caller
-	SELECT count(*) = 2
-	FROM pg_namespace AS n
-	JOIN pg_class AS c ON c.relnamespace = n.oid
-	JOIN pg_roles AS o ON o.oid = c.relowner
-	WHERE n.nspname = 'cron' AND c.relname IN ('job', 'job_run_details')
-		AND c.relkind = 'r' AND o.rolsuper
-		AND has_schema_privilege(n.oid, 'USAGE')
-		AND has_table_privilege(c.oid, 'SELECT')
+	RETURN (SELECT count(*) = 2
+		FROM pg_namespace AS n
+		JOIN pg_class AS c ON c.relnamespace = n.oid
+		JOIN pg_roles AS o ON o.oid = c.relowner
+		WHERE n.nspname = 'cron' AND c.relname IN ('job', 'job_run_details')
+			AND c.relkind = 'r' AND o.rolsuper
+			AND has_schema_privilege(n.oid, 'USAGE')
+			AND has_table_privilege(c.oid, 'SELECT'));
+END
 $$;
 COMMENT ON FUNCTION bixarena.can_read_cron() IS
 	'is pg_cron in this database, and may the caller read its tables?';
@@ -98,9 +97,10 @@ BEGIN
 			j.schedule, j.active
 		FROM cron.job AS j
 		LEFT JOIN LATERAL (
-			SELECT r.slug FROM bixarena.read_leaderboards(arena) AS r
-			WHERE j.jobname::text ~ '^bixarena_rank [0-9a-f]{32}$'
-				AND j.jobname::text = bixarena.job_name(arena, r.slug)
+			SELECT r.slug
+			FROM bixarena.read_leaderboards(CASE
+				WHEN j.jobname::text ~ '^bixarena_rank [0-9a-f]{32}$' THEN arena END) AS r
+			WHERE j.jobname::text = bixarena.job_name(arena, r.slug)
 		) AS l ON true
 		WHERE (l.slug IS NOT NULL OR j.jobname::text = whole
 				OR starts_with(j.jobname::text, whole || '/'))
@@ -186,6 +186,7 @@ CREATE FUNCTION bixarena.ended_runs(
 	OUT dead_requests bigint)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 BEGIN
 	SELECT count(*), count(*) FILTER (WHERE r.status = 'failed'),
@@ -205,6 +206,7 @@ CREATE FUNCTION bixarena.queue(
 	OUT seconds double precision)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 BEGIN
 	SELECT count(*), coalesce(max(extract(epoch FROM now() - r.requested_at)), 0)
@@ -220,6 +222,7 @@ CREATE FUNCTION bixarena.durations(arena text)
 RETURNS TABLE (leaderboard text, seconds double precision)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 600
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 BEGIN
 	-- a run of the past is one of fewer battles
@@ -266,6 +269,7 @@ CREATE FUNCTION bixarena.skipped_since(leaderboard_id text, arena text, moment t
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 	SELECT 'the last run was skipped: ' || coalesce(last.skip_reason, 'no reason given')
 	FROM (
@@ -416,6 +420,7 @@ CREATE FUNCTION bixarena.check_abandoned_runs(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	abandoned bigint;

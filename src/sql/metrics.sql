@@ -121,6 +121,7 @@ CREATE FUNCTION bixarena.leaderboard_metrics(arena text)
 RETURNS SETOF bixarena.metric
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 BEGIN
 	-- of runs those of now, not those of the past (as_of)

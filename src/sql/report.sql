@@ -190,6 +190,7 @@ CREATE FUNCTION bixarena.run_of_snapshot(snapshot uuid, leaderboard_id text, are
 RETURNS bixarena.run
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	made bixarena.run;

@@ -15,6 +15,7 @@ CREATE FUNCTION bixarena_runs(
 RETURNS SETOF bixarena.run
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
@@ -152,6 +153,7 @@ CREATE FUNCTION bixarena_slack_message(correlation_id uuid)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	run bixarena.run;

@@ -78,6 +78,7 @@ CREATE FUNCTION bixarena_runs_report(arena text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);

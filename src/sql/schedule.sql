@@ -77,7 +77,7 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	fields text[] := regexp_split_to_array(btrim(schedule, E' \t\n'), '[ \t]+');
+	fields text[] := regexp_split_to_array(btrim(schedule, E' \t\n'), E'[ \t]+');
 	times bixarena.cron_times;
 BEGIN
 	times.seconds := substring(schedule FROM
@@ -205,20 +205,22 @@ COMMENT ON FUNCTION bixarena.cron_database() IS
 
 CREATE FUNCTION bixarena.job_name(arena text, leaderboard_id text)
 RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	elsewhere text := CASE WHEN current_database() <> bixarena.cron_database()
+		THEN current_database() END;
+	plain text := 'bixarena_rank ' || arena || coalesce('/' || leaderboard_id, '')
+		|| coalesce(' in ' || elsewhere, '');
+BEGIN
 	-- older versions of pg_cron cut names off after 63 bytes, and no two jobs
 	-- may be called the same: what could be is told apart by a hash
-	SELECT CASE
-		WHEN octet_length(plain) > 63 OR arena ~ '/| in ' OR leaderboard_id ~ ' in '
-		THEN 'bixarena_rank ' || md5(format('%L/%L/%L', arena, leaderboard_id, elsewhere))
-		ELSE plain END
-	FROM (VALUES (CASE WHEN current_database() <> bixarena.cron_database()
-			THEN current_database() END)) AS d (elsewhere),
-		LATERAL (VALUES ('bixarena_rank ' || arena
-			|| coalesce('/' || leaderboard_id, '')
-			|| coalesce(' in ' || elsewhere, ''))) AS n (plain)
+	IF octet_length(plain) > 63 OR arena ~ '/| in ' OR leaderboard_id ~ ' in ' THEN
+		RETURN 'bixarena_rank ' || md5(format('%L/%L/%L', arena, leaderboard_id, elsewhere));
+	END IF;
+	RETURN plain;
+END
 $$;
 COMMENT ON FUNCTION bixarena.job_name(text, text) IS
 	'name of the pg_cron job of an arena, or of one leaderboard alone';

@@ -3,6 +3,8 @@
 -- can be used.
 
 \set SHOW_CONTEXT never
+-- off makes an error of what a role does not see
+SET row_security = on;
 CREATE EXTENSION bixarena_rank;
 SELECT bixarena_create_arena('arena');
 

@@ -3,6 +3,8 @@
 
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- off makes an error of what a role does not see
+SET row_security = on;
 CREATE EXTENSION bixarena_rank;
 SELECT bixarena_create_arena('first'), bixarena_create_arena('Second "one"');
 SELECT bixarena_simulate_battles(1000, 5, arena => a), bixarena_configure('num_bootstrap', '10', arena => a)

@@ -1,6 +1,8 @@
 -- The history of runs, and a run as a message for Slack.
 
 \set SHOW_CONTEXT never
+-- off makes an error of what a role does not see
+SET row_security = on;
 CREATE EXTENSION bixarena_rank;
 SELECT * FROM bixarena_runs();
 SELECT bixarena_create_arena('arena');

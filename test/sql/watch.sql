@@ -24,7 +24,7 @@ BEGIN
 		RETURN true;
 	END IF;
 	FOREACH action IN ARRAY ARRAY['RESET ROLE', 'RESET SESSION AUTHORIZATION', 'SET ROLE regress_reader',
-		'SET LOCAL search_path = trap', 'SET standard_conforming_strings = off'] LOOP
+		'SET LOCAL search_path = trap', 'SET escape_string_warning = off'] LOOP
 		BEGIN
 			EXECUTE action;
 			outcome := '00000';
@@ -109,6 +109,7 @@ INSERT INTO looks (call) VALUES
 CREATE FUNCTION look() RETURNS TABLE (call text, outcome text) LANGUAGE plpgsql AS $$
 DECLARE
 	path text := current_setting('search_path');
+	warns text := current_setting('escape_string_warning');
 BEGIN
 	FOR call IN SELECT l.call FROM looks AS l ORDER BY l.n LOOP
 		BEGIN
@@ -117,7 +118,7 @@ BEGIN
 		EXCEPTION WHEN others THEN
 			outcome := SQLSTATE;
 		END;
-		IF current_setting('search_path') <> path OR current_setting('standard_conforming_strings') <> 'on' THEN
+		IF current_setting('search_path') <> path OR current_setting('escape_string_warning') <> warns THEN
 			outcome := outcome || ' and its settings';
 		END IF;
 		call := substring(call from '[a-z_.]+');
