@@ -28,6 +28,9 @@ DATABASE_OBJS = \
 	src/init.o \
 	src/query.o \
 	src/locks.o \
+	src/harmless.o \
+	src/watch.o \
+	src/metrics.o \
 	src/arena.o \
 	src/setting.o \
 	src/outcome.o \
@@ -57,6 +60,7 @@ SQL_PARTS = \
 	src/sql/tables.sql \
 	src/sql/rank.sql \
 	src/sql/arena.sql \
+	src/sql/watch.sql \
 	src/sql/setting.sql \
 	src/sql/generate.sql \
 	src/sql/request.sql \
@@ -74,6 +78,7 @@ SQL_PARTS = \
 	src/sql/run.sql \
 	src/sql/schedule.sql \
 	src/sql/health.sql \
+	src/sql/leaderboards.sql \
 	src/sql/metrics.sql \
 	src/sql/html.sql \
 	src/sql/report.sql \

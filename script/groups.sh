@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 #
 # groups.sh
-#	  Running groups of tests and counting them, for test, test-memory and
-#	  test-upgrade.
+#	  Running groups of tests and counting them, for test, test-memory,
+#	  test-settings and test-upgrade.
 
 passed=0
 failed=0

@@ -343,6 +343,20 @@ reading_context(void *source)
 }
 
 /*
+ * The same as check_watched_query() for another form of parameters.
+ */
+static void
+check_watched_parameters(const char *sql, ParamListInfo parameters)
+{
+	Oid			types[MAX_PARAMETERS];
+	int			num_types = parameters ? parameters->numParams : 0;
+
+	for (int i = 0; i < num_types; i++)
+		types[i] = parameters->params[i].ptype;
+	check_watched_query(sql, types, num_types);
+}
+
+/*
  * Run a query for (model1, model2, outcome, count), or these and leaderboard,
  * in an SPI connection.  The result is a list of Battles, in the first case of
  * one.
@@ -377,6 +391,7 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 	if (!by_leaderboard)
 		add_group(&reader, NULL);
 
+	check_watched_parameters(sql, parameters);
 	options.params = parameters;
 	options.read_only = true;
 	options.dest = &reader.receiver;

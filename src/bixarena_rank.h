@@ -334,6 +334,7 @@ typedef struct Settings
 	bool		auto_publish;
 	int64		keep_snapshots; /* 0: all */
 	double		keep_days;		/* 0: for ever */
+	double		keep_runs_days; /* likewise, of runs on record */
 	bool		enabled;
 	int64		max_attempts;
 	double		retry_seconds;
@@ -423,13 +424,17 @@ typedef struct OwnerScope
 	int			guc_level;
 } OwnerScope;
 
+/* What reads a relation of an arena as a bystander: see watch.c */
+typedef void (*WatchStep) (void *argument);
+
 /* What advisory locks are about: see locks.c */
 typedef enum LockClass
 {
 	LOCK_LEADERBOARD = 0xB1,
 	LOCK_RUN,
 	LOCK_WORKER,
-	LOCK_QUOTA
+	LOCK_QUOTA,
+	LOCK_IDENTIFIER
 } LockClass;
 
 /* init.c */
@@ -442,6 +447,7 @@ extern void add_parameter(Parameters *parameters, Oid type, Datum value,
 extern void add_text(Parameters *parameters, const char *value);
 extern void execute_query(const char *sql, int expected, bool read_only,
 						  Parameters *parameters);
+extern void execute_query_now(const char *sql, Parameters *parameters);
 extern char *result_text(int row, int column);
 extern Datum result_uuid(int row, int column);
 extern char *argument_text(FunctionCallInfo fcinfo, int number);
@@ -452,14 +458,27 @@ extern void leave_owner(OwnerScope scope);
 extern char *resolve_arena(const char *arena);
 extern void check_arena_admin(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
+extern Leaderboard *find_watched_leaderboard(const char *arena, const char *slug);
 extern List *list_leaderboards(const char *arena);
 extern bool has_privilege(const Leaderboard *leaderboard, const char *table,
 						  const char *privilege);
 extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
 
+/* harmless.c */
+extern void check_harmless(const char *sql, Oid *types, int num_types);
+
+/* watch.c */
+extern bool watch_strictly;
+
+extern void watch(const char *arena, const char *relation, WatchStep step,
+				  void *argument);
+extern void check_watched_query(const char *sql, Oid *types, int num_types);
+extern void watch_leaderboard(const char *arena, const char *slug);
+
 /* locks.c */
 extern bool lock_for_transaction(LockClass class, const void *key, int length,
 								 bool wait);
+extern void unlock_for_transaction(LockClass class, const void *key, int length);
 extern bool lock_for_session(LockClass class, const void *key, int length);
 extern void unlock_for_session(LockClass class, const void *key, int length);
 extern bool lock_is_held(LockClass class, const void *key, int length);
@@ -503,6 +522,7 @@ extern bool record_request(const Run *run);
 extern bool record_attempt(Run *run);
 extern void record_end(const Run *run);
 extern void record_failure(Run *run, const ErrorData *error, bool for_good);
+extern void delete_old_runs(const char *arena);
 
 /* notice.c */
 extern void notify_end(const Run *run);

@@ -122,10 +122,6 @@ call_settings(FunctionCallInfo fcinfo, const Leaderboard *leaderboard)
 static void
 check_arguments(FunctionCallInfo fcinfo)
 {
-	if (PG_ARGISNULL(ARGUMENT_LEADERBOARD_ID))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("leaderboard_id must not be null")));
 	if (!PG_ARGISNULL(ARGUMENT_NUM_BOOTSTRAP))
 		check_setting_number("num_bootstrap", PG_GETARG_INT32(ARGUMENT_NUM_BOOTSTRAP));
 	if (!PG_ARGISNULL(ARGUMENT_MIN_EVALUATIONS))

@@ -17,7 +17,7 @@
  */
 CREATE FUNCTION bixarena.chart_colours(dark boolean)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('.bixarena-chart.%s .%s{%s:%s}',
@@ -63,7 +63,7 @@ COMMENT ON FUNCTION bixarena.chart_colours(boolean) IS
 
 CREATE FUNCTION bixarena.chart_style(theme text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- without a theme, the chart follows what its reader prefers; paper is light
@@ -119,7 +119,7 @@ CREATE FUNCTION bixarena.chart(
 	label text,
 	body text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<svg xmlns="http://www.w3.org/2000/svg" class="bixarena-chart %1$s"'
@@ -133,7 +133,7 @@ COMMENT ON FUNCTION bixarena.chart(double precision, double precision, text, tex
 
 CREATE FUNCTION bixarena.empty_chart(width integer, theme text, reason text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT bixarena.chart(width, 60, theme, reason,
@@ -204,7 +204,7 @@ COMMENT ON FUNCTION bixarena.tick_text(double precision) IS 'the number beside a
 
 CREATE FUNCTION bixarena.time_ticks(low timestamptz, high timestamptz, pixels double precision)
 RETURNS TABLE (moment timestamptz, label text)
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- in UTC, as everything that is told of time here; a label has room in so many

@@ -31,9 +31,8 @@ BEGIN
 			SELECT s.id, s.created_at, extract(epoch FROM s.created_at) AS seconds,
 				row_number() OVER (ORDER BY s.created_at DESC,
 					length(s.snapshot_identifier) DESC, s.snapshot_identifier DESC) AS age
-			FROM %1$I.leaderboard_snapshot AS s
-			WHERE s.leaderboard_id = $1 AND s.visibility = 'public'
-				AND isfinite(s.created_at::timestamptz) AND ($3 IS NULL OR s.created_at >= $3)
+			FROM bixarena.read_snapshots($5, $1) AS s
+			WHERE s.visibility = 'public' AND isfinite(s.created_at) AND ($3 IS NULL OR s.created_at >= $3)
 		), span AS (
 			SELECT s.id, s.created_at, s.age, floor((max(s.seconds) OVER () - s.seconds)
 				/ nullif(max(s.seconds) OVER () - min(s.seconds) OVER (), 0)
@@ -43,23 +42,25 @@ BEGIN
 			SELECT s.id, s.created_at, row_number() OVER (ORDER BY s.age DESC) AS number
 			FROM (SELECT DISTINCT ON (n.number) n.* FROM span AS n
 				ORDER BY n.number, n.age) AS s
+		), entry AS MATERIALIZED (
+			SELECT e.* FROM bixarena.read_entries($5, ARRAY(SELECT k.id FROM kept AS k)) AS e
 		), shown AS MATERIALIZED (
 			SELECT m.id, m.name, row_number() OVER (ORDER BY e.rank, e.bt_score DESC,
 				m.name COLLATE "C", m.slug COLLATE "C") AS number
 			FROM snapshot AS s
-			JOIN %1$I.leaderboard_entry AS e ON e.snapshot_id = s.id
-			JOIN %1$I.model AS m ON m.id = e.model_id
+			JOIN entry AS e ON e.snapshot_id = s.id
+			JOIN bixarena.read_models($5) AS m ON m.id = e.model_id
 			WHERE s.age = 1
 			ORDER BY number LIMIT $2
 		)
-		SELECT m.number::integer, m.name::text, k.number::integer, k.created_at::timestamptz,
-			e.%2$I::double precision
+		SELECT m.number::integer, m.name, k.number::integer, k.created_at,
+			e.%I::double precision
 		FROM kept AS k
-		JOIN %1$I.leaderboard_entry AS e ON e.snapshot_id = k.id
+		JOIN entry AS e ON e.snapshot_id = k.id
 		JOIN shown AS m ON m.id = e.model_id
 		ORDER BY m.number, k.number
-		$sql$, arena, measure)
-		USING leaderboard, top, since, max_moments;
+		$sql$, measure)
+		USING leaderboard, top, since, max_moments, arena;
 END
 $$;
 COMMENT ON FUNCTION bixarena.history_points(uuid, text, integer, timestamptz, integer, text) IS
@@ -70,7 +71,7 @@ CREATE FUNCTION bixarena.draw_time_grid(
 	top double precision,
 	bottom double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- labels leave the year out, and hours the day: the caption has them
@@ -94,7 +95,7 @@ CREATE FUNCTION bixarena.draw_value_grid(
 	left_edge double precision,
 	right_edge double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- first_value, if there is one, is marked whatever the step
@@ -126,7 +127,7 @@ CREATE FUNCTION bixarena.draw_series(
 	time_axis bixarena.axis,
 	value_axis bixarena.axis)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- models of the same colour have other dashes; a line is broken where
@@ -167,7 +168,7 @@ CREATE FUNCTION bixarena.draw_series_labels(
 	x double precision,
 	label_width double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a label stands beside its line's end, or as near as the others leave room.
@@ -204,7 +205,7 @@ CREATE FUNCTION bixarena.draw_history(
 	width integer,
 	theme text)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

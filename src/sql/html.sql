@@ -62,7 +62,7 @@ COMMENT ON FUNCTION bixarena.page(text, text, text) IS 'a page of HTML';
 
 CREATE FUNCTION bixarena.section(title text, body text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format(E'\n<section aria-label="%1$s"><h2>%1$s</h2>%2$s</section>',
@@ -72,7 +72,7 @@ COMMENT ON FUNCTION bixarena.section(text, text) IS 'a part of a page';
 
 CREATE FUNCTION bixarena.two_charts(wide text, narrow text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<div class="wide">%s</div><div class="narrow">%s</div>', wide, narrow)
@@ -90,7 +90,7 @@ COMMENT ON FUNCTION bixarena.page_widths() IS 'widths of the charts in a page';
 
 CREATE FUNCTION bixarena.table_of(caption text, head text, rows text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format(E'<table><caption>%s</caption><thead><tr>%s</tr></thead>\n<tbody>%s</tbody></table>',
@@ -101,7 +101,7 @@ COMMENT ON FUNCTION bixarena.table_of(text, text, text) IS
 
 CREATE FUNCTION bixarena.heads(VARIADIC columns text[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- "#" before a name: a column of numbers; "?": one that narrow pages leave out
@@ -115,7 +115,7 @@ COMMENT ON FUNCTION bixarena.heads(text[]) IS 'the heads of a table''s columns';
 
 CREATE FUNCTION bixarena.cell(value text, class text DEFAULT NULL)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<td%s>%s</td>', ' class="' || class || '"',
@@ -125,7 +125,7 @@ COMMENT ON FUNCTION bixarena.cell(text, text) IS 'a cell of a table';
 
 CREATE FUNCTION bixarena.facts(VARIADIC pairs text[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a term, what is to be said of it, the next term; nulls are left out
@@ -138,7 +138,7 @@ COMMENT ON FUNCTION bixarena.facts(text[]) IS 'a list of terms and what is to be
 
 CREATE FUNCTION bixarena.paragraph(value text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<p>%s</p>', bixarena.escape_markup(value))

@@ -43,7 +43,7 @@ CREATE FUNCTION bixarena.draw_interval(
 	axis bixarena.axis,
 	y double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<path class="thick line1" d="M%1$s %3$sH%2$s%4$s%5$s"/>'
@@ -89,7 +89,7 @@ CREATE FUNCTION bixarena.draw_leaderboard_row(
 	width double precision,
 	label_width double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- the references keep a name's direction of writing to itself
@@ -109,7 +109,7 @@ COMMENT ON FUNCTION bixarena.draw_leaderboard_row(bixarena_leaderboard_row, bixa
 
 CREATE FUNCTION bixarena.draw_score_grid(axis bixarena.axis, top double precision, bottom double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
@@ -129,7 +129,7 @@ CREATE FUNCTION bixarena.draw_leaderboard(
 	width integer,
 	theme text)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -12,7 +12,7 @@ CREATE FUNCTION bixarena.draw_matchup_cells(
 	top double precision,
 	size double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- there may be 90000 cells: what a row or a column has in common is made once.
@@ -47,7 +47,7 @@ COMMENT ON FUNCTION bixarena.draw_matchup_cells(bixarena_leaderboard_row[], bixa
 
 CREATE FUNCTION bixarena.draw_share_legend(x double precision, y double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<rect class="share%s" x="%s" y="%s" width="20" height="12"/>',
@@ -72,7 +72,7 @@ CREATE FUNCTION bixarena.draw_matchup_labels(
 	top double precision,
 	size double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- where rows and columns are narrower than text, every so many have a label
@@ -96,7 +96,7 @@ CREATE FUNCTION bixarena.draw_matchups(
 	width integer,
 	theme text)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

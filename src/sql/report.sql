@@ -5,7 +5,7 @@
 
 CREATE FUNCTION bixarena.rank_change_text(change integer)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- said in a word, too, for those who do not see the sign
@@ -20,7 +20,7 @@ COMMENT ON FUNCTION bixarena.rank_change_text(integer) IS
 
 CREATE FUNCTION bixarena.report_table(rows bixarena_leaderboard_row[], since text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT bixarena.table_of(
@@ -39,14 +39,14 @@ AS $$
 			bixarena.cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY n))
 	FROM unnest(rows) WITH ORDINALITY AS r
 		(rank, model, slug, organization, license, bt_score, bootstrap_q025, bootstrap_q975,
-		vote_count, rank_change, snapshot_identifier, total_count, n)
+		vote_count, rank_change, snapshot_identifier, total_count, id, external_link, created_at, n)
 $$;
 COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], text) IS
 	'a leaderboard as a table of a page';
 
 CREATE FUNCTION bixarena.report_movers(movers bixarena_comparison_row[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(bixarena.table_of('At most 20, the biggest movers first.',
@@ -70,7 +70,7 @@ COMMENT ON FUNCTION bixarena.report_movers(bixarena_comparison_row[]) IS
 
 CREATE FUNCTION bixarena.report_unranked(unranked jsonb)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(bixarena.table_of('Models that have battles and no rank.',
@@ -95,7 +95,7 @@ COMMENT ON FUNCTION bixarena.report_unranked(jsonb) IS
 
 CREATE FUNCTION bixarena.report_making(made bixarena.run)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT bixarena.facts(
@@ -115,7 +115,7 @@ COMMENT ON FUNCTION bixarena.report_making(bixarena.run) IS
 
 CREATE FUNCTION bixarena.how_to_read()
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<p>%s</p>', p), '')
@@ -190,6 +190,7 @@ CREATE FUNCTION bixarena.run_of_snapshot(snapshot uuid, leaderboard_id text, are
 RETURNS bixarena.run
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	made bixarena.run;
@@ -256,8 +257,8 @@ DECLARE
 	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, found_arena);
 	name text;
 BEGIN
-	EXECUTE format('SELECT l.name FROM %I.leaderboard AS l WHERE l.slug = $1', found_arena)
-		INTO name USING leaderboard_id;
+	SELECT l.name INTO name FROM bixarena.read_leaderboards(found_arena) AS l
+	WHERE l.slug = leaderboard_id;
 	RETURN bixarena.page(name,
 		bixarena.paragraph(CASE WHEN shown.id IS NOT NULL THEN
 			format('Snapshot %s of %s%s.', shown.snapshot_identifier,

@@ -5,7 +5,7 @@
 
 CREATE FUNCTION bixarena.state_text(status text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<span class="state %s">%s</span>', CASE
@@ -17,7 +17,7 @@ COMMENT ON FUNCTION bixarena.state_text(text) IS 'markup of the status of a run 
 
 CREATE FUNCTION bixarena.report_health(checks bixarena.health_row[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- what is wrong comes first
@@ -55,7 +55,7 @@ COMMENT ON FUNCTION bixarena.report_schedule(text) IS
 
 CREATE FUNCTION bixarena.report_runs(runs bixarena.run[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(bixarena.table_of('The latest 50 runs.',
@@ -78,6 +78,7 @@ CREATE FUNCTION bixarena_runs_report(arena text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);

@@ -45,7 +45,7 @@ DECLARE
 BEGIN
 	FOREACH part IN ARRAY string_to_array(lower(field COLLATE "C"), ',') LOOP
 		words := regexp_match(part,
-			'^(?:(\*)|([0-9]{1,4}|[a-z]+)(?:-([0-9]{1,4}|[a-z]+))?)(?:/([0-9]{1,4}))?$');
+			'^(?:([*])|([0-9]{1,4}|[a-z]+)(?:-([0-9]{1,4}|[a-z]+))?)(?:/([0-9]{1,4}))?$');
 		IF words[1] IS NOT NULL THEN
 			first := lowest;
 			last := highest;
@@ -77,11 +77,11 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	fields text[] := regexp_split_to_array(btrim(schedule, E' \t\n'), '[ \t]+');
+	fields text[] := regexp_split_to_array(btrim(schedule, E' \t\n'), E'[ \t]+');
 	times bixarena.cron_times;
 BEGIN
 	times.seconds := substring(schedule FROM
-		'^\s*0*([1-9]|[1-5][0-9])\s*[sS][eE][cC][oO][nN][dD][sS]?\s*$')::integer;
+		'^[[:space:]]*0*([1-9]|[1-5][0-9])[[:space:]]*[sS][eE][cC][oO][nN][dD][sS]?[[:space:]]*$')::integer;
 	IF times.seconds IS NOT NULL THEN
 		RETURN times;
 	END IF;
@@ -112,7 +112,7 @@ BEGIN
 		times.weekdays := times.weekdays || 0;
 	END IF;
 	-- as cron has it: a field with a star, even "*/2", does not widen the other
-	times.either := fields[3] !~ '^\*' AND fields[5] !~ '^\*';
+	times.either := fields[3] !~ '^[*]' AND fields[5] !~ '^[*]';
 	IF num_nulls(times.minutes, times.hours, times.days, times.months,
 			times.weekdays) > 0 THEN
 		RETURN NULL;
@@ -201,24 +201,26 @@ AS 'MODULE_PATHNAME', 'bixarena_cron_database'
 LANGUAGE C STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.cron_database() IS
-	'the database of pg_cron''s jobs, null if the server has not loaded pg_cron';
+	'the database of pg_cron''s jobs, null if the server has not loaded pg_cron; empty: another one, and the caller may not see which';
 
 CREATE FUNCTION bixarena.job_name(arena text, leaderboard_id text)
 RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	elsewhere text := CASE WHEN current_database() <> bixarena.cron_database()
+		THEN current_database() END;
+	plain text := 'bixarena_rank ' || arena || coalesce('/' || leaderboard_id, '')
+		|| coalesce(' in ' || elsewhere, '');
+BEGIN
 	-- older versions of pg_cron cut names off after 63 bytes, and no two jobs
 	-- may be called the same: what could be is told apart by a hash
-	SELECT CASE
-		WHEN octet_length(plain) > 63 OR arena ~ '/| in ' OR leaderboard_id ~ ' in '
-		THEN 'bixarena_rank ' || md5(format('%L/%L/%L', arena, leaderboard_id, elsewhere))
-		ELSE plain END
-	FROM (VALUES (CASE WHEN current_database() <> bixarena.cron_database()
-			THEN current_database() END)) AS d (elsewhere),
-		LATERAL (VALUES ('bixarena_rank ' || arena
-			|| coalesce('/' || leaderboard_id, '')
-			|| coalesce(' in ' || elsewhere, ''))) AS n (plain)
+	IF octet_length(plain) > 63 OR arena ~ '/| in ' OR leaderboard_id ~ ' in ' THEN
+		RETURN 'bixarena_rank ' || md5(format('%L/%L/%L', arena, leaderboard_id, elsewhere));
+	END IF;
+	RETURN plain;
+END
 $$;
 COMMENT ON FUNCTION bixarena.job_name(text, text) IS
 	'name of the pg_cron job of an arena, or of one leaderboard alone';
@@ -283,7 +285,8 @@ BEGIN
 	IF there <> current_database() THEN
 		RAISE EXCEPTION 'pg_cron cannot be used from database "%"', current_database()
 			USING ERRCODE = 'object_not_in_prerequisite_state',
-				DETAIL = format('Its jobs are in database "%s"; there a superuser can do the same by the statement of the hint.', there),
+				DETAIL = format('Its jobs are in %s; there a superuser can do the same by the statement of the hint.',
+					coalesce(format('database "%s"', nullif(there, '')), 'another database')),
 				HINT = statement;
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
@@ -323,7 +326,8 @@ BEGIN
 				HINT = 'bixarena_unschedule() removes a schedule.';
 	END IF;
 	-- an error if there is none
-	PERFORM bixarena.find_leaderboard(leaderboard_id, found_arena);
+	PERFORM bixarena.find_leaderboard(leaderboard_id, found_arena)
+	WHERE leaderboard_id IS NOT NULL;
 	IF NOT (SELECT r.rolcanlogin FROM pg_roles AS r WHERE r.rolname = current_user) THEN
 		RAISE EXCEPTION 'role "%" cannot log in', current_user
 			USING ERRCODE = 'object_not_in_prerequisite_state',

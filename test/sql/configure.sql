@@ -11,7 +11,7 @@ SELECT setting, description FROM bixarena_settings('code');
 -- a leaderboard's own value wins over its arena's, and that over the default
 CREATE VIEW seeds AS
 SELECT l AS leaderboard, s.value, s.source
-FROM unnest('{NULL,overall,code,it''s}'::text[]) AS l,
+FROM unnest(ARRAY[NULL, 'overall', 'code', 'it''s']) AS l,
 	LATERAL bixarena_settings(l) AS s WHERE s.setting = 'seed';
 TABLE seeds;
 SELECT bixarena_configure('seed', '1', 'code');

@@ -3,6 +3,8 @@
 
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- off makes an error of what a role does not see
+SET row_security = on;
 CREATE EXTENSION bixarena_rank;
 CREATE EXTENSION citext;
 RESET client_min_messages;

@@ -77,10 +77,10 @@ WHERE proname IN ('cron_due', 'cron_next') ORDER BY proname;
 --
 
 SELECT bixarena_create_arena('arena');
-SELECT bixarena_create_arena('It''s "odd" \ %s');
+SELECT bixarena_create_arena(E'It''s "odd" \\ %s');
 SELECT bixarena.job_command('arena', NULL);
 SELECT bixarena.job_command('arena', 'overall');
-SELECT bixarena.job_command('It''s "odd" \ %s', 'it''s');
+SELECT bixarena.job_command(E'It''s "odd" \\ %s', 'it''s');
 -- no two are called the same, and none has a name that pg_cron would cut off
 SELECT count(*), count(DISTINCT name), max(octet_length(name)) <= 63 AS fits
 FROM (SELECT bixarena.job_name(a, l) FROM unnest(ARRAY['a', 'a/b', 'a/b/c', 'b', repeat('ä', 31), repeat('x', 63)]) AS a,
