@@ -148,6 +148,9 @@ typedef struct Likelihood Likelihood;
 /* A factored Hessian, which turns a gradient into a step: see lapack.c */
 typedef struct Curvature Curvature;
 
+/* The climb where models hang by threads: see tree.c */
+typedef struct Tree Tree;
+
 /* Workspace of the climb to the maximum: see fit.c */
 typedef struct Fitter Fitter;
 
@@ -243,6 +246,13 @@ extern void likelihood_exact_gradient(Likelihood *likelihood,
 									  double *gradient);
 extern void likelihood_hessian(Likelihood *likelihood, PairPoints points,
 							   const double *strengths, double *matrix);
+extern double best_shift(const double *strengths, int num_models);
+
+/* tree.c */
+extern Tree *tree_create(const Tally *tally, double prior_battles);
+extern double curvature_of(double battles, double ahead);
+extern bool tree_climb(Tree *tree, PairPoints points, const bool *placed,
+					   double tolerance, double *strengths);
 
 /* fit.c */
 extern Fitter *fitter_create(const Tally *tally, double prior_battles);
