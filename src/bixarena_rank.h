@@ -168,6 +168,13 @@ typedef struct PointEstimate
 	bool	   *reference;		/* the mean of these scores fixes the scale */
 } PointEstimate;
 
+/* The bounds of the models' intervals, arrays of num_models */
+typedef struct Bounds
+{
+	double	   *lower;			/* 2.5 % quantile, possibly infinite */
+	double	   *upper;			/* 97.5 % quantile, likewise */
+} Bounds;
+
 typedef struct RankOptions
 {
 	int			num_bootstrap;	/* MIN_BOOTSTRAP to MAX_BOOTSTRAP */
@@ -277,7 +284,7 @@ extern double win_share(double score, double other_score);
 extern int	bootstrap_intervals(Fitter *fitter, const Tally *tally,
 								PointEstimate estimate,
 								const RankOptions *options,
-								double *lower, double *upper);
+								Bounds bounds, Bounds *centred);
 
 /* ranking.c */
 extern Ranking *rank_models(const Tally *tally, const RankOptions *options);
