@@ -192,6 +192,26 @@ test_ranks_by_significance(void)
 	check(num_shared > 0, "no two models shared a rank");
 }
 
+/* Protects who cannot be told apart: intervals that only touch share a rank */
+static void
+test_touching_intervals(void)
+{
+	BattleList *battles = battles_create(5);
+	RankOptions options = rank_options(5, 50);
+	Ranking    *ranking;
+
+	for (int i = 0; i < 5; i++)
+		battles_add(battles, i, (i + 1) % 5, OUTCOME_TIE, 9);
+	options.rank_by_significance = true;
+	ranking = rank_battles(battles, &options);
+	for (int i = 0; i < 5; i++)
+		check(ranking->ratings[i].rank == 1 &&
+			  ranking->ratings[i].lower == CENTRE_SCORE &&
+			  ranking->ratings[i].upper == CENTRE_SCORE,
+			  "model %d at [%f, %f] has rank %d", i, ranking->ratings[i].lower,
+			  ranking->ratings[i].upper, ranking->ratings[i].rank);
+}
+
 /*
  * Protects ranks by significance from the anchor: whoever is the anchor, and whatever
  * its score, as long as nobody gets out of range, ranks are the same.
@@ -470,6 +490,7 @@ const UnitTest ranking_tests[] = {
 	{"far outliers do not push the majority out of range", test_far_outliers},
 	{"ranks by score", test_ranks_by_score},
 	{"ranks by significance", test_ranks_by_significance},
+	{"ranks by significance of intervals that touch", test_touching_intervals},
 	{"ranks by significance do not depend on the anchor", test_anchors_leave_ranks},
 	{"the same seed gives the same bytes", test_seeds},
 	{"more replicates give the same intervals", test_number_of_replicates},
