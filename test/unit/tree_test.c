@@ -27,6 +27,22 @@
 
 #define MAX_RING 100
 
+extern bool __real_tree_climb(Tree *tree, PairPoints points, const bool *placed,
+							  double tolerance, double *strengths);
+extern bool __wrap_tree_climb(Tree *tree, PairPoints points, const bool *placed,
+							  double tolerance, double *strengths);
+
+static int	num_tree_climbs;
+
+/* The linker leads all calls through this (--wrap) */
+bool
+__wrap_tree_climb(Tree *tree, PairPoints points, const bool *placed,
+				  double tolerance, double *strengths)
+{
+	num_tree_climbs++;
+	return __real_tree_climb(tree, points, placed, tolerance, strengths);
+}
+
 /* A ring: wins[k] of k over k + 1, or of the last over 0 */
 typedef struct Ring
 {
@@ -474,6 +490,31 @@ test_any_kind(void)
 	note("worst distance %.1e points", worst);
 }
 
+/*
+ * Protects speed, and the quick climbs themselves, whose faults a tree would hide:
+ * ordinary data need none, be they many or few, even or lopsided.
+ */
+static void
+test_no_tree(void)
+{
+	static const BattleKind kinds[] = {BATTLES_DENSE, BATTLES_SPARSE, BATTLES_LOPSIDED};
+	Dice		dice = {114};
+
+	num_tree_climbs = 0;
+	for (int t = 0; t < scaled(100); t++)
+	{
+		BattleList *battles = random_battles(&dice, kinds[t % lengthof(kinds)],
+											 5 + dice_below(&dice, 30));
+		RankOptions options = rank_options(battles->num_models, 50);
+
+		options.prior_battles = t % 2;
+		if (battles->num_cells > 0)
+			rank_battles(battles, &options);
+		release_memory();
+	}
+	check(num_tree_climbs == 0, "%d climbs went along a tree", num_tree_climbs);
+}
+
 static void
 rank_ring(void *ring)
 {
@@ -503,6 +544,7 @@ const UnitTest tree_tests[] = {
 	{"rings with chords", test_chords},
 	{"what a prior alone ties together", test_prior},
 	{"the climb along a tree finds any maximum", test_any_kind},
+	{"ordinary data need no tree", test_no_tree},
 	{"a ring that doubles cannot hold is refused", test_refusal},
 	{NULL, NULL}
 };
