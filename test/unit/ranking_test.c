@@ -480,6 +480,8 @@ static void
 test_rounding(void)
 {
 	check(round_score(1234.56789149) == 1234.567891 &&
+		  round_score(1234.56789151) == 1234.567892 &&
+		  round_score(-12.3456786) == -12.345679 &&
 		  round_score(-0.0000004) == 0 && !signbit(round_score(-0.0000004)) &&
 		  isinf(round_score(-INFINITY)) && isnan(round_score(NAN)),
 		  "a score is rounded wrongly");
