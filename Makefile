@@ -18,6 +18,7 @@ NUMERIC_OBJS = \
 	src/components.o \
 	src/lapack.o \
 	src/likelihood.o \
+	src/tree.o \
 	src/fit.o \
 	src/resample.o \
 	src/scale.o \

@@ -148,6 +148,9 @@ typedef struct Likelihood Likelihood;
 /* A factored Hessian, which turns a gradient into a step: see lapack.c */
 typedef struct Curvature Curvature;
 
+/* The climb where models hang by threads: see tree.c */
+typedef struct Tree Tree;
+
 /* Workspace of the climb to the maximum: see fit.c */
 typedef struct Fitter Fitter;
 
@@ -164,6 +167,13 @@ typedef struct PointEstimate
 	bool	   *ranked;			/* gets a rank */
 	bool	   *reference;		/* the mean of these scores fixes the scale */
 } PointEstimate;
+
+/* The bounds of the models' intervals, arrays of num_models */
+typedef struct Bounds
+{
+	double	   *lower;			/* 2.5 % quantile, possibly infinite */
+	double	   *upper;			/* 97.5 % quantile, likewise */
+} Bounds;
 
 typedef struct RankOptions
 {
@@ -243,6 +253,13 @@ extern void likelihood_exact_gradient(Likelihood *likelihood,
 									  double *gradient);
 extern void likelihood_hessian(Likelihood *likelihood, PairPoints points,
 							   const double *strengths, double *matrix);
+extern double best_shift(const double *strengths, int num_models);
+
+/* tree.c */
+extern Tree *tree_create(const Tally *tally, double prior_battles);
+extern double curvature_of(double battles, double ahead);
+extern bool tree_climb(Tree *tree, PairPoints points, const bool *placed,
+					   double tolerance, double *strengths);
 
 /* fit.c */
 extern Fitter *fitter_create(const Tally *tally, double prior_battles);
@@ -267,7 +284,7 @@ extern double win_share(double score, double other_score);
 extern int	bootstrap_intervals(Fitter *fitter, const Tally *tally,
 								PointEstimate estimate,
 								const RankOptions *options,
-								double *lower, double *upper);
+								Bounds bounds, Bounds *centred);
 
 /* ranking.c */
 extern Ranking *rank_models(const Tally *tally, const RankOptions *options);

@@ -42,7 +42,7 @@ typedef struct SettingDefinition
 } SettingDefinition;
 
 /*
- * The least number but 0.  Of a prior below, replicates that hang on it alone
+ * The least number but 0, of those that may be 0 and not less.  Of a prior below, replicates that hang on it alone
  * would be less exact than is promised, or have no maximum to a double's digits.
  */
 #define LEAST_NUMBER 1e-3
@@ -257,7 +257,8 @@ check_setting_number(const char *name, double number)
 
 	if (!(number >= definition->minimum && number <= definition->maximum))
 		report_out_of_range(definition, psprintf("%.15g", number));
-	if (definition->type == SETTING_NUMBER && number > 0 && number < LEAST_NUMBER)
+	if (definition->type == SETTING_NUMBER && definition->minimum == 0 &&
+		number > 0 && number < LEAST_NUMBER)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("%s must be 0 or at least %g, not %g",
