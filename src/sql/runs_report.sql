@@ -21,15 +21,18 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- what is wrong comes first
-	SELECT bixarena.table_of('Checks of bixarena_health(), the worst first.',
+	SELECT bixarena.table_of('Checks of bixarena_health(), the worst first'
+			|| CASE WHEN count(*) < min(c.total) THEN format(': %s of %s.', count(*), min(c.total)) ELSE '.' END,
 		bixarena.heads('Status', 'Check', 'What was found'),
 		string_agg(concat(E'\n<tr><td>', bixarena.state_text(c.status), '</td>',
 			format('<th scope="row">%s</th>', bixarena.escape_markup(concat_ws(' of ',
 				replace(c.check_name, '_', ' '), c.leaderboard_id))),
 			bixarena.cell(c.message, 'text'), '</tr>'), ''
-			ORDER BY array_position('{critical,warning,ok}', c.status), n))
-	FROM unnest(checks) WITH ORDINALITY AS c
-		(check_name, leaderboard_id, status, figure, unit, message, n)
+			ORDER BY c.badness, c.n))
+	FROM (SELECT u.*, count(*) OVER () AS total, array_position('{critical,warning,ok}', u.status) AS badness
+		FROM unnest(checks) WITH ORDINALITY AS u
+			(check_name, leaderboard_id, status, figure, unit, message, n)
+		ORDER BY badness, u.n LIMIT 200) AS c
 $$;
 COMMENT ON FUNCTION bixarena.report_health(bixarena.health_row[]) IS
 	'checks as a table of a page';
@@ -67,8 +70,8 @@ AS $$
 			bixarena.cell(concat_ws(', ', r.trigger_source, r.triggered_by), 'text aside'),
 			bixarena.cell(round(extract(epoch FROM r.ended_at - r.started_at), 2)::text, 'number aside'),
 			bixarena.cell(r.evaluation_count::text, 'number aside'),
-			bixarena.cell(coalesce(r.error_sqlstate || ' ' || r.error_message,
-				r.skip_reason, r.snapshot_identifier), 'text'), '</tr>'), '' ORDER BY n)),
+			bixarena.cell(bixarena.shorten(coalesce(r.error_sqlstate || ' ' || r.error_message,
+				r.skip_reason, r.snapshot_identifier), 1000), 'text'), '</tr>'), '' ORDER BY n)),
 		bixarena.paragraph('There are no runs yet.'))
 	FROM generate_subscripts(runs, 1) AS n, LATERAL (SELECT (runs[n]).*) AS r
 $$;
