@@ -245,33 +245,56 @@ $$;
 COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_comparison_row[], bixarena.run, text) IS
 	'the parts of the report of a leaderboard';
 
-CREATE FUNCTION bixarena_report(
+CREATE FUNCTION bixarena.board_name(name text, slug text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a heading and a link need something to be seen
+	SELECT coalesce(nullif(btrim(name), ''), nullif(btrim(slug), ''), 'Leaderboard')
+$$;
+COMMENT ON FUNCTION bixarena.board_name(text, text) IS 'what a leaderboard is called in a page';
+
+CREATE FUNCTION bixarena.report_page(
 	leaderboard_id text,
-	lookback interval DEFAULT '7 days',
-	arena text DEFAULT NULL)
+	lookback interval,
+	arena text,
+	navigation text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
-	shown bixarena.snapshot_key := bixarena.shown_snapshot(leaderboard_id, NULL, found_arena);
-	earlier bixarena.snapshot_key := bixarena.snapshot_before(shown, lookback, found_arena);
-	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, found_arena);
+	shown bixarena.snapshot_key := bixarena.shown_snapshot(leaderboard_id, NULL, arena);
+	earlier bixarena.snapshot_key := bixarena.snapshot_before(shown, lookback, arena);
+	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, arena);
 	name text;
 BEGIN
-	EXECUTE format('SELECT l.name FROM %I.leaderboard AS l WHERE l.slug = $1', found_arena)
+	EXECUTE format('SELECT l.name FROM %I.leaderboard AS l WHERE l.slug = $1', arena)
 		INTO name USING leaderboard_id;
-	RETURN bixarena.page(name,
-		bixarena.paragraph(CASE WHEN shown.id IS NOT NULL THEN
+	RETURN bixarena.page(bixarena.board_name(name, leaderboard_id),
+		concat(navigation, bixarena.paragraph(CASE WHEN shown.id IS NOT NULL THEN
 			format('Snapshot %s of %s%s.', shown.snapshot_identifier,
 				bixarena.in_utc(shown.created_at),
-				', from ' || made.evaluation_count || ' battles') END),
+				', from ' || made.evaluation_count || ' battles') END)),
 		bixarena.report_body(leaderboard_id, shown, earlier,
-			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, found_arena) AS r LIMIT 1000),
-			ARRAY(SELECT c FROM bixarena.comparison_rows(earlier, shown, found_arena) AS c),
-			made, found_arena));
+			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, arena) AS r LIMIT 1000),
+			ARRAY(SELECT c FROM bixarena.comparison_rows(earlier, shown, arena) AS c),
+			made, arena));
 END
+$$;
+COMMENT ON FUNCTION bixarena.report_page(text, interval, text, text) IS
+	'the report of a leaderboard, with markup that leads to other pages';
+
+CREATE FUNCTION bixarena_report(
+	leaderboard_id text,
+	lookback interval DEFAULT '7 days',
+	arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.report_page(leaderboard_id, lookback, bixarena.resolve_arena(arena), NULL)
 $$;
 COMMENT ON FUNCTION bixarena_report(text, interval, text) IS
 	'a page with the table of a leaderboard, its charts, movers and unranked models, and how it was made';

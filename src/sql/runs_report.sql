@@ -77,37 +77,46 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.report_runs(bixarena.run[]) IS 'runs as a table of a page';
 
-CREATE FUNCTION bixarena_runs_report(arena text DEFAULT NULL)
+CREATE FUNCTION bixarena.runs_page(arena text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
 	checks bixarena.health_row[] := ARRAY(
-		SELECT c FROM bixarena.health(found_arena) AS c);
+		SELECT c FROM bixarena.health(arena) AS c);
 	-- as many as a chart shows apart
 	lately bixarena.run[] := ARRAY(
 		SELECT r FROM bixarena.run AS r
-		WHERE r.arena = found_arena AND r.requested_at >= now() - interval '30 days'
+		WHERE r.arena = runs_page.arena AND r.requested_at >= now() - interval '30 days'
 		ORDER BY r.requested_at DESC LIMIT 2000);
 	latest bixarena.run[] := ARRAY(
-		SELECT r FROM bixarena.run AS r WHERE r.arena = found_arena
+		SELECT r FROM bixarena.run AS r WHERE r.arena = runs_page.arena
 		ORDER BY r.requested_at DESC, r.correlation_id LIMIT 50);
 	widths record := bixarena.page_widths();
 BEGIN
-	RETURN bixarena.page(format('Runs of arena %s', found_arena),
+	RETURN bixarena.page(format('Runs of arena %s', arena),
 		(SELECT bixarena.paragraph(format('Checks that need attention: %s; %s.',
 				count(*) FILTER (WHERE c.status <> 'ok'),
 				max(c.message) FILTER (WHERE c.check_name = 'success_share')))
 			FROM unnest(checks) AS c),
 		bixarena.section('Health', bixarena.report_health(checks))
-		|| bixarena.section('Next runs', bixarena.report_schedule(found_arena))
+		|| bixarena.section('Next runs', bixarena.report_schedule(arena))
 		|| bixarena.section('Durations of the last 30 days', bixarena.two_charts(
 			bixarena.draw_durations(lately, widths.wide, 'auto'),
 			bixarena.draw_durations(lately, widths.narrow, 'auto')))
 		|| bixarena.section('Runs', bixarena.report_runs(latest)));
 END
+$$;
+COMMENT ON FUNCTION bixarena.runs_page(text) IS
+	'the operator''s page of an arena';
+
+CREATE FUNCTION bixarena_runs_report(arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.runs_page(bixarena.resolve_arena(arena))
 $$;
 COMMENT ON FUNCTION bixarena_runs_report(text) IS
 	'the operator''s page: health, schedule, durations and the latest runs';
