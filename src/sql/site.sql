@@ -96,18 +96,18 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a battle is one of two models
 	SELECT concat(E'\n<tr>',
-		format('<th scope="row"><a href="%s"><bdi>%s</bdi></a></th>',
+		format('<th scope="row" class="board"><a href="%s"><bdi>%s</bdi></a></th>',
 			bixarena.site_file(board.slug),
 			bixarena.escape_markup(bixarena.shorten(board.name, 200))),
 		CASE WHEN (board.shown).id IS NULL
 			THEN '<td class="muted" colspan="2">There is no public snapshot yet.</td>'
-			ELSE format('<td class="text">%s</td><td class="text">%s</td>',
+			ELSE format('<td class="text models">%s</td><td class="text models">%s</td>',
 				bixarena.site_leaders(rows), coalesce(bixarena.site_movers(rows),
-				CASE WHEN (board.earlier).id IS NULL THEN '<span class="muted">nothing to compare with</span>'
+				CASE WHEN (board.earlier).id IS NULL THEN '<span class="muted">nothing earlier</span>'
 					ELSE '<span class="muted">none</span>' END)) END,
 		bixarena.cell((rows[1]).total_count::text, 'number aside'),
 		bixarena.cell((SELECT sum(r.vote_count) / 2 FROM unnest(rows) AS r)::text, 'number aside'),
-		bixarena.cell(bixarena.in_utc((board.shown).created_at), 'aside'), '</tr>')
+		bixarena.cell(left(bixarena.in_utc((board.shown).created_at), 10), 'number aside'), '</tr>')
 $$;
 COMMENT ON FUNCTION bixarena.site_row(bixarena.site_board, bixarena_leaderboard_row[], interval) IS
 	'a leaderboard in the index of a site';
@@ -118,10 +118,10 @@ LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT bixarena.page('Leaderboards',
-		bixarena.paragraph(format('Models of the arena %s, ranked by battles of two at a time.', arena)),
+		bixarena.paragraph(format('Arena %s: models ranked by battles of two at a time.', arena)),
 		bixarena.section('All leaderboards', coalesce(
-			bixarena.table_of('The leading models, those whose rank has changed most, and when it was made.',
-				bixarena.heads('Leaderboard', 'Leaders', 'Movers', '#?Models', '#?Battles', '?Made'),
+			bixarena.table_of('The leading models, those whose ranks have changed most, and the day (UTC) of the snapshot.',
+				bixarena.heads('Leaderboard', 'Leaders', 'Movers', '#?Models', '#?Battles', '#?Made'),
 				string_agg(bixarena.site_row(b.board,
 					ARRAY(SELECT r FROM bixarena.leaderboard_rows((b.board).shown, (b.board).earlier, arena) AS r),
 					lookback), '' ORDER BY b.n)),

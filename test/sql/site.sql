@@ -46,7 +46,7 @@ SELECT path, count(*), count(DISTINCT target) FROM link WHERE target <> '#main' 
 SELECT count(*) FILTER (WHERE s.path IS NULL) AS broken, count(*) FILTER (WHERE l.target ~ '[:/]') AS not_relative FROM link AS l LEFT JOIN bixarena_site() AS s ON s.path = 'public/' || l.target WHERE l.target <> '#main';
 -- leaders and movers
 CREATE FUNCTION index_cells(board text) RETURNS SETOF text LANGUAGE sql AS $$
-	SELECT regexp_replace(u::text, 'xmlns="[^"]*"|\d{4}-\d\d-\d\d \d\d:\d\d UTC', '', 'g') FROM bixarena_site() AS s, unnest(xpath(format('//h:tr[h:th/h:a/h:bdi = %L]/h:td', board), xmlparse(DOCUMENT s.content),
+	SELECT regexp_replace(u::text, 'xmlns="[^"]*"|\d{4}-\d\d-\d\d', '', 'g') FROM bixarena_site() AS s, unnest(xpath(format('//h:tr[h:th/h:a/h:bdi = %L]/h:td', board), xmlparse(DOCUMENT s.content),
 		'{{h,http://www.w3.org/1999/xhtml}}')) AS u WHERE s.path = 'public/index.html'
 $$;
 \pset format unaligned
@@ -56,7 +56,7 @@ SELECT index_cells('Another');
 SELECT index_cells('empty');
 \pset format aligned
 -- other movers by another lookback, of which there is nothing before
-SELECT content LIKE '%nothing to compare with%' AS told FROM bixarena_site(lookback => '1 year') WHERE path = 'public/index.html';
+SELECT content LIKE '%nothing earlier%' AS told FROM bixarena_site(lookback => '1 year') WHERE path = 'public/index.html';
 -- a report is what bixarena_report() makes, and the link back
 SELECT replace(s.content, '<p><a href="index.html">All leaderboards</a></p>', '') = bixarena_report('../x') AS same,
 	replace(s.content, '<p><a href="index.html">All leaderboards</a></p>', '') <> s.content AS linked

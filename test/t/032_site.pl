@@ -129,7 +129,7 @@ append_to_file("$folder/expected.json", $node->safe_psql('postgres', q{
 		ELSE (SELECT jsonb_agg(left(m.name, 70)) FROM arena.leaderboard_entry AS e JOIN arena.model AS m ON m.id = e.model_id
 			WHERE e.snapshot_id = b.snapshot AND e.rank <= 3)
 			|| CASE WHEN b.slug IN ('overall', '../x') THEN jsonb_build_array(chr(9650) || ' 11', chr(9660) || ' 11')
-				WHEN b.slug = 'oncology' THEN '["none"]' ELSE '["nothing to compare with"]' END END)
+				WHEN b.slug = 'oncology' THEN '["none"]' ELSE '["nothing earlier"]' END END)
 		ORDER BY b.slug <> 'overall', btrim(b.name) COLLATE "C") FROM shown AS b}));
 results_of('walk.py', $folder, $site, $ENV{BIXARENA_PICTURES} // ());
 
