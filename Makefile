@@ -85,6 +85,7 @@ SQL_PARTS = \
 	src/sql/report.sql \
 	src/sql/duration_chart.sql \
 	src/sql/runs_report.sql \
+	src/sql/site.sql \
 	src/sql/role.sql \
 	src/sql/simulate.sql
 

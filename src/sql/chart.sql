@@ -131,6 +131,43 @@ $$;
 COMMENT ON FUNCTION bixarena.chart(double precision, double precision, text, text, text) IS
 	'a chart of what has been drawn';
 
+CREATE FUNCTION bixarena.drawn_models(top integer, usual integer, most integer)
+RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a chart of thousands can be asked for by nobody who wants to read it, and
+	-- takes the memory of all others
+	SELECT least(coalesce(top, usual), most)
+$$;
+COMMENT ON FUNCTION bixarena.drawn_models(integer, integer, integer) IS
+	'how many models a chart draws when so many are asked for, null: as many as usual';
+
+CREATE FUNCTION bixarena.count_models(drawn bigint, total bigint)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN drawn < total THEN format('the first %s of %s models', drawn, total)
+		ELSE format('%s models', drawn) END
+$$;
+COMMENT ON FUNCTION bixarena.count_models(bigint, bigint) IS
+	'how many models are shown, and of how many';
+
+CREATE FUNCTION bixarena.draw_omission(drawn bigint, total bigint, y double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- empty where no model is left out
+	SELECT CASE WHEN drawn < total
+		THEN format('<text class="muted small omission" x="8" y="%s">%s</text>',
+			bixarena.pixel(y), bixarena.count_models(drawn, total))
+		ELSE '' END
+$$;
+COMMENT ON FUNCTION bixarena.draw_omission(bigint, bigint, double precision) IS
+	'a line that says how many models a chart leaves out';
+
 CREATE FUNCTION bixarena.empty_chart(width integer, theme text, reason text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE

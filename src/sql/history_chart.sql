@@ -203,7 +203,8 @@ CREATE FUNCTION bixarena.draw_history(
 	points bixarena.history_point[],
 	measure text,
 	width integer,
-	theme text)
+	theme text,
+	total bigint DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -218,6 +219,7 @@ DECLARE
 	value_axis bixarena.axis;
 	range record;
 	drawn text;
+	omission text;
 BEGIN
 	IF coalesce(cardinality(points), 0) = 0 THEN
 		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot in this time.');
@@ -246,16 +248,34 @@ BEGIN
 	FROM (SELECT p.series, bixarena.draw_series(array_agg(p ORDER BY p.moment_number),
 			time_axis, value_axis) AS line
 		FROM unnest(points) AS p GROUP BY p.series) AS s;
-	RETURN bixarena.chart(width, bottom + 46, theme,
-		format('%s of %s models over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END, range.series),
-		drawn || bixarena.draw_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
+	omission := bixarena.draw_omission(range.series, total, bottom + 58);
+	RETURN bixarena.chart(width, bottom + CASE omission WHEN '' THEN 46 ELSE 66 END, theme,
+		format('%s of %s over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END,
+			bixarena.count_models(range.series, total)),
+		drawn || omission || bixarena.draw_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
 			label_width)
 		|| format('<text class="muted small" x="8" y="18">%s</text>',
 			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END));
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, integer, text) IS
-	'the chart of a leaderboard''s history';
+COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, integer, text, bigint) IS
+	'the chart of a leaderboard''s history; total: of how many models those drawn are the first';
+
+CREATE FUNCTION bixarena.count_entries(snapshot bixarena.snapshot_key, arena text)
+RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	counted bigint;
+BEGIN
+	EXECUTE format('SELECT count(*) FROM %I.leaderboard_entry AS e WHERE e.snapshot_id = $1', arena)
+		INTO counted USING snapshot.id;
+	RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION bixarena.count_entries(bixarena.snapshot_key, text) IS
+	'how many models a snapshot ranks';
 
 CREATE FUNCTION bixarena_history_svg(
 	leaderboard_id text,
@@ -271,6 +291,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
+	lines integer := bixarena.drawn_models(top, 100, 500);
 BEGIN
 	IF num_nulls(leaderboard_id, measure) > 0 THEN
 		RAISE EXCEPTION 'leaderboard_id and measure must not be null'
@@ -281,11 +302,14 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
-	-- a point to every four pixels is as fine as can be seen
+	-- a point to every four pixels is as fine as can be seen, and 25000 of all
+	-- lines as many as are drawn
 	RETURN bixarena.draw_history(ARRAY(
 		SELECT p FROM bixarena.history_points(
-			bixarena.find_leaderboard(leaderboard_id, found_arena), measure, top, since,
-			width / 4, found_arena) AS p), measure, width, theme);
+			bixarena.find_leaderboard(leaderboard_id, found_arena), measure, lines, since,
+			least(width / 4, 25000 / lines), found_arena) AS p), measure, width, theme,
+		CASE WHEN lines < coalesce(top, 2147483647) THEN bixarena.count_entries(
+			bixarena.shown_snapshot(leaderboard_id, NULL, found_arena), found_arena) END);
 END
 $$;
 COMMENT ON FUNCTION bixarena_history_svg(text, integer, text, timestamptz, integer, text, text) IS

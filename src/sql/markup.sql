@@ -20,6 +20,16 @@ $$;
 COMMENT ON FUNCTION bixarena.escape_markup(text) IS
 	'a text as it is written between tags or in an attribute';
 
+CREATE FUNCTION bixarena.shorten(value text, most integer)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN length(value) <= most THEN value ELSE left(value, most - 3) || '...' END
+$$;
+COMMENT ON FUNCTION bixarena.shorten(text, integer) IS
+	'a text of at most so many characters';
+
 CREATE FUNCTION bixarena.running_width(value text)
 RETURNS TABLE (characters bigint, width double precision)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
