@@ -263,16 +263,10 @@ COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, intege
 
 CREATE FUNCTION bixarena.count_entries(snapshot bixarena.snapshot_key, arena text)
 RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	counted bigint;
-BEGIN
-	EXECUTE format('SELECT count(*) FROM %I.leaderboard_entry AS e WHERE e.snapshot_id = $1', arena)
-		INTO counted USING snapshot.id;
-	RETURN counted;
-END
+	SELECT count(*) FROM bixarena.read_entries(arena, ARRAY[snapshot.id]) AS e
 $$;
 COMMENT ON FUNCTION bixarena.count_entries(bixarena.snapshot_key, text) IS
 	'how many models a snapshot ranks';

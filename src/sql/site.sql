@@ -35,22 +35,17 @@ COMMENT ON TYPE bixarena.site_board IS 'a leaderboard of a site, its latest publ
 
 CREATE FUNCTION bixarena.site_boards(lookback interval, arena text)
 RETURNS SETOF bixarena.site_board
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
 	-- that of all battles comes first
-	RETURN QUERY EXECUTE format($sql$
-		SELECT l.slug, l.name, s, bixarena.snapshot_before(s, $1, $2)
-		FROM (SELECT DISTINCT ON (l.slug::text COLLATE "C") l.id, l.slug::text,
-				bixarena.board_name(l.name::text, l.slug::text) AS name
-			FROM %I.leaderboard AS l WHERE l.slug IS NOT NULL
-			ORDER BY l.slug::text COLLATE "C") AS l,
-			LATERAL bixarena.latest_snapshot(l.id, 'infinity', $2) AS s
-		ORDER BY l.slug <> 'overall', l.name COLLATE "C", l.slug COLLATE "C"
-		$sql$, arena)
-		USING lookback, arena;
-END
+	SELECT l.slug, l.name, s, bixarena.snapshot_before(s, lookback, arena)
+	FROM (SELECT DISTINCT ON (b.slug COLLATE "C") b.id, b.slug,
+			bixarena.board_name(b.name, b.slug) AS name
+		FROM bixarena.read_leaderboards(arena) AS b WHERE b.slug IS NOT NULL
+		ORDER BY b.slug COLLATE "C") AS l,
+		LATERAL bixarena.latest_snapshot(l.id, 'infinity', arena) AS s
+	ORDER BY l.slug <> 'overall', l.name COLLATE "C", l.slug COLLATE "C"
 $$;
 COMMENT ON FUNCTION bixarena.site_boards(interval, text) IS 'the leaderboards of a site';
 
