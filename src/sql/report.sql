@@ -38,10 +38,8 @@ AS $$
 			bixarena.cell(round(r.bt_score)::text, 'number'),
 			bixarena.cell(format('%s to %s', bixarena.bound_text(r.bootstrap_q025, r.bt_score),
 				bixarena.bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
-			bixarena.cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY n))
+			bixarena.cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY r.ordinality))
 	FROM unnest(rows) WITH ORDINALITY AS r
-		(rank, model, slug, organization, license, bt_score, bootstrap_q025, bootstrap_q975,
-		vote_count, rank_change, snapshot_identifier, total_count, id, external_link, created_at, n)
 $$;
 COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], text) IS
 	'a leaderboard as a table of a page';

@@ -55,10 +55,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<div><span class="muted">%s</span> <bdi>%s</bdi></div>',
-		r.rank, bixarena.escape_markup(bixarena.shorten(r.model, 80))), '' ORDER BY n)
+		r.rank, bixarena.escape_markup(bixarena.shorten(r.model, 80))), '' ORDER BY r.ordinality)
 	FROM unnest(rows[:3]) WITH ORDINALITY AS r
-		(rank, model, slug, organization, license, bt_score, bootstrap_q025, bootstrap_q975,
-		vote_count, rank_change, snapshot_identifier, total_count, n)
 $$;
 COMMENT ON FUNCTION bixarena.site_leaders(bixarena_leaderboard_row[]) IS
 	'the three leaders of a leaderboard as markup';
@@ -71,10 +69,8 @@ AS $$
 	SELECT string_agg(format('<div>%s <bdi>%s</bdi></div>', bixarena.rank_change_text(m.rank_change),
 		bixarena.escape_markup(bixarena.shorten(m.model, 80))), '' ORDER BY m.n)
 	FROM (SELECT r.model, r.rank_change,
-			row_number() OVER (ORDER BY abs(r.rank_change) DESC, r.rank, r.n) AS n
+			row_number() OVER (ORDER BY abs(r.rank_change) DESC, r.rank, r.ordinality) AS n
 		FROM unnest(rows) WITH ORDINALITY AS r
-			(rank, model, slug, organization, license, bt_score, bootstrap_q025, bootstrap_q975,
-			vote_count, rank_change, snapshot_identifier, total_count, n)
 		WHERE r.rank_change <> 0) AS m
 	WHERE m.n <= 3
 $$;
