@@ -280,6 +280,7 @@ static Battles *
 read_run(Run *run, Battles *battles, Contenders **contenders)
 {
 	instr_time	start;
+	int64		count;
 
 	INSTR_TIME_SET_CURRENT(start);
 	if (battles == NULL)
@@ -287,6 +288,11 @@ read_run(Run *run, Battles *battles, Contenders **contenders)
 	*contenders = read_contenders(run->leaderboard, battles);
 	run->read_seconds += seconds_since(start);
 
+	/* a leaderboard with too few battles is skipped, however they are written */
+	count = battles->tally->num_battles + count_ignored(&battles->ignored);
+	if (count >= run->settings->min_total_battles)
+		check_outcomes(battles, run->settings->max_unread_percent,
+					   psprintf("leaderboard \"%s\"", run->leaderboard->slug));
 	report_ignored(battles, psprintf("leaderboard \"%s\"", run->leaderboard->slug));
 	run->ignored = battles->ignored;
 	run->evaluation_count = battles->tally->num_battles;

@@ -192,6 +192,7 @@ bixarena_matchup_rows(PG_FUNCTION_ARGS)
 	read_ranked_models(leaderboard->schema, PG_GETARG_DATUM(ARGUMENT_SNAPSHOT),
 					   PG_ARGISNULL(ARGUMENT_SNAPSHOT));
 	models = rank_contenders(battles);
+	check_outcomes(battles, 100, psprintf("leaderboard \"%s\"", slug));
 	report_ignored(battles, psprintf("leaderboard \"%s\"", slug));
 	for (int p = 0; p < battles->tally->num_pairs; p++)
 	{
