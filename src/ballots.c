@@ -14,8 +14,6 @@
  */
 #include "postgres.h"
 
-#include "nodes/pg_list.h"
-
 #include "bixarena_rank.h"
 
 /* The vocabularies that a meaning is of, each as its lower bit */
@@ -24,6 +22,7 @@
 
 typedef struct Pile
 {
+	struct Pile *next;
 	TallyBuilder *tally;
 	Meaning		ambiguous;		/* the one meaning of all in it, or 0 */
 	Meaning		decided;		/* vocabularies of those that somebody won, or 0 */
@@ -41,7 +40,7 @@ typedef struct Slot
 struct Ballots
 {
 	MemoryContext memory;
-	List	   *piles;
+	Pile	   *piles;			/* the latest first */
 	int			num_slots;
 	int			max_slots;
 	Slot	   *slots;
@@ -68,6 +67,17 @@ ballots_create(void)
 	return ballots;
 }
 
+static Pile *
+add_pile(Ballots *ballots)
+{
+	Pile	   *pile = palloc0(sizeof(Pile));
+
+	pile->tally = tally_begin();
+	pile->next = ballots->piles;
+	ballots->piles = pile;
+	return pile;
+}
+
 /*
  * The pile for battles of an outcome that these vocabularies say.  In a pile,
  * wins of either side are of the same vocabularies, as a pair's sides are
@@ -76,30 +86,19 @@ ballots_create(void)
 static Pile *
 find_pile(Ballots *ballots, Meaning vocabularies, Outcome outcome)
 {
-	ListCell   *cell;
-	Pile	   *pile = NULL;
+	Pile	   *pile;
+	Meaning    *there;
 
-	foreach(cell, ballots->piles)
+	for (pile = ballots->piles; pile; pile = pile->next)
 	{
-		Pile	   *some = lfirst(cell);
-		Meaning		there = outcome == OUTCOME_TIE ? some->tied : some->decided;
-
-		if (some->ambiguous == 0 && (there == 0 || there == vocabularies))
-		{
-			pile = some;
+		there = outcome == OUTCOME_TIE ? &pile->tied : &pile->decided;
+		if (pile->ambiguous == 0 && (*there == 0 || *there == vocabularies))
 			break;
-		}
 	}
 	if (pile == NULL)
-	{
-		pile = palloc0(sizeof(Pile));
-		pile->tally = tally_begin();
-		ballots->piles = lappend(ballots->piles, pile);
-	}
-	if (outcome == OUTCOME_TIE)
-		pile->tied = vocabularies;
-	else
-		pile->decided = vocabularies;
+		pile = add_pile(ballots);
+	there = outcome == OUTCOME_TIE ? &pile->tied : &pile->decided;
+	*there = vocabularies;
 	return pile;
 }
 
@@ -129,10 +128,8 @@ add_slot(Ballots *ballots, Meaning meaning)
 		slot->pile = find_pile(ballots, VOCABULARIES_OF(meaning), outcome);
 	else
 	{
-		slot->pile = palloc0(sizeof(Pile));
-		slot->pile->tally = tally_begin();
+		slot->pile = add_pile(ballots);
 		slot->pile->ambiguous = meaning;
-		ballots->piles = lappend(ballots->piles, slot->pile);
 	}
 	MemoryContextSwitchTo(caller);
 	return slot;
@@ -187,25 +184,18 @@ TallyBuilder *
 ballots_count(Ballots *ballots, int vocabulary)
 {
 	TallyBuilder *tally = NULL;
-	ListCell   *cell;
 	int			outcomes[NUM_OUTCOMES];
 
-	foreach(cell, ballots->piles)
-	{
-		Pile	   *pile = lfirst(cell);
-
-		if (tally == NULL && pile_outcomes(pile, vocabulary, outcomes))
+	for (Pile *pile = ballots->piles; pile && tally == NULL; pile = pile->next)
+		if (pile_outcomes(pile, vocabulary, outcomes))
 		{
 			tally = pile->tally;
 			pile->tally = NULL;
 		}
-	}
 	if (tally == NULL)
 		tally = tally_begin();
-	foreach(cell, ballots->piles)
+	for (Pile *pile = ballots->piles; pile; pile = pile->next)
 	{
-		Pile	   *pile = lfirst(cell);
-
 		(void) pile_outcomes(pile, vocabulary, outcomes);
 		if (pile->tally)
 			tally_pour(tally, pile->tally, outcomes);

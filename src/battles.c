@@ -633,7 +633,7 @@ check_outcomes(const Battles *battles, double max_unread_percent,
 	const OutcomeReading *reading = &battles->reading;
 	const IgnoredBattles *ignored = &battles->ignored;
 	int64		unread = ignored->null_outcome + ignored->unknown_outcome;
-	int64		count = battles->tally->num_battles + ignored->unknown_model + unread;
+	int64		count = battles->tally->num_battles + count_ignored(ignored);
 
 	if (count == 0)
 		return;
