@@ -4,15 +4,20 @@
  *	  Battles that wait until it is known how to read their outcomes.
  *
  * What a word like 0 means is known when all have been seen (outcome.c).  Until
- * then battles lie in piles by what their words may mean.  Each pile is a tally
- * in the making.  The usual words share one: those of one vocabulary, and those
- * for a tie, mean one thing only, so the first pile is the tally that is asked
- * for, and nothing is counted twice.  A word that can mean two things has a pile
- * of its own, in which it stands as if the first model had won.
+ * then battles lie in piles by what their words may mean.  The usual words share
+ * the first one: those of one vocabulary, and those for a tie, mean one thing
+ * only, so this pile is the tally that is asked for.  Others wait as they came; a
+ * word that can mean two things has a pile of its own, in which it stands as if
+ * the first model had won.
+ *
+ * Memory: a pile holds 24 bytes a row of the query, up to MAX_ROWS of them; then
+ * they become a tally of the pile's own.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include "miscadmin.h"
 
 #include "bixarena_rank.h"
 
@@ -20,10 +25,25 @@
 #define VOCABULARIES_OF(meaning) \
 	(((meaning) | (meaning) >> 1) & (((Meaning) 1 << 2 * NUM_VOCABULARIES) - 1) / 3)
 
+/* Rows that a pile holds as they came */
+#define MAX_ROWS (1 << 20)
+
+typedef struct BallotRow
+{
+	int			model1;
+	int			model2;
+	Outcome		outcome;
+	int64		count;
+} BallotRow;
+
 typedef struct Pile
 {
 	struct Pile *next;
-	TallyBuilder *tally;
+	bool		first;			/* goes into its tally at once */
+	TallyBuilder *tally;		/* NULL as long as there is none */
+	int			num_rows;
+	int			max_rows;
+	BallotRow  *rows;
 	Meaning		ambiguous;		/* the one meaning of all in it, or 0 */
 	Meaning		decided;		/* vocabularies of those that somebody won, or 0 */
 	Meaning		tied;			/* vocabularies of those that are ties, or 0 */
@@ -72,7 +92,6 @@ add_pile(Ballots *ballots)
 {
 	Pile	   *pile = palloc0(sizeof(Pile));
 
-	pile->tally = tally_begin();
 	pile->next = ballots->piles;
 	ballots->piles = pile;
 	return pile;
@@ -96,7 +115,12 @@ find_pile(Ballots *ballots, Meaning vocabularies, Outcome outcome)
 			break;
 	}
 	if (pile == NULL)
+	{
 		pile = add_pile(ballots);
+		pile->first = pile->next == NULL;
+		if (pile->first)
+			pile->tally = tally_begin();
+	}
 	there = outcome == OUTCOME_TIE ? &pile->tied : &pile->decided;
 	*there = vocabularies;
 	return pile;
@@ -136,19 +160,75 @@ add_slot(Ballots *ballots, Meaning meaning)
 }
 
 /*
+ * Put the rows that wait in a pile into a tally, as what they are there.
+ */
+static void
+pour_rows(Pile *pile, TallyBuilder *tally, const int *outcomes)
+{
+	for (int i = 0; i < pile->num_rows; i++)
+	{
+		const BallotRow *row = &pile->rows[i];
+
+		CHECK_FOR_INTERRUPTS_AT(i);
+		if (outcomes[row->outcome] >= 0)
+			tally_add(tally, row->model1, row->model2,
+					  (Outcome) outcomes[row->outcome], row->count);
+	}
+	pile->num_rows = 0;
+}
+
+/*
+ * Make room for a row.
+ */
+static void
+make_room(Ballots *ballots, Pile *pile)
+{
+	static const int as_they_are[] = {OUTCOME_FIRST, OUTCOME_SECOND, OUTCOME_TIE};
+	MemoryContext caller = MemoryContextSwitchTo(ballots->memory);
+
+	if (pile->max_rows == 0)
+	{
+		pile->max_rows = 16;
+		pile->rows = palloc(sizeof(BallotRow) * pile->max_rows);
+	}
+	else if (pile->max_rows < MAX_ROWS)
+	{
+		pile->max_rows *= 2;
+		pile->rows = repalloc(pile->rows, sizeof(BallotRow) * pile->max_rows);
+	}
+	else
+	{
+		if (pile->tally == NULL)
+			pile->tally = tally_begin();
+		pour_rows(pile, pile->tally, as_they_are);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+/*
  * Add battles between two models whose outcome may mean this.
  */
 void
 ballots_add(Ballots *ballots, Meaning meaning, int model1, int model2, int64 count)
 {
 	Slot	   *slot = NULL;
+	Pile	   *pile;
 
 	for (int i = 0; i < ballots->num_slots && slot == NULL; i++)
 		if (ballots->slots[i].meaning == meaning)
 			slot = &ballots->slots[i];
 	if (slot == NULL)
 		slot = add_slot(ballots, meaning);
-	tally_add(slot->pile->tally, model1, model2, slot->outcome, count);
+	pile = slot->pile;
+	if (pile->first)
+	{
+		tally_add(pile->tally, model1, model2, slot->outcome, count);
+		return;
+	}
+	if (pile->num_rows == pile->max_rows)
+		make_room(ballots, pile);
+	pile->rows[pile->num_rows++] =
+		(BallotRow) {model1, model2, slot->outcome, count};
 }
 
 /*
@@ -186,8 +266,8 @@ ballots_count(Ballots *ballots, int vocabulary)
 	TallyBuilder *tally = NULL;
 	int			outcomes[NUM_OUTCOMES];
 
-	for (Pile *pile = ballots->piles; pile && tally == NULL; pile = pile->next)
-		if (pile_outcomes(pile, vocabulary, outcomes))
+	for (Pile *pile = ballots->piles; pile; pile = pile->next)
+		if (pile->first && pile_outcomes(pile, vocabulary, outcomes))
 		{
 			tally = pile->tally;
 			pile->tally = NULL;
@@ -199,6 +279,9 @@ ballots_count(Ballots *ballots, int vocabulary)
 		(void) pile_outcomes(pile, vocabulary, outcomes);
 		if (pile->tally)
 			tally_pour(tally, pile->tally, outcomes);
+		pour_rows(pile, tally, outcomes);
+		if (pile->rows)
+			pfree(pile->rows);
 	}
 	return tally;
 }

@@ -219,10 +219,44 @@ test_many_words(void)
 	check(strlen(list) < 500, "a message has %zu bytes", strlen(list));
 }
 
+/* Protects memory and counts: millions of battles whose outcome is in doubt */
+static void
+test_many_rows(void)
+{
+	OutcomeWords *words = outcome_words_create();
+	Ballots    *ballots = ballots_create();
+	int			identity[MODELS] = {0, 1, 2, 3, 4};
+	int64		expected[MODELS] = {0};
+	char	   *const column[] = {"1", "0", "0.5"};
+	Tally	   *tally;
+
+	for (int i = 0; i < 4000000; i++)
+	{
+		char	   *word = column[i % 3];
+		int			a = i % MODELS;
+		int			b = (a + 1 + i / MODELS % (MODELS - 1)) % MODELS;
+
+		ballots_add(ballots, outcome_words_add(words, word, OUTCOME_TIE, 1), a, b, 1);
+		if (i % 3 < 2)
+			expected[i % 3 == 0 ? a : b]++;
+	}
+	tally = tally_finish(ballots_count(ballots, read_outcomes(words).vocabulary),
+						 MODELS, identity);
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		expected[tally->pairs[p].first] -= tally->pairs[p].count[OUTCOME_FIRST];
+		expected[tally->pairs[p].second] -= tally->pairs[p].count[OUTCOME_SECOND];
+	}
+	check(tally->num_battles == 4000000, "%lld battles", (long long) tally->num_battles);
+	for (int i = 0; i < MODELS; i++)
+		check(expected[i] == 0, "model %d has %lld wins too few", i, (long long) expected[i]);
+}
+
 const UnitTest outcome_tests[] = {
 	{"battles are counted under the vocabulary that is chosen", test_ballots},
 	{"each way of writing outcomes is found", test_choice},
 	{"what can be read in two ways is in doubt", test_rivals},
 	{"any number of words needs little memory", test_many_words},
+	{"any number of battles in doubt is counted", test_many_rows},
 	{NULL, NULL}
 };
