@@ -104,7 +104,7 @@ call_settings(FunctionCallInfo fcinfo, const Leaderboard *leaderboard)
 	Settings   *settings = read_settings(leaderboard->arena, leaderboard->slug);
 
 	if (!PG_ARGISNULL(ARGUMENT_NUM_BOOTSTRAP))
-		settings->num_bootstrap = PG_GETARG_INT32(ARGUMENT_NUM_BOOTSTRAP);
+		settings->num_bootstrap = PG_GETARG_INT64(ARGUMENT_NUM_BOOTSTRAP);
 	if (!PG_ARGISNULL(ARGUMENT_MIN_EVALUATIONS))
 		settings->min_evaluations = PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS);
 	if (!PG_ARGISNULL(ARGUMENT_RANK_BY_SIGNIFICANCE))
@@ -127,10 +127,10 @@ check_arguments(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("leaderboard_id must not be null")));
 	if (!PG_ARGISNULL(ARGUMENT_NUM_BOOTSTRAP))
-		check_setting_number("num_bootstrap", PG_GETARG_INT32(ARGUMENT_NUM_BOOTSTRAP));
+		check_setting_integer("num_bootstrap", PG_GETARG_INT64(ARGUMENT_NUM_BOOTSTRAP));
 	if (!PG_ARGISNULL(ARGUMENT_MIN_EVALUATIONS))
-		check_setting_number("min_evaluations",
-							 PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS));
+		check_setting_integer("min_evaluations",
+							  PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS));
 	if (!PG_ARGISNULL(ARGUMENT_AS_OF) &&
 		(TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(ARGUMENT_AS_OF)) ||
 		 PG_GETARG_TIMESTAMPTZ(ARGUMENT_AS_OF) > GetCurrentTimestamp()))

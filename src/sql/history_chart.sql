@@ -16,9 +16,9 @@ COMMENT ON TYPE bixarena.history_point IS 'a model in one of many snapshots';
 CREATE FUNCTION bixarena.history_points(
 	leaderboard uuid,
 	measure text,
-	top integer,
+	top bigint,
 	since timestamptz,
-	max_moments integer,
+	max_moments bigint,
 	arena text)
 RETURNS SETOF bixarena.history_point
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
@@ -62,7 +62,7 @@ BEGIN
 		USING leaderboard, top, since, max_moments;
 END
 $$;
-COMMENT ON FUNCTION bixarena.history_points(uuid, text, integer, timestamptz, integer, text) IS
+COMMENT ON FUNCTION bixarena.history_points(uuid, text, bigint, timestamptz, bigint, text) IS
 	'ranks or scores over time of the models that lead a leaderboard now';
 
 CREATE FUNCTION bixarena.draw_time_grid(
@@ -201,7 +201,7 @@ COMMENT ON FUNCTION bixarena.draw_series_labels(bixarena.history_point[], bixare
 CREATE FUNCTION bixarena.draw_history(
 	points bixarena.history_point[],
 	measure text,
-	width integer,
+	width bigint,
 	theme text)
 RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -253,15 +253,15 @@ BEGIN
 			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END));
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, integer, text) IS
+COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, bigint, text) IS
 	'the chart of a leaderboard''s history';
 
 CREATE FUNCTION bixarena_history_svg(
 	leaderboard_id text,
-	top integer DEFAULT 10,
+	top bigint DEFAULT 10,
 	measure text DEFAULT 'rank',
 	since timestamptz DEFAULT NULL,
-	width integer DEFAULT 720,
+	width bigint DEFAULT 720,
 	theme text DEFAULT 'auto',
 	arena text DEFAULT NULL)
 RETURNS text
@@ -287,5 +287,5 @@ BEGIN
 			width / 4, found_arena) AS p), measure, width, theme);
 END
 $$;
-COMMENT ON FUNCTION bixarena_history_svg(text, integer, text, timestamptz, integer, text, text) IS
+COMMENT ON FUNCTION bixarena_history_svg(text, bigint, text, timestamptz, bigint, text, text) IS
 	'a chart of ranks or scores over time of the models that lead a leaderboard now';
