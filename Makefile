@@ -15,6 +15,8 @@ OBJS = $(NUMERIC_OBJS) $(DATABASE_OBJS)
 # the way of the data
 NUMERIC_OBJS = \
 	src/tally.o \
+	src/outcome.o \
+	src/ballots.o \
 	src/components.o \
 	src/lapack.o \
 	src/likelihood.o \
@@ -34,7 +36,6 @@ DATABASE_OBJS = \
 	src/metrics.o \
 	src/arena.o \
 	src/setting.o \
-	src/outcome.o \
 	src/battles.o \
 	src/relation.o \
 	src/contenders.o \

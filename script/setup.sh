@@ -5,7 +5,7 @@
 #
 # It installs the Debian packages that are missing, builds bixarena_rank,
 # installs it for one PostgreSQL server and starts a throw-away server.
-# Two settings choose another server than Debian 12's:
+# Two settings choose another server than this Debian's own:
 #
 #	PG_MAJOR=17				its major version, of Debian's packages
 #	PG_CONFIG=/path/pg_config	a server that is installed already
@@ -185,24 +185,86 @@ find_prometheus() {
 # packages that the caller needs besides
 set_up() {
 	prepare gcc libc6-dev make liblapack-dev "$@"
-
-	say "Building bixarena_rank and installing it for $("$PG_CONFIG" --version)"
 	copy_sources "$work/source"
+	build_and_install
+}
+
+# set_up_once: the same, but nothing is built if this very version is installed
+set_up_once() {
+	prepare gcc libc6-dev make liblapack-dev
+	copy_sources "$work/source"
+	build_id=$(sources_checksum)
+	if [ "$(installed_build_id)" = "$build_id" ]; then
+		say "bixarena_rank is installed for $("$PG_CONFIG" --version) as it is here"
+		return
+	fi
+	build_and_install "COPT=-Wl,--build-id=0x$build_id"
+}
+
+# The checksum of all that an installation depends on.  It becomes the build id
+# of the library, so that no other file has to keep it.
+sources_checksum() {
+	(
+		cd "$work/source"
+		"$PG_CONFIG" --version --configure
+		find Makefile bixarena_rank.control src sql -type f | sort | xargs sha1sum
+	) | sha1sum | cut -d ' ' -f 1
+}
+
+# Nothing if the library or its scripts are not installed
+installed_build_id() {
+	local scripts
+
+	scripts=$("$PG_CONFIG" --sharedir)/extension
+	if cmp -s "$project/bixarena_rank.control" "$scripts/bixarena_rank.control"; then
+		LC_ALL=C readelf --notes "$("$PG_CONFIG" --pkglibdir)/bixarena_rank.so" 2>/dev/null |
+			sed -n 's/^ *Build ID: //p'
+	fi
+}
+
+# build_and_install [VARIABLE=VALUE...]: of make
+build_and_install() {
+	say "Building bixarena_rank and installing it for $("$PG_CONFIG" --version)"
 	[ "$EUID" -ne 0 ] || chown -R "$server_user" "$work/source"
-	make=(make -s --no-print-directory -C "$work/source" PG_CONFIG="$PG_CONFIG")
+	make=(make -s --no-print-directory -C "$work/source" PG_CONFIG="$PG_CONFIG" "$@")
 	quietly as_server_user "${make[@]}" || fail "the build failed"
 	quietly install_extension || fail "the installation failed"
+}
+
+# The temporary folder, unless there is one already
+make_work_folder() {
+	[ -z "${work:-}" ] || return 0
+	work=$(mktemp -d "${TMPDIR:-/tmp}/bixarena_rank.XXXXXX")
+	trap clean_up EXIT
+}
+
+# The major version of the PostgreSQL that this release of Debian has
+choose_major() {
+	local VERSION_CODENAME=''
+
+	[ -z "${PG_MAJOR:-}" ] || return 0
+	# shellcheck source=/dev/null
+	[ ! -r /etc/os-release ] || . /etc/os-release
+	case $VERSION_CODENAME in
+		bookworm) PG_MAJOR=15 ;;
+		trixie) PG_MAJOR=17 ;;
+		forky) PG_MAJOR=18 ;;
+		*)
+			update_package_lists
+			PG_MAJOR=$(apt-cache depends postgresql |
+				sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1)
+			[ -n "$PG_MAJOR" ] || fail "choose a version of PostgreSQL by PG_MAJOR=… or PG_CONFIG=…"
+			;;
+	esac
 }
 
 # prepare [PACKAGE...]: a temporary folder, a PostgreSQL, and a user for it
 prepare() {
 	local packages=()
 
-	PG_MAJOR=${PG_MAJOR:-15}
-	work=$(mktemp -d "${TMPDIR:-/tmp}/bixarena_rank.XXXXXX")
-	trap clean_up EXIT
-
+	make_work_folder
 	if [ -z "${PG_CONFIG:-}" ]; then
+		choose_major
 		PG_CONFIG=/usr/lib/postgresql/$PG_MAJOR/bin/pg_config
 		packages+=("postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR")
 	fi
@@ -219,15 +281,33 @@ prepare() {
 	fi
 }
 
-# copy_sources FOLDER: leaves out what builds and tests left behind, maybe for
-# another server
+# All that belongs to the project, for a checkout that git does not know
+project_files=(.ci .dockerignore .editorconfig .gitignore CHANGELOG.md CONTRIBUTING.md
+	Dockerfile LICENSE META.json Makefile README.md bixarena_rank.control contrib debian
+	doc expected script sql src test)
+
+# copy_sources FOLDER: only what belongs to the project, not what builds and tests
+# left behind or somebody put there.  A file that is not in git yet belongs to it
+# if it lies in one of its folders.
 copy_sources() {
+	local git=(git -c "safe.directory=$project" -C "$project") file files=()
+
+	for file in "${project_files[@]}"; do
+		[ ! -e "$project/$file" ] || files+=("$file")
+	done
 	mkdir "$1"
-	tar -C "$project" -c --exclude=./.git --exclude='*.o' --exclude='*.bc' \
-		--exclude='*.so' --exclude=./build --exclude=./dist --exclude=./test/unit/build \
-		--exclude=./test/fuzz/build \
-		--exclude=./results --exclude=./output_iso --exclude=./tmp_check . |
-		tar -C "$1" -x --no-same-owner
+	if command -v git >/dev/null && [ -e "$project/.git" ] &&
+		"${git[@]}" rev-parse >/dev/null 2>&1; then
+		{
+			"${git[@]}" ls-files -z --cached
+			"${git[@]}" ls-files -z --others --exclude-standard -- "${files[@]}"
+		} | tar -C "$project" -c --null --no-recursion --ignore-failed-read \
+			--warning=no-failed-read --verbatim-files-from --files-from=-
+	else
+		tar -C "$project" -c --exclude='*.o' --exclude='*.bc' --exclude='*.so' \
+			--exclude='*.a' --exclude=test/unit/build --exclude=test/fuzz/build \
+			--exclude='debian/postgresql-*' "${files[@]}"
+	fi | tar -C "$1" -x --no-same-owner
 }
 
 install_extension() {

@@ -13,9 +13,10 @@
  * a uuid, in any other relation the text of the value.  Their canonical order
  * is that of these bytes.
  *
- * A battle that says nothing is ignored and counted: without a model or an
- * outcome, with an outcome of no vocabulary known, or of a model against
- * itself.
+ * What the outcomes mean is decided when all have been read (outcome.c); until
+ * then battles wait as ballots.  A battle that says nothing is ignored and
+ * counted: without a model or an outcome, with an outcome that is not read, or
+ * of a model against itself.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,9 +48,6 @@ enum
 	COLUMN_LEADERBOARD			/* only where all of an arena are read */
 };
 
-/* Bytes of an unknown outcome that a message shows */
-#define EXAMPLE_LENGTH 60
-
 typedef struct ModelEntry
 {
 	ModelKey	key;
@@ -78,12 +76,10 @@ same_key(ModelKey a, ModelKey b)
 typedef struct BattleGroup
 {
 	char	   *leaderboard;	/* its slug, or NULL */
-	TallyBuilder *tally;
+	Ballots    *ballots;
+	OutcomeWords *outcomes;
 	modeltable_hash *models;
 	IgnoredBattles ignored;
-	bool		read_0,			/* outcomes that were met, as numbers */
-				read_1,
-				read_2;
 } BattleGroup;
 
 /* The receiver of the query's rows */
@@ -93,6 +89,8 @@ typedef struct BattleReader
 	bool		uuid_models;	/* else by their text */
 	bool		by_leaderboard; /* else there is one group */
 	FmgrInfo	output[COLUMN_LEADERBOARD + 1];
+	Oid			outcome_type;	/* under any domain */
+	char	   *outcome_column;
 	List	   *groups;
 	MemoryContext memory;		/* for what is kept */
 	MemoryContext row_memory;	/* reset for each row */
@@ -149,23 +147,51 @@ model_number(BattleReader *reader, BattleGroup *group, ModelKey key)
 }
 
 /*
- * Count battles of an unknown outcome.  The first of these in the order of
- * their bytes is shown, whatever the order in which they come.
+ * The text of an outcome, NULL if there is none.
  */
-static void
-note_unknown_outcome(BattleReader *reader, BattleGroup *group,
-					 const char *text, int64 count)
+static char *
+outcome_text(BattleReader *reader, TupleTableSlot *slot)
 {
-	char	   *example;
+	if (slot->tts_isnull[COLUMN_OUTCOME])
+		return NULL;
+	if (reader->outcome_type == BOOLOID)
+		return DatumGetBool(slot->tts_values[COLUMN_OUTCOME]) ? "true" : "false";
+	return column_text(reader, slot, COLUMN_OUTCOME);
+}
 
-	group->ignored.unknown_outcome += count;
-	if (group->ignored.example && strcmp(group->ignored.example, text) <= 0)
-		return;
-	if (group->ignored.example)
-		pfree(group->ignored.example);
-	example = MemoryContextStrdup(reader->memory, text);
-	example[pg_mbcliplen(example, strlen(example), EXAMPLE_LENGTH)] = '\0';
-	group->ignored.example = example;
+/*
+ * Does an outcome name this model?  An integer may have become a number like
+ * 57.0, as programs make of a column in which some are missing.
+ */
+static bool
+names_model(BattleReader *reader, const char *text, ModelKey model)
+{
+	const char *rest;
+
+	if (reader->uuid_models)
+		return strlen(text) == 36 &&
+			pg_strcasecmp(text, DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(model.bytes)))) == 0;
+	if (strncmp(text, model.bytes, model.length) != 0)
+		return false;
+	rest = text + model.length;
+	if (*rest == '\0')
+		return true;
+	return rest[0] == '.' && rest[1] && strspn(rest + 1, "0") == strlen(rest + 1) &&
+		model.length > 0 && model.length == (int) strspn(model.bytes, "0123456789");
+}
+
+/*
+ * Which model an outcome names: the first or the second one, or else
+ * OUTCOME_TIE.
+ */
+static Outcome
+named_model(BattleReader *reader, const char *text, ModelKey model1, ModelKey model2)
+{
+	if (text && names_model(reader, text, model1))
+		return OUTCOME_FIRST;
+	if (text && names_model(reader, text, model2))
+		return OUTCOME_SECOND;
+	return OUTCOME_TIE;
 }
 
 /*
@@ -178,7 +204,7 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 	ModelKey	model1,
 				model2;
 	char	   *text;
-	Outcome		outcome;
+	Meaning		meaning;
 
 	if (slot->tts_isnull[COLUMN_MODEL1] || slot->tts_isnull[COLUMN_MODEL2])
 	{
@@ -192,23 +218,12 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 		group->ignored.same_model += count;
 		return;
 	}
-	if (slot->tts_isnull[COLUMN_OUTCOME])
-	{
-		group->ignored.null_outcome += count;
-		return;
-	}
-	text = column_text(reader, slot, COLUMN_OUTCOME);
-	if (!parse_outcome(text, &outcome))
-	{
-		note_unknown_outcome(reader, group, text, count);
-		return;
-	}
-	group->read_0 |= strcmp(text, "0") == 0;
-	group->read_1 |= strcmp(text, "1") == 0;
-	group->read_2 |= strcmp(text, "2") == 0;
-
-	tally_add(group->tally, model_number(reader, group, model1),
-			  model_number(reader, group, model2), outcome, count);
+	text = outcome_text(reader, slot);
+	meaning = outcome_words_add(group->outcomes, text,
+								named_model(reader, text, model1, model2), count);
+	if (meaning != 0)
+		ballots_add(group->ballots, meaning, model_number(reader, group, model1),
+					model_number(reader, group, model2), count);
 }
 
 static BattleGroup *
@@ -218,7 +233,8 @@ add_group(BattleReader *reader, const char *leaderboard)
 	BattleGroup *group = palloc0(sizeof(BattleGroup));
 
 	group->leaderboard = leaderboard ? pstrdup(leaderboard) : NULL;
-	group->tally = tally_begin();
+	group->ballots = ballots_create();
+	group->outcomes = outcome_words_create();
 	group->models = modeltable_create(reader->memory, 256, NULL);
 	reader->groups = lcons(group, reader->groups);
 	MemoryContextSwitchTo(caller);
@@ -280,6 +296,13 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 					 errmsg("column \"%s\" of the view leaderboard_battle must be a uuid, not %s",
 							NameStr(TupleDescAttr(columns, column)->attname),
 							format_type_be(type))));
+		if (column == COLUMN_OUTCOME)
+		{
+			reader->outcome_type = getBaseType(type);
+			reader->outcome_column =
+				MemoryContextStrdup(reader->memory,
+									quote_identifier(NameStr(TupleDescAttr(columns, column)->attname)));
+		}
 		getTypeOutputInfo(type, &output, &is_varlena);
 		fmgr_info_cxt(output, &reader->output[column], reader->memory);
 	}
@@ -301,10 +324,28 @@ compare_keys(const void *a, const void *b)
 }
 
 /*
- * Bring what was read into the canonical order.
+ * Leave out models of which no battle was read.
+ */
+static void
+drop_idle_models(Battles *battles)
+{
+	const Tally *tally = battles->tally;
+	int		   *index = palloc(sizeof(int) * (tally->num_models + 1));
+	int64	   *count = palloc(sizeof(int64) * (tally->num_models + 1));
+	int			num_kept = 0;
+
+	tally_count_battles(tally, count);
+	for (int i = 0; i < tally->num_models; i++)
+		index[i] = count[i] > 0 ? num_kept++ : -1;
+	if (num_kept < tally->num_models)
+		keep_models(battles, index, num_kept);
+}
+
+/*
+ * Read the outcomes, and bring what was read into the canonical order.
  */
 static Battles *
-finish_group(BattleGroup *group)
+finish_group(const BattleReader *reader, BattleGroup *group)
 {
 	Battles    *battles = palloc0(sizeof(Battles));
 	int			n = group->models->members;
@@ -313,11 +354,6 @@ finish_group(BattleGroup *group)
 	modeltable_iterator iterator;
 	ModelEntry *entry;
 	int			num_entries = 0;
-
-	if (group->read_0 && group->read_1 && !group->read_2)
-		ereport(WARNING,
-				(errmsg("outcomes 0 and 1 were read as a tie and a win of the first model, but there is no 2"),
-				 errhint("If 0 means that the second model won, say so in a view, as by CASE outcome WHEN 1 THEN 'model1' ELSE 'model2' END.")));
 
 	modeltable_start_iterate(group->models, &iterator);
 	while ((entry = modeltable_iterate(group->models, &iterator)) != NULL)
@@ -331,8 +367,17 @@ finish_group(BattleGroup *group)
 		position[entries[place]->number] = place;
 	}
 	battles->leaderboard = group->leaderboard;
-	battles->tally = tally_finish(group->tally, n, position);
+	battles->outcome_column = reader->outcome_column;
+	battles->outcomes = group->outcomes;
+	battles->reading = read_outcomes(group->outcomes);
+	battles->tally = tally_finish(ballots_count(group->ballots,
+												battles->reading.vocabulary),
+								  n, position);
 	battles->ignored = group->ignored;
+	battles->ignored.unknown_outcome = battles->reading.unknown;
+	battles->ignored.null_outcome = battles->reading.none;
+	if (battles->reading.unknown + battles->reading.none > 0)
+		drop_idle_models(battles);
 	return battles;
 }
 
@@ -402,7 +447,7 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 	error_context_stack = context.previous;
 
 	foreach(cell, reader.groups)
-		result = lappend(result, finish_group(lfirst(cell)));
+		result = lappend(result, finish_group(&reader, lfirst(cell)));
 	return result;
 }
 
@@ -532,37 +577,125 @@ append_reason(StringInfo reasons, int64 count, const char *reason)
 }
 
 /*
+ * What cannot be used, and why.
+ */
+static char *
+describe_ignored(const Battles *battles)
+{
+	const IgnoredBattles *ignored = &battles->ignored;
+	StringInfoData reasons;
+
+	initStringInfo(&reasons);
+	append_reason(&reasons, ignored->null_model, "without a model");
+	append_reason(&reasons, ignored->same_model, "of a model against itself");
+	append_reason(&reasons, ignored->null_outcome, "without an outcome");
+	append_reason(&reasons, ignored->unknown_outcome, "with an unknown outcome");
+	if (ignored->unknown_outcome > 0)
+		appendStringInfo(&reasons, ": %s",
+						 list_outcomes(battles->outcomes,
+									   battles->reading.vocabulary, false));
+	append_reason(&reasons, ignored->unknown_model,
+				  "of a model that the arena does not have");
+	return reasons.data;
+}
+
+/*
+ * How to have outcomes read that are not: by the words of this very column.
+ */
+static char *
+mapping_hint(const Battles *battles)
+{
+	const char *example = unread_example(battles->outcomes,
+										 battles->reading.vocabulary);
+
+	if (example)
+		return psprintf("A view can translate them, as by CASE %s WHEN %s THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
+						battles->outcome_column, quote_literal_cstr(example));
+	return psprintf("A view can say what no outcome means, as by coalesce(%s::text, 'tie'), or leave these battles out.",
+					battles->outcome_column);
+}
+
+static void
+report_unread(const Battles *battles, int64 unread, int64 count, const char *source)
+{
+	int			vocabulary = battles->reading.vocabulary;
+	const char *read = battles->tally->num_battles == 0 ? "" :
+		psprintf(" The others were read as %s%s%s.", vocabulary_name(vocabulary),
+				 vocabulary == VOCABULARY_NAMES ? "" : ": ",
+				 vocabulary == VOCABULARY_NAMES ? "" :
+				 list_outcomes(battles->outcomes, vocabulary, true));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 outcomes_are_mixed(battles->outcomes, vocabulary) ?
+			 errmsg("%lld of %lld battles of %s cannot be read, as outcomes are written in more than one way",
+					(long long) unread, (long long) count, source) :
+			 errmsg("%lld of %lld battles of %s cannot be read",
+					(long long) unread, (long long) count, source),
+			 errdetail("Ignored: %s.%s", describe_ignored(battles), read),
+			 errhint("%s Up to max_unread_percent of the battles are ignored with a warning.",
+					 mapping_hint(battles))));
+}
+
+/*
+ * An error where outcomes would be read wrongly: if too many are not read, or
+ * if they can be read in more than one way.
+ */
+void
+check_outcomes(const Battles *battles, double max_unread_percent,
+			   const char *source)
+{
+	const OutcomeReading *reading = &battles->reading;
+	const IgnoredBattles *ignored = &battles->ignored;
+	int64		unread = ignored->null_outcome + ignored->unknown_outcome;
+	int64		count = battles->tally->num_battles + count_ignored(ignored);
+
+	if (count == 0)
+		return;
+	if (unread > count * (max_unread_percent / 100))
+		report_unread(battles, unread, count, source);
+	if (reading->rival >= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("outcomes of %s can be read in more than one way", source),
+				 errdetail("%s", explain_rivals(battles->outcomes, reading)),
+				 errhint("A view can say which it is, as by CASE %s WHEN ... THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
+						 battles->outcome_column)));
+	if (reading->tie_name)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("outcomes of %s can be read in more than one way", source),
+				 errdetail("\"%s\" may be a tie, or the model of that name.",
+						   reading->tie_name),
+				 errhint("A view can say who won by model1, model2 and tie.")));
+	if (reading->null_ties > 0)
+		ereport(WARNING,
+				(errmsg("%lld battles of %s without an outcome were read as ties, as the others are true or false",
+						(long long) reading->null_ties, source),
+				 errhint("If that is not what they mean, leave them out, as by a view with WHERE %s IS NOT NULL.",
+						 battles->outcome_column)));
+}
+
+/*
  * Tell of battles that were ignored, by a warning, or by an error if there is
  * no other.
  */
 void
 report_ignored(const Battles *battles, const char *source)
 {
-	const IgnoredBattles *ignored = &battles->ignored;
-	int64		count = count_ignored(ignored);
-	StringInfoData reasons;
+	int64		count = count_ignored(&battles->ignored);
+	int64		num_battles = battles->tally->num_battles;
 
 	if (count == 0)
 		return;
-	initStringInfo(&reasons);
-	append_reason(&reasons, ignored->null_model, "without a model");
-	append_reason(&reasons, ignored->same_model, "of a model against itself");
-	append_reason(&reasons, ignored->null_outcome, "without an outcome");
-	append_reason(&reasons, ignored->unknown_outcome, "with an unknown outcome");
-	if (ignored->example)
-		appendStringInfo(&reasons, " such as \"%s\"", ignored->example);
-	append_reason(&reasons, ignored->unknown_model,
-				  "of a model that the arena does not have");
-
-	ereport(battles->tally->num_battles > 0 ? WARNING : ERROR,
-			(errcode(battles->tally->num_battles > 0 ?
-					 ERRCODE_WARNING : ERRCODE_DATA_EXCEPTION),
-			 battles->tally->num_battles > 0 ?
+	ereport(num_battles > 0 ? WARNING : ERROR,
+			(errcode(num_battles > 0 ? ERRCODE_WARNING : ERRCODE_DATA_EXCEPTION),
+			 num_battles > 0 ?
 			 errmsg("%lld of %lld battles of %s were ignored", (long long) count,
-					(long long) (count + battles->tally->num_battles), source) :
+					(long long) (count + num_battles), source) :
 			 errmsg("none of the %lld battles of %s can be used",
 					(long long) count, source),
-			 errdetail("Ignored: %s.", reasons.data),
-			 ignored->unknown_outcome > 0 ?
-			 errhint("Outcomes can be model1, model2, tie; model_a, model_b, tie (bothbad); left, right, tie; 1, 2, 0; and others that the documentation lists.") : 0));
+			 errdetail("Ignored: %s.", describe_ignored(battles)),
+			 battles->ignored.unknown_outcome > 0 ?
+			 errhint("%s", mapping_hint(battles)) : 0));
 }

@@ -103,6 +103,61 @@ typedef struct Tally
 /* A tally in the making: see tally.c */
 typedef struct TallyBuilder TallyBuilder;
 
+/* The ways in which people write outcomes down: see outcome.c */
+typedef enum Vocabulary
+{
+	VOCABULARY_NUMBERED,		/* model1, model2 */
+	VOCABULARY_LETTERED,		/* model_a, model_b */
+	VOCABULARY_SIDES,			/* left, right */
+	VOCABULARY_ORDER,			/* first, second */
+	VOCABULARY_COLOURS,			/* white, black */
+	VOCABULARY_HOME,			/* home, away */
+	VOCABULARY_HOME_LETTERS,	/* H, A, D */
+	VOCABULARY_RESULT,			/* win, loss: of the first model */
+	VOCABULARY_ONE_TWO,			/* 1, 2, 0 */
+	VOCABULARY_POINTS,			/* 1, 0, 0.5: of the first model */
+	VOCABULARY_SIGN,			/* 1, -1, 0 */
+	VOCABULARY_GAME,			/* 1-0, 0-1, 1/2-1/2 */
+	VOCABULARY_COMPARISON,		/* A>B, B>A, A=B */
+	VOCABULARY_BOOLEAN,			/* true, false, null */
+	VOCABULARY_NAMES			/* the winner's name */
+} Vocabulary;
+
+#define NUM_VOCABULARIES 15
+
+/*
+ * What a word means: for each vocabulary two bits, 0 where it is none of its
+ * words, else 1 more than the outcome.
+ */
+typedef uint32 Meaning;
+
+#define MEANS(vocabulary, outcome) ((Meaning) ((outcome) + 1) << 2 * (vocabulary))
+
+/* The outcome that a meaning is in a vocabulary, or -1 */
+static inline int
+meaning_in(Meaning meaning, int vocabulary)
+{
+	return (int) (meaning >> 2 * vocabulary & 3) - 1;
+}
+
+/* Outcomes as they were met, with counts: see outcome.c */
+typedef struct OutcomeWords OutcomeWords;
+
+/* Battles that wait until it is known how to read them: see ballots.c */
+typedef struct Ballots Ballots;
+
+/* How outcomes are read, all together */
+typedef struct OutcomeReading
+{
+	int			vocabulary;
+	int			rival;			/* another that reads as many, but otherwise,
+								 * or -1 */
+	char	   *tie_name;		/* says a tie or the name of a model, or NULL */
+	int64		unknown;		/* battles with an outcome that is not read */
+	int64		none;			/* battles without an outcome */
+	int64		null_ties;		/* nulls that are ties, beside true and false */
+} OutcomeReading;
+
 /*
  * The points that the two sides of each pair of a tally took off each other,
  * a tie counted as half a point for either: arrays of num_pairs.  A tally has
@@ -215,9 +270,12 @@ typedef struct Ranking
 } Ranking;
 
 /* tally.c */
+extern Outcome mirrored(Outcome outcome);
 extern TallyBuilder *tally_begin(void);
 extern void tally_add(TallyBuilder *builder, int model1, int model2,
 					  Outcome outcome, int64 count);
+extern void tally_pour(TallyBuilder *builder, TallyBuilder *source,
+					   const int *outcomes);
 extern Tally *tally_finish(TallyBuilder *builder, int num_models,
 						   const int *position);
 extern Tally *tally_among(const Tally *tally, const int *index, int num_kept);
@@ -310,7 +368,6 @@ typedef struct IgnoredBattles
 	int64		unknown_outcome;
 	int64		same_model;		/* a model against itself */
 	int64		unknown_model;	/* it has no row in the arena's model table */
-	char	   *example;		/* an outcome that is unknown, or NULL */
 } IgnoredBattles;
 
 /* What was read: a tally and the models that it speaks of, in its order */
@@ -320,6 +377,9 @@ typedef struct Battles
 	Tally	   *tally;
 	ModelKey   *models;			/* as read, ascending by their bytes */
 	IgnoredBattles ignored;
+	OutcomeReading reading;
+	OutcomeWords *outcomes;
+	char	   *outcome_column; /* its name, quoted */
 } Battles;
 
 /* The models of a tally of an arena, in its order */
@@ -362,6 +422,7 @@ typedef struct Settings
 	char	   *anchor_model;
 	double		anchor_score;
 	int64		seed;
+	double		max_unread_percent;
 } Settings;
 
 /* A run: the making of a snapshot, as bixarena.run keeps it */
@@ -504,10 +565,27 @@ extern bool lock_is_held(LockClass class, const void *key, int length);
 extern Settings *default_settings(void);
 extern const Settings *settings_of(const Run *run);
 extern Settings *read_settings(const char *arena, const char *slug);
+extern void check_setting_integer(const char *name, int64 number);
 extern void check_setting_number(const char *name, double number);
 
 /* outcome.c */
-extern bool parse_outcome(const char *text, Outcome *outcome);
+extern Meaning outcome_meaning(const char *text);
+extern OutcomeWords *outcome_words_create(void);
+extern Meaning outcome_words_add(OutcomeWords *words, char *text, Outcome named,
+								 int64 count);
+extern OutcomeReading read_outcomes(const OutcomeWords *words);
+extern char *list_outcomes(const OutcomeWords *words, int vocabulary, bool read);
+extern const char *unread_example(const OutcomeWords *words, int vocabulary);
+extern bool outcomes_are_mixed(const OutcomeWords *words, int vocabulary);
+extern const char *vocabulary_name(int vocabulary);
+extern char *explain_rivals(const OutcomeWords *words,
+							const OutcomeReading *reading);
+
+/* ballots.c */
+extern Ballots *ballots_create(void);
+extern void ballots_add(Ballots *ballots, Meaning meaning, int model1,
+						int model2, int64 count);
+extern TallyBuilder *ballots_count(Ballots *ballots, int vocabulary);
 
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
@@ -518,6 +596,8 @@ extern List *read_arena_battles(const char *arena);
 extern Battles *no_battles(void);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
 extern int64 count_ignored(const IgnoredBattles *ignored);
+extern void check_outcomes(const Battles *battles, double max_unread_percent,
+						   const char *source);
 extern void report_ignored(const Battles *battles, const char *source);
 
 /* relation.c */

@@ -104,7 +104,7 @@ call_settings(FunctionCallInfo fcinfo, const Leaderboard *leaderboard)
 	Settings   *settings = read_settings(leaderboard->arena, leaderboard->slug);
 
 	if (!PG_ARGISNULL(ARGUMENT_NUM_BOOTSTRAP))
-		settings->num_bootstrap = PG_GETARG_INT32(ARGUMENT_NUM_BOOTSTRAP);
+		settings->num_bootstrap = PG_GETARG_INT64(ARGUMENT_NUM_BOOTSTRAP);
 	if (!PG_ARGISNULL(ARGUMENT_MIN_EVALUATIONS))
 		settings->min_evaluations = PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS);
 	if (!PG_ARGISNULL(ARGUMENT_RANK_BY_SIGNIFICANCE))
@@ -123,10 +123,10 @@ static void
 check_arguments(FunctionCallInfo fcinfo)
 {
 	if (!PG_ARGISNULL(ARGUMENT_NUM_BOOTSTRAP))
-		check_setting_number("num_bootstrap", PG_GETARG_INT32(ARGUMENT_NUM_BOOTSTRAP));
+		check_setting_integer("num_bootstrap", PG_GETARG_INT64(ARGUMENT_NUM_BOOTSTRAP));
 	if (!PG_ARGISNULL(ARGUMENT_MIN_EVALUATIONS))
-		check_setting_number("min_evaluations",
-							 PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS));
+		check_setting_integer("min_evaluations",
+							  PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS));
 	if (!PG_ARGISNULL(ARGUMENT_AS_OF) &&
 		(TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(ARGUMENT_AS_OF)) ||
 		 PG_GETARG_TIMESTAMPTZ(ARGUMENT_AS_OF) > GetCurrentTimestamp()))
@@ -276,6 +276,7 @@ static Battles *
 read_run(Run *run, Battles *battles, Contenders **contenders)
 {
 	instr_time	start;
+	int64		count;
 
 	INSTR_TIME_SET_CURRENT(start);
 	if (battles == NULL)
@@ -283,6 +284,11 @@ read_run(Run *run, Battles *battles, Contenders **contenders)
 	*contenders = read_contenders(run->leaderboard, battles);
 	run->read_seconds += seconds_since(start);
 
+	/* a leaderboard with too few battles is skipped, however they are written */
+	count = battles->tally->num_battles + count_ignored(&battles->ignored);
+	if (count >= run->settings->min_total_battles)
+		check_outcomes(battles, run->settings->max_unread_percent,
+					   psprintf("leaderboard \"%s\"", run->leaderboard->slug));
 	report_ignored(battles, psprintf("leaderboard \"%s\"", run->leaderboard->slug));
 	run->ignored = battles->ignored;
 	run->evaluation_count = battles->tally->num_battles;

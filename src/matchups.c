@@ -209,6 +209,7 @@ bixarena_matchup_rows(PG_FUNCTION_ARGS)
 					   PG_ARGISNULL(ARGUMENT_SNAPSHOT));
 	battles = reading.battles;
 	models = rank_contenders(battles);
+	check_outcomes(battles, 100, psprintf("leaderboard \"%s\"", slug));
 	report_ignored(battles, psprintf("leaderboard \"%s\"", slug));
 	for (int p = 0; p < battles->tally->num_pairs; p++)
 	{

@@ -107,7 +107,10 @@ static const SettingDefinition definitions[] = {
 	"channel on which the end of a run is notified; empty: none is"},
 	{"leaderboard_url", SETTING_TEXT, offsetof(Settings, leaderboard_url),
 		NULL, 0, 2000,
-	"address of a leaderboard's page, with {leaderboard_id} for its slug"}
+	"address of a leaderboard's page, with {leaderboard_id} for its slug"},
+	{"max_unread_percent", SETTING_NUMBER, offsetof(Settings, max_unread_percent),
+		"1", 0, 100,
+	"battles in a hundred that may be unreadable, else there is no ranking"}
 };
 
 PG_FUNCTION_INFO_V1(bixarena_configure);
@@ -245,6 +248,18 @@ const Settings *
 settings_of(const Run *run)
 {
 	return run->settings ? run->settings : default_settings();
+}
+
+/*
+ * An error for an integer that is outside of the range of a setting.
+ */
+void
+check_setting_integer(const char *name, int64 number)
+{
+	const SettingDefinition *definition = find_definition(name);
+
+	if (number < definition->minimum || number > definition->maximum)
+		report_out_of_range(definition, psprintf("%lld", (long long) number));
 }
 
 /*

@@ -59,7 +59,7 @@ static int	compare_pairs(const Pair *a, const Pair *b);
 /*
  * The same battles seen from the other side.
  */
-static Outcome
+Outcome
 mirrored(Outcome outcome)
 {
 	switch (outcome)
@@ -140,6 +140,30 @@ tally_add(TallyBuilder *builder, int model1, int model2, Outcome outcome,
 							   MAX_PAIRS)));
 	}
 	entry->count[outcome] += count;
+}
+
+/*
+ * Pour the battles of one tally in the making into another.  outcomes[o] is what
+ * outcome o becomes there, or -1 where these are left out.
+ */
+void
+tally_pour(TallyBuilder *builder, TallyBuilder *source, const int *outcomes)
+{
+	pairtable_iterator iterator;
+	PairEntry  *entry;
+	int64		num_entries = 0;
+
+	pairtable_start_iterate(source->table, &iterator);
+	while ((entry = pairtable_iterate(source->table, &iterator)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS_AT(num_entries++);
+		for (int i = 0; i < NUM_OUTCOMES; i++)
+			if (entry->count[i] > 0 && outcomes[i] >= 0)
+				tally_add(builder, entry->key >> 32, entry->key & PG_UINT32_MAX,
+						  (Outcome) outcomes[i], entry->count[i]);
+	}
+	pairtable_destroy(source->table);
+	pfree(source);
 }
 
 /*

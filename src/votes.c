@@ -37,6 +37,7 @@ enum
 	ARGUMENT_MODEL1,
 	ARGUMENT_MODEL2,
 	ARGUMENT_OUTCOME,
+	ARGUMENT_MAX_UNREAD_PERCENT,
 	NUM_ARGUMENTS
 };
 
@@ -52,7 +53,7 @@ check_nulls(FunctionCallInfo fcinfo)
 	static const char *const names[NUM_ARGUMENTS] = {
 		"battles", "num_bootstrap", "min_evaluations", "rank_by_significance",
 		"prior_battles", "anchor_model", "anchor_score", "seed", "model1",
-		"model2", "outcome"
+		"model2", "outcome", "max_unread_percent"
 	};
 
 	for (int i = 0; i < NUM_ARGUMENTS; i++)
@@ -88,7 +89,7 @@ call_options(FunctionCallInfo fcinfo, const Battles *battles)
 
 	for (int i = 0; i < n; i++)
 		name_order[i] = i;
-	options.num_bootstrap = PG_GETARG_INT32(ARGUMENT_NUM_BOOTSTRAP);
+	options.num_bootstrap = PG_GETARG_INT64(ARGUMENT_NUM_BOOTSTRAP);
 	options.min_evaluations = PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS);
 	options.rank_by_significance = PG_GETARG_BOOL(ARGUMENT_RANK_BY_SIGNIFICANCE);
 	options.prior_battles = PG_GETARG_FLOAT8(ARGUMENT_PRIOR_BATTLES);
@@ -107,11 +108,13 @@ static void
 check_arguments(FunctionCallInfo fcinfo)
 {
 	check_nulls(fcinfo);
-	check_setting_number("num_bootstrap", PG_GETARG_INT32(ARGUMENT_NUM_BOOTSTRAP));
-	check_setting_number("min_evaluations",
-						 PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS));
+	check_setting_integer("num_bootstrap", PG_GETARG_INT64(ARGUMENT_NUM_BOOTSTRAP));
+	check_setting_integer("min_evaluations",
+						  PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS));
 	check_setting_number("prior_battles", PG_GETARG_FLOAT8(ARGUMENT_PRIOR_BATTLES));
 	check_setting_number("anchor_score", PG_GETARG_FLOAT8(ARGUMENT_ANCHOR_SCORE));
+	check_setting_number("max_unread_percent",
+						 PG_GETARG_FLOAT8(ARGUMENT_MAX_UNREAD_PERCENT));
 }
 
 static void
@@ -150,6 +153,8 @@ bixarena_rank(PG_FUNCTION_ARGS)
 									argument_text(fcinfo, ARGUMENT_MODEL1),
 									argument_text(fcinfo, ARGUMENT_MODEL2),
 									argument_text(fcinfo, ARGUMENT_OUTCOME));
+	check_outcomes(battles, PG_GETARG_FLOAT8(ARGUMENT_MAX_UNREAD_PERCENT),
+				   "the relation");
 	report_ignored(battles, "the relation");
 	if (battles->tally->num_battles == 0)
 		ereport(ERROR,

@@ -80,7 +80,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.chart_style(text) IS 'the style sheet of a chart';
 
-CREATE FUNCTION bixarena.check_chart(width integer, theme text)
+CREATE FUNCTION bixarena.check_chart(width bigint, theme text)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -100,7 +100,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_chart(integer, text) IS
+COMMENT ON FUNCTION bixarena.check_chart(bigint, text) IS
 	'an error unless a chart can be drawn so';
 
 CREATE FUNCTION bixarena.pixel(length double precision)
@@ -131,8 +131,8 @@ $$;
 COMMENT ON FUNCTION bixarena.chart(double precision, double precision, text, text, text) IS
 	'a chart of what has been drawn';
 
-CREATE FUNCTION bixarena.drawn_models(top integer, usual integer, most integer)
-RETURNS integer
+CREATE FUNCTION bixarena.drawn_models(top bigint, usual bigint, most bigint)
+RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -140,7 +140,7 @@ AS $$
 	-- takes the memory of all others
 	SELECT least(coalesce(top, usual), most)
 $$;
-COMMENT ON FUNCTION bixarena.drawn_models(integer, integer, integer) IS
+COMMENT ON FUNCTION bixarena.drawn_models(bigint, bigint, bigint) IS
 	'how many models a chart draws when so many are asked for, null: as many as usual';
 
 CREATE FUNCTION bixarena.count_models(drawn bigint, total bigint)
@@ -168,7 +168,7 @@ $$;
 COMMENT ON FUNCTION bixarena.draw_omission(bigint, bigint, double precision) IS
 	'a line that says how many models a chart leaves out';
 
-CREATE FUNCTION bixarena.empty_chart(width integer, theme text, reason text)
+CREATE FUNCTION bixarena.empty_chart(width bigint, theme text, reason text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -176,7 +176,7 @@ AS $$
 	SELECT bixarena.chart(width, 60, theme, reason,
 		format('<text class="muted" x="16" y="35">%s</text>', bixarena.escape_markup(reason)))
 $$;
-COMMENT ON FUNCTION bixarena.empty_chart(integer, text, text) IS
+COMMENT ON FUNCTION bixarena.empty_chart(bigint, text, text) IS
 	'a chart that says why there is nothing to be seen';
 
 /*

@@ -16,7 +16,7 @@ COMMENT ON TYPE bixarena_snapshot_result IS 'how the making of a snapshot went';
 
 CREATE FUNCTION bixarena_generate_snapshot(
 	leaderboard_id text,
-	num_bootstrap integer DEFAULT NULL,
+	num_bootstrap bigint DEFAULT NULL,
 	min_evaluations bigint DEFAULT NULL,
 	rank_by_significance boolean DEFAULT NULL,
 	auto_publish boolean DEFAULT NULL,
@@ -31,10 +31,10 @@ RETURNS bixarena_snapshot_result
 AS 'MODULE_PATHNAME', 'bixarena_generate_snapshot'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_generate_snapshot(text, integer, bigint, boolean, boolean, boolean, timestamptz, bigint, text, text, text, uuid) IS
+COMMENT ON FUNCTION bixarena_generate_snapshot(text, bigint, bigint, boolean, boolean, boolean, timestamptz, bigint, text, text, text, uuid) IS
 	'rank the models of a leaderboard and store the result as a snapshot';
 -- it writes snapshots and runs
-REVOKE ALL ON FUNCTION bixarena_generate_snapshot(text, integer, bigint, boolean, boolean, boolean, timestamptz, bigint, text, text, text, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena_generate_snapshot(text, bigint, bigint, boolean, boolean, boolean, timestamptz, bigint, text, text, text, uuid) FROM PUBLIC;
 
 CREATE PROCEDURE bixarena_generate_snapshots(
 	arena text DEFAULT NULL,

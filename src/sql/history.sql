@@ -47,8 +47,8 @@ CREATE FUNCTION bixarena_model_history(
 	model text,
 	sort_by text DEFAULT 'created_at',
 	descending boolean DEFAULT NULL,
-	page_size integer DEFAULT 100,
-	page integer DEFAULT 1,
+	page_size bigint DEFAULT 100,
+	page bigint DEFAULT 1,
 	arena text DEFAULT NULL)
 RETURNS SETOF bixarena_history_row
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
@@ -82,5 +82,5 @@ BEGIN
 			page_size, bixarena.page_offset(page_size, page), found_arena;
 END
 $$;
-COMMENT ON FUNCTION bixarena_model_history(text, text, text, boolean, integer, integer, text) IS
+COMMENT ON FUNCTION bixarena_model_history(text, text, text, boolean, bigint, bigint, text) IS
 	'a model''s lines in the public snapshots of a leaderboard, the latest first';

@@ -16,9 +16,9 @@ COMMENT ON TYPE bixarena.history_point IS 'a model in one of many snapshots';
 CREATE FUNCTION bixarena.history_points(
 	leaderboard uuid,
 	measure text,
-	top integer,
+	top bigint,
 	since timestamptz,
-	max_moments integer,
+	max_moments bigint,
 	arena text)
 RETURNS SETOF bixarena.history_point
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
@@ -63,7 +63,7 @@ BEGIN
 		USING leaderboard, top, since, max_moments, arena;
 END
 $$;
-COMMENT ON FUNCTION bixarena.history_points(uuid, text, integer, timestamptz, integer, text) IS
+COMMENT ON FUNCTION bixarena.history_points(uuid, text, bigint, timestamptz, bigint, text) IS
 	'ranks or scores over time of the models that lead a leaderboard now';
 
 CREATE FUNCTION bixarena.draw_time_grid(
@@ -202,7 +202,7 @@ COMMENT ON FUNCTION bixarena.draw_series_labels(bixarena.history_point[], bixare
 CREATE FUNCTION bixarena.draw_history(
 	points bixarena.history_point[],
 	measure text,
-	width integer,
+	width bigint,
 	theme text,
 	total bigint DEFAULT NULL)
 RETURNS text
@@ -258,7 +258,7 @@ BEGIN
 			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END));
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, integer, text, bigint) IS
+COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, bigint, text, bigint) IS
 	'the chart of a leaderboard''s history; total: of how many models those drawn are the first';
 
 CREATE FUNCTION bixarena.count_entries(snapshot bixarena.snapshot_key, arena text)
@@ -273,10 +273,10 @@ COMMENT ON FUNCTION bixarena.count_entries(bixarena.snapshot_key, text) IS
 
 CREATE FUNCTION bixarena_history_svg(
 	leaderboard_id text,
-	top integer DEFAULT 10,
+	top bigint DEFAULT 10,
 	measure text DEFAULT 'rank',
 	since timestamptz DEFAULT NULL,
-	width integer DEFAULT 720,
+	width bigint DEFAULT 720,
 	theme text DEFAULT 'auto',
 	arena text DEFAULT NULL)
 RETURNS text
@@ -285,7 +285,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
-	lines integer := bixarena.drawn_models(top, 100, 500);
+	lines bigint := bixarena.drawn_models(top, 100, 500);
 BEGIN
 	IF num_nulls(leaderboard_id, measure) > 0 THEN
 		RAISE EXCEPTION 'leaderboard_id and measure must not be null'
@@ -302,9 +302,9 @@ BEGIN
 		SELECT p FROM bixarena.history_points(
 			bixarena.find_leaderboard(leaderboard_id, found_arena), measure, lines, since,
 			least(width / 4, 25000 / lines), found_arena) AS p), measure, width, theme,
-		CASE WHEN lines < coalesce(top, 2147483647) THEN bixarena.count_entries(
+		CASE WHEN lines < coalesce(top, 9223372036854775807) THEN bixarena.count_entries(
 			bixarena.shown_snapshot(leaderboard_id, NULL, found_arena), found_arena) END);
 END
 $$;
-COMMENT ON FUNCTION bixarena_history_svg(text, integer, text, timestamptz, integer, text, text) IS
+COMMENT ON FUNCTION bixarena_history_svg(text, bigint, text, timestamptz, bigint, text, text) IS
 	'a chart of ranks or scores over time of the models that lead a leaderboard now';

@@ -200,8 +200,8 @@ CREATE FUNCTION bixarena_leaderboard(
 	search text DEFAULT NULL,
 	sort_by text DEFAULT 'rank',
 	descending boolean DEFAULT NULL,
-	page_size integer DEFAULT NULL,
-	page integer DEFAULT 1,
+	page_size bigint DEFAULT NULL,
+	page bigint DEFAULT 1,
 	arena text DEFAULT NULL)
 RETURNS SETOF bixarena_leaderboard_row
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
@@ -233,7 +233,7 @@ BEGIN
 			license, organization, search, page_size, bixarena.page_offset(page_size, page);
 END
 $$;
-COMMENT ON FUNCTION bixarena_leaderboard(text, text, interval, text, text, text, text, boolean, integer, integer, text) IS
+COMMENT ON FUNCTION bixarena_leaderboard(text, text, interval, text, text, text, text, boolean, bigint, bigint, text) IS
 	'the latest public snapshot of a leaderboard, or a named one, with rank changes';
 
 /*
@@ -252,8 +252,8 @@ COMMENT ON TYPE bixarena_snapshot IS 'a snapshot of a leaderboard';
 
 CREATE FUNCTION bixarena_snapshots(
 	leaderboard_id text,
-	page_size integer DEFAULT 100,
-	page integer DEFAULT 1,
+	page_size bigint DEFAULT 100,
+	page bigint DEFAULT 1,
 	arena text DEFAULT NULL)
 RETURNS SETOF bixarena_snapshot
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
@@ -283,5 +283,5 @@ BEGIN
 			s.snapshot_identifier DESC;
 END
 $$;
-COMMENT ON FUNCTION bixarena_snapshots(text, integer, integer, text) IS
+COMMENT ON FUNCTION bixarena_snapshots(text, bigint, bigint, text) IS
 	'the snapshots of a leaderboard, the latest first';

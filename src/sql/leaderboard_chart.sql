@@ -126,7 +126,7 @@ COMMENT ON FUNCTION bixarena.draw_score_grid(bixarena.axis, double precision, do
 
 CREATE FUNCTION bixarena.draw_leaderboard(
 	rows bixarena_leaderboard_row[],
-	width integer,
+	width bigint,
 	theme text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -163,14 +163,14 @@ BEGIN
 			'score in points; 400 more are odds of 10 to 1'));
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_leaderboard(bixarena_leaderboard_row[], integer, text) IS
+COMMENT ON FUNCTION bixarena.draw_leaderboard(bixarena_leaderboard_row[], bigint, text) IS
 	'the chart of a leaderboard';
 
 CREATE FUNCTION bixarena_leaderboard_svg(
 	leaderboard_id text,
 	snapshot_identifier text DEFAULT NULL,
-	top integer DEFAULT NULL,
-	width integer DEFAULT 720,
+	top bigint DEFAULT NULL,
+	width bigint DEFAULT 720,
 	theme text DEFAULT 'auto',
 	arena text DEFAULT NULL)
 RETURNS text
@@ -188,5 +188,5 @@ BEGIN
 		LIMIT bixarena.drawn_models(top, 500, 2000)), width, theme);
 END
 $$;
-COMMENT ON FUNCTION bixarena_leaderboard_svg(text, text, integer, integer, text, text) IS
+COMMENT ON FUNCTION bixarena_leaderboard_svg(text, text, bigint, bigint, text, text) IS
 	'a chart of a leaderboard: scores with intervals, a line a model';

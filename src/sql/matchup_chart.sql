@@ -94,7 +94,7 @@ COMMENT ON FUNCTION bixarena.draw_matchup_labels(bixarena_leaderboard_row[], dou
 CREATE FUNCTION bixarena.draw_matchups(
 	models bixarena_leaderboard_row[],
 	matchups bixarena_matchup[],
-	width integer,
+	width bigint,
 	theme text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -129,7 +129,7 @@ BEGIN
 		|| bixarena.draw_share_legend(16, top + size * n + 14) || omission);
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_matchups(bixarena_leaderboard_row[], bixarena_matchup[], integer, text) IS
+COMMENT ON FUNCTION bixarena.draw_matchups(bixarena_leaderboard_row[], bixarena_matchup[], bigint, text) IS
 	'the chart of matchups';
 
 CREATE FUNCTION bixarena.matchups_among(
@@ -153,8 +153,8 @@ COMMENT ON FUNCTION bixarena.matchups_among(text, bixarena.snapshot_key, bixaren
 CREATE FUNCTION bixarena_matchups_svg(
 	leaderboard_id text,
 	snapshot_identifier text DEFAULT NULL,
-	top integer DEFAULT NULL,
-	width integer DEFAULT 720,
+	top bigint DEFAULT NULL,
+	width bigint DEFAULT 720,
 	theme text DEFAULT 'auto',
 	arena text DEFAULT NULL)
 RETURNS text
@@ -176,5 +176,5 @@ BEGIN
 		FROM drawn AS d);
 END
 $$;
-COMMENT ON FUNCTION bixarena_matchups_svg(text, text, integer, integer, text, text) IS
+COMMENT ON FUNCTION bixarena_matchups_svg(text, text, bigint, bigint, text, text) IS
 	'a chart of the share of points that each model took off each other';

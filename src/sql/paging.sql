@@ -3,7 +3,7 @@
  * Lists that are read page by page, and sorted as the reader likes.
  */
 
-CREATE FUNCTION bixarena.page_offset(page_size integer, page integer)
+CREATE FUNCTION bixarena.page_offset(page_size bigint, page bigint)
 RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -18,10 +18,10 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	-- the first page without a size is all there is, the second one is empty
-	RETURN (page - 1)::bigint * coalesce(page_size, 2147483647);
+	RETURN least((page - 1)::numeric * coalesce(page_size, 9223372036854775807), 9223372036854775807);
 END
 $$;
-COMMENT ON FUNCTION bixarena.page_offset(integer, integer) IS
+COMMENT ON FUNCTION bixarena.page_offset(bigint, bigint) IS
 	'rows before a page; pages count from 1';
 
 CREATE FUNCTION bixarena.sort_order(

@@ -5,7 +5,7 @@
 
 CREATE FUNCTION bixarena_rank(
 	battles regclass,
-	num_bootstrap integer DEFAULT 1000,
+	num_bootstrap bigint DEFAULT 1000,
 	min_evaluations bigint DEFAULT 0,
 	rank_by_significance boolean DEFAULT false,
 	prior_battles double precision DEFAULT 0,
@@ -14,7 +14,8 @@ CREATE FUNCTION bixarena_rank(
 	seed bigint DEFAULT 0,
 	model1 text DEFAULT 'model1',
 	model2 text DEFAULT 'model2',
-	outcome text DEFAULT 'outcome')
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1)
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -26,7 +27,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'bixarena_rank'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank(regclass, integer, bigint, boolean, double precision, text, double precision, bigint, text, text, text) IS
+COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision) IS
 	'Bradley-Terry ranking of the models in any table or view of battles';
 
 

@@ -9,8 +9,8 @@ CREATE FUNCTION bixarena_runs(
 	trigger_source text DEFAULT NULL,
 	since timestamptz DEFAULT NULL,
 	until timestamptz DEFAULT NULL,
-	page_size integer DEFAULT 100,
-	page integer DEFAULT 1,
+	page_size bigint DEFAULT 100,
+	page bigint DEFAULT 1,
 	arena text DEFAULT NULL)
 RETURNS SETOF bixarena.run
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
@@ -48,7 +48,7 @@ BEGIN
 			page_size, bixarena.page_offset(page_size, page);
 END
 $$;
-COMMENT ON FUNCTION bixarena_runs(text, text, text, timestamptz, timestamptz, integer, integer, text) IS
+COMMENT ON FUNCTION bixarena_runs(text, text, text, timestamptz, timestamptz, bigint, bigint, text) IS
 	'the runs of an arena or one of its leaderboards, the latest requested first';
 
 /*

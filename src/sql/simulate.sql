@@ -28,10 +28,10 @@ COMMENT ON FUNCTION bixarena.draw_battles(bigint, double precision[], double pre
 
 CREATE FUNCTION bixarena_simulate_battles(
 	num_battles bigint DEFAULT 10000,
-	num_models integer DEFAULT 20,
+	num_models bigint DEFAULT 20,
 	scores double precision[] DEFAULT NULL,
 	tie_share double precision DEFAULT 0.2,
-	num_voters integer DEFAULT 100,
+	num_voters bigint DEFAULT 100,
 	categories text[] DEFAULT '{}',
 	period interval DEFAULT '30 days',
 	seed bigint DEFAULT 0,
@@ -50,13 +50,13 @@ BEGIN
 		RAISE EXCEPTION 'only scores and arena may be null'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF num_battles NOT BETWEEN 1 AND 100000000 OR num_voters < 1
+	IF num_battles NOT BETWEEN 1 AND 100000000 OR num_voters NOT BETWEEN 1 AND 2147483647
 		OR NOT tie_share BETWEEN 0 AND 1 OR period < '0' THEN
-		RAISE EXCEPTION 'num_battles must be from 1 to 100000000, num_voters at least 1, tie_share from 0 to 1, and period not negative'
+		RAISE EXCEPTION 'num_battles must be from 1 to 100000000, num_voters from 1 to 2147483647, tie_share from 0 to 1, and period not negative'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	drawn := coalesce(scores, CASE WHEN num_models BETWEEN 2 AND 2000
-		THEN bixarena.draw_scores(num_models, seed) END);
+		THEN bixarena.draw_scores(num_models::integer, seed) END);
 	IF drawn IS NULL OR cardinality(drawn) NOT BETWEEN 2 AND 2000
 		OR array_ndims(drawn) <> 1 OR array_position(drawn, NULL) IS NOT NULL
 		OR NOT 100000 >= ALL (SELECT abs(s) FROM unnest(drawn) AS s) THEN
@@ -119,11 +119,11 @@ BEGIN
 		JOIN %1$I.model AS b
 			ON b.slug = format('simulated-%%s', lpad(d.model2::text, 4, '0'))
 		$sql$, found_arena)
-		USING num_battles, drawn, tie_share, num_voters, seed, categories, period;
+		USING num_battles, drawn, tie_share, num_voters::integer, seed, categories, period;
 	RETURN num_battles;
 END
 $$;
-COMMENT ON FUNCTION bixarena_simulate_battles(bigint, integer, double precision[], double precision, integer, text[], interval, bigint, text) IS
+COMMENT ON FUNCTION bixarena_simulate_battles(bigint, bigint, double precision[], double precision, bigint, text[], interval, bigint, text) IS
 	'fill an arena made for it with battles that never took place';
 -- it writes models and battles
-REVOKE ALL ON FUNCTION bixarena_simulate_battles(bigint, integer, double precision[], double precision, integer, text[], interval, bigint, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena_simulate_battles(bigint, bigint, double precision[], double precision, bigint, text[], interval, bigint, text) FROM PUBLIC;

@@ -117,7 +117,9 @@ SELECT status FROM bixarena_generate_snapshot('overall', 10, as_of => now() - in
 SELECT status FROM bixarena_generate_snapshot('overall', 10, triggered_by => 'me & <you>');
 SELECT regexp_replace(t, 'snapshot_[-0-9_]+', 'snapshot_...') FROM texts(bixarena_report('overall'),
 	'//h:section[@aria-label="Movers" or @aria-label="Not ranked"]//h:p/text() | //h:section[@aria-label="Not ranked"]//h:td/text()') AS t;
-SELECT texts(bixarena_report('overall'), '//h:section[@aria-label="How it was made"]//h:dt[position() = 2 or position() = 5]/text()
+-- whoever runs the tests
+SELECT texts(replace(bixarena_report('overall'), 'as role ' || current_user, 'as role superuser'),
+	'//h:section[@aria-label="How it was made"]//h:dt[position() = 2 or position() = 5]/text()
 	| //h:section[@aria-label="How it was made"]//h:dd[position() = 2 or position() = 5]/text()');
 -- a reader, who may not see runs, gets the page without them
 CREATE ROLE regress_reader;

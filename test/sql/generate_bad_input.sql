@@ -132,7 +132,7 @@ FROM public.votes WHERE winner <= 'b';
 SELECT bixarena_generate_snapshot('overall', 10);
 CREATE OR REPLACE VIEW arena.leaderboard_battle AS
 SELECT 'overall'::text AS leaderboard, md5(winner)::uuid AS model1_id,
-	md5(loser)::uuid AS model2_id, 'won' AS outcome, NULL::uuid AS voter_id,
+	md5(loser)::uuid AS model2_id, 'beaten' AS outcome, NULL::uuid AS voter_id,
 	timestamptz '2025-01-01' AS created_at
 FROM public.votes WHERE winner < 'b';
 SELECT bixarena_generate_snapshot('overall', 10);

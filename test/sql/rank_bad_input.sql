@@ -91,6 +91,10 @@ DROP TABLE typed, dropped;
 
 SELECT * FROM bixarena_rank('votes', 9);
 SELECT * FROM bixarena_rank('votes', 10001);
+SELECT * FROM bixarena_rank('votes', 4294967296);
+SELECT * FROM bixarena_rank('votes', 9223372036854775807);
+SELECT count(*) FROM bixarena_rank('votes', 10::smallint);
+SELECT count(*) FROM bixarena_rank('votes', 10::bigint);
 SELECT * FROM bixarena_rank('votes', -1);
 SELECT * FROM bixarena_rank('votes', NULL);
 SELECT * FROM bixarena_rank('votes', min_evaluations => -1);
@@ -104,6 +108,10 @@ SELECT * FROM bixarena_rank('votes', anchor_model => 'nobody');
 SELECT * FROM bixarena_rank('votes', anchor_model => '');
 SELECT * FROM bixarena_rank('votes', rank_by_significance => NULL);
 SELECT * FROM bixarena_rank('votes', seed => NULL);
+SELECT * FROM bixarena_rank('votes', max_unread_percent => -1);
+SELECT * FROM bixarena_rank('votes', max_unread_percent => 100.5);
+SELECT * FROM bixarena_rank('votes', max_unread_percent => 'NaN');
+SELECT * FROM bixarena_rank('votes', max_unread_percent => NULL);
 -- any seed will do
 SELECT count(*) FROM bixarena_rank('votes', seed => -9223372036854775808);
 -- more evaluations than anybody has
@@ -121,16 +129,17 @@ INSERT INTO ignored VALUES
 	('a', NULL, 'tie'), (NULL, NULL, 'tie'),	-- without a model: 3
 	('a', 'a', 'tie'), ('b', 'b', 'model1'),	-- against itself: 2
 	('a', 'b', NULL),							-- without an outcome: 1
-	('a', 'b', 'won'), ('b', 'a', 'won');		-- unknown: 2
+	('a', 'b', 'beats'), ('b', 'a', 'beats');	-- unknown: 2
 SELECT * FROM bixarena_rank('ignored');
 INSERT INTO ignored TABLE votes;
 -- the others are ranked as if these were not
-SELECT model, bt_score, rank, vote_count FROM bixarena_rank('ignored', 10);
+SELECT model, bt_score, rank, vote_count
+FROM bixarena_rank('ignored', 10, max_unread_percent => 50);
 -- none of these is a known word
 CREATE TABLE unknown AS
 SELECT 'a' AS model1, 'b' AS model2, word AS outcome
-FROM unnest(ARRAY['', ' ', 'won', 'tiee', 't i e', 'ti', 'model10', 'model3', '3', '-1', '1.0',
-	'true', 'null', 'a b', '1;', 'tie (bothbad))', repeat('model1', 2000)]) AS word;
+FROM unnest(ARRAY['wonn', 'tiee', 't i e', 'ti', 'model10', 'model3', '3', '-2', '1.1', '1.0.0',
+	'.', '-', '[]', '[[model1', 'a > c', 'a b', '1;', 'tie (bothbad))', repeat('model1', 2000)]) AS word;
 \set VERBOSITY terse
 SELECT * FROM bixarena_rank('unknown', 10);
 \set VERBOSITY default
@@ -139,7 +148,7 @@ DROP TABLE unknown;
 TRUNCATE ignored;
 INSERT INTO ignored TABLE votes;
 INSERT INTO ignored VALUES ('a', 'b', repeat('Unentschieden ', 1000));
-SELECT count(*) FROM bixarena_rank('ignored', 10);
+SELECT count(*) FROM bixarena_rank('ignored', 10, max_unread_percent => 25);
 
 --
 -- Too little or too clear

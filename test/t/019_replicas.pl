@@ -94,8 +94,8 @@ foreach my $statement (
 	q{CALL bixarena_process_requests()},
 	qq{SELECT bixarena_update_snapshot('overall', '$snapshot', 'private')},
 	qq{SELECT bixarena_delete_snapshot('overall', '$snapshot')},
-	q{SELECT bixarena_grant('postgres', 'reader')},
-	q{SELECT bixarena_revoke('postgres', 'reader')})
+	q{SELECT bixarena_grant(current_user, 'reader')},
+	q{SELECT bixarena_revoke(current_user, 'reader')})
 {
 	my ($name) = $statement =~ /(bixarena_\w+)/;
 	my ($state, $message) = sql_state_of($standby, $statement);

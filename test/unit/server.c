@@ -16,6 +16,7 @@
 #include <setjmp.h>
 #include <unistd.h>
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -93,6 +94,30 @@ pfree(void *block)
 		}
 	fprintf(stderr, "a block was freed that is not allocated\n");
 	abort();
+}
+
+void *
+repalloc(void *block, Size size)
+{
+	for (Size i = num_blocks; i > 0; i--)
+		if (blocks[i - 1] == block)
+		{
+			blocks[i - 1] = realloc(block, size);
+			if (blocks[i - 1] == NULL)
+				abort();
+			return blocks[i - 1];
+		}
+	fprintf(stderr, "a block is to grow that is not allocated\n");
+	abort();
+}
+
+/*
+ * Tests are in an encoding of one byte.
+ */
+int
+pg_mbcliplen(const char *text, int length, int limit)
+{
+	return Min(length, limit);
 }
 
 /*

@@ -30,7 +30,7 @@
 #define MAX_COMPLAINTS 10
 
 static const UnitTest *const all_tests[] = {
-	tally_tests, component_tests, curvature_tests, oracle_tests, fit_tests,
+	tally_tests, outcome_tests, component_tests, curvature_tests, oracle_tests, fit_tests,
 	tree_tests, ranking_tests, input_tests, resample_tests, replicate_tests,
 	interval_tests, interrupt_tests
 };

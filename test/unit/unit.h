@@ -20,6 +20,7 @@ typedef struct UnitTest
 } UnitTest;
 
 extern const UnitTest tally_tests[];
+extern const UnitTest outcome_tests[];
 extern const UnitTest component_tests[];
 extern const UnitTest curvature_tests[];
 extern const UnitTest oracle_tests[];
