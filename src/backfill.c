@@ -127,7 +127,7 @@ list_moments(const Leaderboard *leaderboard, FunctionCallInfo fcinfo,
  * moment, only the limit that follows it counts.
  */
 static void
-read_outcomes(const Run *model, const TimestampTz *moments, TimestampTz since)
+read_endings(const Run *model, const TimestampTz *moments, TimestampTz since)
 {
 	Datum	   *dates = palloc(sizeof(Datum) * (model->num_runs + 1));
 	Parameters	parameters = {0};
@@ -169,7 +169,7 @@ report_outcomes(const Run *model, const TimestampTz *moments, int num_passed,
 	initStringInfo(&rest);
 	if (num_passed > 0)
 		appendStringInfo(&rest, "passed over, since there was one: %d", num_passed);
-	read_outcomes(model, moments, since);
+	read_endings(model, moments, since);
 	for (uint64 row = 0; row < SPI_processed; row++)
 		if (strcmp(result_text(row, 3), "t") == 0)
 			num_made = result_text(row, 2);
