@@ -23,4 +23,21 @@
 #define WORKER_NEEDS_LOGIN true
 #endif
 
+/*
+ * Has this backend a lock of exactly this mode?
+ */
+#if PG_VERSION_NUM >= 170000
+#define HAS_LOCK(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define HAS_LOCK(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define HAS_DATABASE_PRIVILEGE(database, role, mode) \
+	object_aclcheck(DatabaseRelationId, database, role, mode)
+#else
+#define HAS_DATABASE_PRIVILEGE(database, role, mode) \
+	pg_database_aclcheck(database, role, mode)
+#endif
+
 #endif							/* BIXARENA_COMPAT_H */

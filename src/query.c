@@ -30,6 +30,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
 
@@ -79,6 +80,21 @@ execute_query(const char *sql, int expected, bool read_only,
 	if (result != expected)
 		elog(ERROR, "unexpected result of a query: %s",
 			 SPI_result_code_string(result));
+}
+
+/*
+ * Run a query on the extension's own tables, with the owner's rights, on what has
+ * been committed by now: also in a transaction whose snapshot is older.
+ */
+void
+look_up(const char *sql, Parameters *parameters)
+{
+	OwnerScope	scope = become_owner();
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	execute_query(sql, SPI_OK_SELECT, true, parameters);
+	PopActiveSnapshot();
+	leave_owner(scope);
 }
 
 /*
