@@ -14,8 +14,9 @@
  * not connect as its role, it was killed, or its queue was at fault.  The next is
  * started after a while that grows (setting retry_seconds of the first run that
  * waits, at least a second).  Once max_attempts of them have come to nothing, so
- * that the first run is still where it was, the queue's runs have failed.  If the
- * server has no slot for a worker (max_worker_processes), the runs wait.
+ * that the first run is still where it was, the queue's runs have failed; the
+ * launcher stays until the while is over all the same.  If the server has no slot
+ * for a worker (max_worker_processes), the runs wait.
  *
  * It also fails runs that have waited for too long, and those of roles that are
  * gone.  It belongs to no user, and runs nothing but our own queries on our own
@@ -239,7 +240,11 @@ look_after_queues(void)
 		}
 	}
 	foreach(cell, watches)
-		busy = busy || has_worker(lfirst(cell));
+	{
+		Watch	   *watch = lfirst(cell);
+
+		busy = busy || has_worker(watch) || GetCurrentTimestamp() < watch->next_start;
+	}
 	return busy;
 }
 

@@ -56,6 +56,8 @@ sub request_as
 {
 	my ($role, $leaderboard, $then) = @_;
 
+	$then //= '';
+
 	return sql($node, "BEGIN; SET LOCAL ROLE $role;
 		SELECT bixarena_request_snapshot('$leaderboard'); RESET ROLE; $then; COMMIT");
 }
@@ -91,12 +93,17 @@ sub cost
 	$node->restart;
 	$old = $node->background_psql('postgres');
 	sql($node, q{CREATE TABLE many AS SELECT format('many-%s', n) AS slug FROM generate_series(1, 1000) AS n;
-		INSERT INTO arena.leaderboard (slug, name) SELECT slug, slug FROM many});
+		INSERT INTO arena.leaderboard (slug, name) SELECT slug, slug FROM many;
+		GRANT SELECT ON many TO requester});
 	foreach my $number (100, 200, 800)
 	{
 		my ($before, $between);
 
+		# with a history, which the planner goes by
 		start_afresh($node);
+		sql($node, q{INSERT INTO bixarena.run (arena, leaderboard, status, trigger_source, role, parameters, attempts)
+			SELECT 'arena', slug, 'skipped', 'manual', 'second', '{}', 1 FROM many, generate_series(1, 3);
+			ANALYZE bixarena.run});
 		$old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 		$before = cost();
 		sql($node, "SELECT count(bixarena_request_snapshot(slug)) FROM (SELECT slug FROM many LIMIT $number) AS m",
@@ -133,7 +140,7 @@ sub cost
 	wait_for_run($node, $other);
 	run_is($node, $other, 'succeeded 1', "a role's queue is not held up by another's");
 	# requests do not make its workers start faster
-	request_as('poisoned', 'l01', 'SELECT 1') foreach 1 .. 20;
+	request_as('poisoned', 'l01') foreach 1 .. 20;
 	wait_for_run($node, $id);
 	run_is($node, $id, 'failed 0 42501', 'a run whose worker cannot start has failed');
 	is_value($node, "SELECT error_message FROM bixarena.run WHERE correlation_id = '$id'",
@@ -141,8 +148,9 @@ sub cost
 	wait_until($node, q{SELECT count(*) = 0 FROM bixarena.run WHERE status IN ('queued', 'running')});
 	$log = slurp_file($node->logfile);
 	@starts = $log =~ /^([\d.]+) \[\d+\] FATAL:  permission denied for database "postgres"/mg;
-	is(scalar @starts, 2, 'after max_attempts workers');
-	cmp_ok($starts[1] - $starts[0], '>', 0.9, 'with a while between them');
+	cmp_ok(scalar @starts, '>=', 2, 'after max_attempts workers');
+	cmp_ok($starts[$_] - $starts[ $_ - 1 ], '>', 0.9, "with a while before number $_")
+	  foreach 1 .. $#starts;
 	sql($node, 'GRANT CONNECT ON DATABASE postgres TO PUBLIC');
 	$id = request($node, 'overall', 'poisoned');
 	wait_for_run($node, $id);
@@ -158,7 +166,7 @@ sub cost
 	my $id;
 
 	sql($node, q{GRANT requester TO switching; ALTER ROLE switching SET role = requester});
-	$id = request_as('switching', 'overall', 'SELECT 1');
+	$id = request_as('switching', 'overall');
 	wait_for_run($node, $id);
 	is(writer_of($id), 'switching|switching', 'a role with a setting "role" makes its runs itself');
 	is_value($node, "SELECT role = 'switching' AND role_id = 'switching'::regrole FROM bixarena.run
