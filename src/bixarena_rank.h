@@ -573,7 +573,7 @@ extern Run *find_queued_run(const Run *run);
 extern Run *first_waiting_run(const Queue *queue);
 extern List *list_queues(void);
 extern bool fail_if_expired(Run *run);
-extern void fail_queue(const Queue *queue, ErrorData *error);
+extern void fail_queue(const Queue *queue, const ErrorData *error);
 extern ErrorData *make_error(int sqlstate, char *message, char *detail);
 extern void take_up_queue(Campaign *campaign, const Queue *queue);
 extern void take_up_waiting_runs(Campaign *campaign, const char *arena);

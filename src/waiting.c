@@ -44,6 +44,14 @@ PG_FUNCTION_INFO_V1(bixarena_is_abandoned);
 	" (r.parameters OPERATOR(pg_catalog.#>>) '{requested,num_bootstrap}')::bigint," \
 	" (r.parameters OPERATOR(pg_catalog.#>>) '{requested,min_evaluations}')::bigint"
 
+/* Status queued, and running, in the words of the indexes run_waiting and run_under_way */
+#define QUEUED \
+	"r.started_at IS NULL AND r.ended_at IS NULL" \
+	" AND r.status NOT IN ('running', 'succeeded', 'skipped', 'failed')"
+#define UNDER_WAY \
+	"r.started_at IS NOT NULL AND r.ended_at IS NULL" \
+	" AND r.status NOT IN ('queued', 'succeeded', 'skipped', 'failed')"
+
 static bool
 run_is_held(Datum correlation_id)
 {
@@ -121,6 +129,15 @@ find_queued_run(const Run *run)
 	return SPI_processed > 0 ? run_of_row(0) : NULL;
 }
 
+/* The queues that have runs of a condition, in a recursive query of this name */
+#define QUEUES(name, condition) \
+	"(SELECT r.role_id, r.arena FROM bixarena.run AS r WHERE " condition \
+	" ORDER BY r.role_id, r.arena LIMIT 1)" \
+	" UNION ALL SELECT n.role_id, n.arena FROM " #name " AS q CROSS JOIN LATERAL" \
+	" (SELECT r.role_id, r.arena FROM bixarena.run AS r WHERE " condition \
+	" AND (r.role_id, r.arena) OPERATOR(pg_catalog.>) (q.role_id, q.arena)" \
+	" ORDER BY r.role_id, r.arena LIMIT 1) AS n"
+
 /*
  * The queues that have runs, also runs that somebody is at.  Each is found by a
  * look at the index, however many runs it has.
@@ -130,16 +147,10 @@ list_queues(void)
 {
 	List	   *queues = NIL;
 
-	look_up("WITH RECURSIVE queue AS ("
-			"(SELECT r.role_id, r.arena FROM bixarena.run AS r"
-			" WHERE r.status IN ('queued', 'running')"
-			" ORDER BY r.role_id, r.arena LIMIT 1)"
-			" UNION ALL SELECT n.role_id, n.arena FROM queue AS q CROSS JOIN LATERAL"
-			" (SELECT r.role_id, r.arena FROM bixarena.run AS r"
-			" WHERE r.status IN ('queued', 'running')"
-			" AND (r.role_id, r.arena) OPERATOR(pg_catalog.>) (q.role_id, q.arena)"
-			" ORDER BY r.role_id, r.arena LIMIT 1) AS n)"
-			" SELECT q.role_id, q.arena FROM queue AS q", NULL);
+	look_up("WITH RECURSIVE queued AS (" QUEUES(queued, QUEUED) "),"
+			" begun AS (" QUEUES(begun, UNDER_WAY) ")"
+			" SELECT q.role_id, q.arena FROM queued AS q"
+			" UNION SELECT b.role_id, b.arena FROM begun AS b", NULL);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		Queue	   *queue = palloc0(sizeof(Queue));
@@ -166,7 +177,7 @@ first_abandoned_run(const Queue *queue)
 	look_up("SELECT " RUN_COLUMNS " FROM bixarena.run AS r"
 			" WHERE r.role_id OPERATOR(pg_catalog.=) $1"
 			" AND r.arena OPERATOR(pg_catalog.=) $2::name"
-			" AND r.status OPERATOR(pg_catalog.=) 'running'"
+			" AND " UNDER_WAY
 			" ORDER BY r.requested_at, r.correlation_id",
 			&parameters);
 	for (uint64 row = 0; row < SPI_processed; row++)
@@ -180,7 +191,7 @@ first_abandoned_run(const Queue *queue)
 	"SELECT " RUN_COLUMNS " FROM bixarena.run AS r" \
 	" WHERE r.role_id OPERATOR(pg_catalog.=) $1" \
 	" AND r.arena OPERATOR(pg_catalog.=) $2::name" \
-	" AND r.status OPERATOR(pg_catalog.=) 'queued'" \
+	" AND " QUEUED \
 	" AND (r.requested_at, r.correlation_id) OPERATOR(pg_catalog.>) ($3, $4)" \
 	" ORDER BY r.requested_at, r.correlation_id LIMIT 1"
 
@@ -281,10 +292,26 @@ fail_if_expired(Run *run)
 }
 
 /*
- * All runs of a queue that wait have failed; with NULL because their role is gone.
+ * A run of a queue has failed like the whole of it, with NULL because its role is
+ * gone.  What that took of memory is given back.
+ */
+static void
+fail_with_queue(Run *run, const ErrorData *error, MemoryContext memory)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (error == NULL)
+		error = make_error(ERRCODE_UNDEFINED_OBJECT,
+						   psprintf("role \"%s\" does not exist any more", run->role),
+						   NULL);
+	fail_waiting_run(run, error);
+	MemoryContextReset(memory);
+}
+
+/*
+ * All runs of a queue that wait have failed.
  */
 void
-fail_queue(const Queue *queue, ErrorData *error)
+fail_queue(const Queue *queue, const ErrorData *error)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext memory = AllocSetContextCreate(caller, "bixarena_rank failing run",
@@ -293,16 +320,10 @@ fail_queue(const Queue *queue, ErrorData *error)
 	Run		   *run;
 
 	MemoryContextSwitchTo(memory);
-	while ((run = first_abandoned_run(queue)) != NULL ||
-		   (run = next_queued_run(queue, &after)) != NULL)
-	{
-		CHECK_FOR_INTERRUPTS();
-		fail_waiting_run(run, error ? error :
-						 make_error(ERRCODE_UNDEFINED_OBJECT,
-									psprintf("role \"%s\" does not exist any more",
-											 run->role), NULL));
-		MemoryContextReset(memory);
-	}
+	while ((run = first_abandoned_run(queue)) != NULL)
+		fail_with_queue(run, error, memory);
+	while ((run = next_queued_run(queue, &after)) != NULL)
+		fail_with_queue(run, error, memory);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(memory);
 }
@@ -341,47 +362,49 @@ begin_waiting_run(Run *run)
 	return record_attempt(run);
 }
 
-/*
- * The next run of a queue that waits.  Behind the last one it is looked once more
- * for one from the head on: a transaction may have committed late.
- */
-static Run *
-next_waiting_run(const Queue *queue, QueuePosition *after)
+static void
+take_up(Campaign *campaign, Run *run)
 {
-	Run		   *run = first_abandoned_run(queue);
-	bool		from_head = after->requested_at == DT_NOBEGIN;
-
-	while (run == NULL)
-	{
-		run = next_queued_run(queue, after);
-		if (run && run_is_held(run->correlation_id))
-			run = NULL;
-		else if (run == NULL)
-		{
-			*after = head_of_queue;
-			if (from_head)
-				break;
-			from_head = true;
-		}
-	}
-	return run;
+	campaign_make(campaign, run, begin_waiting_run, NULL);
+	MemoryContextReset(campaign->run_memory);
 }
 
 /*
- * Take up all runs of a queue of the current role that wait.
+ * Take up the runs of a queue that wait now, once through.  False if there are
+ * none.
+ */
+static bool
+go_through_queue(Campaign *campaign, const Queue *queue)
+{
+	QueuePosition after = head_of_queue;
+	bool		any = false;
+	Run		   *run;
+
+	while ((run = first_abandoned_run(queue)) != NULL)
+	{
+		any = true;
+		take_up(campaign, run);
+	}
+	while ((run = next_queued_run(queue, &after)) != NULL)
+		if (!run_is_held(run->correlation_id))
+		{
+			any = true;
+			take_up(campaign, run);
+		}
+	return any;
+}
+
+/*
+ * Take up all runs of a queue of the current role that wait.  Behind the last it
+ * is looked once more for one: a transaction may have committed late.
  */
 void
 take_up_queue(Campaign *campaign, const Queue *queue)
 {
-	QueuePosition after = head_of_queue;
-	Run		   *run;
-
 	MemoryContextSwitchTo(campaign->run_memory);
-	while ((run = next_waiting_run(queue, &after)) != NULL)
-	{
-		campaign_make(campaign, run, begin_waiting_run, NULL);
-		MemoryContextReset(campaign->run_memory);
-	}
+	while (go_through_queue(campaign, queue))
+		CHECK_FOR_INTERRUPTS();
+	MemoryContextReset(campaign->run_memory);
 	MemoryContextSwitchTo(campaign->memory);
 }
 

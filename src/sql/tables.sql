@@ -85,10 +85,14 @@ CREATE UNIQUE INDEX run_queued
 	ON bixarena.run (arena, leaderboard, role_id, (coalesce(
 		parameters OPERATOR(pg_catalog.->) 'requested', '{}')))
 	WHERE status = 'queued';
--- what workers look for
+-- what workers look for; their conditions are in no other query's words, lest the
+-- planner read all of such an index for one run when it believes it to be empty
 CREATE INDEX run_waiting
-	ON bixarena.run (role_id, arena, status, requested_at, correlation_id)
-	WHERE status IN ('queued', 'running');
+	ON bixarena.run (role_id, arena, requested_at, correlation_id)
+	WHERE started_at IS NULL AND ended_at IS NULL;
+CREATE INDEX run_under_way
+	ON bixarena.run (role_id, arena)
+	WHERE started_at IS NOT NULL AND ended_at IS NULL;
 -- requests that the quota counts
 CREATE INDEX run_requests
 	ON bixarena.run (arena, request_number) WHERE request_number IS NOT NULL;

@@ -101,8 +101,9 @@ sub cost
 
 		# with a history, which the planner goes by
 		start_afresh($node);
-		sql($node, q{INSERT INTO bixarena.run (arena, leaderboard, status, trigger_source, role, parameters, attempts)
-			SELECT 'arena', slug, 'skipped', 'manual', 'second', '{}', 1 FROM many, generate_series(1, 3);
+		sql($node, q{INSERT INTO bixarena.run (arena, leaderboard, status, trigger_source, role, parameters, attempts,
+				started_at, ended_at)
+			SELECT 'arena', slug, 'skipped', 'manual', 'second', '{}', 1, now(), now() FROM many, generate_series(1, 3);
 			ANALYZE bixarena.run});
 		$old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 		$before = cost();

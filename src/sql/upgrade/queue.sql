@@ -19,8 +19,11 @@ CREATE UNIQUE INDEX run_queued
 	WHERE status = 'queued';
 DROP INDEX bixarena.run_waiting;
 CREATE INDEX run_waiting
-	ON bixarena.run (role_id, arena, status, requested_at, correlation_id)
-	WHERE status IN ('queued', 'running');
+	ON bixarena.run (role_id, arena, requested_at, correlation_id)
+	WHERE started_at IS NULL AND ended_at IS NULL;
+CREATE INDEX run_under_way
+	ON bixarena.run (role_id, arena)
+	WHERE started_at IS NOT NULL AND ended_at IS NULL;
 DROP INDEX bixarena.run_requests;
 CREATE INDEX run_requests
 	ON bixarena.run (arena, request_number) WHERE request_number IS NOT NULL;
