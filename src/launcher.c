@@ -206,13 +206,8 @@ first_run_to_make(const Queue *queue)
 {
 	Run		   *run;
 
-	while ((run = first_waiting_run(queue)) != NULL)
-	{
+	while ((run = first_waiting_run(queue)) != NULL && fail_if_expired(run))
 		CHECK_FOR_INTERRUPTS();
-		run->settings = read_run_settings(run);
-		if (!fail_if_expired(run))
-			break;
-	}
 	return run;
 }
 

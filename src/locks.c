@@ -25,7 +25,8 @@
  * LockRelationIdForSession(), on objects that cannot be: no object of the catalog
  * is locked by a number of a part as large as our classes.
  *
- * A session's locks end with the process, however it ends.  Whoever takes one
+ * A session's locks end with the process, however it ends: the server sees to that
+ * for the method of advisory locks only, so we do for ours.  Whoever takes one
  * releases it when an error passes by.  The server drops those of the default
  * method when a transaction aborts, and with it a commit that fails; whoever goes
  * on after that retakes them at once.  What has passed in between does no harm:
@@ -37,11 +38,12 @@
 
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "storage/lock.h"
 
 #include "bixarena_rank.h"
 
-/* The session's locks that are to last over a transaction that aborts */
+/* The session's locks: of its queue or the launcher, a call and a run, at most */
 #define MAX_SESSION_LOCKS 8
 
 static LOCKTAG session_locks[MAX_SESSION_LOCKS];
@@ -113,6 +115,38 @@ forget_session_lock(const LOCKTAG *tag)
 }
 
 /*
+ * At the end of the process.
+ */
+static void
+release_session_locks(int code pg_attribute_unused(),
+					  Datum argument pg_attribute_unused())
+{
+	while (num_session_locks > 0)
+	{
+		LOCKTAG    *tag = &session_locks[--num_session_locks];
+
+		if (HAS_LOCK(tag, ExclusiveLock))
+			LockRelease(tag, ExclusiveLock, true);
+	}
+}
+
+static void
+remember_session_lock(const LOCKTAG *tag)
+{
+	static bool registered = false;
+
+	if (!registered)
+		on_shmem_exit(release_session_locks, (Datum) 0);
+	registered = true;
+	/* what is not held any more is of a call that an error has ended */
+	for (int i = 0; i < num_session_locks; i++)
+		if (!HAS_LOCK(&session_locks[i], ExclusiveLock))
+			session_locks[i--] = session_locks[--num_session_locks];
+	Assert(num_session_locks < MAX_SESSION_LOCKS);
+	session_locks[num_session_locks++] = *tag;
+}
+
+/*
  * Take a lock until unlock_for_session().  False says that somebody has it, be
  * it this session.
  */
@@ -124,10 +158,7 @@ lock_for_session(LockClass class, const void *key, int length)
 	switch (LockAcquire(&tag, ExclusiveLock, true, true))
 	{
 		case LOCKACQUIRE_OK:
-			forget_session_lock(&tag);
-			if (num_session_locks == MAX_SESSION_LOCKS)
-				elog(ERROR, "too many locks of a session");
-			session_locks[num_session_locks++] = tag;
+			remember_session_lock(&tag);
 			return true;
 		case LOCKACQUIRE_ALREADY_HELD:
 			LockRelease(&tag, ExclusiveLock, true);

@@ -163,14 +163,15 @@ check_enabled(const Run *run)
 }
 
 /*
- * A value that the request sets instead of a setting of this name, or NULL.
+ * A value that the request sets instead of a setting of this name, or NULL.  The
+ * function of version 1.0 has no such arguments.
  */
 static const int64 *
 requested_value(FunctionCallInfo fcinfo, int number, const char *setting)
 {
 	int64	   *value;
 
-	if (PG_ARGISNULL(number))
+	if (number >= PG_NARGS() || PG_ARGISNULL(number))
 		return NULL;
 	value = palloc(sizeof(int64));
 	*value = PG_GETARG_INT64(number);

@@ -9,10 +9,11 @@
  * queue, in the order in which they were asked for.  A role is known by its oid.
  *
  * Taking one up costs the same however many wait.  A queued run is found by an
- * index and locked, past those that others have locked.  The place in the queue
+ * index and locked, past those that others have locked.  The position in the queue
  * is kept from run to run: as long as some old transaction keeps vacuum from
  * removing them, the index has the entries of all runs that have left the queue,
- * and to begin at its head each time would be to read them all each time.
+ * and to begin at its head each time would be to read them all each time.  That
+ * goes for runs under way too, of which every run has been one.
  *
  * The launcher (launcher.c) sees to it that each queue has a worker.
  *
@@ -99,13 +100,6 @@ run_of_row(uint64 row)
 	return run;
 }
 
-static void
-add_queue(Parameters *parameters, const Queue *queue)
-{
-	add_parameter(parameters, OIDOID, ObjectIdGetDatum(queue->role), false);
-	add_text(parameters, queue->arena);
-}
-
 /*
  * The run like this one that the current role has queued, or NULL.
  */
@@ -164,70 +158,70 @@ list_queues(void)
 	return queues;
 }
 
-/*
- * The first run of a queue that has been abandoned, or NULL.  There are no more
- * runs on record as running than processes have been at work.
- */
-static Run *
-first_abandoned_run(const Queue *queue)
-{
-	Parameters	parameters = {0};
-
-	add_queue(&parameters, queue);
-	look_up("SELECT " RUN_COLUMNS " FROM bixarena.run AS r"
-			" WHERE r.role_id OPERATOR(pg_catalog.=) $1"
-			" AND r.arena OPERATOR(pg_catalog.=) $2::name"
-			" AND " UNDER_WAY
-			" ORDER BY r.requested_at, r.correlation_id",
-			&parameters);
-	for (uint64 row = 0; row < SPI_processed; row++)
-		if (!run_is_held(result_uuid(row, 1)))
-			return run_of_row(row);
-	return NULL;
-}
-
-/* The first queued run of a queue ($1, $2) after a position ($3, $4) */
-#define QUEUED_RUN \
+/* The runs of a queue ($1, $2) of a condition after a position ($3, $4) */
+#define RUNS_AFTER(condition) \
 	"SELECT " RUN_COLUMNS " FROM bixarena.run AS r" \
 	" WHERE r.role_id OPERATOR(pg_catalog.=) $1" \
-	" AND r.arena OPERATOR(pg_catalog.=) $2::name" \
-	" AND " QUEUED \
+	" AND r.arena OPERATOR(pg_catalog.=) $2::name AND " condition \
 	" AND (r.requested_at, r.correlation_id) OPERATOR(pg_catalog.>) ($3, $4)" \
-	" ORDER BY r.requested_at, r.correlation_id LIMIT 1"
+	" ORDER BY r.requested_at, r.correlation_id"
 
-static void
-add_position(Parameters *parameters, const Queue *queue, const QueuePosition *after)
+static const QueuePosition head_of_queue = {.requested_at = DT_NOBEGIN};
+
+static Parameters
+queue_parameters(const Queue *queue, const QueuePosition *after)
 {
-	add_queue(parameters, queue);
-	add_parameter(parameters, TIMESTAMPTZOID,
+	Parameters	parameters = {0};
+
+	add_parameter(&parameters, OIDOID, ObjectIdGetDatum(queue->role), false);
+	add_text(&parameters, queue->arena);
+	add_parameter(&parameters, TIMESTAMPTZOID,
 				  TimestampTzGetDatum(after->requested_at), false);
-	add_parameter(parameters, UUIDOID, UUIDPGetDatum(&after->correlation_id), false);
+	add_parameter(&parameters, UUIDOID, UUIDPGetDatum(&after->correlation_id), false);
+	return parameters;
 }
 
 /*
- * The first queued run of a queue after a position, which becomes its own, or
- * NULL.  It is locked for the transaction; those that others have locked are
- * passed over.
+ * The first run that such a query for one finds and nobody is at, or NULL.  The
+ * position becomes its own.
  */
 static Run *
-next_queued_run(const Queue *queue, QueuePosition *after)
+take_next_run(const char *query, const Queue *queue, QueuePosition *after)
 {
-	Parameters	parameters = {0};
-	OwnerScope	scope = become_owner();
-	Run		   *run;
+	for (;;)
+	{
+		Parameters	parameters = queue_parameters(queue, after);
+		OwnerScope	scope = become_owner();
+		Run		   *run;
 
-	add_position(&parameters, queue, after);
-	execute_query(QUEUED_RUN " FOR UPDATE SKIP LOCKED", SPI_OK_SELECT, false, &parameters);
-	leave_owner(scope);
-	if (SPI_processed == 0)
-		return NULL;
-	run = run_of_row(0);
-	after->requested_at = run->requested_at;
-	after->correlation_id = *DatumGetUUIDP(run->correlation_id);
-	return run;
+		execute_query(query, SPI_OK_SELECT, false, &parameters);
+		leave_owner(scope);
+		if (SPI_processed == 0)
+			return NULL;
+		run = run_of_row(0);
+		after->requested_at = run->requested_at;
+		after->correlation_id = *DatumGetUUIDP(run->correlation_id);
+		if (!run_is_held(run->correlation_id))
+			return run;
+	}
 }
 
-static const QueuePosition head_of_queue = {.requested_at = DT_NOBEGIN};
+static Run *
+take_abandoned_run(const Queue *queue, QueuePosition *after)
+{
+	return take_next_run(RUNS_AFTER(UNDER_WAY) " LIMIT 1", queue, after);
+}
+
+/*
+ * It is locked until the transaction that begins it has committed; those that
+ * others have locked are passed over.
+ */
+static Run *
+take_queued_run(const Queue *queue, QueuePosition *after)
+{
+	return take_next_run(RUNS_AFTER(QUEUED) " LIMIT 1 FOR UPDATE SKIP LOCKED",
+						 queue, after);
+}
 
 /*
  * The first run of a queue that waits, or NULL.  Who only looks locks nothing, lest
@@ -236,13 +230,13 @@ static const QueuePosition head_of_queue = {.requested_at = DT_NOBEGIN};
 Run *
 first_waiting_run(const Queue *queue)
 {
-	Parameters	parameters = {0};
-	Run		   *run = first_abandoned_run(queue);
+	Parameters	parameters = queue_parameters(queue, &head_of_queue);
 
-	if (run)
-		return run;
-	add_position(&parameters, queue, &head_of_queue);
-	look_up(QUEUED_RUN, &parameters);
+	look_up(RUNS_AFTER(UNDER_WAY), &parameters);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		if (!run_is_held(result_uuid(row, 1)))
+			return run_of_row(row);
+	look_up(RUNS_AFTER(QUEUED) " LIMIT 1", &parameters);
 	return SPI_processed > 0 ? run_of_row(0) : NULL;
 }
 
@@ -272,13 +266,24 @@ fail_waiting_run(Run *run, const ErrorData *error)
 }
 
 /*
- * Has a queued run waited for too long?  Then it has failed.
+ * Step: what a run is to be made with.
+ */
+static void
+read_settings_of_run(void *run)
+{
+	((Run *) run)->settings = read_run_settings(run);
+}
+
+/*
+ * Has a queued run waited for too long?  Then it has failed.  In any case its
+ * settings are known then; where they cannot be read they are the defaults, and
+ * it is the attempt that fails for that.
  */
 bool
 fail_if_expired(Run *run)
 {
-	if (run->settings == NULL)
-		run->settings = read_run_settings(run);
+	if (run->settings == NULL && campaign_try(read_settings_of_run, run) != NULL)
+		run->settings = default_settings();
 	if (strcmp(run->status, "queued") != 0 || run->settings->expire_hours == 0 ||
 		GetCurrentTimestamp() - run->requested_at <=
 		run->settings->expire_hours * USECS_PER_HOUR)
@@ -316,22 +321,17 @@ fail_queue(const Queue *queue, const ErrorData *error)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext memory = AllocSetContextCreate(caller, "bixarena_rank failing run",
 												 ALLOCSET_SMALL_SIZES);
-	QueuePosition after = head_of_queue;
+	QueuePosition abandoned = head_of_queue;
+	QueuePosition queued = head_of_queue;
 	Run		   *run;
 
 	MemoryContextSwitchTo(memory);
-	while ((run = first_abandoned_run(queue)) != NULL)
+	while ((run = take_abandoned_run(queue, &abandoned)) != NULL)
 		fail_with_queue(run, error, memory);
-	while ((run = next_queued_run(queue, &after)) != NULL)
+	while ((run = take_queued_run(queue, &queued)) != NULL)
 		fail_with_queue(run, error, memory);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(memory);
-}
-
-static void
-read_settings_of_run(void *run)
-{
-	((Run *) run)->settings = read_run_settings(run);
 }
 
 /*
@@ -362,36 +362,35 @@ begin_waiting_run(Run *run)
 	return record_attempt(run);
 }
 
-static void
-take_up(Campaign *campaign, Run *run)
-{
-	campaign_make(campaign, run, begin_waiting_run, NULL);
-	MemoryContextReset(campaign->run_memory);
-}
-
 /*
- * Take up the runs of a queue that wait now, once through.  False if there are
- * none.
+ * Make the runs of a queue that one of the two functions above takes, once through.
+ * False if there are none.
  */
 static bool
-go_through_queue(Campaign *campaign, const Queue *queue)
+make_runs_of(Campaign *campaign, const Queue *queue,
+			 Run *(*take) (const Queue *queue, QueuePosition *after))
 {
 	QueuePosition after = head_of_queue;
 	bool		any = false;
 	Run		   *run;
 
-	while ((run = first_abandoned_run(queue)) != NULL)
+	while ((run = take(queue, &after)) != NULL)
 	{
 		any = true;
-		take_up(campaign, run);
+		campaign_make(campaign, run, begin_waiting_run, NULL);
+		MemoryContextReset(campaign->run_memory);
 	}
-	while ((run = next_queued_run(queue, &after)) != NULL)
-		if (!run_is_held(run->correlation_id))
-		{
-			any = true;
-			take_up(campaign, run);
-		}
 	return any;
+}
+
+/*
+ * Take up the runs of a queue that wait now.  False if there are none.
+ */
+static bool
+go_through_queue(Campaign *campaign, const Queue *queue)
+{
+	return make_runs_of(campaign, queue, take_abandoned_run) |
+		make_runs_of(campaign, queue, take_queued_run);
 }
 
 /*

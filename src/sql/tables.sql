@@ -91,7 +91,7 @@ CREATE INDEX run_waiting
 	ON bixarena.run (role_id, arena, requested_at, correlation_id)
 	WHERE started_at IS NULL AND ended_at IS NULL;
 CREATE INDEX run_under_way
-	ON bixarena.run (role_id, arena)
+	ON bixarena.run (role_id, arena, requested_at, correlation_id)
 	WHERE started_at IS NOT NULL AND ended_at IS NULL;
 -- requests that the quota counts
 CREATE INDEX run_requests

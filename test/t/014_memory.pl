@@ -187,6 +187,7 @@ foreach my $phase ('reading', 'writing')
 		wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity
 			WHERE backend_type = 'bixarena_rank worker' AND wait_event = 'PgSleep'});
 		$pid = worker_pid($node);
+		end_launcher($node);
 		fail_allocations($pid, $place, 4);
 		open_gate($node);
 		wait_for_no_worker($node);
