@@ -63,7 +63,8 @@ typedef struct Watch
 	Queue		queue;
 	BackgroundWorkerHandle *worker; /* or NULL */
 	int			failures;		/* workers in a row that came to nothing */
-	TimestampTz next_start;
+	TimestampTz ended_at;		/* when the last one had */
+	int64		wait;			/* and microseconds from then to the next */
 	pg_uuid_t	first_run;		/* that waited when the last one was started */
 	int			first_attempts; /* and how often it had been begun */
 } Watch;
@@ -142,6 +143,17 @@ watch_of(const Queue *queue)
 	return watch;
 }
 
+/*
+ * Must a worker wait?  Not for a clock that was set back.
+ */
+static bool
+must_wait(const Watch *watch)
+{
+	int64		elapsed = GetCurrentTimestamp() - watch->ended_at;
+
+	return elapsed >= 0 && elapsed < watch->wait;
+}
+
 static bool
 has_worker(const Watch *watch)
 {
@@ -165,10 +177,11 @@ note_end(Watch *watch, const Run *first)
 	pfree(watch->worker);
 	watch->worker = NULL;
 	watch->failures = unchanged ? watch->failures + 1 : 0;
-	watch->next_start = GetCurrentTimestamp();
+	watch->ended_at = GetCurrentTimestamp();
+	watch->wait = 0;
 	if (unchanged || first->attempts > 0)
-		watch->next_start += (int64) (Max(first->settings->retry_seconds, MIN_BACKOFF_SECONDS) *
-				 Max(watch->failures, 1) * USECS_PER_SEC);
+		watch->wait = (int64) (Max(first->settings->retry_seconds, MIN_BACKOFF_SECONDS) *
+							   Max(watch->failures, 1) * USECS_PER_SEC);
 }
 
 /*
@@ -185,7 +198,7 @@ serve_queue(Watch *watch, const Run *first)
 		fail_queue(&watch->queue, find_obstacle(watch->queue.role));
 		watch->failures = 0;
 	}
-	else if (GetCurrentTimestamp() >= watch->next_start &&
+	else if (!must_wait(watch) &&
 			 !lock_is_held(LOCK_WORKER, &watch->queue, sizeof(Queue)))
 	{
 		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
@@ -238,7 +251,7 @@ look_after_queues(void)
 	{
 		Watch	   *watch = lfirst(cell);
 
-		busy = busy || has_worker(watch) || GetCurrentTimestamp() < watch->next_start;
+		busy = busy || has_worker(watch) || must_wait(watch);
 	}
 	return busy;
 }
