@@ -46,12 +46,11 @@ PG_FUNCTION_INFO_V1(bixarena_is_abandoned);
 	" (r.parameters OPERATOR(pg_catalog.#>>) '{requested,min_evaluations}')::bigint"
 
 /* Status queued, and running, in the words of the indexes run_waiting and run_under_way */
-#define QUEUED \
-	"r.started_at IS NULL AND r.ended_at IS NULL" \
-	" AND r.status NOT IN ('running', 'succeeded', 'skipped', 'failed')"
-#define UNDER_WAY \
-	"r.started_at IS NOT NULL AND r.ended_at IS NULL" \
-	" AND r.status NOT IN ('queued', 'succeeded', 'skipped', 'failed')"
+#define NOT_ENDED(other) \
+	"r.ended_at IS NULL AND r.status OPERATOR(pg_catalog.<>) " other \
+	" AND r.status NOT IN ('succeeded', 'skipped', 'failed')"
+#define QUEUED NOT_ENDED("'running'")
+#define UNDER_WAY NOT_ENDED("'queued'")
 
 static bool
 run_is_held(Datum correlation_id)

@@ -89,10 +89,10 @@ CREATE UNIQUE INDEX run_queued
 -- planner read all of such an index for one run when it believes it to be empty
 CREATE INDEX run_waiting
 	ON bixarena.run (role_id, arena, requested_at, correlation_id)
-	WHERE started_at IS NULL AND ended_at IS NULL;
+	WHERE ended_at IS NULL AND status <> 'running';
 CREATE INDEX run_under_way
 	ON bixarena.run (role_id, arena, requested_at, correlation_id)
-	WHERE started_at IS NOT NULL AND ended_at IS NULL;
+	WHERE ended_at IS NULL AND status <> 'queued';
 -- requests that the quota counts
 CREATE INDEX run_requests
 	ON bixarena.run (arena, request_number) WHERE request_number IS NOT NULL;

@@ -20,10 +20,10 @@ CREATE UNIQUE INDEX run_queued
 DROP INDEX bixarena.run_waiting;
 CREATE INDEX run_waiting
 	ON bixarena.run (role_id, arena, requested_at, correlation_id)
-	WHERE started_at IS NULL AND ended_at IS NULL;
+	WHERE ended_at IS NULL AND status <> 'running';
 CREATE INDEX run_under_way
 	ON bixarena.run (role_id, arena, requested_at, correlation_id)
-	WHERE started_at IS NOT NULL AND ended_at IS NULL;
+	WHERE ended_at IS NULL AND status <> 'queued';
 DROP INDEX bixarena.run_requests;
 CREATE INDEX run_requests
 	ON bixarena.run (arena, request_number) WHERE request_number IS NOT NULL;
