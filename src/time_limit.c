@@ -25,6 +25,7 @@
 
 static TimeoutId timeout_id = MAX_TIMEOUTS;
 static volatile sig_atomic_t passed = false;
+static bool in_attempt = false;
 static double limit_seconds;
 
 /*
@@ -46,6 +47,7 @@ void
 begin_time_limit(const Settings *settings)
 {
 	passed = false;
+	in_attempt = true;
 	limit_seconds = settings->run_timeout;
 	if (limit_seconds == 0)
 		return;
@@ -57,12 +59,15 @@ begin_time_limit(const Settings *settings)
 }
 
 /*
- * It has ended, with an error or (NULL) without.  If that came of the limit, the
+ * If one is under way, it has ended, with an error or (NULL) without.  If that came of the limit, the
  * error says so.
  */
 void
 end_time_limit(ErrorData *error)
 {
+	if (!in_attempt)
+		return;
+	in_attempt = false;
 	if (timeout_id != MAX_TIMEOUTS)
 		disable_timeout(timeout_id, false);
 	if (!passed)
@@ -78,7 +83,7 @@ end_time_limit(ErrorData *error)
 }
 
 /*
- * Has the last attempt ended for it?
+ * Has the last attempt, if no other has begun since, ended for it?
  */
 bool
 time_limit_passed(void)
