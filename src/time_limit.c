@@ -59,8 +59,8 @@ begin_time_limit(const Settings *settings)
 }
 
 /*
- * If one is under way, it has ended, with an error or (NULL) without.  If that came of the limit, the
- * error says so.
+ * If one is under way, it has ended, with an error or (NULL) without.  An error
+ * that came of the limit says so from now on.
  */
 void
 end_time_limit(ErrorData *error)
