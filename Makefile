@@ -51,7 +51,9 @@ DATABASE_OBJS = \
 	src/generate_all.o \
 	src/backfill.o \
 	src/request.o \
+	src/time_limit.o \
 	src/waiting.o \
+	src/launcher.o \
 	src/worker.o \
 	src/schedule.o \
 	src/simulate.o

@@ -313,6 +313,33 @@ has_privilege(const Leaderboard *leaderboard, const char *table,
 }
 
 /*
+ * An error if the role may not write snapshots into an arena.  It comes before
+ * anything is put on record, or locked, with rights that the role has not.  Of a
+ * table that is missing it is the run that tells.
+ */
+void
+check_may_write(const char *arena)
+{
+	const char *schema = quote_identifier(arena);
+	Parameters	parameters = {0};
+	const char *may_write;
+
+	add_text(&parameters, psprintf("%s.leaderboard_snapshot", schema));
+	add_text(&parameters, psprintf("%s.leaderboard_entry", schema));
+	execute_query("SELECT pg_catalog.has_any_column_privilege("
+				  "pg_catalog.to_regclass($1)::oid, 'INSERT') AND"
+				  " pg_catalog.has_any_column_privilege("
+				  "pg_catalog.to_regclass($2)::oid, 'INSERT')",
+				  SPI_OK_SELECT, true, &parameters);
+	may_write = result_text(0, 1);
+	if (may_write && strcmp(may_write, "f") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to make snapshots in arena \"%s\"", arena),
+				 errhint("bixarena_grant() makes a role operator of an arena.")));
+}
+
+/*
  * Let nobody else make a snapshot of this leaderboard until the transaction
  * ends.  If somebody is at it, wait or raise an error.  The arena is part of the
  * key, lest the owner of another hold up the runs of this one by its ids.

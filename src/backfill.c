@@ -199,6 +199,7 @@ bixarena_backfill(PG_FUNCTION_ARGS)
 								   argument_text(fcinfo, ARGUMENT_LEADERBOARD_ID));
 	model.arena = leaderboard->arena;
 	model.slug = leaderboard->slug;
+	check_may_write(model.arena);
 	moments = list_moments(leaderboard, fcinfo, &model.num_runs, &num_passed);
 
 	campaign_commit();

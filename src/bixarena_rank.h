@@ -26,6 +26,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/params.h"
 #include "nodes/pg_list.h"
+#include "utils/uuid.h"
 
 #include "compat.h"
 
@@ -416,6 +417,8 @@ typedef struct Settings
 	int64		max_attempts;
 	double		retry_seconds;
 	int64		requests_per_day;
+	double		expire_hours;	/* 0: never */
+	double		run_timeout;	/* in seconds, 0: none */
 	char	   *notify_channel; /* empty: none */
 	char	   *leaderboard_url;	/* or NULL */
 	double		prior_battles;
@@ -435,6 +438,10 @@ typedef struct Run
 	const char *trigger_source;
 	const char *triggered_by;	/* or NULL */
 	const TimestampTz *as_of;	/* only battles up to then, or NULL */
+	const int64 *num_bootstrap; /* that was asked for, or NULL: the setting */
+	const int64 *min_evaluations;	/* likewise */
+	int64		request_number; /* 0: the quota does not count it */
+	TimestampTz requested_at;	/* of one that waits */
 	int			attempts;		/* this one included */
 	int			number;			/* of so many runs of one call, from 1 */
 	int			num_runs;		/* 0: it is the only one */
@@ -505,15 +512,33 @@ typedef struct OwnerScope
 /* What reads a relation of an arena as a bystander: see watch.c */
 typedef void (*WatchStep) (void *argument);
 
-/* What advisory locks are about: see locks.c */
+struct BackgroundWorkerHandle;
+
+/* What locks are about: see locks.c */
 typedef enum LockClass
 {
 	LOCK_LEADERBOARD = 0xB1,
 	LOCK_RUN,
 	LOCK_WORKER,
 	LOCK_QUOTA,
-	LOCK_IDENTIFIER
+	LOCK_IDENTIFIER,
+	LOCK_LAUNCHER,
+	LOCK_REQUEST
 } LockClass;
+
+/* A role and an arena, of which runs wait */
+typedef struct Queue
+{
+	Oid			role;
+	char		arena[NAMEDATALEN];
+} Queue;
+
+/* Where in the order of their queue runs are: after this one */
+typedef struct QueuePosition
+{
+	TimestampTz requested_at;
+	pg_uuid_t	correlation_id;
+} QueuePosition;
 
 /* init.c */
 extern char *arena_setting;
@@ -526,6 +551,7 @@ extern void add_text(Parameters *parameters, const char *value);
 extern void execute_query(const char *sql, int expected, bool read_only,
 						  Parameters *parameters);
 extern void execute_query_now(const char *sql, Parameters *parameters);
+extern void look_up(const char *sql, Parameters *parameters);
 extern char *result_text(int row, int column);
 extern Datum result_uuid(int row, int column);
 extern char *argument_text(FunctionCallInfo fcinfo, int number);
@@ -540,6 +566,7 @@ extern Leaderboard *find_watched_leaderboard(const char *arena, const char *slug
 extern List *list_leaderboards(const char *arena);
 extern bool has_privilege(const Leaderboard *leaderboard, const char *table,
 						  const char *privilege);
+extern void check_may_write(const char *arena);
 extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
 
 /* harmless.c */
@@ -557,8 +584,10 @@ extern void watch_leaderboard(const char *arena, const char *slug);
 extern bool lock_for_transaction(LockClass class, const void *key, int length,
 								 bool wait);
 extern void unlock_for_transaction(LockClass class, const void *key, int length);
+extern void share_for_transaction(LockClass class, const void *key, int length);
 extern bool lock_for_session(LockClass class, const void *key, int length);
 extern void unlock_for_session(LockClass class, const void *key, int length);
+extern void retake_session_locks(void);
 extern bool lock_is_held(LockClass class, const void *key, int length);
 
 /* setting.c */
@@ -566,6 +595,7 @@ extern Settings *default_settings(void);
 extern const Settings *settings_of(const Run *run);
 extern Settings *read_settings(const char *arena, const char *slug);
 extern void check_setting_integer(const char *name, int64 number);
+extern Settings *read_run_settings(const Run *run);
 extern void check_setting_number(const char *name, double number);
 
 /* outcome.c */
@@ -614,6 +644,7 @@ extern void write_snapshot(Run *run, const Ranking *ranking,
 
 /* run.c */
 extern void check_correlation_id(Datum correlation_id);
+extern Datum run_parameters(const Run *run);
 extern bool record_start(Run *run);
 extern bool record_request(const Run *run);
 extern bool record_attempt(Run *run);
@@ -649,14 +680,28 @@ extern void campaign_make(Campaign *campaign, Run *run, RunBeginning begin,
 extern void campaign_make_new(Campaign *campaign, Run run, Battles *battles);
 extern void campaign_end(Campaign *campaign);
 
+/* time_limit.c */
+extern void begin_time_limit(const Settings *settings);
+extern void end_time_limit(ErrorData *error);
+extern bool time_limit_passed(void);
+
 /* waiting.c */
-extern bool runs_wait(void);
-extern void wake_workers(Oid but);
-extern void take_up_waiting_runs(Campaign *campaign);
+extern Run *find_queued_run(const Run *run);
+extern Run *first_waiting_run(const Queue *queue);
+extern List *list_queues(void);
+extern bool fail_if_expired(Run *run);
+extern void fail_queue(const Queue *queue, const ErrorData *error);
+extern ErrorData *make_error(int sqlstate, char *message, char *detail);
+extern void take_up_queue(Campaign *campaign, const Queue *queue);
+extern void take_up_waiting_runs(Campaign *campaign, const char *arena);
 
 /* worker.c */
 extern void check_worker_role(Oid role);
-extern void wake_worker(Oid role);
-extern void wake_worker_at_commit(Oid role);
+extern ErrorData *find_obstacle(Oid role);
+extern struct BackgroundWorkerHandle *start_worker(const Queue *queue);
+
+/* launcher.c */
+extern void wake_launcher(void);
+extern void wake_launcher_at_commit(void);
 
 #endif							/* BIXARENA_RANK_H */

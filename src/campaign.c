@@ -18,7 +18,8 @@
  * whoever made it, pg_cron for one, sees it.
  *
  * A cancel is a failure of the run at hand, and ends the call; in the background
- * worker, which nobody waits for, only the run.
+ * worker, which nobody waits for, only the run.  So does, in either, a run that
+ * takes longer than the setting run_timeout allows (time_limit.c).
  *
  * Memory: what is kept over transactions lives in the context of the SPI
  * connection, what a run needs in one that is reset after it.
@@ -56,6 +57,7 @@ begin_transaction(void)
 	XactIsoLevel = XACT_READ_COMMITTED;
 	set_config_option("search_path", PINNED_SEARCH_PATH, PGC_USERSET,
 					  PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	retake_session_locks();
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
@@ -179,8 +181,9 @@ make_attempt(void *argument)
 	Battles    *battles = ((Attempt *) argument)->battles;
 	Run		   *run = &((Attempt *) argument)->run;
 
+	run->settings = read_run_settings(run);
+	begin_time_limit(run->settings);
 	run->leaderboard = find_leaderboard(run->arena, run->slug);
-	run->settings = read_settings(run->arena, run->slug);
 	if (run->settings->enabled)
 	{
 		lock_leaderboard(run->leaderboard, true);
@@ -217,6 +220,7 @@ try_commit(void)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	end_time_limit(error);
 	begin_transaction();
 	return error;
 }
@@ -236,6 +240,8 @@ try_attempt(Run *run, Battles *battles)
 	error = campaign_try(make_attempt, &attempt);
 	if (error == NULL)
 		error = try_commit();
+	else
+		end_time_limit(error);
 	run->settings = attempt.run.settings;
 	return error;
 }
@@ -370,7 +376,8 @@ campaign_make(Campaign *campaign, Run *run, RunBeginning begin, Battles *battles
 
 	if (error == NULL)
 		return;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && campaign->stops_when_cancelled)
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && !time_limit_passed() &&
+		campaign->stops_when_cancelled)
 		ReThrowError(error);
 	note_failure(campaign, run, error);
 }

@@ -29,9 +29,22 @@
 #if PG_VERSION_NUM >= 160000
 #define may_use_schema(schema, role) \
 	(object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == ACLCHECK_OK)
+#define may_connect(database, role) \
+	(object_aclcheck(DatabaseRelationId, database, role, ACL_CONNECT) == ACLCHECK_OK)
 #else
 #define may_use_schema(schema, role) \
 	(pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK)
+#define may_connect(database, role) \
+	(pg_database_aclcheck(database, role, ACL_CONNECT) == ACLCHECK_OK)
+#endif
+
+/*
+ * Has this backend a lock of exactly this mode?
+ */
+#if PG_VERSION_NUM >= 170000
+#define HAS_LOCK(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define HAS_LOCK(tag, mode) LockHeldByMe(tag, mode)
 #endif
 
 #endif							/* BIXARENA_COMPAT_H */

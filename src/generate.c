@@ -400,6 +400,7 @@ bixarena_generate_snapshot(PG_FUNCTION_ARGS)
 	run = begin_run(fcinfo);
 	if (!dry_run)
 	{
+		check_may_write(run->arena);
 		lock_leaderboard(run->leaderboard, false);
 		record_start(run);
 	}

@@ -47,6 +47,7 @@ read_all(void *argument)
 {
 	ArenaBattles *all = argument;
 
+	begin_time_limit(read_settings(all->arena, NULL));
 	all->battles = read_arena_battles(all->arena);
 }
 
@@ -57,7 +58,8 @@ try_read_all(const char *arena, int num_leaderboards)
 	TimestampTz start = GetCurrentTimestamp();
 	ErrorData  *error = campaign_try(read_all, &all);
 
-	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	end_time_limit(error);
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED && !time_limit_passed())
 		ReThrowError(error);
 	all.read = error == NULL;
 	all.seconds = (GetCurrentTimestamp() - start) / (double) USECS_PER_SEC /
@@ -124,8 +126,9 @@ bixarena_generate_snapshots(PG_FUNCTION_ARGS)
 		slugs = list_make1(find_leaderboard(run.arena, run.slug)->slug);
 	else
 		slugs = list_leaderboards(run.arena);
+	check_may_write(run.arena);
 
-	take_up_waiting_runs(&campaign);
+	take_up_waiting_runs(&campaign, run.arena);
 	if (run.slug == NULL)
 		all = try_read_all(run.arena, list_length(slugs));
 	campaign_commit();

@@ -96,11 +96,13 @@ execute_query_now(const char *sql, Parameters *parameters)
 	int			result;
 
 	SPI_freetuptable(SPI_tuptable);
-	plan = SPI_prepare(sql, parameters->count, parameters->types);
+	plan = SPI_prepare(sql, parameters ? parameters->count : 0,
+					   parameters ? parameters->types : NULL);
 	if (plan == NULL)
 		elog(ERROR, "a query could not be prepared: %s",
 			 SPI_result_code_string(SPI_result));
-	result = SPI_execute_snapshot(plan, parameters->values, parameters->nulls,
+	result = SPI_execute_snapshot(plan, parameters ? parameters->values : NULL,
+								  parameters ? parameters->nulls : NULL,
 								  GetLatestSnapshot(), InvalidSnapshot,
 								  false, false, 0);
 	SPI_freeplan(plan);
@@ -176,4 +178,17 @@ leave_owner(OwnerScope scope)
 {
 	SetUserIdAndSecContext(scope.user, scope.security_context);
 	AtEOXact_GUC(true, scope.guc_level);
+}
+
+/*
+ * Run a query on the extension's own tables, with the owner's rights, on what is
+ * committed now.
+ */
+void
+look_up(const char *sql, Parameters *parameters)
+{
+	OwnerScope	scope = become_owner();
+
+	execute_query_now(sql, parameters);
+	leave_owner(scope);
 }

@@ -5,12 +5,15 @@
  *
  * The request puts a run on record as queued, in the caller's transaction, and
  * returns its key.  When that has committed, a background worker takes the run
- * up.  Whoever asks for a leaderboard that is queued already gets the key of
- * that run; if the transaction that queued it has not ended, it waits for that.
+ * up.  Whoever asks for a leaderboard that the same role has queued already, with
+ * the same values, gets the key of that run; if the transaction that queued it has
+ * not ended, it waits for that.
  *
- * Requests of source api are counted by the arena and 24 hours.  They are made
- * one after the other, which makes the count exact: each holds the arena's
- * quota lock until its transaction ends.
+ * Requests of source api are numbered in their arena.  A number is refused as long
+ * as that one is less than 24 hours away that comes as many before it as the quota
+ * allows.  They are made one after the other, which makes the count exact: each
+ * holds the arena's quota lock until its transaction ends, and looks at what has
+ * been committed by then, whatever its own snapshot.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,55 +39,69 @@ enum
 	ARGUMENT_LEADERBOARD_ID,
 	ARGUMENT_ARENA,
 	ARGUMENT_TRIGGER_SOURCE,
-	ARGUMENT_TRIGGERED_BY
+	ARGUMENT_TRIGGERED_BY,
+	ARGUMENT_NUM_BOOTSTRAP,
+	ARGUMENT_MIN_EVALUATIONS
 };
 
 /*
- * Is the leaderboard of the run queued?  Then the run becomes that one.
+ * Is a run like this one queued?  Then it becomes that one.
  */
 static bool
 join_queued(Run *run)
 {
-	Parameters	parameters = {0};
-	OwnerScope	scope = become_owner();
+	Run		   *queued = find_queued_run(run);
 
-	add_text(&parameters, run->arena);
-	add_text(&parameters, run->slug);
-	execute_query("SELECT r.correlation_id FROM bixarena.run AS r"
-				  " WHERE r.arena OPERATOR(pg_catalog.=) $1::name"
-				  " AND r.leaderboard OPERATOR(pg_catalog.=) $2"
-				  " AND r.status OPERATOR(pg_catalog.=) 'queued'",
-				  SPI_OK_SELECT, false, &parameters);
-	leave_owner(scope);
-	if (SPI_processed == 0)
+	if (queued == NULL || fail_if_expired(queued))
 		return false;
-	run->correlation_id = result_uuid(0, 1);
+	run->correlation_id = queued->correlation_id;
 	return true;
 }
 
 /*
- * When the quota-th last request of source api was made, if there were as many
- * in the past 24 hours: into SPI's result, as text.
+ * Number the run among the requests of its arena.
  */
 static void
+number_request(Run *run)
+{
+	Parameters	parameters = {0};
+
+	add_text(&parameters, run->arena);
+	look_up("SELECT r.request_number FROM bixarena.run AS r"
+			" WHERE r.arena OPERATOR(pg_catalog.=) $1::name"
+			" AND r.request_number IS NOT NULL"
+			" ORDER BY r.request_number DESC LIMIT 1",
+			&parameters);
+	run->request_number = 1;
+	if (SPI_processed > 0)
+		run->request_number += pg_strtoint64(result_text(0, 1));
+}
+
+/*
+ * When the request is allowed that the quota refuses, as text, or NULL if it is
+ * not refused.  One that seems to have been made more than 24 hours from now was
+ * made before the clock was set back: it does not count.
+ */
+static char *
 read_quota(const Run *run)
 {
 	Parameters	parameters = {0};
-	OwnerScope	scope = become_owner();
 
 	add_text(&parameters, run->arena);
 	add_parameter(&parameters, INT8OID,
-				  Int64GetDatum(run->settings->requests_per_day - 1), false);
-	execute_query("SELECT r.requested_at OPERATOR(pg_catalog.+) interval '24 hours'"
-				  " FROM bixarena.run AS r"
-				  " WHERE r.arena OPERATOR(pg_catalog.=) $1::name"
-				  " AND r.trigger_source OPERATOR(pg_catalog.=) 'api'"
-				  " AND r.requested_at OPERATOR(pg_catalog.>)"
-				  " (pg_catalog.clock_timestamp()"
-				  " OPERATOR(pg_catalog.-) interval '24 hours')"
-				  " ORDER BY r.requested_at DESC OFFSET $2 LIMIT 1",
-				  SPI_OK_SELECT, false, &parameters);
-	leave_owner(scope);
+				  Int64GetDatum(run->request_number - run->settings->requests_per_day),
+				  false);
+	look_up("SELECT r.requested_at OPERATOR(pg_catalog.+) interval '24 hours'"
+			" FROM (SELECT q.requested_at FROM bixarena.run AS q"
+			" WHERE q.arena OPERATOR(pg_catalog.=) $1::name"
+			" AND q.request_number OPERATOR(pg_catalog.<=) $2"
+			" ORDER BY q.request_number DESC LIMIT 1) AS r"
+			" WHERE r.requested_at OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp()"
+			" OPERATOR(pg_catalog.-) interval '24 hours')"
+			" AND r.requested_at OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp()"
+			" OPERATOR(pg_catalog.+) interval '24 hours')",
+			&parameters);
+	return SPI_processed > 0 ? result_text(0, 1) : NULL;
 }
 
 /*
@@ -94,18 +111,17 @@ static void
 check_quota(const Run *run)
 {
 	int64		quota = run->settings->requests_per_day;
+	char	   *next = quota > 0 ? read_quota(run) : NULL;
 
-	if (quota > 0)
-		read_quota(run);
-	if (quota > 0 && SPI_processed == 0)
+	if (quota > 0 && next == NULL)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 			 errmsg("arena \"%s\" has no request left", run->arena),
 			 errdetail("Requests of source api are limited to %lld in 24 hours.",
 					   (long long) quota),
-			 quota > 0 ? errhint("The next is allowed at %s. The setting requests_per_day is the limit.",
-								 result_text(0, 1)) :
+			 next ? errhint("The next is allowed at %s. The setting requests_per_day is the limit.",
+							next) :
 			 errhint("The setting requests_per_day is the limit.")));
 }
 
@@ -124,6 +140,7 @@ queue_run(Run *run)
 		lock_for_transaction(LOCK_QUOTA, run->arena, strlen(run->arena), true);
 		if (join_queued(run))
 			return;
+		number_request(run);
 		check_quota(run);
 	}
 	while (!record_request(run))
@@ -132,7 +149,6 @@ queue_run(Run *run)
 		if (join_queued(run))
 			return;
 	}
-	wake_worker_at_commit(GetUserId());
 }
 
 static void
@@ -147,16 +163,20 @@ check_enabled(const Run *run)
 }
 
 /*
- * An error if the role may not write snapshots: better now than in the worker.
+ * A value that the request sets instead of a setting of this name, or NULL.  The
+ * function of version 1.0 has no such arguments.
  */
-static void
-check_may_write(const Leaderboard *leaderboard)
+static const int64 *
+requested_value(FunctionCallInfo fcinfo, int number, const char *setting)
 {
-	if (!has_privilege(leaderboard, "leaderboard_snapshot", "INSERT"))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to make snapshots in arena \"%s\"",
-						leaderboard->arena)));
+	int64	   *value;
+
+	if (number >= PG_NARGS() || PG_ARGISNULL(number))
+		return NULL;
+	value = palloc(sizeof(int64));
+	*value = PG_GETARG_INT64(number);
+	check_setting_number(setting, *value);
+	return value;
 }
 
 Datum
@@ -174,6 +194,8 @@ bixarena_request_snapshot(PG_FUNCTION_ARGS)
 				 errmsg("leaderboard_id must not be null")));
 	run.trigger_source = checked_trigger_source(argument_text(fcinfo, ARGUMENT_TRIGGER_SOURCE));
 	run.triggered_by = checked_triggered_by(argument_text(fcinfo, ARGUMENT_TRIGGERED_BY));
+	run.num_bootstrap = requested_value(fcinfo, ARGUMENT_NUM_BOOTSTRAP, "num_bootstrap");
+	run.min_evaluations = requested_value(fcinfo, ARGUMENT_MIN_EVALUATIONS, "min_evaluations");
 	check_worker_role(GetUserId());
 
 	SPI_connect();
@@ -181,12 +203,13 @@ bixarena_request_snapshot(PG_FUNCTION_ARGS)
 									   argument_text(fcinfo, ARGUMENT_LEADERBOARD_ID));
 	run.arena = run.leaderboard->arena;
 	run.slug = run.leaderboard->slug;
-	run.settings = read_settings(run.arena, run.slug);
+	run.settings = read_run_settings(&run);
 	run.correlation_id = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
 	check_enabled(&run);
-	check_may_write(run.leaderboard);
-	wake_workers(InvalidOid);
+	check_may_write(run.arena);
 	queue_run(&run);
+	share_for_transaction(LOCK_REQUEST, "", 0);
+	wake_launcher_at_commit();
 
 	correlation_id = MemoryContextAlloc(caller, sizeof(pg_uuid_t));
 	*correlation_id = *DatumGetUUIDP(run.correlation_id);

@@ -58,10 +58,31 @@ add_json_text(StringInfo json, const char *name, const char *value)
 }
 
 /*
- * With what a run is made, as jsonb: the settings in force, once they are known,
- * and as_of.
+ * What a request has set, as a member of its own: requests with other values are
+ * others.
  */
-static Datum
+static void
+add_requested(StringInfo json, const Run *run)
+{
+	if (run->num_bootstrap == NULL && run->min_evaluations == NULL)
+		return;
+	appendStringInfoString(json, ", \"requested\": {");
+	if (run->num_bootstrap)
+		appendStringInfo(json, "\"num_bootstrap\": %lld",
+						 (long long) *run->num_bootstrap);
+	if (run->num_bootstrap && run->min_evaluations)
+		appendStringInfoString(json, ", ");
+	if (run->min_evaluations)
+		appendStringInfo(json, "\"min_evaluations\": %lld",
+						 (long long) *run->min_evaluations);
+	appendStringInfoChar(json, '}');
+}
+
+/*
+ * With what a run is made, as jsonb: the settings in force, once they are known,
+ * as_of, and what the request has set.
+ */
+Datum
 run_parameters(const Run *run)
 {
 	const Settings *settings = run->settings;
@@ -87,6 +108,7 @@ run_parameters(const Run *run)
 						 (long long) settings->seed);
 		add_json_text(&json, "anchor_model", settings->anchor_model);
 	}
+	add_requested(&json, run);
 	appendStringInfoChar(&json, '}');
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 }
@@ -139,7 +161,7 @@ check_correlation_id(Datum correlation_id)
 
 /*
  * Put a run on record: who asks for what.  False if it is to be queued and
- * another of its leaderboard is.
+ * another of its leaderboard, role and values is.
  */
 static bool
 insert_run(const Run *run, const char *status)
@@ -157,13 +179,15 @@ insert_run(const Run *run, const char *status)
 	add_time(&parameters, begins ? run->started_at : GetCurrentTimestamp(), false);
 	add_time(&parameters, run->started_at, !begins);
 	add_integer(&parameters, run->attempts, false);
+	add_integer(&parameters, run->request_number, run->request_number == 0);
 	return write_record("INSERT INTO bixarena.run"
 						" (correlation_id, parameters, status, arena, leaderboard,"
 						" trigger_source, triggered_by, role, requested_at,"
-						" started_at, attempts)"
-						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-						" ON CONFLICT (arena, leaderboard) WHERE status = 'queued'"
-						" DO NOTHING",
+						" started_at, attempts, request_number)"
+						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+						" ON CONFLICT (arena, leaderboard, role_id, (coalesce("
+						"parameters OPERATOR(pg_catalog.->) 'requested', '{}')))"
+						" WHERE status = 'queued' DO NOTHING",
 						SPI_OK_INSERT, &parameters) > 0;
 }
 
@@ -177,7 +201,7 @@ record_start(Run *run)
 }
 
 /*
- * Put a run on record as queued, unless another of its leaderboard is.
+ * Put a run on record as queued, unless another like it is.
  */
 bool
 record_request(const Run *run)

@@ -102,6 +102,12 @@ static const SettingDefinition definitions[] = {
 	{"requests_per_day", SETTING_INTEGER, offsetof(Settings, requests_per_day),
 		"100", 0, PG_INT32_MAX,
 	"runs of source api that an arena takes in 24 hours"},
+	{"expire_hours", SETTING_NUMBER, offsetof(Settings, expire_hours),
+		"24", 0, 87600,
+	"hours in the queue after which a run has failed; 0: it waits for ever"},
+	{"run_timeout", SETTING_NUMBER, offsetof(Settings, run_timeout),
+		"3600", 0, 604800,
+	"seconds that an attempt of a worker or a CALL may take; 0: any time"},
 	{"notify_channel", SETTING_TEXT, offsetof(Settings, notify_channel),
 		"bixarena_rank", 0, NAMEDATALEN - 1,
 	"channel on which the end of a run is notified; empty: none is"},
@@ -238,6 +244,21 @@ read_settings(const char *arena, const char *slug)
 	for (uint64 row = 0; row < SPI_processed; row++)
 		assign_setting(find_definition(result_text(row, 1)), result_text(row, 2),
 					   settings);
+	return settings;
+}
+
+/*
+ * Those of a run: what was asked for wins.
+ */
+Settings *
+read_run_settings(const Run *run)
+{
+	Settings   *settings = read_settings(run->arena, run->slug);
+
+	if (run->num_bootstrap)
+		settings->num_bootstrap = *run->num_bootstrap;
+	if (run->min_evaluations)
+		settings->min_evaluations = *run->min_evaluations;
 	return settings;
 }
 

@@ -3,14 +3,13 @@
  * worker.c
  *	  The background worker that makes requested runs.
  *
- * A worker is started when it is needed, by whoever finds that runs wait, and
- * ends when none of its role is left: nothing need be preloaded, and an idle
- * database has no process of ours.  It connects as the role that asked, so that
- * it can do what that role can do and nothing else.
+ * The launcher (launcher.c) starts one for each role and arena of which runs
+ * wait, so that no arena waits for another, and it ends when none is left.  It
+ * connects as the role that asked, so that it can do what that role can do and
+ * nothing else.
  *
- * For a new request it is started once the request has committed.  If the
- * server has no slot for a worker (max_worker_processes), or ends, the run
- * stays on record until somebody looks for runs that wait (waiting.c).
+ * A worker that is looking after its queue has the queue's lock, and looks once
+ * more when it has released it.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,31 +18,24 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
 
 #include "bixarena_rank.h"
 
-/* What a worker is told, in bgw_extra */
-typedef struct WorkerOrders
-{
-	Oid			database;
-	Oid			role;
-} WorkerOrders;
-
-StaticAssertDecl(sizeof(WorkerOrders) <= BGW_EXTRALEN,
+StaticAssertDecl(sizeof(Oid) + sizeof(Queue) <= BGW_EXTRALEN,
 				 "orders of a worker must fit into bgw_extra");
 
 PGDLLEXPORT void bixarena_worker_main(Datum argument);
-
-/* The role of which this transaction has queued a run, or InvalidOid */
-static Oid	role_to_wake = InvalidOid;
 
 static bool
 role_may_log_in(Oid role)
@@ -77,15 +69,44 @@ check_worker_role(Oid role)
 					 quote_identifier(GetUserNameFromId(role, false)))));
 }
 
+static bool
+may_connect(Oid role)
+{
+	return may_connect(MyDatabaseId, role);
+}
+
 /*
- * Ask the server for a worker.  This must not fail: it is called after a
- * commit too.  If there is no free slot, the run waits.
+ * What keeps a role from having a worker, as far as can be seen.
  */
-static void
-start_worker(Oid role)
+ErrorData *
+find_obstacle(Oid role)
+{
+	char	   *name = GetUserNameFromId(role, true);
+	char	   *database = get_database_name(MyDatabaseId);
+
+	if (WORKER_NEEDS_LOGIN && !role_may_log_in(role))
+		return make_error(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+						  psprintf("role \"%s\" is not permitted to log in", name),
+						  "A background worker makes the snapshot in a session of that role.");
+	if (!may_connect(role))
+		return make_error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+						  psprintf("role \"%s\" has no CONNECT privilege on database \"%s\"",
+								   name, database),
+						  "A background worker makes the snapshot in a session of that role.");
+	return make_error(ERRCODE_CANNOT_CONNECT_NOW,
+					  psprintf("no background worker could work as role \"%s\"", name),
+					  "The log of the server says why: a limit of connections, for one.");
+}
+
+/*
+ * Ask the server for a worker that tells this process when it starts and ends.
+ * NULL: it has no free slot (max_worker_processes).
+ */
+BackgroundWorkerHandle *
+start_worker(const Queue *queue)
 {
 	BackgroundWorker worker = {0};
-	WorkerOrders orders = {MyDatabaseId, role};
+	BackgroundWorkerHandle *handle;
 
 	strlcpy(worker.bgw_name, "bixarena_rank worker", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "bixarena_rank worker", BGW_MAXLEN);
@@ -94,59 +115,41 @@ start_worker(Oid role)
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	memcpy(worker.bgw_extra, &orders, sizeof(orders));
-	(void) RegisterDynamicBackgroundWorker(&worker, NULL);
+	worker.bgw_notify_pid = MyProcPid;
+	memcpy(worker.bgw_extra, &MyDatabaseId, sizeof(Oid));
+	memcpy(worker.bgw_extra + sizeof(Oid), queue, sizeof(Queue));
+	return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : NULL;
 }
 
 /*
- * Start a worker for a role, unless one is at work.
+ * Be the role that asked.  Its settings, or the database's, may have made the
+ * session another's: ALTER ROLE ... SET role, or session_authorization.
  */
-void
-wake_worker(Oid role)
-{
-	if (!lock_is_held(LOCK_WORKER, &role, sizeof(role)))
-		start_worker(role);
-}
-
 static void
-at_transaction_end(XactEvent event, void *argument pg_attribute_unused())
+become_role(Oid role)
 {
-	if (event == XACT_EVENT_COMMIT && OidIsValid(role_to_wake))
-		start_worker(role_to_wake);
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
-		event == XACT_EVENT_PREPARE)
-		role_to_wake = InvalidOid;
+	if (GetSessionUserId() != role)
+		SetConfigOption("session_authorization", GetUserNameFromId(role, false),
+						PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("role", "none", PGC_USERSET, PGC_S_OVERRIDE);
+	if (GetUserId() != role)
+		elog(FATAL, "the worker could not become role \"%s\"",
+			 GetUserNameFromId(role, false));
 }
 
 /*
- * Start a worker for a role when this transaction has committed.
- */
-void
-wake_worker_at_commit(Oid role)
-{
-	static bool registered = false;
-
-	if (!registered)
-		RegisterXactCallback(at_transaction_end, NULL);
-	registered = true;
-	role_to_wake = role;
-}
-
-/*
- * Make all runs of this role that wait.  Whoever commits one while the role's
+ * Make all runs of a queue that wait.  Whoever commits one while the queue's
  * lock is held relies on this process, so it looks again after releasing it.
  */
 static void
-look_after_role(Campaign *campaign)
+look_after_queue(Campaign *campaign, const Queue *queue)
 {
-	Oid			role = GetUserId();
-
-	while (lock_for_session(LOCK_WORKER, &role, sizeof(role)))
+	while (lock_for_session(LOCK_WORKER, queue, sizeof(Queue)))
 	{
-		take_up_waiting_runs(campaign);
-		unlock_for_session(LOCK_WORKER, &role, sizeof(role));
+		take_up_queue(campaign, queue);
+		unlock_for_session(LOCK_WORKER, queue, sizeof(Queue));
 		campaign_commit();
-		if (!runs_wait())
+		if (first_waiting_run(queue) == NULL)
 			break;
 	}
 }
@@ -154,13 +157,15 @@ look_after_role(Campaign *campaign)
 void
 bixarena_worker_main(Datum argument pg_attribute_unused())
 {
-	WorkerOrders orders;
+	Oid			database;
+	Queue		queue;
 	Campaign	campaign = {0};
 
-	memcpy(&orders, MyBgworkerEntry->bgw_extra, sizeof(orders));
+	memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof(Oid));
+	memcpy(&queue, MyBgworkerEntry->bgw_extra + sizeof(Oid), sizeof(Queue));
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(orders.database, orders.role,
+	BackgroundWorkerInitializeConnectionByOid(database, queue.role,
 											  WORKER_CONNECTION_FLAGS);
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET,
 					PGC_S_OVERRIDE);
@@ -168,8 +173,9 @@ bixarena_worker_main(Datum argument pg_attribute_unused())
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	become_role(queue.role);
 	campaign_begin(&campaign);
-	look_after_role(&campaign);
+	look_after_queue(&campaign, &queue);
 	campaign.num_failed = 0;	/* that is on record; nobody waits for an
 								 * error */
 	campaign_end(&campaign);

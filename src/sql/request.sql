@@ -6,15 +6,17 @@ CREATE FUNCTION bixarena_request_snapshot(
 	leaderboard_id text,
 	arena text DEFAULT NULL,
 	trigger_source text DEFAULT 'api',
-	triggered_by text DEFAULT NULL)
+	triggered_by text DEFAULT NULL,
+	num_bootstrap bigint DEFAULT NULL,
+	min_evaluations bigint DEFAULT NULL)
 RETURNS uuid
 AS 'MODULE_PATHNAME', 'bixarena_request_snapshot'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_request_snapshot(text, text, text, text) IS
+COMMENT ON FUNCTION bixarena_request_snapshot(text, text, text, text, bigint, bigint) IS
 	'queue a run for a background worker; returns its correlation id at once';
 -- it queues runs
-REVOKE ALL ON FUNCTION bixarena_request_snapshot(text, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena_request_snapshot(text, text, text, text, bigint, bigint) FROM PUBLIC;
 
 CREATE PROCEDURE bixarena_process_requests()
 AS 'MODULE_PATHNAME', 'bixarena_process_requests'

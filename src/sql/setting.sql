@@ -26,7 +26,7 @@ RETURNS TABLE (
 	default_value text,
 	description text)
 AS 'MODULE_PATHNAME', 'bixarena_settings'
-LANGUAGE C STABLE PARALLEL UNSAFE ROWS 19
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_settings(text, text) IS
 	'the settings in force for an arena or one of its leaderboards';
@@ -41,7 +41,7 @@ RETURNS TABLE (
 	default_value text,
 	description text)
 AS 'MODULE_PATHNAME', 'bixarena_settings'
-LANGUAGE C STABLE PARALLEL UNSAFE ROWS 19
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.settings_in_force(text, text) IS
 	'the settings in force for an arena or one of its leaderboards';

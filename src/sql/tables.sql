@@ -90,27 +90,40 @@ CREATE TABLE bixarena.run (
 	skip_reason text,
 	error_sqlstate text,
 	error_message text,
-	error_detail text
+	error_detail text,
+	role_id oid NOT NULL DEFAULT 0,
+	request_number bigint
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
 CREATE INDEX run_arena ON bixarena.run (arena, requested_at DESC);
--- a leaderboard is queued once
+-- a leaderboard is queued once by each role, with the same values
 CREATE UNIQUE INDEX run_queued
-	ON bixarena.run (arena, leaderboard) WHERE status = 'queued';
--- what workers look for
+	ON bixarena.run (arena, leaderboard, role_id, (coalesce(
+		parameters OPERATOR(pg_catalog.->) 'requested', '{}')))
+	WHERE status = 'queued';
+-- what workers look for; their conditions are in no other query's words, lest the
+-- planner read all of such an index for one run when it believes it to be empty
 CREATE INDEX run_waiting
-	ON bixarena.run (role, requested_at) WHERE status IN ('queued', 'running');
--- requests of a day
+	ON bixarena.run (role_id, arena, requested_at, correlation_id)
+	WHERE ended_at IS NULL AND status <> 'running';
+CREATE INDEX run_under_way
+	ON bixarena.run (role_id, arena, requested_at, correlation_id)
+	WHERE ended_at IS NULL AND status <> 'queued';
+-- requests that the quota counts
 CREATE INDEX run_requests
-	ON bixarena.run (arena, requested_at) WHERE trigger_source = 'api';
+	ON bixarena.run (arena, request_number) WHERE request_number IS NOT NULL;
 -- identifiers that are taken
 CREATE INDEX run_snapshot
 	ON bixarena.run (arena, snapshot_identifier COLLATE "C");
 COMMENT ON TABLE bixarena.run IS 'runs: who asked for a snapshot, and how its making went';
 COMMENT ON COLUMN bixarena.run.leaderboard IS 'slug of the leaderboard';
 COMMENT ON COLUMN bixarena.run.role IS 'role that the run was made as';
-COMMENT ON COLUMN bixarena.run.parameters IS 'with what: settings in force, and as_of';
+COMMENT ON COLUMN bixarena.run.role_id IS 'the same role, whatever it is called now; 0: none of this server';
+COMMENT ON COLUMN bixarena.run.request_number IS
+	'number of a request of source api among those of its arena';
+COMMENT ON COLUMN bixarena.run.parameters IS
+	'with what: settings in force, as_of, and what the request set';
 COMMENT ON COLUMN bixarena.run.attempts IS 'attempts begun so far';
 COMMENT ON COLUMN bixarena.run.started_at IS 'when the last attempt began';
 COMMENT ON COLUMN bixarena.run.read_seconds IS 'reading of the battles';
@@ -122,6 +135,23 @@ COMMENT ON COLUMN bixarena.run.ignored_battles IS 'battles that could not be use
 COMMENT ON COLUMN bixarena.run.incomplete_replicates IS
 	'bootstrap replicates that could not place all models';
 COMMENT ON COLUMN bixarena.run.unranked IS 'slugs of the models without a rank, and why';
+
+-- also in a row that is restored from a dump: another server numbers roles otherwise
+CREATE FUNCTION bixarena.identify_role()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	NEW.role_id := coalesce((SELECT r.oid FROM pg_roles AS r WHERE r.rolname = NEW.role), 0);
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION bixarena.identify_role() IS 'keeps the role of a run by its oid too';
+REVOKE ALL ON FUNCTION bixarena.identify_role() FROM PUBLIC;
+CREATE TRIGGER identify_role BEFORE INSERT ON bixarena.run
+	FOR EACH ROW EXECUTE FUNCTION bixarena.identify_role();
+COMMENT ON TRIGGER identify_role ON bixarena.run IS 'the role of the run by its oid too';
 
 -- who may read the record sees the runs of arenas that are open to him; the owner
 -- sees all

@@ -24,7 +24,7 @@ use Time::HiRes;
 
 our @EXPORT = qw(new_arena sql value is_value wait_until sql_state_of
   open_gate close_gate start_sql finish_sql pump_sql request wait_for_run
-  wait_for_no_worker patience run_is worker_pid kill_process snapshots_are start_afresh preload_faults
+  wait_for_no_worker end_launcher patience run_is worker_pid kill_process snapshots_are start_afresh preload_faults
   fail_allocations count_allocations fill_disk free_disk);
 
 # Shown texts are in this encoding, whatever the caller's locale
@@ -220,6 +220,16 @@ sub patience
 
 	1 while (times)[0] - $used < 0.2;
 	return max(1, $load / max(1, $processors), (Time::HiRes::time - $begin) / ((times)[0] - $used));
+}
+
+# End the launcher, which would start another worker after one that is ended
+sub end_launcher
+{
+	my ($node) = @_;
+	my $launcher = q{FROM pg_stat_activity WHERE backend_type = 'bixarena_rank launcher'};
+
+	sql($node, "SELECT pg_terminate_backend(pid) $launcher");
+	wait_until($node, "SELECT count(*) = 0 $launcher", 'the launcher ends');
 }
 
 # Kill a process of a server that then restarts by itself, and wait until it has:

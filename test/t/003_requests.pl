@@ -111,7 +111,7 @@ sub writer_of
 
 {
 	my $holder = $node->background_psql('postgres');
-	my ($first, $second, @runs, $waiting, $out, $err);
+	my ($first, $second, $third, $waiting, $out, $err);
 
 	$holder->query_safe('BEGIN');
 	$holder->query_safe(q{SELECT bixarena_generate_snapshot('overall', 10)});
@@ -124,15 +124,18 @@ sub writer_of
 	isnt($second, $first, 'a request joins no run that is running');
 	run_is($node, $second, 'queued 0', 'but is queued');
 	is(request($node, 'overall', 'requester'), $second, 'the next joins the queued one');
-	is(request($node, 'overall', 'second'), $second, "another role's too");
+	$third = request($node, 'overall', 'second');
+	isnt($third, $second, "another role's does not");
 	isnt(request($node, 'l01', 'requester'), $second, "another leaderboard's does not");
 	$holder->query_safe('COMMIT');
-	wait_for_run($node, $first, $second);
+	wait_for_run($node, $first, $second, $third);
 	run_is($node, $first, 'succeeded 1', 'the first is made when the lock is free');
 	run_is($node, $second, 'succeeded 1', 'then the second');
 	is(writer_of($second), 'requester|requester|bixarena_rank worker', 'as the role that queued it');
+	is(writer_of($third), 'second|second|bixarena_rank worker', 'each role its own');
 
 	# one whose transaction has not ended is waited for
+	$holder->query_safe('SET ROLE requester');
 	foreach my $end ('COMMIT', 'ROLLBACK')
 	{
 		foreach my $source ('api', 'manual')
@@ -149,10 +152,8 @@ sub writer_of
 			($out, $err) = finish_sql($waiting);
 			chomp $out;
 			like($out, qr/^[0-9a-f-]{36}$/, "$source, $end: the request that waited is answered");
-			if ($end eq 'ROLLBACK')
-			{
-				isnt($out, $first, "$source, $end: it is one of its own");
-			}
+			is($out eq $first ? 1 : 0, $end eq 'COMMIT' ? 1 : 0,
+				"$source, $end: with the same run, or one of its own");
 			wait_for_run($node, $out);
 			run_is($node, $out, 'succeeded 1', "$source, $end: and made");
 			is_value($node, "SELECT count(*) FROM bixarena.run WHERE correlation_id = '$first'",
@@ -178,9 +179,9 @@ sub writer_of
 	$holder->query_safe('SET ROLE requester');
 	$holder->query_safe('BEGIN');
 	$id = $holder->query_safe(q{SELECT bixarena_request_snapshot('l04')});
-	$joining = start_sql($node, [q{SELECT bixarena_request_snapshot('l04')}], 'second');
+	$joining = start_sql($node, [q{SELECT bixarena_request_snapshot('l04')}], 'requester');
 	wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity
-		WHERE usename = 'second' AND wait_event_type = 'Lock'});
+		WHERE usename = 'requester' AND wait_event_type = 'Lock'});
 	$holder->query_safe('COMMIT');
 	($out, $err) = finish_sql($joining);
 	is($out, "$id\n", 'who waited for the transaction joins its run');

@@ -109,6 +109,7 @@ foreach my $signal ('kill', 'terminate')
 		}
 		else
 		{
+			end_launcher($node);
 			sql($node, "SELECT pg_terminate_backend($pid)");
 		}
 		wait_until_abandoned($id);
@@ -155,6 +156,7 @@ foreach my $phase (@phases)
 	start_afresh($node);
 	configure('max_attempts', 1);
 	($id, $pid) = request_until('writing');
+	end_launcher($node);
 	sql($node, "SELECT pg_terminate_backend($pid)");
 	wait_until_abandoned($id);
 	prolong_no_more();

@@ -126,7 +126,8 @@ sub no_locks
 	my ($name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-	is_value($node, q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}, 0, "$name: no lock is left");
+	is_value($node, q{SELECT count(*) FROM pg_locks
+		WHERE locktype = 'advisory' OR (locktype = 'object' AND objsubid > 100)}, 0, "$name: no lock is left");
 }
 
 # A run of the kind is ended in a phase; returns the messages of its session
@@ -225,6 +226,7 @@ foreach my $phase ('fit', 'retention', 'commit')
 		{
 			$pid = wait_for_phase($phase, q{backend_type = 'bixarena_rank worker'});
 		}
+		end_launcher($node) if $end eq 'terminate';
 		$since = time;
 		sql($node, "SELECT pg_${end}_backend($pid)");
 		wait_until($node, "SELECT status = 'failed' OR bixarena.is_abandoned(correlation_id)
