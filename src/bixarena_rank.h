@@ -440,6 +440,7 @@ extern bool progress_setting;
 extern void add_parameter(Parameters *parameters, Oid type, Datum value,
 						  bool isnull);
 extern void add_text(Parameters *parameters, const char *value);
+extern void free_result(void);
 extern void execute_query(const char *sql, int expected, bool read_only,
 						  Parameters *parameters);
 extern char *result_text(int row, int column);

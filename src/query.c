@@ -56,20 +56,36 @@ add_text(Parameters *parameters, const char *value)
 }
 
 /*
- * Run a query in an SPI connection; its result is in SPI_tuptable.
+ * Give back the result of the last query of an SPI connection, if it has one.
+ * SPI keeps results until the connection ends, and what makes many runs in one
+ * connection must not.
+ */
+void
+free_result(void)
+{
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * Run a query in an SPI connection.  Its result is in SPI_tuptable until the
+ * next query.  SPI leaves its own memory context current; the caller's is
+ * restored, so that what is made of the result is where the caller wants it.
  */
 void
 execute_query(const char *sql, int expected, bool read_only,
 			  Parameters *parameters)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	int			result;
 
+	free_result();
 	if (parameters)
 		result = SPI_execute_with_args(sql, parameters->count,
 									   parameters->types, parameters->values,
 									   parameters->nulls, read_only, 0);
 	else
 		result = SPI_execute(sql, read_only, 0);
+	MemoryContextSwitchTo(caller);
 	if (result == SPI_OK_REWRITTEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
