@@ -207,7 +207,7 @@ list_leaderboards(const char *arena)
 {
 	List	   *slugs = NIL;
 
-	execute_query(psprintf("SELECT l.slug FROM %s.leaderboard AS l"
+	execute_query(psprintf("SELECT DISTINCT l.slug FROM %s.leaderboard AS l"
 						   " WHERE l.slug IS NOT NULL ORDER BY 1",
 						   quote_identifier(arena)),
 				  SPI_OK_SELECT, true, NULL);

@@ -24,7 +24,6 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "tcop/dest.h"
@@ -156,16 +155,13 @@ static void
 note_unknown_outcome(BattleReader *reader, BattleGroup *group,
 					 const char *text, int64 count)
 {
-	char	   *example;
-
 	group->ignored.unknown_outcome += count;
 	if (group->ignored.example && strcmp(group->ignored.example, text) <= 0)
 		return;
 	if (group->ignored.example)
 		pfree(group->ignored.example);
-	example = MemoryContextStrdup(reader->memory, text);
-	example[pg_mbcliplen(example, strlen(example), EXAMPLE_LENGTH)] = '\0';
-	group->ignored.example = example;
+	group->ignored.example = MemoryContextStrdup(reader->memory,
+												 cut_text(text, EXAMPLE_LENGTH));
 }
 
 /*

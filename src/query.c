@@ -26,6 +26,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -133,6 +134,15 @@ argument_text(FunctionCallInfo fcinfo, int number)
 {
 	return PG_ARGISNULL(number) ? NULL :
 		text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+/*
+ * A copy of a text, cut to so many bytes and never inside a character.
+ */
+char *
+cut_text(const char *text, int max_bytes)
+{
+	return pnstrdup(text, pg_mbcliplen(text, strlen(text), max_bytes));
 }
 
 OwnerScope

@@ -33,10 +33,31 @@
 PG_FUNCTION_INFO_V1(bixarena_process_requests);
 PG_FUNCTION_INFO_V1(bixarena_is_abandoned);
 
+/*
+ * Does a process have the lock of a run, or of the call it is part of?
+ */
 static bool
-run_is_held(Datum correlation_id)
+run_is_held(Datum id)
 {
-	return lock_is_held(LOCK_RUN, DatumGetUUIDP(correlation_id)->data, UUID_LEN);
+	return lock_is_held(LOCK_RUN, DatumGetUUIDP(id)->data, UUID_LEN);
+}
+
+/*
+ * The call that a run is part of, 0 if none.
+ */
+static Datum
+find_call(Datum correlation_id)
+{
+	Parameters	parameters = {0};
+	OwnerScope	scope = become_owner();
+
+	add_parameter(&parameters, UUIDOID, correlation_id, false);
+	execute_query("SELECT r.call_id FROM bixarena.run AS r"
+				  " WHERE r.correlation_id OPERATOR(pg_catalog.=) $1"
+				  " AND r.call_id IS NOT NULL",
+				  SPI_OK_SELECT, true, &parameters);
+	leave_owner(scope);
+	return SPI_processed == 0 ? (Datum) 0 : result_uuid(0, 1);
 }
 
 /*
@@ -81,7 +102,8 @@ list_waiting_runs(const char *role)
 	add_text(&parameters, role);
 	execute_query("SELECT r.correlation_id, r.arena, r.leaderboard, r.role, r.status,"
 				  " r.attempts, r.trigger_source, r.triggered_by,"
-				  " (r.parameters OPERATOR(pg_catalog.->>) 'as_of')::timestamptz"
+				  " (r.parameters OPERATOR(pg_catalog.->>) 'as_of')::timestamptz,"
+				  " coalesce(r.call_id, r.correlation_id)"
 				  " FROM bixarena.run AS r"
 				  " WHERE r.status IN ('queued', 'running')"
 				  " AND (r.role OPERATOR(pg_catalog.=) $1::name OR $1 IS NULL)"
@@ -89,7 +111,7 @@ list_waiting_runs(const char *role)
 				  SPI_OK_SELECT, false, &parameters);
 	leave_owner(scope);
 	for (uint64 row = 0; row < SPI_processed; row++)
-		if (!run_is_held(result_uuid(row, 1)))
+		if (!run_is_held(result_uuid(row, 1)) && !run_is_held(result_uuid(row, 10)))
 			runs = lappend(runs, run_of_row(row));
 	return runs;
 }
@@ -207,7 +229,7 @@ take_up_waiting_runs(Campaign *campaign)
 	Run		   *run;
 
 	wake_workers(GetUserId());
-	campaign_commit();
+	campaign_commit(campaign);
 	MemoryContextSwitchTo(campaign->run_memory);
 	while ((run = next_waiting_run()) != NULL)
 	{
@@ -238,7 +260,17 @@ bixarena_process_requests(PG_FUNCTION_ARGS)
 Datum
 bixarena_is_abandoned(PG_FUNCTION_ARGS)
 {
+	Datum		call_id;
+	bool		abandoned = false;
+
 	if (RecoveryInProgress())
 		PG_RETURN_NULL();
-	PG_RETURN_BOOL(!run_is_held(PG_GETARG_DATUM(0)));
+	if (!run_is_held(PG_GETARG_DATUM(0)))
+	{
+		SPI_connect();
+		call_id = find_call(PG_GETARG_DATUM(0));
+		abandoned = call_id == (Datum) 0 || !run_is_held(call_id);
+		SPI_finish();
+	}
+	PG_RETURN_BOOL(abandoned);
 }

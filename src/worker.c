@@ -145,7 +145,7 @@ look_after_role(Campaign *campaign)
 	{
 		take_up_waiting_runs(campaign);
 		unlock_for_session(LOCK_WORKER, &role, sizeof(role));
-		campaign_commit();
+		campaign_commit(campaign);
 		if (!runs_wait())
 			break;
 	}

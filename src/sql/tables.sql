@@ -73,7 +73,8 @@ CREATE TABLE bixarena.run (
 	skip_reason text,
 	error_sqlstate text,
 	error_message text,
-	error_detail text
+	error_detail text,
+	call_id uuid
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
@@ -87,6 +88,8 @@ CREATE INDEX run_waiting
 -- requests of a day
 CREATE INDEX run_requests
 	ON bixarena.run (arena, requested_at) WHERE trigger_source = 'api';
+-- the runs of a call
+CREATE INDEX run_call ON bixarena.run (call_id) WHERE call_id IS NOT NULL;
 COMMENT ON TABLE bixarena.run IS 'runs: who asked for a snapshot, and how its making went';
 COMMENT ON COLUMN bixarena.run.leaderboard IS 'slug of the leaderboard';
 COMMENT ON COLUMN bixarena.run.role IS 'role that the run was made as';
@@ -101,6 +104,8 @@ COMMENT ON COLUMN bixarena.run.evaluation_count IS 'battles that were used';
 COMMENT ON COLUMN bixarena.run.ignored_battles IS 'battles that could not be used';
 COMMENT ON COLUMN bixarena.run.incomplete_replicates IS
 	'bootstrap replicates that could not place all models';
+COMMENT ON COLUMN bixarena.run.call_id IS
+	'what the runs of one call share; null: the run was made by itself';
 COMMENT ON COLUMN bixarena.run.unranked IS 'slugs of the models without a rank, and why';
 
 -- who may read the record sees the runs of arenas that are open to him; the owner
