@@ -234,11 +234,23 @@ drop_kept_notice(Campaign *campaign)
 }
 
 /*
+ * How full is the server's queue?  Asking has it let go of what everybody has
+ * read, which else happens only when something is added, and a full queue takes
+ * nothing.
+ */
+static double
+queue_usage(void)
+{
+	return DatumGetFloat8(DirectFunctionCall1(pg_notification_queue_usage, (Datum) 0));
+}
+
+/*
  * Step: put the notice that is kept into this transaction.
  */
 void
 queue_kept_notice(void *campaign)
 {
+	(void) queue_usage();
 	Async_Notify(((Campaign *) campaign)->channel, ((Campaign *) campaign)->notice);
 }
 
@@ -248,8 +260,7 @@ queue_kept_notice(void *campaign)
 static void
 queue_notice(const char *channel, const char *notice)
 {
-	double		usage = DatumGetFloat8(DirectFunctionCall1(pg_notification_queue_usage,
-														   (Datum) 0));
+	double		usage = queue_usage();
 
 	if (usage < FULL_QUEUE)
 		Async_Notify(channel, notice);

@@ -320,6 +320,39 @@ SKIP:
 }
 
 #
+# A text is never cut inside a character
+#
+
+{
+	my $slug = 'a' x 79 . "\xc3\xa4" x 20;
+	my ($state, $message, $shown);
+	local $ENV{PGCLIENTENCODING} = 'LATIN1';
+
+	start_afresh($node);
+	# the slug is given in bytes of UTF-8
+	sql($node, qq{SET client_encoding = 'UTF8'; INSERT INTO arena.leaderboard (slug, name) VALUES ('$slug', 'Long')});
+	($state, $message) = sql_state_of($node, q{DO $$
+		DECLARE
+			long text := slug FROM arena.leaderboard WHERE name = 'Long';
+		BEGIN
+			PERFORM pg_sleep(2.1);
+			CALL bixarena_generate_snapshots(leaderboard_id => long);
+		END $$});
+	is($state, '', 'progress told to a client of another encoding');
+	like($message, qr/NOTICE:  00000: a{79}( \(1 of 1\))?: reading battles/, 'the slug is cut before a character');
+
+	close_gate($node, 'reading');
+	sql($node, q{SELECT bixarena_request_snapshot((SELECT slug FROM arena.leaderboard WHERE name = 'Long'))});
+	wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity
+		WHERE backend_type = 'bixarena_rank worker' AND wait_event = 'PgSleep'}, 'the worker reads');
+	$shown = sql($node, q{SELECT query FROM pg_stat_activity WHERE backend_type = 'bixarena_rank worker'});
+	is($shown, 'bixarena_rank: ' . 'a' x 79 . ': reading battles', 'pg_stat_activity can be read');
+	open_gate($node);
+	wait_for_no_worker($node);
+	sql($node, q{DELETE FROM arena.leaderboard WHERE name = 'Long'});
+}
+
+#
 # Prepared transactions
 #
 
