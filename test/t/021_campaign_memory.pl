@@ -33,7 +33,7 @@ sql($node, qq{
 	CREATE VIEW arena.leaderboard_battle AS
 	SELECT l.slug AS leaderboard, b.model1_id, b.model2_id, b.outcome, b.voter_id, b.created_at
 	FROM arena.leaderboard AS l, arena.battle AS b;
-	DELETE FROM arena.battle WHERE id NOT IN (SELECT id FROM arena.battle ORDER BY id LIMIT 200);
+	DELETE FROM arena.battle WHERE id NOT IN (SELECT id FROM arena.battle ORDER BY id LIMIT 40);
 	SELECT bixarena_configure('min_total_models', '0');
 	SELECT bixarena_configure('min_evaluations', '0');
 	SELECT bixarena_configure('prior_battles', '1');
