@@ -13,6 +13,12 @@
 #endif
 
 /*
+ * mul_size() and add_size() are declared in storage/shmem.h by older minor
+ * releases, and in utils/palloc.h, which postgres.h includes, by newer ones.
+ */
+#include "storage/shmem.h"
+
+/*
  * A background worker may connect as a role that cannot log in from 17 on.
  */
 #if PG_VERSION_NUM >= 170000
