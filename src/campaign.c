@@ -10,10 +10,10 @@
  * The work is done in a subtransaction: if it fails that is rolled back, the
  * failure goes on record, and the next run goes on.  A commit that fails is a
  * failure of the run too, and so is all else that goes wrong between its
- * beginning and its end.  A failure that may pass by
- * itself (a lost connection, a conflict between transactions, a lack of
- * resources, a lock not available, a server starting) is tried again, after a
- * while that grows, up to the setting max_attempts, with battles read anew.
+ * beginning and its end.  A failure that may pass by itself (a lost connection,
+ * a conflict between transactions, a lack of resources, a lock not available, a
+ * server starting) is tried again, after a while that grows, up to the setting
+ * max_attempts, with battles read anew.
  *
  * When all are done and committed, the call fails if any run did, so that
  * whoever made it, pg_cron for one, sees it.
