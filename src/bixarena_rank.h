@@ -366,7 +366,7 @@ typedef struct Settings
 typedef struct Run
 {
 	Datum		correlation_id; /* a uuid */
-	Datum		call_id;		/* a uuid that the runs of a call share, 0: none */
+	Datum		call_id;		/* a uuid, of all runs of a call; 0: none */
 	struct Campaign *campaign;	/* that makes it, or NULL */
 	const char *arena;
 	const char *slug;			/* of the leaderboard */
