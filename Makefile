@@ -44,6 +44,7 @@ DATABASE_OBJS = \
 	src/snapshot.o \
 	src/retention.o \
 	src/run.o \
+	src/call.o \
 	src/notice.o \
 	src/progress.o \
 	src/generate.o \

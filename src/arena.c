@@ -197,7 +197,7 @@ report_unknown_leaderboard(const char *arena, const char *slug)
 static void
 read_leaderboards(const char *schema)
 {
-	execute_query(psprintf("SELECT l.slug FROM %s.leaderboard AS l"
+	execute_query(psprintf("SELECT DISTINCT l.slug FROM %s.leaderboard AS l"
 						   " WHERE l.slug IS NOT NULL ORDER BY 1",
 						   schema),
 				  SPI_OK_SELECT, true, NULL);

@@ -201,15 +201,18 @@ bixarena_backfill(PG_FUNCTION_ARGS)
 	model.slug = leaderboard->slug;
 	check_may_write(model.arena);
 	moments = list_moments(leaderboard, fcinfo, &model.num_runs, &num_passed);
+	model.call_id = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
+	model.started_at = GetCurrentTimestamp();
+	campaign.call = &model;
 
-	campaign_commit();
+	campaign_commit(&campaign);
 	for (int i = 0; i < model.num_runs; i++)
 	{
 		Run			run = model;
 
 		run.as_of = &moments[i];
 		run.number = i + 1;
-		campaign_make_new(&campaign, run, NULL);
+		campaign_make_own(&campaign, run, NULL);
 	}
 	report_outcomes(&model, moments, num_passed, since);
 	campaign_end(&campaign);

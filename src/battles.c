@@ -25,7 +25,6 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "tcop/dest.h"
@@ -417,10 +416,12 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 		.callback = reading_context,
 		.arg = source
 	};
+	MemoryContext caller = CurrentMemoryContext;
 	List	   *result = NIL;
 	ListCell   *cell;
 	int			code;
 
+	free_result();
 	error_context_stack = &context;
 	reader.receiver.receiveSlot = receive_row;
 	reader.receiver.rStartup = start_rows;
@@ -441,6 +442,7 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 	options.read_only = true;
 	options.dest = &reader.receiver;
 	code = SPI_execute_extended(sql, &options);
+	MemoryContextSwitchTo(caller);
 	if (code != SPI_OK_SELECT)
 		elog(ERROR, "unexpected result of a query: %s",
 			 SPI_result_code_string(code));

@@ -20,6 +20,7 @@
 #ifndef BIXARENA_RANK_H
 #define BIXARENA_RANK_H
 
+#include "access/xact.h"
 #include "common/pg_prng.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
@@ -40,6 +41,12 @@
 #define MAX_MODELS			2000
 #define MAX_PAIRS			2000000
 #define MAX_BATTLES			(INT64CONST(1) << 53)
+
+/*
+ * Bytes of a leaderboard's slug: with an arena's name beside it, what an index
+ * of bixarena.run holds.
+ */
+#define MAX_SLUG			2000
 
 #define MIN_BOOTSTRAP		10
 #define MAX_BOOTSTRAP		10000
@@ -401,6 +408,14 @@ typedef struct Leaderboard
 	Datum		id;				/* a uuid */
 } Leaderboard;
 
+/* Which runs of a call are notified one by one */
+typedef enum NotifyRuns
+{
+	NOTIFY_ALL,
+	NOTIFY_FAILED,
+	NOTIFY_NONE
+} NotifyRuns;
+
 /* Settings of an arena or a leaderboard: see setting.c for what they mean */
 typedef struct Settings
 {
@@ -420,6 +435,7 @@ typedef struct Settings
 	double		expire_hours;	/* 0: never */
 	double		run_timeout;	/* in seconds, 0: none */
 	char	   *notify_channel; /* empty: none */
+	NotifyRuns	notify_runs;	/* which runs of a call, besides the call */
 	char	   *leaderboard_url;	/* or NULL */
 	double		prior_battles;
 	char	   *anchor_model;
@@ -432,6 +448,8 @@ typedef struct Settings
 typedef struct Run
 {
 	Datum		correlation_id; /* a uuid */
+	Datum		call_id;		/* a uuid, of all runs of a call; 0: none */
+	struct Campaign *campaign;	/* that makes it, or NULL */
 	const char *arena;
 	const char *slug;			/* of the leaderboard */
 	const char *role;			/* that asked, where it is not the current one */
@@ -479,6 +497,14 @@ typedef struct Campaign
 	int			num_failed;
 	int			first_error;	/* SQLSTATE of the first failure */
 	StringInfoData failures;	/* for the message at the end */
+
+	bool		dry_run;		/* nothing is written */
+	const Run  *call;			/* what the runs of a call have in common, if
+								 * it is to be summed up */
+	char	   *channel;		/* a notice for after the commit, or NULL */
+	char	   *notice;
+	SavedTransactionCharacteristics caller; /* of the caller's transaction */
+	int			guc_level;		/* of the transaction at hand */
 } Campaign;
 
 /* What a campaign does in a subtransaction */
@@ -548,6 +574,7 @@ extern bool progress_setting;
 extern void add_parameter(Parameters *parameters, Oid type, Datum value,
 						  bool isnull);
 extern void add_text(Parameters *parameters, const char *value);
+extern void free_result(void);
 extern void execute_query(const char *sql, int expected, bool read_only,
 						  Parameters *parameters);
 extern void execute_query_now(const char *sql, Parameters *parameters);
@@ -555,6 +582,7 @@ extern void look_up(const char *sql, Parameters *parameters);
 extern char *result_text(int row, int column);
 extern Datum result_uuid(int row, int column);
 extern char *argument_text(FunctionCallInfo fcinfo, int number);
+extern char *cut_text(const char *text, int max_bytes);
 extern OwnerScope become_owner(void);
 extern void leave_owner(OwnerScope scope);
 
@@ -645,6 +673,9 @@ extern void write_snapshot(Run *run, const Ranking *ranking,
 /* run.c */
 extern void check_correlation_id(Datum correlation_id);
 extern Datum run_parameters(const Run *run);
+extern void check_slug(const Run *run);
+extern uint64 write_record(const char *sql, int expected, Parameters *parameters);
+extern void add_time(Parameters *parameters, TimestampTz value, bool isnull);
 extern bool record_start(Run *run);
 extern bool record_request(const Run *run);
 extern bool record_attempt(Run *run);
@@ -652,8 +683,16 @@ extern void record_end(const Run *run);
 extern void record_failure(Run *run, const ErrorData *error, bool for_good);
 extern void delete_old_runs(const char *arena);
 
+/* call.c */
+extern Datum *record_call(const Run *call, List *slugs);
+extern void record_never_begun(const Run *call, const ErrorData *error);
+extern void read_call(const Run *call);
+
 /* notice.c */
 extern void notify_end(const Run *run);
+extern void notify_call(void *campaign);
+extern void queue_kept_notice(void *campaign);
+extern void drop_kept_notice(Campaign *campaign);
 
 /* progress.c */
 extern void progress_to_activity(void);
@@ -673,11 +712,14 @@ extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
 extern void campaign_begin(Campaign *campaign);
 extern void campaign_begin_procedure(Campaign *campaign,
 									 FunctionCallInfo fcinfo, const char *name);
-extern void campaign_commit(void);
+extern void campaign_commit(Campaign *campaign);
 extern ErrorData *campaign_try(CampaignStep step, void *argument);
 extern void campaign_make(Campaign *campaign, Run *run, RunBeginning begin,
 						  Battles *battles);
-extern void campaign_make_new(Campaign *campaign, Run run, Battles *battles);
+extern void campaign_make_own(Campaign *campaign, Run run, Battles *battles);
+extern void campaign_note_failure(Campaign *campaign, const Run *run,
+								  const ErrorData *error);
+extern void campaign_cancelled(Campaign *campaign, ErrorData *error);
 extern void campaign_end(Campaign *campaign);
 
 /* time_limit.c */

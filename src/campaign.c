@@ -9,20 +9,32 @@
  *
  * The work is done in a subtransaction: if it fails that is rolled back, the
  * failure goes on record, and the next run goes on.  A commit that fails is a
- * failure of the run too.  A failure that may pass by
- * itself (a lost connection, a conflict between transactions, a lack of
- * resources, a lock not available, a server starting) is tried again, after a
- * while that grows, up to the setting max_attempts, with battles read anew.
+ * failure of the run too, and so is all else that goes wrong between its
+ * beginning and its end.  A failure that may pass by itself (a lost connection,
+ * a conflict between transactions, a lack of resources, a lock not available, a
+ * server starting) is tried again, after a while that grows, up to the setting
+ * max_attempts, with battles read anew.
  *
  * When all are done and committed, the call fails if any run did, so that
  * whoever made it, pg_cron for one, sees it.
  *
- * A cancel is a failure of the run at hand, and ends the call; in the background
- * worker, which nobody waits for, only the run.  So does, in either, a run that
- * takes longer than the setting run_timeout allows (time_limit.c).
+ * A cancel is a failure of the run at hand, and of those that the call has on
+ * record and not begun (call.c), and ends the call; in the background worker,
+ * which nobody waits for, it is one of the run at hand only.  So it is, in either,
+ * when a run takes longer than the setting run_timeout allows (time_limit.c).
+ *
+ * Notices (notice.c) go out after the commit of what they tell, in a transaction
+ * of their own.  When the server cannot take them, that fails and nothing else.
+ *
+ * The caller, which may be a procedure or a DO block, finds its transaction as
+ * after any COMMIT.  Each of our transactions has its own isolation, so that each
+ * query sees what was committed before it, and search_path, which a procedure
+ * that commits cannot pin by a SET clause.  Both end with the transaction: the
+ * isolation as after COMMIT AND CHAIN, search_path as after a function.
  *
  * Memory: what is kept over transactions lives in the context of the SPI
- * connection, what a run needs in one that is reset after it.
+ * connection, what a run needs in one that is reset after it.  A call has the
+ * memory of its largest run, besides the list of what it is to make.
  *
  *-------------------------------------------------------------------------
  */
@@ -46,17 +58,23 @@
 
 #include "bixarena_rank.h"
 
+/* Failures that the error of a call lists at most */
+#define MAX_FAILURES_LISTED 100
+
 /*
- * Make a new transaction ready for queries: its isolation, so that each query
- * sees what was committed before it, a snapshot, and the search_path, which a
- * procedure that commits cannot pin by a SET clause.
+ * Make a new transaction ready for queries.
  */
 static void
-begin_transaction(void)
+begin_transaction(Campaign *campaign)
 {
-	XactIsoLevel = XACT_READ_COMMITTED;
-	set_config_option("search_path", PINNED_SEARCH_PATH, PGC_USERSET,
-					  PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	SavedTransactionCharacteristics ours = campaign->caller;
+
+	ours.save_XactIsoLevel = XACT_READ_COMMITTED;
+	ours.save_XactDeferrable = false;
+	RestoreTransactionCharacteristics(&ours);
+	campaign->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", PINNED_SEARCH_PATH, PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	retake_session_locks();
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
@@ -65,17 +83,44 @@ begin_transaction(void)
  * Commit, and go on in a new transaction that cannot run queries yet.
  */
 static void
-end_transaction(void)
+end_transaction(Campaign *campaign)
 {
 	PopActiveSnapshot();
+	AtEOXact_GUC(true, campaign->guc_level);
 	SPI_commit();
 }
 
 void
-campaign_commit(void)
+campaign_commit(Campaign *campaign)
 {
-	end_transaction();
-	begin_transaction();
+	end_transaction(campaign);
+	begin_transaction(campaign);
+}
+
+/*
+ * Commit what may fail to, as by deferred constraints and triggers of the
+ * arena's.  Returns the error if it does; then all is rolled back.
+ */
+static ErrorData *
+try_commit(Campaign *campaign)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		end_transaction(campaign);
+	}
+	PG_CATCH();
+	{
+		/* SPI_commit has begun a new transaction */
+		MemoryContextSwitchTo(memory);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	begin_transaction(campaign);
+	return error;
 }
 
 /*
@@ -84,9 +129,10 @@ campaign_commit(void)
 void
 campaign_begin(Campaign *campaign)
 {
+	SaveTransactionCharacteristics(&campaign->caller);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	SPI_commit();
-	begin_transaction();
+	begin_transaction(campaign);
 	campaign->memory = CurrentMemoryContext;
 	campaign->run_memory = AllocSetContextCreate(CurrentMemoryContext,
 												 "bixarena_rank run",
@@ -107,26 +153,10 @@ campaign_begin_procedure(Campaign *campaign, FunctionCallInfo fcinfo,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("%s cannot run inside a transaction block", name),
 				 errhint("It commits each run by itself: CALL it on its own.")));
-	PreventCommandIfReadOnly(name);
+	if (!campaign->dry_run)
+		PreventCommandIfReadOnly(name);
 	campaign->stops_when_cancelled = true;
 	campaign_begin(campaign);
-}
-
-/*
- * End.  It is an error if runs have failed.
- */
-void
-campaign_end(Campaign *campaign)
-{
-	if (campaign->num_failed > 0)
-		ereport(ERROR,
-				(errcode(campaign->first_error),
-				 errmsg("%d of %d runs failed", campaign->num_failed,
-						campaign->num_runs),
-				 errdetail("%s", campaign->failures.data),
-				 errhint("What succeeded is committed; bixarena.run has the details.")));
-	PopActiveSnapshot();
-	SPI_finish();
 }
 
 /*
@@ -165,6 +195,98 @@ campaign_try(CampaignStep step, void *argument)
 	return error;
 }
 
+/*
+ * A notice is lost that the server could not take, be its queue full or its disk.
+ */
+static void
+report_unsent(Campaign *campaign, ErrorData *error)
+{
+	campaign_cancelled(campaign, error);
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("a notice could not be sent: %s", error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 errhint("What it was to tell is committed; bixarena.run has it.")));
+}
+
+/*
+ * Send the notice that has been kept for after the commit.
+ */
+static void
+send_notice(Campaign *campaign)
+{
+	ErrorData  *error;
+
+	if (campaign->notice == NULL)
+		return;
+	error = campaign_try(queue_kept_notice, campaign);
+	if (error == NULL)
+		error = try_commit(campaign);
+	drop_kept_notice(campaign);
+	if (error)
+		report_unsent(campaign, error);
+}
+
+/*
+ * Tell how a call went, if it is one that is summed up.
+ */
+static void
+sum_up(Campaign *campaign)
+{
+	ErrorData  *error;
+
+	if (campaign->call == NULL)
+		return;
+	error = campaign_try(notify_call, campaign);
+	campaign->call = NULL;
+	if (error)
+		report_unsent(campaign, error);
+	else
+		send_notice(campaign);
+}
+
+/*
+ * This error, if it is a cancel other than by the time limit of a run, ends the
+ * call and all runs that it has on record and not begun.
+ */
+void
+campaign_cancelled(Campaign *campaign, ErrorData *error)
+{
+	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED || !campaign->stops_when_cancelled ||
+		time_limit_passed())
+		return;
+	if (campaign->call)
+	{
+		record_never_begun(campaign->call, error);
+		campaign_commit(campaign);
+		sum_up(campaign);
+	}
+	ReThrowError(error);
+}
+
+/*
+ * End.  It is an error if runs have failed.
+ */
+void
+campaign_end(Campaign *campaign)
+{
+	sum_up(campaign);
+	if (campaign->num_failed > MAX_FAILURES_LISTED)
+		appendStringInfo(&campaign->failures, "\nand %d more",
+						 campaign->num_failed - MAX_FAILURES_LISTED);
+	if (campaign->num_failed > 0)
+		ereport(ERROR,
+				(errcode(campaign->first_error),
+				 errmsg("%d of %d runs failed", campaign->num_failed,
+						campaign->num_runs),
+				 errdetail_internal("%s", campaign->failures.data),
+				 campaign->dry_run ? errhint("It was a dry run: nothing is on record.") :
+				 errhint("What succeeded is committed; bixarena.run has the details.")));
+	end_transaction(campaign);
+	RestoreTransactionCharacteristics(&campaign->caller);
+	SPI_finish();
+}
+
 /* An attempt at a run, with battles that have been read, or NULL */
 typedef struct Attempt
 {
@@ -199,38 +321,11 @@ make_attempt(void *argument)
 }
 
 /*
- * Commit, which deferred constraints and triggers of the arena's may prevent.
- * Returns the error if it fails; then all is rolled back.
- */
-static ErrorData *
-try_commit(void)
-{
-	MemoryContext memory = CurrentMemoryContext;
-	ErrorData  *volatile error = NULL;
-
-	PG_TRY();
-	{
-		end_transaction();
-	}
-	PG_CATCH();
-	{
-		/* SPI_commit has begun a new transaction */
-		MemoryContextSwitchTo(memory);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	end_time_limit(error);
-	begin_transaction();
-	return error;
-}
-
-/*
  * Try an attempt and commit it.  It is made on a copy of the run, so that nothing
  * is left there of one that fails but what it was made with.
  */
 static ErrorData *
-try_attempt(Run *run, Battles *battles)
+try_attempt(Campaign *campaign, Run *run, Battles *battles)
 {
 	Attempt		attempt = {*run, battles};
 	ErrorData  *error;
@@ -239,9 +334,10 @@ try_attempt(Run *run, Battles *battles)
 		attempt.run.read_seconds = 0;
 	error = campaign_try(make_attempt, &attempt);
 	if (error == NULL)
-		error = try_commit();
-	else
-		end_time_limit(error);
+		error = try_commit(campaign);
+	end_time_limit(error);
+	if (error)
+		drop_kept_notice(campaign);
 	run->settings = attempt.run.settings;
 	return error;
 }
@@ -288,24 +384,83 @@ wait_before_attempt(void *argument)
 	}
 }
 
+/* What goes on record in a subtransaction */
+typedef struct Entry
+{
+	Run		   *run;
+	RunBeginning begin;			/* its beginning, which there may be none of */
+	bool		begun;
+	const ErrorData *error;		/* or its failure */
+	bool		for_good;
+} Entry;
+
+/*
+ * Step: put on record that a run begins, or a further attempt at it.
+ */
+static void
+enter_beginning(void *argument)
+{
+	Entry	   *entry = argument;
+
+	entry->begun = entry->begin(entry->run);
+}
+
+/*
+ * Step: put on record that an attempt has failed.
+ */
+static void
+enter_failure(void *argument)
+{
+	Entry	   *entry = argument;
+
+	record_failure(entry->run, entry->error, entry->for_good);
+}
+
+static ErrorData *
+try_entry(Campaign *campaign, CampaignStep step, Entry *entry)
+{
+	ErrorData  *error = campaign_try(step, entry);
+
+	return error ? error : try_commit(campaign);
+}
+
 /*
  * Commit, wait, and put another attempt on record.  No snapshot is held while
- * it waits, which would hold up vacuum.  Returns the error if it was cancelled.
+ * it waits, which would hold up vacuum.  Returns the error if there cannot be
+ * one, as by a cancel.
  */
 static ErrorData *
-begin_next_attempt(Run *run)
+begin_next_attempt(Campaign *campaign, Run *run)
 {
+	Entry		entry = {.run = run, .begin = record_attempt};
 	ErrorData  *error;
 
-	end_transaction();
+	end_transaction(campaign);
 	error = campaign_try(wait_before_attempt, run);
-	begin_transaction();
-	if (error == NULL)
+	begin_transaction(campaign);
+	return error ? error : try_entry(campaign, enter_beginning, &entry);
+}
+
+/*
+ * Put the failure of an attempt on record.  If that is not possible either, the
+ * run stays there as running, and is taken up again when somebody looks for runs
+ * that wait.
+ */
+static bool
+put_failure_on_record(Campaign *campaign, Run *run, ErrorData *failure, bool for_good)
+{
+	Entry		entry = {.run = run, .error = failure, .for_good = for_good};
+	ErrorData  *error = try_entry(campaign, enter_failure, &entry);
+
+	if (error)
 	{
-		record_attempt(run);
-		campaign_commit();
+		drop_kept_notice(campaign);
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("the failure of a run of leaderboard \"%s\" could not be put on record: %s",
+						run->slug, error->message)));
 	}
-	return error;
+	return error == NULL;
 }
 
 /*
@@ -313,36 +468,61 @@ begin_next_attempt(Run *run)
  * the error that it has failed with, if it has.
  */
 static ErrorData *
-carry_out(Run *run, Battles *battles)
+carry_out(Campaign *campaign, Run *run, Battles *battles)
 {
-	ErrorData  *error = try_attempt(run, battles);
+	ErrorData  *error = try_attempt(campaign, run, battles);
 
 	while (error && may_try_again(run, error))
 	{
-		record_failure(run, error, false);
-		error = begin_next_attempt(run);
-		if (error == NULL)
-			error = try_attempt(run, NULL);
+		if (!put_failure_on_record(campaign, run, error, false))
+			return error;
+		error = begin_next_attempt(campaign, run);
+		if (error)
+			break;
+		error = try_attempt(campaign, run, NULL);
 	}
 	if (error)
-	{
-		record_failure(run, error, true);
-		campaign_commit();
-	}
+		put_failure_on_record(campaign, run, error, true);
 	return error;
 }
 
-static void
-note_failure(Campaign *campaign, const Run *run, const ErrorData *error)
+void
+campaign_note_failure(Campaign *campaign, const Run *run, const ErrorData *error)
 {
 	MemoryContext caller = MemoryContextSwitchTo(campaign->memory);
 
 	if (campaign->num_failed++ == 0)
 		campaign->first_error = error->sqlerrcode;
-	appendStringInfo(&campaign->failures, "%s%s: %s (%s)",
-					 campaign->failures.len > 0 ? "\n" : "", run->slug,
-					 error->message, unpack_sql_state(error->sqlerrcode));
+	if (campaign->num_failed <= MAX_FAILURES_LISTED)
+		appendStringInfo(&campaign->failures, "%s%s: %s (%s)",
+						 campaign->failures.len > 0 ? "\n" : "",
+						 run->slug, error->message,
+						 unpack_sql_state(error->sqlerrcode));
 	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Begin a run and carry it out, with its lock.  Returns the error that it has
+ * failed with, if it has.
+ */
+static ErrorData *
+begin_and_carry_out(Campaign *campaign, Entry *entry, Battles *battles)
+{
+	ErrorData  *error = try_entry(campaign, enter_beginning, entry);
+
+	if (error == NULL && !entry->begun)
+		return NULL;
+	campaign->num_runs++;
+	if (error == NULL)
+		return carry_out(campaign, entry->run, battles);
+
+	if (entry->begin == record_start)
+		return error;
+	/* whoever takes up runs that wait would find it again and again */
+	if (!put_failure_on_record(campaign, entry->run, error, true) &&
+		entry->begin != record_attempt)
+		ReThrowError(error);
+	return error;
 }
 
 /*
@@ -353,20 +533,15 @@ void
 campaign_make(Campaign *campaign, Run *run, RunBeginning begin, Battles *battles)
 {
 	const unsigned char *key = DatumGetUUIDP(run->correlation_id)->data;
+	Entry		entry = {.run = run, .begin = begin};
 	ErrorData  *volatile error = NULL;
 
 	if (!lock_for_session(LOCK_RUN, key, UUID_LEN))
 		return;
+	run->campaign = campaign;
 	PG_TRY();
 	{
-		bool		begun = begin(run);
-
-		campaign_commit();
-		if (begun)
-		{
-			campaign->num_runs++;
-			error = carry_out(run, battles);
-		}
+		error = begin_and_carry_out(campaign, &entry, battles);
 	}
 	PG_FINALLY();
 	{
@@ -374,25 +549,31 @@ campaign_make(Campaign *campaign, Run *run, RunBeginning begin, Battles *battles
 	}
 	PG_END_TRY();
 
+	send_notice(campaign);
 	if (error == NULL)
 		return;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && !time_limit_passed() &&
-		campaign->stops_when_cancelled)
-		ReThrowError(error);
-	note_failure(campaign, run, error);
+	campaign_cancelled(campaign, error);
+	campaign_note_failure(campaign, run, error);
 }
 
 /*
- * Make a run that nobody has asked for before, in memory of its own.
+ * Make a run of this call, in memory of its own.  It is put on record now,
+ * unless it was when the call began.
  */
 void
-campaign_make_new(Campaign *campaign, Run run, Battles *battles)
+campaign_make_own(Campaign *campaign, Run run, Battles *battles)
 {
+	RunBeginning begin = record_attempt;
+
 	MemoryContextSwitchTo(campaign->run_memory);
-	run.correlation_id = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
-	run.attempts = 1;
-	run.started_at = GetCurrentTimestamp();
-	campaign_make(campaign, &run, record_start, battles);
+	if (run.correlation_id == (Datum) 0)
+	{
+		begin = record_start;
+		run.correlation_id = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
+		run.attempts = 1;
+		run.started_at = GetCurrentTimestamp();
+	}
+	campaign_make(campaign, &run, begin, battles);
 	MemoryContextSwitchTo(campaign->memory);
 	MemoryContextReset(campaign->run_memory);
 }

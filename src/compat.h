@@ -13,6 +13,12 @@
 #endif
 
 /*
+ * mul_size() and add_size() are declared in storage/shmem.h by older minor
+ * releases, and in utils/palloc.h, which postgres.h includes, by newer ones.
+ */
+#include "storage/shmem.h"
+
+/*
  * A background worker may connect as a role that cannot log in from 17 on.
  */
 #if PG_VERSION_NUM >= 170000
@@ -29,12 +35,12 @@
 #if PG_VERSION_NUM >= 160000
 #define may_use_schema(schema, role) \
 	(object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == ACLCHECK_OK)
-#define may_connect(database, role) \
+#define may_connect_to(database, role) \
 	(object_aclcheck(DatabaseRelationId, database, role, ACL_CONNECT) == ACLCHECK_OK)
 #else
 #define may_use_schema(schema, role) \
 	(pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK)
-#define may_connect(database, role) \
+#define may_connect_to(database, role) \
 	(pg_database_aclcheck(database, role, ACL_CONNECT) == ACLCHECK_OK)
 #endif
 

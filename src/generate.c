@@ -335,6 +335,7 @@ make_snapshot(Run *run, Battles *battles, bool dry_run)
 	Contenders *contenders;
 	Ranking    *ranking;
 
+	check_slug(run);
 	progress_begin(run);
 	progress_phase("reading battles");
 	battles = read_run(run, battles, &contenders);

@@ -25,6 +25,9 @@
 /* Is this a worker, with nobody to send a NOTICE to? */
 static bool shows_activity = false;
 
+/* Bytes of a slug in the subject */
+#define MAX_SUBJECT_SLUG 80
+
 /* Whom it is about, and when that was last told, or the statement began */
 static char subject[128];
 static TimestampTz last_notice;
@@ -63,12 +66,14 @@ report(const char *what)
 void
 progress_begin(const Run *run)
 {
+	const char *slug = cut_text(run->slug, MAX_SUBJECT_SLUG);
+
 	last_notice = Max(last_notice, GetCurrentStatementStartTimestamp());
 	if (run->num_runs > 0)
-		snprintf(subject, sizeof(subject), "%.80s (%d of %d)", run->slug,
-				 run->number, run->num_runs);
+		snprintf(subject, sizeof(subject), "%s (%d of %d)", slug, run->number,
+				 run->num_runs);
 	else
-		snprintf(subject, sizeof(subject), "%.80s", run->slug);
+		snprintf(subject, sizeof(subject), "%s", slug);
 }
 
 void

@@ -26,6 +26,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -57,22 +58,38 @@ add_text(Parameters *parameters, const char *value)
 }
 
 /*
- * Run a query in an SPI connection; its result is in SPI_tuptable.
+ * Give back the result of the last query of an SPI connection, if it has one.
+ * SPI keeps results until the connection ends, and what makes many runs in one
+ * connection must not.
+ */
+void
+free_result(void)
+{
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * Run a query in an SPI connection.  Its result is in SPI_tuptable until the
+ * next query.  SPI leaves its own memory context current; the caller's is
+ * restored, so that what is made of the result is where the caller wants it.
  */
 void
 execute_query(const char *sql, int expected, bool read_only,
 			  Parameters *parameters)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	int			result;
 
 	check_watched_query(sql, parameters ? parameters->types : NULL,
 						parameters ? parameters->count : 0);
+	free_result();
 	if (parameters)
 		result = SPI_execute_with_args(sql, parameters->count,
 									   parameters->types, parameters->values,
 									   parameters->nulls, read_only, 0);
 	else
 		result = SPI_execute(sql, read_only, 0);
+	MemoryContextSwitchTo(caller);
 	if (result == SPI_OK_REWRITTEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
@@ -95,7 +112,7 @@ execute_query_now(const char *sql, Parameters *parameters)
 	SPIPlanPtr	plan;
 	int			result;
 
-	SPI_freetuptable(SPI_tuptable);
+	free_result();
 	plan = SPI_prepare(sql, parameters ? parameters->count : 0,
 					   parameters ? parameters->types : NULL);
 	if (plan == NULL)
@@ -148,6 +165,15 @@ argument_text(FunctionCallInfo fcinfo, int number)
 {
 	return PG_ARGISNULL(number) ? NULL :
 		text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+/*
+ * A copy of a text, cut to so many bytes and never inside a character.
+ */
+char *
+cut_text(const char *text, int max_bytes)
+{
+	return pnstrdup(text, pg_mbcliplen(text, strlen(text), max_bytes));
 }
 
 OwnerScope

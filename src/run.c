@@ -3,8 +3,8 @@
  * run.c
  *	  Runs on record.
  *
- * bixarena.run has one row for each run.  Only this file writes it, with the
- * rights of the extension's owner, so that who may make snapshots still cannot
+ * bixarena.run has one row for each run.  Only this file and call.c write it, with
+ * the rights of the extension's owner, so that who may make snapshots still cannot
  * change what is on record.
  *
  * A run is "queued" when somebody has asked for it (request.c), "running" once
@@ -41,7 +41,7 @@ add_number(Parameters *parameters, double value, bool isnull)
 	add_parameter(parameters, FLOAT8OID, Float8GetDatum(value), isnull);
 }
 
-static void
+void
 add_time(Parameters *parameters, TimestampTz value, bool isnull)
 {
 	add_parameter(parameters, TIMESTAMPTZOID, TimestampTzGetDatum(value), isnull);
@@ -128,7 +128,7 @@ add_run(Parameters *parameters, const Run *run)
  * Run a statement that writes, with the owner's rights.  Returns the number of
  * rows written.
  */
-static uint64
+uint64
 write_record(const char *sql, int expected, Parameters *parameters)
 {
 	OwnerScope	scope = become_owner();
@@ -160,6 +160,22 @@ check_correlation_id(Datum correlation_id)
 }
 
 /*
+ * An error for a slug that does not fit into the record's indexes.  So that a run
+ * of it can be put on record as failed, it is cut there.
+ */
+void
+check_slug(const Run *run)
+{
+	if (strlen(run->slug) > MAX_SLUG)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the slug of a leaderboard is too long: \"%s...\"",
+						cut_text(run->slug, 60)),
+				 errdetail("It has %zu bytes; %d are allowed.", strlen(run->slug),
+						   MAX_SLUG)));
+}
+
+/*
  * Put a run on record: who asks for what.  False if it is to be queued and
  * another of its leaderboard, role and values is.
  */
@@ -172,7 +188,7 @@ insert_run(const Run *run, const char *status)
 	add_run(&parameters, run);
 	add_text(&parameters, status);
 	add_text(&parameters, run->arena);
-	add_text(&parameters, run->slug);
+	add_text(&parameters, cut_text(run->slug, MAX_SLUG));
 	add_text(&parameters, run->trigger_source);
 	add_text(&parameters, run->triggered_by);
 	add_text(&parameters, GetUserNameFromId(GetUserId(), false));
@@ -180,11 +196,12 @@ insert_run(const Run *run, const char *status)
 	add_time(&parameters, run->started_at, !begins);
 	add_integer(&parameters, run->attempts, false);
 	add_integer(&parameters, run->request_number, run->request_number == 0);
+	add_parameter(&parameters, UUIDOID, run->call_id, run->call_id == (Datum) 0);
 	return write_record("INSERT INTO bixarena.run"
 						" (correlation_id, parameters, status, arena, leaderboard,"
 						" trigger_source, triggered_by, role, requested_at,"
-						" started_at, attempts, request_number)"
-						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+						" started_at, attempts, request_number, call_id)"
+						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 						" ON CONFLICT (arena, leaderboard, role_id, (coalesce("
 						"parameters OPERATOR(pg_catalog.->) 'requested', '{}')))"
 						" WHERE status = 'queued' DO NOTHING",

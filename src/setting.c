@@ -27,7 +27,8 @@ typedef enum SettingType
 	SETTING_BOOLEAN,
 	SETTING_INTEGER,
 	SETTING_NUMBER,
-	SETTING_TEXT
+	SETTING_TEXT,
+	SETTING_NOTIFY_RUNS
 } SettingType;
 
 typedef struct SettingDefinition
@@ -111,6 +112,9 @@ static const SettingDefinition definitions[] = {
 	{"notify_channel", SETTING_TEXT, offsetof(Settings, notify_channel),
 		"bixarena_rank", 0, NAMEDATALEN - 1,
 	"channel on which the end of a run is notified; empty: none is"},
+	{"notify_runs", SETTING_NOTIFY_RUNS, offsetof(Settings, notify_runs),
+		"all", 0, 0,
+	"which runs of a call are notified besides the call: all, failed or none"},
 	{"leaderboard_url", SETTING_TEXT, offsetof(Settings, leaderboard_url),
 		NULL, 0, 2000,
 	"address of a leaderboard's page, with {leaderboard_id} for its slug"},
@@ -149,6 +153,21 @@ report_out_of_range(const SettingDefinition *definition, const char *value)
 			 errmsg("%s must be from %lld to %lld, not %s", definition->name,
 					(long long) definition->minimum,
 					(long long) definition->maximum, value)));
+}
+
+static NotifyRuns
+parse_notify_runs(const char *value)
+{
+	if (strcmp(value, "all") == 0)
+		return NOTIFY_ALL;
+	if (strcmp(value, "failed") == 0)
+		return NOTIFY_FAILED;
+	if (strcmp(value, "none") == 0)
+		return NOTIFY_NONE;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("setting \"notify_runs\" must be all, failed or none, not \"%s\"",
+					value)));
 }
 
 /*
@@ -193,6 +212,9 @@ assign_setting(const SettingDefinition *definition, const char *value,
 								definition->name,
 								(long long) definition->maximum, strlen(value))));
 			*(char **) place = pstrdup(value);
+			break;
+		case SETTING_NOTIFY_RUNS:
+			*(NotifyRuns *) place = parse_notify_runs(value);
 			break;
 	}
 }

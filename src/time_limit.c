@@ -83,10 +83,14 @@ end_time_limit(ErrorData *error)
 }
 
 /*
- * Has the last attempt, if no other has begun since, ended for it?
+ * Has the last attempt, if no other has begun since, ended for it?  That is told
+ * once: the next cancel is somebody's.
  */
 bool
 time_limit_passed(void)
 {
-	return passed;
+	bool		told = passed;
+
+	passed = false;
+	return told;
 }

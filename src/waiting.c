@@ -43,7 +43,8 @@ PG_FUNCTION_INFO_V1(bixarena_is_abandoned);
 	" r.trigger_source, r.triggered_by, r.requested_at," \
 	" (r.parameters OPERATOR(pg_catalog.->>) 'as_of')::timestamptz," \
 	" (r.parameters OPERATOR(pg_catalog.#>>) '{requested,num_bootstrap}')::bigint," \
-	" (r.parameters OPERATOR(pg_catalog.#>>) '{requested,min_evaluations}')::bigint"
+	" (r.parameters OPERATOR(pg_catalog.#>>) '{requested,min_evaluations}')::bigint," \
+	" coalesce(r.call_id, r.correlation_id)"
 
 /* Status queued, and running, in the words of the indexes run_waiting and run_under_way */
 #define NOT_ENDED(other) \
@@ -52,10 +53,23 @@ PG_FUNCTION_INFO_V1(bixarena_is_abandoned);
 #define QUEUED NOT_ENDED("'running'")
 #define UNDER_WAY NOT_ENDED("'queued'")
 
+/*
+ * Does a process have the lock of a run, or of a call?
+ */
 static bool
-run_is_held(Datum correlation_id)
+run_is_held(Datum id)
 {
-	return lock_is_held(LOCK_RUN, DatumGetUUIDP(correlation_id)->data, UUID_LEN);
+	return lock_is_held(LOCK_RUN, DatumGetUUIDP(id)->data, UUID_LEN);
+}
+
+/*
+ * Is a process at the run in a row of the last query's result?  Who makes a call
+ * is at all of its runs that are not done.
+ */
+static bool
+row_is_held(uint64 row)
+{
+	return run_is_held(result_uuid(row, 1)) || run_is_held(result_uuid(row, 13));
 }
 
 /*
@@ -200,7 +214,7 @@ take_next_run(const char *query, const Queue *queue, QueuePosition *after)
 		run = run_of_row(0);
 		after->requested_at = run->requested_at;
 		after->correlation_id = *DatumGetUUIDP(run->correlation_id);
-		if (!run_is_held(run->correlation_id))
+		if (!row_is_held(0))
 			return run;
 	}
 }
@@ -233,7 +247,7 @@ first_waiting_run(const Queue *queue)
 
 	look_up(RUNS_AFTER(UNDER_WAY), &parameters);
 	for (uint64 row = 0; row < SPI_processed; row++)
-		if (!run_is_held(result_uuid(row, 1)))
+		if (!row_is_held(row))
 			return run_of_row(row);
 	look_up(RUNS_AFTER(QUEUED) " LIMIT 1", &parameters);
 	return SPI_processed > 0 ? run_of_row(0) : NULL;
@@ -452,7 +466,7 @@ take_up_waiting_runs(Campaign *campaign, const char *arena)
 	MemoryContextSwitchTo(campaign->memory);
 	queues = list_queues();
 	look_after_others(queues, arena);
-	campaign_commit();
+	campaign_commit(campaign);
 	foreach(cell, queues)
 		if (is_meant(lfirst(cell), arena))
 			take_up_queue(campaign, lfirst(cell));
@@ -485,6 +499,23 @@ is_running(Datum correlation_id)
 }
 
 /*
+ * Is a process at a run, or at the call that it is part of?
+ */
+static bool
+is_worked_at(Datum correlation_id)
+{
+	Parameters	parameters = {0};
+
+	if (run_is_held(correlation_id))
+		return true;
+	add_parameter(&parameters, UUIDOID, correlation_id, false);
+	look_up("SELECT r.call_id FROM bixarena.run AS r"
+			" WHERE r.correlation_id OPERATOR(pg_catalog.=) $1"
+			" AND r.call_id IS NOT NULL", &parameters);
+	return SPI_processed > 0 && run_is_held(result_uuid(0, 1));
+}
+
+/*
  * bixarena.is_abandoned(correlation_id uuid): is this run running on record while
  * no process works at it?  Null on a standby, which knows nothing of the locks of
  * its primary.
@@ -502,8 +533,7 @@ bixarena_is_abandoned(PG_FUNCTION_ARGS)
 	if (RecoveryInProgress())
 		PG_RETURN_NULL();
 	SPI_connect();
-	if (!run_is_held(run))
-		abandoned = is_running(run) && !run_is_held(run);
+	abandoned = !is_worked_at(run) && is_running(run) && !is_worked_at(run);
 	SPI_finish();
 	PG_RETURN_BOOL(abandoned);
 }

@@ -72,7 +72,7 @@ check_worker_role(Oid role)
 static bool
 may_connect(Oid role)
 {
-	return may_connect(MyDatabaseId, role);
+	return may_connect_to(MyDatabaseId, role);
 }
 
 /*
@@ -148,7 +148,7 @@ look_after_queue(Campaign *campaign, const Queue *queue)
 	{
 		take_up_queue(campaign, queue);
 		unlock_for_session(LOCK_WORKER, queue, sizeof(Queue));
-		campaign_commit();
+		campaign_commit(campaign);
 		if (first_waiting_run(queue) == NULL)
 			break;
 	}

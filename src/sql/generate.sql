@@ -40,13 +40,14 @@ CREATE PROCEDURE bixarena_generate_snapshots(
 	arena text DEFAULT NULL,
 	leaderboard_id text DEFAULT NULL,
 	trigger_source text DEFAULT 'manual',
-	triggered_by text DEFAULT NULL)
+	triggered_by text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
 AS 'MODULE_PATHNAME', 'bixarena_generate_snapshots'
 LANGUAGE C;
-COMMENT ON PROCEDURE bixarena_generate_snapshots(text, text, text, text) IS
+COMMENT ON PROCEDURE bixarena_generate_snapshots(text, text, text, text, boolean) IS
 	'make a snapshot of every leaderboard of an arena, or of one, each in its own transaction';
 -- it writes snapshots and runs
-REVOKE ALL ON PROCEDURE bixarena_generate_snapshots(text, text, text, text) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE bixarena_generate_snapshots(text, text, text, text, boolean) FROM PUBLIC;
 
 CREATE PROCEDURE bixarena_backfill(
 	leaderboard_id text,

@@ -52,7 +52,7 @@ COMMENT ON FUNCTION bixarena_runs(text, text, text, timestamptz, timestamptz, bi
 	'the runs of an arena or one of its leaderboards, the latest requested first';
 
 /*
- * A run as a message of Slack's Block Kit.
+ * A run, or a call, as a message of Slack's Block Kit.
  */
 
 CREATE FUNCTION bixarena.slack_text(value text, max_length integer)
@@ -149,6 +149,99 @@ $$;
 COMMENT ON FUNCTION bixarena.leaderboard_page(text, text) IS
 	'address of a leaderboard''s page; null: there is none';
 
+CREATE FUNCTION bixarena.slack_blocks(
+	title text, fields jsonb, explanation jsonb, page text, context text)
+RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object(
+		'text', bixarena.slack_text(title, 3000),
+		'blocks', jsonb_build_array(
+			jsonb_build_object('type', 'header', 'text', jsonb_build_object(
+				'type', 'plain_text', 'emoji', false,
+				'text', bixarena.slack_text(title, 150))),
+			jsonb_build_object('type', 'section', 'fields', fields))
+		|| CASE WHEN explanation IS NULL THEN '[]' ELSE jsonb_build_array(
+			jsonb_build_object('type', 'section', 'text', explanation)) END
+		|| CASE WHEN page IS NULL THEN '[]' ELSE jsonb_build_array(
+			jsonb_build_object('type', 'actions', 'elements', jsonb_build_array(
+				jsonb_build_object('type', 'button', 'url', page, 'text',
+					jsonb_build_object('type', 'plain_text', 'text', 'Open leaderboard'))))) END
+		|| jsonb_build_array(
+			jsonb_build_object('type', 'context', 'elements', jsonb_build_array(
+				jsonb_build_object('type', 'mrkdwn', 'verbatim', true, 'text',
+					bixarena.slack_text(context, 2000))))))
+$$;
+COMMENT ON FUNCTION bixarena.slack_blocks(text, jsonb, jsonb, text, text) IS
+	'a message of Slack''s Block Kit';
+
+CREATE FUNCTION bixarena.slack_request(requested_at timestamptz, role name)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('Requested at %s UTC by role %s',
+		to_char(requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), role)
+$$;
+COMMENT ON FUNCTION bixarena.slack_request(timestamptz, name) IS
+	'when and by whom a run or a call was asked for';
+
+CREATE FUNCTION bixarena.slack_call(call_id uuid)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	call record;
+	status text;
+BEGIN
+	SELECT min(r.arena::text) AS arena, min(r.role::text) AS role,
+		min(r.trigger_source) AS trigger_source, min(r.triggered_by) AS triggered_by,
+		min(r.requested_at) AS requested_at,
+		max(r.ended_at) - coalesce(min(r.started_at), min(r.requested_at)) AS duration,
+		count(*) AS runs,
+		count(*) FILTER (WHERE r.status = 'succeeded') AS succeeded,
+		count(*) FILTER (WHERE r.status = 'skipped') AS skipped,
+		count(*) FILTER (WHERE r.status = 'failed') AS failed,
+		count(*) FILTER (WHERE r.status IN ('queued', 'running')) AS running
+	INTO call
+	FROM bixarena.run AS r WHERE r.call_id = slack_call.call_id;
+	IF call.runs = 0 THEN
+		RETURN NULL;
+	END IF;
+
+	status := CASE WHEN call.running > 0 THEN 'running' WHEN call.failed > 0 THEN 'failed'
+		WHEN call.succeeded > 0 THEN 'succeeded' ELSE 'skipped' END;
+	RETURN bixarena.slack_blocks(
+		format('%s (%s): %s of %s', CASE status WHEN 'succeeded' THEN 'Leaderboards updated'
+				ELSE 'Leaderboard updates ' || status END, call.trigger_source,
+			CASE status WHEN 'running' THEN call.runs - call.running WHEN 'failed' THEN call.failed
+				WHEN 'succeeded' THEN call.succeeded ELSE call.skipped END, call.runs),
+		(SELECT jsonb_agg(bixarena.slack_labelled(f.label, f.value, 2000) ORDER BY f.position)
+			FROM (VALUES
+				(1, 'Arena', call.arena),
+				(2, 'Status', status),
+				(3, 'Trigger', concat_ws(' by ', call.trigger_source, nullif(call.triggered_by, ''))),
+				(4, 'Leaderboards', call.runs::text),
+				(5, 'Succeeded', call.succeeded::text),
+				(6, 'Skipped', call.skipped::text),
+				(7, 'Failed', call.failed::text),
+				(8, 'Duration', round(extract(epoch FROM call.duration), 2) || ' s'),
+				(9, 'Call id', call_id::text)
+			) AS f (position, label, value)
+			WHERE f.value IS NOT NULL),
+		(SELECT bixarena.slack_labelled('Failed', string_agg(
+				format('%s: %s (%s)', r.leaderboard, r.error_message, r.error_sqlstate),
+				E'\n' ORDER BY r.requested_at, r.leaderboard), 3000)
+			FROM bixarena.run AS r
+			WHERE r.call_id = slack_call.call_id AND r.status = 'failed'),
+		NULL, bixarena.slack_request(call.requested_at, call.role::name));
+END
+$$;
+COMMENT ON FUNCTION bixarena.slack_call(uuid) IS
+	'how a call went, as a message of Slack''s; null: there is no such call';
+
 CREATE FUNCTION bixarena_slack_message(correlation_id uuid)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -157,7 +250,7 @@ SET row_security = on
 AS $$
 DECLARE
 	run bixarena.run;
-	title text;
+	message jsonb;
 	explanation jsonb;
 	page text;
 BEGIN
@@ -168,11 +261,14 @@ BEGIN
 	SELECT r.* INTO run FROM bixarena.run AS r
 	WHERE r.correlation_id = bixarena_slack_message.correlation_id;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'there is no run with correlation_id %', correlation_id
-			USING ERRCODE = 'undefined_object', HINT = 'bixarena_runs() lists them.';
+		message := bixarena.slack_call(correlation_id);
+		IF message IS NULL THEN
+			RAISE EXCEPTION 'there is no run with correlation_id %', correlation_id
+				USING ERRCODE = 'undefined_object', HINT = 'bixarena_runs() lists them.';
+		END IF;
+		RETURN message;
 	END IF;
 
-	title := bixarena.slack_title(run);
 	IF run.status = 'skipped' THEN
 		explanation := bixarena.slack_labelled('Reason', run.skip_reason, 3000);
 	ELSIF run.status = 'failed' THEN
@@ -181,30 +277,11 @@ BEGIN
 	ELSIF run.status = 'succeeded' THEN
 		page := bixarena.leaderboard_page(run.leaderboard, run.arena);
 	END IF;
-
-	RETURN jsonb_build_object(
-		'text', bixarena.slack_text(title, 3000),
-		'blocks', jsonb_build_array(
-			jsonb_build_object('type', 'header', 'text', jsonb_build_object(
-				'type', 'plain_text', 'emoji', false,
-				'text', bixarena.slack_text(title, 150))),
-			jsonb_build_object('type', 'section', 'fields', bixarena.slack_fields(run)))
-		|| CASE WHEN explanation IS NULL THEN '[]' ELSE jsonb_build_array(
-			jsonb_build_object('type', 'section', 'text', explanation)) END
-		|| CASE WHEN page IS NULL THEN '[]' ELSE jsonb_build_array(
-			jsonb_build_object('type', 'actions', 'elements', jsonb_build_array(
-				jsonb_build_object('type', 'button', 'url', page, 'text',
-					jsonb_build_object('type', 'plain_text', 'text', 'Open leaderboard'))))) END
-		|| jsonb_build_array(
-			jsonb_build_object('type', 'context', 'elements', jsonb_build_array(
-				jsonb_build_object('type', 'mrkdwn', 'verbatim', true, 'text',
-					bixarena.slack_text(format('Requested at %s UTC by role %s, %s',
-						to_char(run.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
-						run.role,
-						CASE run.attempts WHEN 1 THEN '1 attempt'
-							ELSE run.attempts || ' attempts' END), 2000))))));
+	RETURN bixarena.slack_blocks(bixarena.slack_title(run), bixarena.slack_fields(run),
+		explanation, page, format('%s, %s', bixarena.slack_request(run.requested_at, run.role),
+			CASE run.attempts WHEN 1 THEN '1 attempt' ELSE run.attempts || ' attempts' END));
 END
 $$;
 COMMENT ON FUNCTION bixarena_slack_message(uuid) IS
-	'how a run went, as a message for an incoming webhook of Slack''s';
+	'how a run or a call went, as a message for an incoming webhook of Slack''s';
 

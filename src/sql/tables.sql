@@ -92,7 +92,8 @@ CREATE TABLE bixarena.run (
 	error_message text,
 	error_detail text,
 	role_id oid NOT NULL DEFAULT 0,
-	request_number bigint
+	request_number bigint,
+	call_id uuid
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
@@ -116,6 +117,8 @@ CREATE INDEX run_requests
 -- identifiers that are taken
 CREATE INDEX run_snapshot
 	ON bixarena.run (arena, snapshot_identifier COLLATE "C");
+-- the runs of a call
+CREATE INDEX run_call ON bixarena.run (call_id) WHERE call_id IS NOT NULL;
 COMMENT ON TABLE bixarena.run IS 'runs: who asked for a snapshot, and how its making went';
 COMMENT ON COLUMN bixarena.run.leaderboard IS 'slug of the leaderboard';
 COMMENT ON COLUMN bixarena.run.role IS 'role that the run was made as';
@@ -134,6 +137,8 @@ COMMENT ON COLUMN bixarena.run.evaluation_count IS 'battles that were used';
 COMMENT ON COLUMN bixarena.run.ignored_battles IS 'battles that could not be used';
 COMMENT ON COLUMN bixarena.run.incomplete_replicates IS
 	'bootstrap replicates that could not place all models';
+COMMENT ON COLUMN bixarena.run.call_id IS
+	'what the runs of one call share; null: the run was made by itself';
 COMMENT ON COLUMN bixarena.run.unranked IS 'slugs of the models without a rank, and why';
 
 -- also in a row that is restored from a dump: another server numbers roles otherwise

@@ -136,7 +136,7 @@ ALTER VIEW arena.healthy RENAME TO leaderboard_battle;
 -- it was
 CREATE OR REPLACE FUNCTION unlucky() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-	IF (SELECT count(*) FROM bixarena.run) = 2 THEN
+	IF (SELECT count(started_at) FROM bixarena.run) = 2 THEN
 		PERFORM pg_sleep(60);
 	END IF;
 	RETURN NEW;
@@ -148,7 +148,7 @@ TRUNCATE bixarena.run;
 SET statement_timeout = '2s';
 CALL bixarena_generate_snapshots();
 RESET statement_timeout;
-SELECT leaderboard, status FROM bixarena.run ORDER BY leaderboard;
+SELECT leaderboard, status, attempts, error_sqlstate, error_detail FROM bixarena.run ORDER BY leaderboard;
 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory';
 DROP TRIGGER unlucky ON arena.leaderboard_snapshot;
 

@@ -362,6 +362,7 @@ sub collect_notices
 				'snapshot_identifier', snapshot_identifier, 'entry_count', coalesce(entry_count, 0),
 				'evaluation_count', coalesce(evaluation_count, 0), 'timestamp', ended_at,
 				'reason', skip_reason, 'sqlstate', error_sqlstate, 'error', error_message,
+				'call_id', call_id,
 				'duration_seconds', round(extract(epoch FROM ended_at - started_at), 6))
 			FROM bixarena.run WHERE correlation_id = '$id'}));
 		my $begins = defined $told->{error} ? length $told->{error} : 0;

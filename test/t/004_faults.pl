@@ -184,11 +184,12 @@ foreach my $phase (@phases)
 	$node->start;
 	is_value($node, q{SELECT string_agg(concat_ws(' ', leaderboard, status, attempts), ', '
 			ORDER BY leaderboard) FROM bixarena.run},
-		'l01 succeeded 1, l02 succeeded 1, l03 running 1',
-		'the server stopped: what was committed stays, one is left');
+		'l01 succeeded 1, l02 succeeded 1, l03 running 1, l04 running 0, overall running 0',
+		'the server stopped: what was committed stays, one is left, and those that it had not begun');
 	is_consistent(2, 'the server stopped');
-	$abandoned = sql($node, q{SELECT correlation_id FROM bixarena.run WHERE status = 'running'});
-	is_value($node, "SELECT bixarena.is_abandoned('$abandoned')", 't', 'the server stopped: nobody is at it');
+	$abandoned = sql($node, q{SELECT correlation_id FROM bixarena.run WHERE status = 'running' AND attempts = 1});
+	is_value($node, q{SELECT bool_and(bixarena.is_abandoned(correlation_id)) FROM bixarena.run WHERE status = 'running'},
+		't', 'the server stopped: nobody is at them');
 	open_gate($node);
 	sql($node, 'CALL bixarena_generate_snapshots()');
 	run_is($node, $abandoned, 'succeeded 2', 'the next call makes it');
@@ -270,12 +271,13 @@ foreach my $phase (@phases)
 }
 close_gate($node, 'writing', 'l03');
 cancel_call('cancel among many', 'CALL bixarena_generate_snapshots()', 'writing',
-	runs => 'l01 succeeded 1, l02 succeeded 1, l03 failed 1 57014', snapshots => 2);
+	runs => 'l01 succeeded 1, l02 succeeded 1, l03 failed 1 57014, l04 failed 0 57014, overall failed 0 57014',
+	snapshots => 2);
 
-# the grouped reading comes before any run is on record
+# the grouped reading comes before any run begins
 prolong('reading');
 cancel_call('cancel in reading all', 'CALL bixarena_generate_snapshots()', 'reading',
-	runs => '', snapshots => 0);
+	runs => join(', ', map { "$_ failed 0 57014" } @leaderboards), snapshots => 0);
 
 #
 # A commit that fails, for a constraint that is checked then

@@ -258,10 +258,10 @@ my %known = (
 	anchor_model => [ 'simulated-0001', 'm1' ],
 	setting => [
 		'num_bootstrap', 'min_evaluations', 'seed', 'keep_days', 'keep_snapshots',
-		'notify_channel', 'leaderboard_url', 'enabled', 'anchor_model', 'anchor_score',
+		'notify_channel', 'notify_runs', 'leaderboard_url', 'enabled', 'anchor_model', 'anchor_score',
 		'prior_battles', 'auto_publish', 'rank_by_significance', 'retry_seconds', 'max_attempts'
 	],
-	value => [ '10', 'true', 'false', '0.5', 'https://a.example/{leaderboard_id}' ],
+	value => [ '10', 'true', 'false', '0.5', 'failed', 'https://a.example/{leaderboard_id}' ],
 	schedule => [ '0 2 * * *', '*/5 * * * 1-5', '@daily', '3 seconds', '0 0 $ * *', '61 * * * *' ],
 	field => [ '*', '*/2', '1-5', '1,2,3', '7', 'jan-dec/3', '*/0', '9999' ],
 	visibility => [ 'public', 'private' ],

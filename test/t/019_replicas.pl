@@ -66,6 +66,13 @@ foreach my $query (@reading)
 	isnt($expected, '', "standby: $name is something");
 }
 
+{
+	my ($state, $message) = sql_state_of($standby, q{CALL bixarena_generate_snapshots(dry_run => true)});
+
+	is($state, '', 'standby: a dry run of all leaderboards');
+	like($message, qr/NOTICE:  00000: leaderboard "overall" would have \d+ entries from/, 'standby: it tells results');
+}
+
 # these tell the time too
 foreach my $query (
 	q{SELECT count(*) FROM bixarena_health()},
