@@ -561,7 +561,7 @@ test_edge_of_doubles(void)
 	int			num_exact = 0;
 	int			num_refused = 0;
 
-	for (int t = 0; t < scaled(100); t++)
+	for (int t = 0; t < scaled(50); t++)
 	{
 		Ring		ring = {100, {0}};
 		double		nats = ((t % 2 ? 600 : 700) + 60 * dice_double(&dice)) / 49;
