@@ -62,6 +62,17 @@ SELECT bixarena_configure('num_bootstrap', '10', arena => 'other');
 SELECT status FROM bixarena_generate_snapshot('overall', arena => 'other');
 SELECT rank, model, slug FROM bixarena_leaderboard('overall', arena => 'other');
 
+-- a model that has only met some that the arena does not know is none of the board
+INSERT INTO other.model (slug, name, license) VALUES ('lonely', 'Lonely', 'open-source');
+DROP VIEW IF EXISTS other.leaderboard_battle;
+CREATE VIEW other.leaderboard_battle AS
+SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id, b.outcome::text, b.voter_id, b.created_at
+FROM other.battle AS b
+UNION ALL
+SELECT 'overall', m.id, md5('nobody')::uuid, 'tie', NULL, now() FROM other.model AS m WHERE m.slug = 'lonely';
+SELECT status, entry_count, evaluation_count FROM bixarena_generate_snapshot('overall', arena => 'other');
+SELECT r.unranked FROM bixarena.run AS r WHERE r.arena = 'other' ORDER BY r.requested_at DESC LIMIT 1;
+
 -- a request is refused that could not be made: of a leaderboard that is paused, or by a
 -- role that may not write snapshots
 SELECT bixarena_configure('enabled', 'false', arena => 'other');
