@@ -83,6 +83,33 @@ SET ROLE regress_own_admin;
 SELECT bixarena_request_snapshot('overall', arena => 'other');
 RESET ROLE;
 
+-- who asked, and as which role: no line breaks in the one, no other role than that in
+-- force in the other
+GRANT ALL ON ALL TABLES IN SCHEMA other TO regress_own_admin;
+SELECT bixarena_generate_snapshot('overall', arena => 'other', triggered_by => E'one\nanother');
+SET ROLE regress_own_admin;
+SELECT (bixarena_generate_snapshot('overall', arena => 'other')).status;
+RESET ROLE;
+SELECT r.role FROM bixarena.run AS r WHERE r.arena = 'other' ORDER BY r.requested_at DESC LIMIT 1;
+
+-- the notice of a failed run is cut, whatever its message is full of
+CREATE FUNCTION other.shout() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE EXCEPTION '%', repeat('"', 5000);
+END
+$$;
+DROP VIEW other.leaderboard_battle;
+CREATE VIEW other.leaderboard_battle AS
+SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id, other.shout() AS outcome, b.voter_id, b.created_at
+FROM other.battle AS b;
+\set VERBOSITY terse
+CALL bixarena_generate_snapshots(arena => 'other');
+\set VERBOSITY default
+
+-- 2,000 models are not too many
+CREATE TABLE other.star AS SELECT 0 AS model1, n AS model2, 'model1' AS outcome FROM generate_series(1, 1999) AS n;
+SELECT status, count(*) FROM bixarena_rank('other.star', 10) GROUP BY 1 ORDER BY 1;
+
 -- where an axis has one value only, that is in the middle
 SELECT bixarena.place((5, 5, 10, 110)::bixarena.axis, 5);
 -- charts tell the time of UTC, whatever the session's
