@@ -528,10 +528,10 @@ are_tied(const Fitter *fitter, PairPoints points, const bool *placed,
 	{
 		const Pair *pair = &tally->pairs[p];
 		double		battles = points.first[p] + points.second[p];
+		double		ahead = strengths[pair->first] - strengths[pair->second];
 
 		CHECK_FOR_INTERRUPTS_AT(p);
-		if (battles >= 4 * least &&
-			curvature_of(battles, strengths[pair->first] - strengths[pair->second]) >= least)
+		if (battles >= 4 * least && curvature_of(battles, ahead) >= least)
 			num_groups -= join_groups(fitter->groups, pair->first, pair->second);
 	}
 	if (num_groups == 1 || !(fitter->prior_battles > 0))

@@ -536,6 +536,63 @@ test_refusal(void)
 		  "a ring that doubles cannot hold is ranked");
 }
 
+typedef struct RingFit
+{
+	Tally	   *tally;
+	double	   *strengths;
+} RingFit;
+
+static void
+fit_ring(void *argument)
+{
+	RingFit    *fit = argument;
+
+	fit_maximum(fitter_create(fit->tally, 0), tally_points(fit->tally), fit->strengths);
+}
+
+/*
+ * Protects the edge of what doubles hold: rings whose halves are held by 10^-280 to
+ * 10^-330 are exact or refused.
+ */
+static void
+test_edge_of_doubles(void)
+{
+	Dice		dice = {115};
+	int			num_exact = 0;
+	int			num_refused = 0;
+
+	for (int t = 0; t < scaled(50); t++)
+	{
+		Ring		ring = {100, {0}};
+		double		nats = ((t % 2 ? 600 : 700) + 60 * dice_double(&dice)) / 49;
+		int			single = 20 + dice_below(&dice, 60);
+		RingFit		fit;
+
+		for (int k = 0; k < 100; k++)
+			ring.wins[k] = k == 0 || k == single ? 1 :
+				(int64) (exp(nats) * (0.8 + 0.4 * dice_double(&dice)));
+		fit.tally = battles_tally(ring_battles(&ring), NULL);
+		fit.strengths = palloc0(sizeof(double) * 100);
+		if (catches_error(fit_ring, &fit))
+		{
+			check(error_code == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+				  "ring %d: another error: %s", t, error_message);
+			num_refused++;
+		}
+		else
+		{
+			double		distance = ring_distance(&ring, fit.strengths);
+
+			check(distance <= TOLERANCE, "ring %d is off by %g points", t, distance);
+			num_exact++;
+		}
+		release_memory();
+	}
+	check(num_exact > 0 && num_refused > 0, "%d are exact, %d refused", num_exact,
+		  num_refused);
+	note("%d are exact, %d refused", num_exact, num_refused);
+}
+
 const UnitTest tree_tests[] = {
 	{"the ring that rounding tore", test_published_ring},
 	{"rings of any wins, and their replicates", test_rings},
@@ -545,6 +602,7 @@ const UnitTest tree_tests[] = {
 	{"what a prior alone ties together", test_prior},
 	{"the climb along a tree finds any maximum", test_any_kind},
 	{"ordinary data need no tree", test_no_tree},
+	{"rings at the edge of what doubles hold", test_edge_of_doubles},
 	{"a ring that doubles cannot hold is refused", test_refusal},
 	{NULL, NULL}
 };
