@@ -178,7 +178,7 @@ AS $$
 	FROM found
 	WHERE relation_id IS NULL OR atttypid IS NULL
 		OR (length(kind) = 1 AND typcategory <> kind::"char")
-		OR (length(kind) > 1 AND format_type(atttypid, NULL) <> kind)
+		OR (length(kind) > 1 AND atttypid <> to_regtype(kind))
 $$;
 COMMENT ON FUNCTION bixarena.missing_columns(text, text[]) IS
 	'what a schema lacks of the relations and columns required';

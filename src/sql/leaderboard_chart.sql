@@ -148,7 +148,7 @@ BEGIN
 	END IF;
 	axis := bixarena.score_axis(rows, 42 + label_width + 16, width - 56);
 	SELECT string_agg(format('<rect class="band" y="%s" width="%s" height="%s"/>',
-		bixarena.pixel(top + row_height * n), width, row_height), '')
+		bixarena.pixel(top + row_height * n), width, bixarena.pixel(row_height)), '')
 	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
 	SELECT concat(drawn, bixarena.draw_score_grid(axis, top, bottom), string_agg(
 		bixarena.draw_leaderboard_row(r, axis, top + row_height * (n - 0.5), width, label_width),

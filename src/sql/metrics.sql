@@ -206,6 +206,8 @@ CREATE FUNCTION bixarena.arena_metrics()
 RETURNS SETOF bixarena.metric
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
 SET search_path = pg_catalog, pg_temp
+-- compiling takes longer than such queries, and nothing ends it
+SET jit = off
 AS $$
 DECLARE
 	watched record;
