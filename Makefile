@@ -31,6 +31,8 @@ DATABASE_OBJS = \
 	src/arena.o \
 	src/setting.o \
 	src/outcome.o \
+	src/columns.o \
+	src/battle_query.o \
 	src/battles.o \
 	src/relation.o \
 	src/contenders.o \

@@ -160,6 +160,12 @@ bixarena_register_arena(PG_FUNCTION_ARGS)
 	Parameters	parameters = {0};
 	OwnerScope	scope;
 
+	if (strlen(arena) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("the name of an arena is too long"),
+				 errdetail("It has %d bytes; a schema's name has %d at most.",
+						   (int) strlen(arena), NAMEDATALEN - 1)));
 	add_text(&parameters, arena);
 	SPI_connect();
 	check_arena_admin(arena);
@@ -178,15 +184,22 @@ bixarena_register_arena(PG_FUNCTION_ARGS)
 }
 
 /*
+ * A query for the slugs of a schema's leaderboards.  A row without one, or with
+ * an empty one, cannot be named, so it is none.  The cast is for slugs of type
+ * char(n), which are padded.
+ */
+#define LEADERBOARD_SLUGS \
+	"SELECT DISTINCT l.slug::pg_catalog.text FROM %s.leaderboard AS l" \
+	" WHERE l.slug::pg_catalog.text OPERATOR(pg_catalog.<>) '' ORDER BY 1"
+
+/*
  * An error for a leaderboard that does not exist.
  */
 static void
 report_unknown_leaderboard(const char *arena, const char *schema,
 						   const char *slug)
 {
-	execute_query(psprintf("SELECT l.slug FROM %s.leaderboard AS l"
-						   " WHERE l.slug IS NOT NULL ORDER BY 1",
-						   schema),
+	execute_query(psprintf(LEADERBOARD_SLUGS, schema),
 				  SPI_OK_SELECT, true, NULL);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -199,17 +212,14 @@ report_unknown_leaderboard(const char *arena, const char *schema,
 }
 
 /*
- * The slugs of all leaderboards of an arena, in their order.  A row without one
- * cannot be named, so it is none.
+ * The slugs of all leaderboards of an arena, in their order.
  */
 List *
 list_leaderboards(const char *arena)
 {
 	List	   *slugs = NIL;
 
-	execute_query(psprintf("SELECT l.slug FROM %s.leaderboard AS l"
-						   " WHERE l.slug IS NOT NULL ORDER BY 1",
-						   quote_identifier(arena)),
+	execute_query(psprintf(LEADERBOARD_SLUGS, quote_identifier(arena)),
 				  SPI_OK_SELECT, true, NULL);
 	for (uint64 row = 0; row < SPI_processed; row++)
 		slugs = lappend(slugs, result_text(row, 1));
@@ -228,13 +238,19 @@ find_leaderboard(const char *arena, const char *slug)
 	leaderboard->arena = resolve_arena(arena);
 	leaderboard->schema = pstrdup(quote_identifier(leaderboard->arena));
 	leaderboard->slug = pstrdup(slug);
+	check_moments(leaderboard->arena);
 	add_text(&parameters, slug);
 	execute_query(psprintf("SELECT l.id FROM %s.leaderboard AS l"
-						   " WHERE l.slug OPERATOR(pg_catalog.=) $1",
+						   " WHERE l.slug::pg_catalog.text OPERATOR(pg_catalog.=) $1",
 						   leaderboard->schema),
 				  SPI_OK_SELECT, true, &parameters);
-	if (SPI_processed == 0)
+	if (SPI_processed == 0 || slug[0] == '\0')
 		report_unknown_leaderboard(leaderboard->arena, leaderboard->schema, slug);
+	if (SPI_processed > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("arena \"%s\" has more than one leaderboard of slug \"%s\"",
+						leaderboard->arena, slug)));
 	leaderboard->id = result_uuid(0, 1);
 	return leaderboard;
 }

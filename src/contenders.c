@@ -61,7 +61,8 @@ read_models(const Leaderboard *leaderboard, const Battles *battles)
 				  PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN,
 												  false, TYPALIGN_CHAR)),
 				  false);
-	execute_query(psprintf("SELECT m.id, m.slug, m.name FROM %s.model AS m"
+	execute_query(psprintf("SELECT m.id, m.slug::pg_catalog.text,"
+						   " m.name::pg_catalog.text FROM %s.model AS m"
 						   " WHERE m.id OPERATOR(pg_catalog.=) ANY ($1)"
 						   " ORDER BY m.id",
 						   leaderboard->schema),

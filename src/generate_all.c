@@ -34,6 +34,7 @@ enum
 typedef struct ArenaBattles
 {
 	const char *arena;
+	List	   *slugs;			/* of the leaderboards */
 	bool		read;
 	List	   *battles;		/* Battles */
 	double		seconds;		/* each leaderboard's share of the reading */
@@ -47,13 +48,13 @@ read_all(void *argument)
 {
 	ArenaBattles *all = argument;
 
-	all->battles = read_arena_battles(all->arena);
+	all->battles = read_arena_battles(all->arena, all->slugs);
 }
 
 static ArenaBattles
-try_read_all(const char *arena, int num_leaderboards)
+try_read_all(const char *arena, List *slugs)
 {
-	ArenaBattles all = {.arena = arena};
+	ArenaBattles all = {.arena = arena, .slugs = slugs};
 	TimestampTz start = GetCurrentTimestamp();
 	ErrorData  *error = campaign_try(read_all, &all);
 
@@ -61,7 +62,7 @@ try_read_all(const char *arena, int num_leaderboards)
 		ReThrowError(error);
 	all.read = error == NULL;
 	all.seconds = (GetCurrentTimestamp() - start) / (double) USECS_PER_SEC /
-		Max(num_leaderboards, 1);
+		Max(list_length(slugs), 1);
 	return all;
 }
 
@@ -127,7 +128,7 @@ bixarena_generate_snapshots(PG_FUNCTION_ARGS)
 
 	take_up_waiting_runs(&campaign);
 	if (run.slug == NULL)
-		all = try_read_all(run.arena, list_length(slugs));
+		all = try_read_all(run.arena, slugs);
 	campaign_commit();
 	make_runs(&campaign, &run, slugs, &all);
 	campaign_end(&campaign);
