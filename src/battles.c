@@ -437,7 +437,8 @@ create_reader(bool uuid_models, List *slugs)
 /*
  * Run a query for (model1, model2, outcome, count), or these and leaderboard,
  * in an SPI connection.  The result is a list of Battles, one for each of the
- * leaderboards that has some; or where there are none, of one.
+ * leaderboards that has some; or where there are none, of one.  Models whose ids
+ * are uuids are an arena's.
  */
 List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
@@ -456,7 +457,12 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 
 	error_context_stack = &context;
 	options.params = parameters;
-	options.read_only = true;
+
+	/*
+	 * The tables of an arena may have waited for a migration to commit: what is
+	 * in them is read as it is now, not as it was when the statement began.
+	 */
+	options.read_only = !uuid_models;
 	options.dest = &reader->receiver;
 	code = SPI_execute_extended(sql, &options);
 	if (code != SPI_OK_SELECT)

@@ -186,11 +186,13 @@ check_moment(const char *arena, const char *relation, const char *column)
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("column %s.%s of arena \"%s\" must be of type timestamp with time zone",
 					relation, column, arena),
-			 errdetail("It is of type %s, whose values are another moment in each session's TimeZone.",
+			 errdetail("It is of type %s, whose values mean another moment in each session's TimeZone.",
 					   format_type_be(get_atttype(id, number))),
-			 errhint("If they are meant as UTC: ALTER TABLE %s.%s ALTER %s TYPE timestamptz USING %s AT TIME ZONE 'UTC'; in a view, %s AT TIME ZONE 'UTC'.",
-					 quote_identifier(arena), quote_identifier(relation),
-					 column, column, column)));
+			 strchr("rp", get_rel_relkind(id)) ?
+			 errhint("If they are meant as UTC: ALTER TABLE %s.%s ALTER %s TYPE timestamptz USING %s AT TIME ZONE 'UTC'.",
+					 quote_identifier(arena), relation, column, column) :
+			 errhint("If they are meant as UTC, let the relation have them as %s AT TIME ZONE 'UTC'.",
+					 column)));
 }
 
 /*

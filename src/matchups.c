@@ -53,7 +53,8 @@ typedef struct RankedModel
 } RankedModel;
 
 /*
- * The arena's models in the order of a snapshot, into SPI's result.
+ * The arena's models in the order of a snapshot, into SPI's result.  They are
+ * read as they are now, lest one be missing that has come with the battles.
  */
 static void
 read_ranked_models(const char *schema, Datum snapshot, bool no_snapshot)
@@ -72,7 +73,7 @@ read_ranked_models(const char *schema, Datum snapshot, bool no_snapshot)
 						   " ORDER BY e.rank, e.bt_score DESC,"
 						   " m.name COLLATE \"C\", m.slug COLLATE \"C\"",
 						   schema, schema),
-				  SPI_OK_SELECT, true, &parameters);
+				  SPI_OK_SELECT, false, &parameters);
 }
 
 static Nullable

@@ -346,7 +346,7 @@ BEGIN
 		RAISE EXCEPTION 'schema must not be null'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF to_regnamespace(quote_ident(schema)) IS NULL THEN
+	IF NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = schema) THEN
 		RAISE EXCEPTION 'schema "%" does not exist', schema
 			USING ERRCODE = 'invalid_schema_name',
 				HINT = 'Make a new arena with bixarena_create_arena().';
