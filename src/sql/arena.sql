@@ -238,28 +238,20 @@ $$;
 COMMENT ON FUNCTION bixarena.view_of_1_0(text, name[]) IS
 	'the view leaderboard_battle that version 1.0 made from these tables of an arena';
 
-CREATE FUNCTION bixarena.is_view_of_1_0(view regclass, definition text)
-RETURNS boolean
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+CREATE FUNCTION bixarena.old_battle_view(arena text)
+RETURNS regclass
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	made text;
-BEGIN
-	-- what the server says of a view depends on its version, so the one of 1.0 is
-	-- made again, where it is in nobody's way; if that cannot be, it is not that one
-	EXECUTE 'CREATE TEMP VIEW bixarena_view_of_1_0 AS ' || definition;
-	made := pg_get_viewdef('pg_temp.bixarena_view_of_1_0'::regclass);
-	DROP VIEW pg_temp.bixarena_view_of_1_0;
-	RETURN made = pg_get_viewdef(view);
-EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
-	RETURN false;
-END
+	SELECT c.oid
+	FROM pg_class AS c
+	JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE n.nspname = arena AND c.relname = 'leaderboard_battle' AND c.relkind = 'v'
+		AND obj_description(c.oid, 'pg_class')
+			= 'which battles count for which leaderboard; may be replaced'
 $$;
-COMMENT ON FUNCTION bixarena.is_view_of_1_0(regclass, text) IS
-	'does a view say what version 1.0 defined?';
--- it creates a view
-REVOKE ALL ON FUNCTION bixarena.is_view_of_1_0(regclass, text) FROM PUBLIC;
+COMMENT ON FUNCTION bixarena.old_battle_view(text) IS
+	'the view leaderboard_battle of an arena if it bears the comment that the extension gives it';
 
 CREATE FUNCTION bixarena.retire_battle_view(arena text, may_replace boolean)
 RETURNS void
@@ -267,25 +259,19 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	view regclass;
+	view regclass := bixarena.old_battle_view(arena);
 	owner oid;
-	is_plain boolean;
+	unchanged boolean;
 	tables name[];
-	of_application boolean;
+	definition text;
 BEGIN
-	-- a view that bears the comment which 1.0 gave it
-	SELECT c.oid, c.relowner,
-		c.reloptions = '{security_invoker=true}' AND NOT c.relhastriggers
-			AND (SELECT count(*) FROM pg_rewrite AS r WHERE r.ev_class = c.oid) = 1
-	INTO view, owner, is_plain
-	FROM pg_class AS c
-	JOIN pg_namespace AS n ON n.oid = c.relnamespace
-	WHERE n.nspname = arena AND c.relname = 'leaderboard_battle' AND c.relkind = 'v'
-		AND obj_description(c.oid, 'pg_class')
-			= 'which battles count for which leaderboard; may be replaced';
 	IF view IS NULL THEN
 		RETURN;
 	END IF;
+	SELECT c.relowner, c.reloptions = '{security_invoker=true}' AND NOT c.relhastriggers
+		AND (SELECT count(*) FROM pg_rewrite AS r WHERE r.ev_class = c.oid) = 1
+	INTO owner, unchanged
+	FROM pg_class AS c WHERE c.oid = view;
 	SELECT array_agg(DISTINCT t.relname)
 	INTO tables
 	FROM pg_rewrite AS r
@@ -293,22 +279,31 @@ BEGIN
 		AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> view
 	JOIN pg_class AS t ON t.oid = d.refobjid
 	WHERE r.ev_class = view;
-	of_application := EXISTS (
-		SELECT FROM pg_class AS c
-		JOIN pg_namespace AS n ON n.oid = c.relnamespace
-		WHERE n.nspname = arena AND c.relname = 'battle_evaluation');
+	definition := bixarena.view_of_1_0(arena, tables);
+	IF unchanged AND definition IS NOT NULL THEN
+		-- what the server says of a view depends on its version, so the one of 1.0 is
+		-- made again, where it is in nobody's way; if that cannot be, it is not that one
+		BEGIN
+			EXECUTE 'CREATE TEMP VIEW bixarena_view_of_1_0 AS ' || definition;
+			unchanged := pg_get_viewdef(view) = pg_get_viewdef('pg_temp.bixarena_view_of_1_0'::regclass);
+			DROP VIEW pg_temp.bixarena_view_of_1_0;
+		EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+			unchanged := false;
+		END;
+	END IF;
 
-	IF NOT coalesce(is_plain AND bixarena.is_view_of_1_0(view,
-			bixarena.view_of_1_0(arena, tables)), false) THEN
-		IF of_application THEN
-			RAISE NOTICE 'view "%.leaderboard_battle" is not as version 1.0 made it, and is left', arena
+	IF definition IS NULL OR unchanged IS NOT TRUE THEN
+		IF EXISTS (SELECT FROM pg_class AS c
+				JOIN pg_namespace AS n ON n.oid = c.relnamespace
+				WHERE n.nspname = arena AND c.relname = 'battle_evaluation') THEN
+			RAISE WARNING 'view "%.leaderboard_battle" is not as version 1.0 made it, and is left', arena
 				USING DETAIL = 'It says which battles count.',
 					HINT = 'Once it is dropped, they are read from the tables that are there at each run.';
 		END IF;
 		RETURN;
 	END IF;
 	IF NOT pg_has_role(owner, 'USAGE') THEN
-		RAISE NOTICE 'view "%.leaderboard_battle", which version 1.0 made, is left', arena
+		RAISE WARNING 'view "%.leaderboard_battle", which version 1.0 made, is left', arena
 			USING DETAIL = format('It belongs to role %s.', owner::regrole),
 				HINT = 'That role, or a superuser, may attach the arena again.';
 	ELSIF tables <> '{battle}' THEN
@@ -317,7 +312,7 @@ BEGIN
 			RAISE NOTICE 'view "%.leaderboard_battle", which version 1.0 made, was dropped', arena
 				USING DETAIL = 'Which battles count is read from the tables that are there at each run.';
 		EXCEPTION WHEN dependent_objects_still_exist THEN
-			RAISE NOTICE 'view "%.leaderboard_battle", which version 1.0 made, is left', arena
+			RAISE WARNING 'view "%.leaderboard_battle", which version 1.0 made, is left', arena
 				USING DETAIL = 'Other objects depend on it.',
 					HINT = 'Once they are dropped, attach the arena again.';
 		END;
@@ -326,7 +321,7 @@ BEGIN
 		RAISE NOTICE 'view "%.leaderboard_battle", which version 1.0 made, was replaced', arena
 			USING DETAIL = 'A battle that names a category twice counts once for it.';
 	ELSE
-		RAISE NOTICE 'view "%.leaderboard_battle", which version 1.0 made, counts a battle twice that names a category twice', arena
+		RAISE WARNING 'view "%.leaderboard_battle", which version 1.0 made, counts a battle twice that names a category twice', arena
 			USING HINT = format('SELECT bixarena_attach_arena(%L) replaces it.', arena);
 	END IF;
 END
@@ -353,7 +348,9 @@ BEGIN
 	END IF;
 
 	PERFORM bixarena.check_arena(schema);
-	PERFORM bixarena.retire_battle_view(schema, true);
+	IF bixarena.old_battle_view(schema) IS NOT NULL THEN
+		PERFORM bixarena.retire_battle_view(schema, true);
+	END IF;
 	PERFORM bixarena.check_battles(schema);
 	PERFORM bixarena.register_arena(schema);
 	RETURN schema;

@@ -100,7 +100,6 @@ AS $$
 		('admin', 'bixarena_configure'),
 		('admin', 'bixarena_attach_arena'),
 		('admin', 'register_arena'),
-		('admin', 'is_view_of_1_0'),
 		('admin', 'retire_battle_view'),
 		('admin', 'bixarena_delete_snapshot'),
 		('admin', 'bixarena_backfill'),

@@ -174,6 +174,8 @@ CREATE EXTENSION bixarena_rank VERSION '1.0';
 \i :schema
 \set arena optional
 \i :schema
+\set arena plain
+\i :schema
 \set arena needed
 \i :schema
 \set arena others
@@ -183,12 +185,13 @@ ALTER TABLE validated.battle DROP COLUMN effective_categorization_id;
 DROP TABLE validated.battle_categorization_category, validated.battle_categorization;
 ALTER TABLE evaluated.battle DROP COLUMN effective_categorization_id, DROP COLUMN effective_validation_id;
 DROP TABLE evaluated.battle_categorization_category, evaluated.battle_categorization, evaluated.battle_validation;
-SELECT bixarena_attach_arena(a) FROM unnest('{api,validated,evaluated,changed,optional,needed,others}'::text[]) AS a;
+SELECT bixarena_attach_arena(a) FROM unnest('{api,validated,evaluated,changed,optional,plain,needed,others}'::text[]) AS a;
 SELECT bixarena_create_arena('created'), bixarena_create_arena('users');
 CREATE OR REPLACE VIEW changed.leaderboard_battle WITH (security_invoker = true) AS
 SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id, e.outcome::text AS outcome, b.user_id AS voter_id, e.created_at
 FROM changed.battle AS b JOIN changed.battle_evaluation AS e ON e.battle_id = b.id;
 ALTER VIEW optional.leaderboard_battle SET (security_barrier = true);
+ALTER VIEW plain.leaderboard_battle RESET (security_invoker);
 CREATE VIEW needed.of_it AS TABLE needed.leaderboard_battle;
 CREATE ROLE regress_other;
 ALTER VIEW others.leaderboard_battle OWNER TO regress_other;
@@ -214,7 +217,7 @@ GRANT EXECUTE ON FUNCTION bixarena_attach_arena TO regress_member;
 SET ROLE regress_member;
 SELECT bixarena_attach_arena('others');
 RESET ROLE;
-SELECT bixarena_attach_arena(a) FROM unnest('{api,validated,evaluated,changed,optional,needed,others,created,users}'::text[]) AS a;
+SELECT bixarena_attach_arena(a) FROM unnest('{api,validated,evaluated,changed,optional,plain,needed,others,created,users}'::text[]) AS a;
 TABLE battle_views;
 -- once more, and once what was in the way has gone
 SELECT bixarena_attach_arena('api'), bixarena_attach_arena('created');
@@ -228,5 +231,5 @@ SELECT count(*) FROM pg_class WHERE relname = 'bixarena_view_of_1_0';
 SET client_min_messages = warning;
 DROP VIEW battle_views;
 DROP EXTENSION bixarena_rank;
-DROP SCHEMA api, validated, evaluated, changed, optional, needed, others, created, users CASCADE;
+DROP SCHEMA api, validated, evaluated, changed, optional, plain, needed, others, created, users CASCADE;
 DROP ROLE regress_other, regress_member;

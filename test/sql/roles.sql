@@ -236,7 +236,7 @@ GRANT SELECT ON regress_alices.through TO PUBLIC;
 RESET ROLE;
 SELECT bixarena_create_arena('bobs');
 SELECT format('ALTER %s bobs.%I OWNER TO regress_bob', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relname)
-FROM pg_class WHERE relnamespace = 'bobs'::regnamespace AND relkind IN ('r', 'v') \gexec
+FROM pg_class WHERE relnamespace = 'bobs'::regnamespace AND relkind IN ('r', 'v') ORDER BY relname \gexec
 ALTER SCHEMA bobs OWNER TO regress_bob;
 SET ROLE regress_bob;
 CREATE OR REPLACE VIEW bobs.leaderboard_battle WITH (security_invoker = true) AS
