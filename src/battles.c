@@ -459,8 +459,9 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 	options.params = parameters;
 
 	/*
-	 * The tables of an arena may have waited for a migration to commit: what is
-	 * in them is read as it is now, not as it was when the statement began.
+	 * The tables of an arena may have waited for a migration to commit: what
+	 * is in them is read as it is now, not as it was when the statement
+	 * began.
 	 */
 	options.read_only = !uuid_models;
 	options.dest = &reader->receiver;
