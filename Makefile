@@ -18,6 +18,7 @@ NUMERIC_OBJS = \
 	src/components.o \
 	src/lapack.o \
 	src/likelihood.o \
+	src/tree.o \
 	src/fit.o \
 	src/resample.o \
 	src/scale.o \
@@ -28,6 +29,9 @@ DATABASE_OBJS = \
 	src/init.o \
 	src/query.o \
 	src/locks.o \
+	src/harmless.o \
+	src/watch.o \
+	src/metrics.o \
 	src/arena.o \
 	src/setting.o \
 	src/outcome.o \
@@ -59,6 +63,7 @@ SQL_PARTS = \
 	src/sql/tables.sql \
 	src/sql/rank.sql \
 	src/sql/arena.sql \
+	src/sql/watch.sql \
 	src/sql/setting.sql \
 	src/sql/generate.sql \
 	src/sql/request.sql \
@@ -76,11 +81,13 @@ SQL_PARTS = \
 	src/sql/run.sql \
 	src/sql/schedule.sql \
 	src/sql/health.sql \
+	src/sql/leaderboards.sql \
 	src/sql/metrics.sql \
 	src/sql/html.sql \
 	src/sql/report.sql \
 	src/sql/duration_chart.sql \
 	src/sql/runs_report.sql \
+	src/sql/site.sql \
 	src/sql/role.sql \
 	src/sql/simulate.sql
 

@@ -1,21 +1,27 @@
 # shellcheck shell=bash disable=SC2154
 #
 # groups.sh
-#	  Running groups of tests and counting them, for test, test-memory and
-#	  test-upgrade.
+#	  Running groups of tests and counting them, for test, test-memory,
+#	  test-settings and test-upgrade.
 
 passed=0
 failed=0
+skipped=0
+skips=()	# what was skipped, and why
 
 # run_group TITLE COMMAND...: shows what the tests say, and counts them
 run_group() {
-	local title=$1 output=$work/output status=0 group_failed
+	local title=$1 output=$work/output status=0 group_failed skip
 	shift
 
 	printf '\n== %s ==\n' "$title"
 	as_server_user "$@" 2>&1 </dev/null | tee "$output" || status=$?
 
-	passed=$((passed + $(count_lines "$output" ok ok)))
+	while IFS= read -r skip; do
+		skips+=("$title: $skip")
+		skipped=$((skipped + 1))
+	done < <(list_skips "$output")
+	passed=$((passed + $(count_lines "$output" ok ok) - $(grep -cE "^ok +[0-9].*$skip_mark" "$output" || true)))
 	group_failed=$(count_lines "$output" 'not ok' FAILED)
 	if [ "$status" -ne 0 ] && [ "$group_failed" -eq 0 ]; then
 		say "$title: ended with status $status"
@@ -23,6 +29,17 @@ run_group() {
 	fi
 	failed=$((failed + group_failed))
 	[ "$group_failed" -eq 0 ] || show_reasons
+}
+
+# A test that was not run says so in its line, a file of tests in its plan
+skip_mark=' # [Ss][Kk][Ii][Pp]'
+
+# What was skipped: the file, if there is one, and the reason
+list_skips() {
+	awk -v mark="$skip_mark" '
+		/\.pl \.+ *$/ { file = $1; sub(/.*\//, "", file); file = file ": " }
+		$0 ~ "^(ok +[0-9].*|1\\.\\.0)" mark { sub("^.*" mark " *", ""); print file ($0 == "" ? "no reason given" : $0) }
+	' "$1"
 }
 
 # Results stand in lines like "ok 1 - name", the Test Anything Protocol, and up
@@ -48,8 +65,13 @@ show_reasons() {
 		-o -name postmaster.log -o -path '*/tmp_check/log/*' \))
 }
 
-# The last line of all; fails when a test did, or none ran
+# What was skipped, and the last line of all; fails when a test did, or none ran
 report_groups() {
-	printf '\n%d passed, %d failed\n' "$passed" "$failed"
+	if [ "$skipped" -gt 0 ]; then
+		printf '\n== Skipped ==\n'
+		printf '%s\n' "${skips[@]}" | sort | uniq -c |
+			sed -E 's/^ *([0-9]+) (.*)/\2 (\1)/; s/ \(1\)$//'
+	fi
+	printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }

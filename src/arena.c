@@ -184,23 +184,12 @@ bixarena_register_arena(PG_FUNCTION_ARGS)
 }
 
 /*
- * A query for the slugs of a schema's leaderboards.  A row without one, or with
- * an empty one, cannot be named, so it is none.  The cast is for slugs of type
- * char(n), which are padded.
- */
-#define LEADERBOARD_SLUGS \
-	"SELECT DISTINCT l.slug::pg_catalog.text FROM %s.leaderboard AS l" \
-	" WHERE l.slug::pg_catalog.text OPERATOR(pg_catalog.<>) '' ORDER BY 1"
-
-/*
- * An error for a leaderboard that does not exist.
+ * An error for a leaderboard that does not exist.  The slugs of those that do are
+ * SPI's result.
  */
 static void
-report_unknown_leaderboard(const char *arena, const char *schema,
-						   const char *slug)
+report_unknown_leaderboard(const char *arena, const char *slug)
 {
-	execute_query(psprintf(LEADERBOARD_SLUGS, schema),
-				  SPI_OK_SELECT, true, NULL);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("leaderboard \"%s\" does not exist in arena \"%s\"",
@@ -212,6 +201,53 @@ report_unknown_leaderboard(const char *arena, const char *schema,
 }
 
 /*
+ * The slugs of a schema's leaderboards into SPI's result.  A row without one, or
+ * with an empty one, cannot be named, so it is none.  The cast is for slugs of
+ * type char(n), which are padded.
+ */
+static void
+read_leaderboards(const char *schema)
+{
+	execute_query(psprintf("SELECT DISTINCT l.slug::pg_catalog.text FROM %s.leaderboard AS l"
+						   " WHERE l.slug::pg_catalog.text OPERATOR(pg_catalog.<>) ''"
+						   " ORDER BY 1",
+						   schema),
+				  SPI_OK_SELECT, true, NULL);
+}
+
+static void
+check_leaderboard_id(const char *slug)
+{
+	if (slug == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("leaderboard_id must not be null")));
+}
+
+/*
+ * The leaderboard of this slug in the arena meant, for who only looks at it.
+ */
+Leaderboard *
+find_watched_leaderboard(const char *arena, const char *slug)
+{
+	Leaderboard *leaderboard = palloc(sizeof(Leaderboard));
+
+	check_leaderboard_id(slug);
+	leaderboard->arena = resolve_arena(arena);
+	leaderboard->schema = pstrdup(quote_identifier(leaderboard->arena));
+	leaderboard->slug = pstrdup(slug);
+	check_moments(leaderboard->arena);
+	watch_leaderboard(leaderboard->arena, slug);
+	if (SPI_processed == 0)
+	{
+		watch_leaderboard(leaderboard->arena, NULL);
+		report_unknown_leaderboard(leaderboard->arena, slug);
+	}
+	leaderboard->id = result_uuid(0, 2);
+	return leaderboard;
+}
+
+/*
  * The slugs of all leaderboards of an arena, in their order.
  */
 List *
@@ -219,15 +255,15 @@ list_leaderboards(const char *arena)
 {
 	List	   *slugs = NIL;
 
-	execute_query(psprintf(LEADERBOARD_SLUGS, quote_identifier(arena)),
-				  SPI_OK_SELECT, true, NULL);
+	read_leaderboards(quote_identifier(arena));
 	for (uint64 row = 0; row < SPI_processed; row++)
 		slugs = lappend(slugs, result_text(row, 1));
 	return slugs;
 }
 
 /*
- * The leaderboard of this slug in the arena meant.
+ * The leaderboard of this slug, which must not be NULL, in the arena meant, for a
+ * run: see watch.c for what is different.
  */
 Leaderboard *
 find_leaderboard(const char *arena, const char *slug)
@@ -235,6 +271,7 @@ find_leaderboard(const char *arena, const char *slug)
 	Leaderboard *leaderboard = palloc(sizeof(Leaderboard));
 	Parameters	parameters = {0};
 
+	check_leaderboard_id(slug);
 	leaderboard->arena = resolve_arena(arena);
 	leaderboard->schema = pstrdup(quote_identifier(leaderboard->arena));
 	leaderboard->slug = pstrdup(slug);
@@ -245,7 +282,10 @@ find_leaderboard(const char *arena, const char *slug)
 						   leaderboard->schema),
 				  SPI_OK_SELECT, true, &parameters);
 	if (SPI_processed == 0 || slug[0] == '\0')
-		report_unknown_leaderboard(leaderboard->arena, leaderboard->schema, slug);
+	{
+		read_leaderboards(leaderboard->schema);
+		report_unknown_leaderboard(leaderboard->arena, slug);
+	}
 	if (SPI_processed > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_CARDINALITY_VIOLATION),
@@ -266,8 +306,8 @@ bixarena_find_leaderboard(PG_FUNCTION_ARGS)
 	pg_uuid_t  *id;
 
 	SPI_connect();
-	leaderboard = find_leaderboard(argument_text(fcinfo, 1),
-								   argument_text(fcinfo, 0));
+	leaderboard = find_watched_leaderboard(argument_text(fcinfo, 1),
+										   argument_text(fcinfo, 0));
 	id = MemoryContextAlloc(caller, sizeof(pg_uuid_t));
 	*id = *DatumGetUUIDP(leaderboard->id);
 	SPI_finish();

@@ -6,7 +6,8 @@
  * For each moment from the first to the last, a run with the battles up to then,
  * whose snapshot bears that date.  Each is a run on record, in transactions of
  * its own.  A moment that has a snapshot is passed over, so that a backfill that
- * was broken off can be called again.
+ * was broken off can be called again.  At the end a notice says what became of
+ * the moments.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,6 +16,8 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
@@ -90,11 +93,12 @@ read_moments(const Leaderboard *leaderboard, FunctionCallInfo fcinfo)
 }
 
 /*
- * The moments that have no snapshot yet, an array of *num_moments.
+ * The moments that have no snapshot yet, an array of *num_moments; beside them
+ * are *num_passed that have one.
  */
 static TimestampTz *
 list_moments(const Leaderboard *leaderboard, FunctionCallInfo fcinfo,
-			 int *num_moments)
+			 int *num_moments, int *num_passed)
 {
 	TimestampTz *moments;
 	bool		isnull;
@@ -113,7 +117,69 @@ list_moments(const Leaderboard *leaderboard, FunctionCallInfo fcinfo,
 			moments[(*num_moments)++] =
 				DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[row],
 												  SPI_tuptable->tupdesc, 1, &isnull));
+	*num_passed = (int) SPI_processed - *num_moments;
 	return moments;
+}
+
+/*
+ * How many runs of these moments have ended how since the call began, into SPI's
+ * result.  Of a reason that begins with a number, which differs from moment to
+ * moment, only the limit that follows it counts.
+ */
+static void
+read_outcomes(const Run *model, const TimestampTz *moments, TimestampTz since)
+{
+	Datum	   *dates = palloc(sizeof(Datum) * (model->num_runs + 1));
+	Parameters	parameters = {0};
+	OwnerScope	scope;
+
+	for (int i = 0; i < model->num_runs; i++)
+		dates[i] = TimestampTzGetDatum(moments[i]);
+	add_text(&parameters, model->arena);
+	add_text(&parameters, model->slug);
+	add_text(&parameters, GetUserNameFromId(GetUserId(), false));
+	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(since), false);
+	add_parameter(&parameters, TIMESTAMPTZARRAYOID,
+				  PointerGetDatum(construct_array(dates, model->num_runs,
+												  TIMESTAMPTZOID, sizeof(TimestampTz),
+												  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+				  false);
+	scope = become_owner();
+	execute_query("SELECT r.status || coalesce(', ' ||"
+				  " regexp_replace(r.skip_reason, '^[0-9][^,]*, ', ''), ''),"
+				  " count(*), r.status = 'succeeded'"
+				  " FROM bixarena.run AS r WHERE r.arena = $1 AND r.leaderboard = $2"
+				  " AND r.role = $3 AND r.requested_at >= $4"
+				  " AND (r.parameters ->> 'as_of')::timestamptz = ANY ($5)"
+				  " GROUP BY 1, 3 ORDER BY 2 DESC, 1",
+				  SPI_OK_SELECT, true, &parameters);
+	leave_owner(scope);
+}
+
+/*
+ * Tell what became of the moments.
+ */
+static void
+report_outcomes(const Run *model, const TimestampTz *moments, int num_passed,
+				TimestampTz since)
+{
+	StringInfoData rest;
+	const char *num_made = "0";
+
+	initStringInfo(&rest);
+	if (num_passed > 0)
+		appendStringInfo(&rest, "passed over, since there was one: %d", num_passed);
+	read_outcomes(model, moments, since);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		if (strcmp(result_text(row, 3), "t") == 0)
+			num_made = result_text(row, 2);
+		else
+			appendStringInfo(&rest, "%s%s: %s", rest.len > 0 ? "\n" : "",
+							 result_text(row, 1), result_text(row, 2));
+	ereport(NOTICE,
+			(errmsg("snapshots made of leaderboard \"%s\": %s of %d",
+					model->slug, num_made, model->num_runs + num_passed),
+			 rest.len > 0 ? errdetail_internal("%s", rest.data) : 0));
 }
 
 Datum
@@ -123,6 +189,8 @@ bixarena_backfill(PG_FUNCTION_ARGS)
 	Run			model = {.trigger_source = "manual"};
 	Leaderboard *leaderboard;
 	TimestampTz *moments;
+	TimestampTz since = GetCurrentTimestamp();
+	int			num_passed;
 
 	check_arguments(fcinfo);
 	campaign_begin_procedure(&campaign, fcinfo, "bixarena_backfill()");
@@ -131,7 +199,7 @@ bixarena_backfill(PG_FUNCTION_ARGS)
 								   argument_text(fcinfo, ARGUMENT_LEADERBOARD_ID));
 	model.arena = leaderboard->arena;
 	model.slug = leaderboard->slug;
-	moments = list_moments(leaderboard, fcinfo, &model.num_runs);
+	moments = list_moments(leaderboard, fcinfo, &model.num_runs, &num_passed);
 
 	campaign_commit();
 	for (int i = 0; i < model.num_runs; i++)
@@ -142,6 +210,7 @@ bixarena_backfill(PG_FUNCTION_ARGS)
 		run.number = i + 1;
 		campaign_make_new(&campaign, run, NULL);
 	}
+	report_outcomes(&model, moments, num_passed, since);
 	campaign_end(&campaign);
 	PG_RETURN_VOID();
 }

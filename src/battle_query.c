@@ -41,36 +41,36 @@ PG_FUNCTION_INFO_V1(bixarena_battle_relations);
 #define OWN_RELATION "leaderboard_battle"
 
 static const RequiredColumn own_columns[] = {
-	{OWN_RELATION, "leaderboard", COLUMN_TEXT},
-	{OWN_RELATION, "model1_id", COLUMN_UUID},
-	{OWN_RELATION, "model2_id", COLUMN_UUID},
-	{OWN_RELATION, "outcome", COLUMN_TEXT},
-	{OWN_RELATION, "voter_id", COLUMN_UUID},
-	{OWN_RELATION, "created_at", COLUMN_DATE}
+	{OWN_RELATION, "leaderboard", REQUIRED_TEXT},
+	{OWN_RELATION, "model1_id", REQUIRED_UUID},
+	{OWN_RELATION, "model2_id", REQUIRED_UUID},
+	{OWN_RELATION, "outcome", REQUIRED_TEXT},
+	{OWN_RELATION, "voter_id", REQUIRED_UUID},
+	{OWN_RELATION, "created_at", REQUIRED_DATE}
 };
 
 static const RequiredColumn evaluation_columns[] = {
-	{"battle", "id", COLUMN_UUID},
-	{"battle", "model1_id", COLUMN_UUID},
-	{"battle", "model2_id", COLUMN_UUID},
-	{"battle", "user_id", COLUMN_UUID},
-	{"battle_evaluation", "battle_id", COLUMN_UUID},
-	{"battle_evaluation", "outcome", COLUMN_TEXT},
-	{"battle_evaluation", "created_at", COLUMN_DATE}
+	{"battle", "id", REQUIRED_UUID},
+	{"battle", "model1_id", REQUIRED_UUID},
+	{"battle", "model2_id", REQUIRED_UUID},
+	{"battle", "user_id", REQUIRED_UUID},
+	{"battle_evaluation", "battle_id", REQUIRED_UUID},
+	{"battle_evaluation", "outcome", REQUIRED_TEXT},
+	{"battle_evaluation", "created_at", REQUIRED_DATE}
 };
 
 static const RequiredColumn validation_columns[] = {
-	{"battle", "effective_validation_id", COLUMN_UUID},
-	{"battle_validation", "id", COLUMN_UUID},
-	{"battle_validation", "is_biomedical", COLUMN_BOOLEAN}
+	{"battle", "effective_validation_id", REQUIRED_UUID},
+	{"battle_validation", "id", REQUIRED_UUID},
+	{"battle_validation", "is_biomedical", REQUIRED_BOOLEAN}
 };
 
 static const RequiredColumn category_columns[] = {
-	{"battle", "effective_categorization_id", COLUMN_UUID},
-	{"battle_categorization", "id", COLUMN_UUID},
-	{"battle_categorization", "status", COLUMN_TEXT},
-	{"battle_categorization_category", "categorization_id", COLUMN_UUID},
-	{"battle_categorization_category", "category", COLUMN_TEXT}
+	{"battle", "effective_categorization_id", REQUIRED_UUID},
+	{"battle_categorization", "id", REQUIRED_UUID},
+	{"battle_categorization", "status", REQUIRED_TEXT},
+	{"battle_categorization_category", "categorization_id", REQUIRED_UUID},
+	{"battle_categorization_category", "category", REQUIRED_TEXT}
 };
 
 /*

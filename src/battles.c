@@ -435,14 +435,27 @@ create_reader(bool uuid_models, List *slugs)
 }
 
 /*
+ * The same as check_watched_query() for another form of parameters.
+ */
+static void
+check_watched_parameters(const char *sql, ParamListInfo parameters)
+{
+	Oid			types[MAX_PARAMETERS];
+	int			num_types = parameters ? parameters->numParams : 0;
+
+	for (int i = 0; i < num_types; i++)
+		types[i] = parameters->params[i].ptype;
+	check_watched_query(sql, types, num_types);
+}
+
+/*
  * Run a query for (model1, model2, outcome, count), or these and leaderboard,
  * in an SPI connection.  The result is a list of Battles, one for each of the
- * leaderboards that has some; or where there are none, of one.  Models whose ids
- * are uuids are an arena's.
+ * leaderboards that has some; or where there are none, of one.
  */
 List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
-			 List *slugs, char *source)
+			 List *slugs, bool now, char *source)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	BattleReader *reader = create_reader(uuid_models, slugs);
@@ -456,14 +469,14 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 	int			code;
 
 	error_context_stack = &context;
+	check_watched_parameters(sql, parameters);
 	options.params = parameters;
 
 	/*
-	 * The tables of an arena may have waited for a migration to commit: what
-	 * is in them is read as it is now, not as it was when the statement
-	 * began.
+	 * The tables of an arena may have waited for a migration to commit: a run
+	 * reads what is in them now, not what was when the statement began.
 	 */
-	options.read_only = !uuid_models;
+	options.read_only = !now;
 	options.dest = &reader->receiver;
 	code = SPI_execute_extended(sql, &options);
 	if (code != SPI_OK_SELECT)
@@ -506,7 +519,7 @@ battle_source(const char *arena)
  */
 Battles *
 read_leaderboard_battles(const Leaderboard *leaderboard,
-						 const TimestampTz *as_of)
+						 const TimestampTz *as_of, bool now)
 {
 	ParamListInfo parameters = makeParamList(2);
 	char	   *sql;
@@ -522,7 +535,7 @@ read_leaderboard_battles(const Leaderboard *leaderboard,
 				   " GROUP BY 1, 2, 3",
 				   battle_query(leaderboard->arena),
 				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "");
-	return linitial(read_battles(sql, parameters, true, NIL,
+	return linitial(read_battles(sql, parameters, true, NIL, now,
 								 psprintf("leaderboard \"%s\" from %s",
 										  leaderboard->slug,
 										  battle_source(leaderboard->arena))));
@@ -584,7 +597,7 @@ read_arena_battles(const char *arena, List *slugs)
 								   " WHERE b.leaderboard::pg_catalog.text"
 								   " OPERATOR(pg_catalog.=) ANY ($1)"
 								   " GROUP BY 1, 2, 3, 5", battle_query(arena)),
-						  parameters, true, slugs,
+						  parameters, true, slugs, true,
 						  psprintf("all leaderboards from %s", battle_source(arena)));
 	AtEOXact_GUC(true, guc_level);
 	return result;

@@ -151,6 +151,9 @@ typedef struct Likelihood Likelihood;
 /* A factored Hessian, which turns a gradient into a step: see lapack.c */
 typedef struct Curvature Curvature;
 
+/* The climb where models hang by threads: see tree.c */
+typedef struct Tree Tree;
+
 /* Workspace of the climb to the maximum: see fit.c */
 typedef struct Fitter Fitter;
 
@@ -167,6 +170,13 @@ typedef struct PointEstimate
 	bool	   *ranked;			/* gets a rank */
 	bool	   *reference;		/* the mean of these scores fixes the scale */
 } PointEstimate;
+
+/* The bounds of the models' intervals, arrays of num_models */
+typedef struct Bounds
+{
+	double	   *lower;			/* 2.5 % quantile, possibly infinite */
+	double	   *upper;			/* 97.5 % quantile, likewise */
+} Bounds;
 
 typedef struct RankOptions
 {
@@ -247,6 +257,13 @@ extern void likelihood_exact_gradient(Likelihood *likelihood,
 									  double *gradient);
 extern void likelihood_hessian(Likelihood *likelihood, PairPoints points,
 							   const double *strengths, double *matrix);
+extern double best_shift(const double *strengths, int num_models);
+
+/* tree.c */
+extern Tree *tree_create(const Tally *tally, double prior_battles);
+extern double curvature_of(double battles, double ahead);
+extern bool tree_climb(Tree *tree, PairPoints points, const bool *placed,
+					   double tolerance, double *strengths);
 
 /* fit.c */
 extern Fitter *fitter_create(const Tally *tally, double prior_battles);
@@ -271,7 +288,7 @@ extern double win_share(double score, double other_score);
 extern int	bootstrap_intervals(Fitter *fitter, const Tally *tally,
 								PointEstimate estimate,
 								const RankOptions *options,
-								double *lower, double *upper);
+								Bounds bounds, Bounds *centred);
 
 /* ranking.c */
 extern Ranking *rank_models(const Tally *tally, const RankOptions *options);
@@ -319,21 +336,21 @@ typedef struct Contenders
 } Contenders;
 
 /* What a column of an arena must hold */
-typedef enum ColumnKind
+typedef enum RequiredKind
 {
-	COLUMN_UUID,
-	COLUMN_BOOLEAN,
-	COLUMN_TEXT,
-	COLUMN_NUMBER,
-	COLUMN_DATE
-} ColumnKind;
+	REQUIRED_UUID,
+	REQUIRED_BOOLEAN,
+	REQUIRED_TEXT,
+	REQUIRED_NUMBER,
+	REQUIRED_DATE
+} RequiredKind;
 
 /* A column that an arena must have */
 typedef struct RequiredColumn
 {
 	const char *relation;
 	const char *name;
-	ColumnKind	kind;
+	RequiredKind	kind;
 } RequiredColumn;
 
 /* An arena's leaderboard */
@@ -356,6 +373,7 @@ typedef struct Settings
 	bool		auto_publish;
 	int64		keep_snapshots; /* 0: all */
 	double		keep_days;		/* 0: for ever */
+	double		keep_runs_days; /* likewise, of runs on record */
 	bool		enabled;
 	int64		max_attempts;
 	double		retry_seconds;
@@ -445,13 +463,17 @@ typedef struct OwnerScope
 	int			guc_level;
 } OwnerScope;
 
+/* What reads a relation of an arena as a bystander: see watch.c */
+typedef void (*WatchStep) (void *argument);
+
 /* What advisory locks are about: see locks.c */
 typedef enum LockClass
 {
 	LOCK_LEADERBOARD = 0xB1,
 	LOCK_RUN,
 	LOCK_WORKER,
-	LOCK_QUOTA
+	LOCK_QUOTA,
+	LOCK_IDENTIFIER
 } LockClass;
 
 /* init.c */
@@ -464,6 +486,7 @@ extern void add_parameter(Parameters *parameters, Oid type, Datum value,
 extern void add_text(Parameters *parameters, const char *value);
 extern void execute_query(const char *sql, int expected, bool read_only,
 						  Parameters *parameters);
+extern void execute_query_now(const char *sql, Parameters *parameters);
 extern char *result_text(int row, int column);
 extern Datum result_uuid(int row, int column);
 extern char *argument_text(FunctionCallInfo fcinfo, int number);
@@ -474,14 +497,27 @@ extern void leave_owner(OwnerScope scope);
 extern char *resolve_arena(const char *arena);
 extern void check_arena_admin(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
+extern Leaderboard *find_watched_leaderboard(const char *arena, const char *slug);
 extern List *list_leaderboards(const char *arena);
 extern bool has_privilege(const Leaderboard *leaderboard, const char *table,
 						  const char *privilege);
 extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
 
+/* harmless.c */
+extern void check_harmless(const char *sql, Oid *types, int num_types);
+
+/* watch.c */
+extern bool watch_strictly;
+
+extern void watch(const char *arena, const char *relation, WatchStep step,
+				  void *argument);
+extern void check_watched_query(const char *sql, Oid *types, int num_types);
+extern void watch_leaderboard(const char *arena, const char *slug);
+
 /* locks.c */
 extern bool lock_for_transaction(LockClass class, const void *key, int length,
 								 bool wait);
+extern void unlock_for_transaction(LockClass class, const void *key, int length);
 extern bool lock_for_session(LockClass class, const void *key, int length);
 extern void unlock_for_session(LockClass class, const void *key, int length);
 extern bool lock_is_held(LockClass class, const void *key, int length);
@@ -509,9 +545,10 @@ extern char *battle_query(const char *arena);
 
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
-						  bool uuid_models, List *slugs, char *source);
+						  bool uuid_models, List *slugs, bool now,
+						  char *source);
 extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
-										 const TimestampTz *as_of);
+										 const TimestampTz *as_of, bool now);
 extern List *read_arena_battles(const char *arena, List *slugs);
 extern Battles *no_battles(void);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
@@ -537,6 +574,7 @@ extern bool record_request(const Run *run);
 extern bool record_attempt(Run *run);
 extern void record_end(const Run *run);
 extern void record_failure(Run *run, const ErrorData *error, bool for_good);
+extern void delete_old_runs(const char *arena);
 
 /* notice.c */
 extern void notify_end(const Run *run);

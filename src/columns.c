@@ -25,31 +25,31 @@ PG_FUNCTION_INFO_V1(bixarena_check_arena);
 
 /* What is read and written besides battles */
 static const RequiredColumn result_columns[] = {
-	{"leaderboard", "id", COLUMN_UUID},
-	{"leaderboard", "slug", COLUMN_TEXT},
-	{"leaderboard", "name", COLUMN_TEXT},
-	{"model", "id", COLUMN_UUID},
-	{"model", "slug", COLUMN_TEXT},
-	{"model", "name", COLUMN_TEXT},
-	{"model", "license", COLUMN_TEXT},
-	{"model", "organization", COLUMN_TEXT},
-	{"leaderboard_snapshot", "id", COLUMN_UUID},
-	{"leaderboard_snapshot", "leaderboard_id", COLUMN_UUID},
-	{"leaderboard_snapshot", "snapshot_identifier", COLUMN_TEXT},
-	{"leaderboard_snapshot", "description", COLUMN_TEXT},
-	{"leaderboard_snapshot", "visibility", COLUMN_TEXT},
-	{"leaderboard_snapshot", "created_at", COLUMN_DATE},
-	{"leaderboard_snapshot", "updated_at", COLUMN_DATE},
-	{"leaderboard_entry", "id", COLUMN_UUID},
-	{"leaderboard_entry", "leaderboard_id", COLUMN_UUID},
-	{"leaderboard_entry", "model_id", COLUMN_UUID},
-	{"leaderboard_entry", "snapshot_id", COLUMN_UUID},
-	{"leaderboard_entry", "bt_score", COLUMN_NUMBER},
-	{"leaderboard_entry", "vote_count", COLUMN_NUMBER},
-	{"leaderboard_entry", "rank", COLUMN_NUMBER},
-	{"leaderboard_entry", "bootstrap_q025", COLUMN_NUMBER},
-	{"leaderboard_entry", "bootstrap_q975", COLUMN_NUMBER},
-	{"leaderboard_entry", "created_at", COLUMN_DATE}
+	{"leaderboard", "id", REQUIRED_UUID},
+	{"leaderboard", "slug", REQUIRED_TEXT},
+	{"leaderboard", "name", REQUIRED_TEXT},
+	{"model", "id", REQUIRED_UUID},
+	{"model", "slug", REQUIRED_TEXT},
+	{"model", "name", REQUIRED_TEXT},
+	{"model", "license", REQUIRED_TEXT},
+	{"model", "organization", REQUIRED_TEXT},
+	{"leaderboard_snapshot", "id", REQUIRED_UUID},
+	{"leaderboard_snapshot", "leaderboard_id", REQUIRED_UUID},
+	{"leaderboard_snapshot", "snapshot_identifier", REQUIRED_TEXT},
+	{"leaderboard_snapshot", "description", REQUIRED_TEXT},
+	{"leaderboard_snapshot", "visibility", REQUIRED_TEXT},
+	{"leaderboard_snapshot", "created_at", REQUIRED_DATE},
+	{"leaderboard_snapshot", "updated_at", REQUIRED_DATE},
+	{"leaderboard_entry", "id", REQUIRED_UUID},
+	{"leaderboard_entry", "leaderboard_id", REQUIRED_UUID},
+	{"leaderboard_entry", "model_id", REQUIRED_UUID},
+	{"leaderboard_entry", "snapshot_id", REQUIRED_UUID},
+	{"leaderboard_entry", "bt_score", REQUIRED_NUMBER},
+	{"leaderboard_entry", "vote_count", REQUIRED_NUMBER},
+	{"leaderboard_entry", "rank", REQUIRED_NUMBER},
+	{"leaderboard_entry", "bootstrap_q025", REQUIRED_NUMBER},
+	{"leaderboard_entry", "bootstrap_q975", REQUIRED_NUMBER},
+	{"leaderboard_entry", "created_at", REQUIRED_DATE}
 };
 
 /* Columns that hold a moment, in relations that need not have them all */
@@ -80,38 +80,38 @@ find_arena_relation(const char *arena, const char *name)
 }
 
 static bool
-is_of_kind(Oid type, ColumnKind kind)
+is_of_kind(Oid type, RequiredKind kind)
 {
 	switch (kind)
 	{
-		case COLUMN_UUID:
+		case REQUIRED_UUID:
 			return type == UUIDOID;
-		case COLUMN_BOOLEAN:
+		case REQUIRED_BOOLEAN:
 			return getBaseType(type) == BOOLOID;
-		case COLUMN_TEXT:
+		case REQUIRED_TEXT:
 			return TypeCategory(getBaseType(type)) == TYPCATEGORY_STRING;
-		case COLUMN_NUMBER:
+		case REQUIRED_NUMBER:
 			return TypeCategory(getBaseType(type)) == TYPCATEGORY_NUMERIC;
-		case COLUMN_DATE:
+		case REQUIRED_DATE:
 			return TypeCategory(getBaseType(type)) == TYPCATEGORY_DATETIME;
 	}
 	return false;
 }
 
 static const char *
-kind_name(ColumnKind kind)
+kind_name(RequiredKind kind)
 {
 	switch (kind)
 	{
-		case COLUMN_UUID:
+		case REQUIRED_UUID:
 			return "uuid";
-		case COLUMN_BOOLEAN:
+		case REQUIRED_BOOLEAN:
 			return "boolean";
-		case COLUMN_TEXT:
+		case REQUIRED_TEXT:
 			return "text";
-		case COLUMN_NUMBER:
+		case REQUIRED_NUMBER:
 			return "a number";
-		case COLUMN_DATE:
+		case REQUIRED_DATE:
 			return "a timestamp";
 	}
 	return "";

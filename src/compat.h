@@ -23,4 +23,15 @@
 #define WORKER_NEEDS_LOGIN true
 #endif
 
+/*
+ * From 16 on there is one function for the privileges of all kinds of objects.
+ */
+#if PG_VERSION_NUM >= 160000
+#define may_use_schema(schema, role) \
+	(object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == ACLCHECK_OK)
+#else
+#define may_use_schema(schema, role) \
+	(pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK)
+#endif
+
 #endif							/* BIXARENA_COMPAT_H */

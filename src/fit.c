@@ -30,6 +30,16 @@
  * model may hang on a prior alone, less is extrapolated: the last steps say little
  * of directions in which the likelihood is much flatter.
  *
+ * Both climbs see models, and the sums of what their battles give.  Where some are
+ * tied to each other by much and to the rest by nearly nothing, that is lost in the
+ * rounding of the sums, and steps end that should not.  So neither is believed before
+ * pairs that curve the likelihood by at least a certain part of what a model does,
+ * where it ended, are seen to tie all models together.  Where they do not, the climb
+ * goes on along a tree (tree.c), which is slower, but loses no digit; of replicates
+ * of such data that is the only climb.  The replicate of other data may have lost what
+ * tied it, and then steps by a Hessian that knows nothing of it are too short: where
+ * it is tied by much less than the data are, Newton steps follow.
+ *
  * A step that overshoots is cut.  Of a replicate, where it ends with a slope
  * that points back more than half as steeply as it pointed ahead, at the place
  * where a straight line through both slopes is zero.  Slopes level off far from
@@ -84,6 +94,15 @@
 /* A fit is hard where directions differ in curvature by more than this */
 #define EASY_CURVATURES		1e5
 
+/*
+ * Pairs must tie the models together that curve the likelihood by this part of the
+ * most that a model does, else only the tree is believed
+ */
+#define LEAST_TIE			1e-10
+
+/* By which part of what ties the data together a replicate must be, to be quick */
+#define LEAST_TIE_LEFT		(1.0 / 64)
+
 #define MAX_NEWTON_STEPS	100
 #define STEPS_BETWEEN		12
 #define MAX_REPLICATE_STEPS	100
@@ -103,6 +122,13 @@ struct Fitter
 	Likelihood *likelihood;
 	Curvature  *curvature;		/* at the point estimate */
 	Curvature  *own_curvature;	/* of a replicate that needed its own */
+
+	/* Whether models hang by threads */
+	double		least_tie;		/* else they do, curvature of a pair */
+	double		least_tie_left; /* of a replicate, to be quick */
+	bool		by_tree;		/* the data do: replicates climb along trees */
+	Tree	   *tree;			/* NULL until something did */
+	int		   *groups;			/* workspace, one more than num_models */
 
 	/* Memory of quasi-Newton steps: newest at (num_remembered - 1) % MEMORY */
 	int			num_remembered;
@@ -143,6 +169,7 @@ fitter_create(const Tally *tally, double prior_battles)
 	fitter->middle = palloc(size);
 	fitter->middle_gradient = palloc(size);
 	fitter->start = palloc(size);
+	fitter->groups = palloc(sizeof(int) * (tally->num_models + 1));
 	return fitter;
 }
 
@@ -460,14 +487,124 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 	return false;
 }
 
+/* The group of a model: each leads to another of its group, but one to itself */
+static int
+find_group(int *groups, int i)
+{
+	while (groups[i] != i)
+		i = groups[i] = groups[groups[i]];
+	return i;
+}
+
+/* Put two models into one group.  Returns how many groups that takes away. */
+static int
+join_groups(int *groups, int i, int j)
+{
+	i = find_group(groups, i);
+	j = find_group(groups, j);
+	groups[i] = j;
+	return i != j;
+}
+
+/*
+ * Do pairs that curve the likelihood by at least so much tie together all models
+ * (that are placed)?  As a rule, the first few pairs tell.
+ */
+static bool
+are_tied(const Fitter *fitter, PairPoints points, const bool *placed,
+		 const double *strengths, double least)
+{
+	const Tally *tally = fitter->tally;
+	int			n = fitter->num_models;
+	int			num_groups = 0;
+	double		shift;
+
+	for (int i = 0; i <= n; i++)
+	{
+		fitter->groups[i] = i;
+		num_groups += i < n && (placed == NULL || placed[i]);
+	}
+	for (int p = 0; p < tally->num_pairs && num_groups > 1; p++)
+	{
+		const Pair *pair = &tally->pairs[p];
+		double		battles = points.first[p] + points.second[p];
+
+		CHECK_FOR_INTERRUPTS_AT(p);
+		if (battles >= 4 * least &&
+			curvature_of(battles, strengths[pair->first] - strengths[pair->second]) >= least)
+			num_groups -= join_groups(fitter->groups, pair->first, pair->second);
+	}
+	if (num_groups == 1 || !(fitter->prior_battles > 0))
+		return num_groups == 1;
+
+	/* the virtual opponent of a prior is one more group */
+	shift = best_shift(strengths, n);
+	for (int i = 0; i < n; i++)
+		if (curvature_of(fitter->prior_battles, strengths[i] + shift) >= least)
+			num_groups -= join_groups(fitter->groups, i, n);
+	return num_groups == 0;
+}
+
+/* The most that a model's battles curve the likelihood, but for the prior */
+static double
+largest_curvature(const Fitter *fitter, PairPoints points, const double *strengths)
+{
+	const Tally *tally = fitter->tally;
+	double	   *curvatures = palloc0(sizeof(double) * fitter->num_models);
+	double		largest = 0;
+
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		const Pair *pair = &tally->pairs[p];
+		double		weight = curvature_of(points.first[p] + points.second[p],
+										  strengths[pair->first] -
+										  strengths[pair->second]);
+
+		CHECK_FOR_INTERRUPTS_AT(p);
+		curvatures[pair->first] += weight;
+		curvatures[pair->second] += weight;
+	}
+	for (int i = 0; i < fitter->num_models; i++)
+		largest = Max(largest, curvatures[i]);
+	pfree(curvatures);
+	return largest;
+}
+
+/*
+ * Find by how much all models are tied together at these strengths, and what that
+ * asks of replicates.  False when that is too little to believe a climb that was not
+ * along a tree.
+ */
+static bool
+judge_ties(Fitter *fitter, PairPoints points, const double *strengths)
+{
+	double		most = largest_curvature(fitter, points, strengths);
+	double		tie = most;
+
+	fitter->least_tie = LEAST_TIE * most;
+	while (tie >= fitter->least_tie && !are_tied(fitter, points, NULL, strengths, tie))
+		tie /= 4;
+	fitter->least_tie_left = LEAST_TIE_LEFT * tie;
+	return tie >= fitter->least_tie;
+}
+
+static bool
+climb_by_tree(Fitter *fitter, PairPoints points, const bool *placed,
+			  double tolerance, double *strengths)
+{
+	if (fitter->tree == NULL)
+		fitter->tree = tree_create(fitter->tally, fitter->prior_battles);
+	return tree_climb(fitter->tree, points, placed, tolerance, strengths);
+}
+
 static void
-report_no_maximum(double tolerance)
+report_no_maximum(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("the strengths of the models did not converge"),
-			 errdetail("After %d Newton steps a score still moved by more than %g points.",
-					   MAX_NEWTON_STEPS, tolerance)));
+			 errdetail("The battles tie some models to the others by so little that their scores cannot be computed exactly."),
+			 errhint("Set prior_battles, which ties all models together.")));
 }
 
 /*
@@ -515,11 +652,20 @@ judge_difficulty(Fitter *fitter)
 void
 fit_maximum(Fitter *fitter, PairPoints points, double *strengths)
 {
+	Size		size = sizeof(double) * fitter->num_models;
+
 	if (!climb_by_newton(fitter, fitter->curvature, points, NULL, POINT_TOLERANCE,
 						 strengths))
-		report_no_maximum(POINT_TOLERANCE);
-	curvature_invert(fitter->curvature);
-	judge_difficulty(fitter);
+		memset(strengths, 0, size);
+	else if (judge_ties(fitter, points, strengths))
+	{
+		curvature_invert(fitter->curvature);
+		judge_difficulty(fitter);
+		return;
+	}
+	if (!climb_by_tree(fitter, points, NULL, POINT_TOLERANCE, strengths))
+		report_no_maximum();
+	fitter->by_tree = true;
 }
 
 /*
@@ -576,18 +722,25 @@ fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
 	Size		size = sizeof(double) * fitter->num_models;
 
 	memcpy(fitter->start, strengths, size);
-	if (!climb_by_quasi_newton(fitter, points, placed, strengths))
-		memcpy(strengths, fitter->start, size);
-	else if (!fitter->rounding_matters)
-		return;
+	if (!fitter->by_tree)
+	{
+		if (!climb_by_quasi_newton(fitter, points, placed, strengths))
+			memcpy(strengths, fitter->start, size);
+		else if (!fitter->rounding_matters &&
+				 are_tied(fitter, points, placed, strengths, fitter->least_tie_left))
+			return;
 
-	if (fitter->own_curvature == NULL)
-		fitter->own_curvature = curvature_create(fitter->num_models);
-	if (climb_by_newton(fitter, fitter->own_curvature, points, placed,
-						REPLICATE_AIM, strengths))
+		if (fitter->own_curvature == NULL)
+			fitter->own_curvature = curvature_create(fitter->num_models);
+		if (!climb_by_newton(fitter, fitter->own_curvature, points, placed,
+							 REPLICATE_AIM, strengths))
+			memset(strengths, 0, size);
+		else if (are_tied(fitter, points, placed, strengths, fitter->least_tie))
+			return;
+	}
+	if (climb_by_tree(fitter, points, placed, REPLICATE_AIM, strengths))
 		return;
 	memset(strengths, 0, size);
-	if (!climb_by_newton(fitter, fitter->own_curvature, points, placed,
-						 REPLICATE_AIM, strengths))
-		report_no_maximum(REPLICATE_AIM);
+	if (!climb_by_tree(fitter, points, placed, REPLICATE_AIM, strengths))
+		report_no_maximum();
 }

@@ -122,10 +122,6 @@ call_settings(FunctionCallInfo fcinfo, const Leaderboard *leaderboard)
 static void
 check_arguments(FunctionCallInfo fcinfo)
 {
-	if (PG_ARGISNULL(ARGUMENT_LEADERBOARD_ID))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("leaderboard_id must not be null")));
 	if (!PG_ARGISNULL(ARGUMENT_NUM_BOOTSTRAP))
 		check_setting_number("num_bootstrap", PG_GETARG_INT32(ARGUMENT_NUM_BOOTSTRAP));
 	if (!PG_ARGISNULL(ARGUMENT_MIN_EVALUATIONS))
@@ -283,7 +279,7 @@ read_run(Run *run, Battles *battles, Contenders **contenders)
 
 	INSTR_TIME_SET_CURRENT(start);
 	if (battles == NULL)
-		battles = read_leaderboard_battles(run->leaderboard, run->as_of);
+		battles = read_leaderboard_battles(run->leaderboard, run->as_of, true);
 	*contenders = read_contenders(run->leaderboard, battles);
 	run->read_seconds += seconds_since(start);
 

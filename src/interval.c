@@ -19,6 +19,11 @@
  * placed in it is that of their point estimates, so that a model missing from
  * a replicate shifts nobody.
  *
+ * With an anchor every interval has the anchor's doubt in it.  So ranks by
+ * significance compare others: those of the same replicates, where the mean of the
+ * ranked models fixes the scale.  Of each replicate it is kept by how much the two
+ * scales differ.
+ *
  * Memory: 8 bytes for each replicate and model.
  *
  *-------------------------------------------------------------------------
@@ -49,6 +54,7 @@ typedef struct Bootstrap
 	bool	   *placed;
 	bool	   *reference;
 	double	   *scores;			/* NAN where it says nothing */
+	double		centring;		/* what brings them to the mean of the ranked */
 } Bootstrap;
 
 /*
@@ -84,6 +90,19 @@ choose_reference(Bootstrap *bootstrap, const bool *among)
 }
 
 /*
+ * By how much the scores of the models that were chosen are to be shifted to the
+ * scale of the point estimate.
+ */
+static double
+find_shift(const Bootstrap *bootstrap)
+{
+	int			n = bootstrap->tally->num_models;
+
+	return mean_score(bootstrap->estimate.scores, bootstrap->reference, n) -
+		mean_score(bootstrap->scores, bootstrap->reference, n);
+}
+
+/*
  * Put the scores of the placed models on the scale of the point estimate.  An
  * anchor that is not placed leaves it to the ranked models, those to anybody.
  */
@@ -91,14 +110,16 @@ static void
 scale_replicate(Bootstrap *bootstrap)
 {
 	const PointEstimate *estimate = &bootstrap->estimate;
-	int			n = bootstrap->tally->num_models;
+	double		to_mean;
+	double		shift;
 
-	if (!choose_reference(bootstrap, estimate->reference) &&
-		!choose_reference(bootstrap, estimate->ranked))
+	if (!choose_reference(bootstrap, estimate->ranked))
 		choose_reference(bootstrap, bootstrap->placed);
-	shift_scores(bootstrap->scores, n,
-				 mean_score(estimate->scores, bootstrap->reference, n) -
-				 mean_score(bootstrap->scores, bootstrap->reference, n));
+	shift = to_mean = find_shift(bootstrap);
+	if (choose_reference(bootstrap, estimate->reference))
+		shift = find_shift(bootstrap);
+	shift_scores(bootstrap->scores, bootstrap->tally->num_models, shift);
+	bootstrap->centring = to_mean - shift;
 }
 
 /*
@@ -110,6 +131,7 @@ make_replicate(Bootstrap *bootstrap, pg_prng_state *prng, bool always_complete)
 	int			n = bootstrap->tally->num_models;
 	int			num_placed = n;
 
+	bootstrap->centring = 0;
 	resample(bootstrap->resampler, prng, bootstrap->points);
 	if (!always_complete)
 		num_placed = graph_find_standings(bootstrap->graph, bootstrap->points,
@@ -286,20 +308,39 @@ bootstrap_create(Fitter *fitter, const Tally *tally, PointEstimate estimate)
 }
 
 /*
- * The bounds of all scores.  With a prior every replicate is complete.
- * Returns the number of replicates that were not.
+ * The bounds of all models, of their scores in num_bootstrap replicates each.
+ */
+static void
+find_all_bounds(const double *values, int num_models, Size num_bootstrap,
+				Bounds bounds)
+{
+	double	   *copy = palloc(sizeof(double) * num_bootstrap);
+
+	for (int i = 0; i < num_models; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		find_bounds(&values[i * num_bootstrap], copy, num_bootstrap,
+					&bounds.lower[i], &bounds.upper[i]);
+	}
+	pfree(copy);
+}
+
+/*
+ * The bounds of all scores, and with centred those where the mean of the ranked
+ * models fixes the scale.  With a prior every replicate is complete.  Returns the
+ * number of replicates that were not.
  */
 int
 bootstrap_intervals(Fitter *fitter, const Tally *tally, PointEstimate estimate,
-					const RankOptions *options, double *lower, double *upper)
+					const RankOptions *options, Bounds bounds, Bounds *centred)
 {
 	Bootstrap  *bootstrap = bootstrap_create(fitter, tally, estimate);
+	int			n = tally->num_models;
 	Size		num_bootstrap = options->num_bootstrap;
 	double	   *values = MemoryContextAllocHuge(CurrentMemoryContext,
-												mul_size(mul_size(tally->num_models,
-																  num_bootstrap),
+												mul_size(mul_size(n, num_bootstrap),
 														 sizeof(double)));
-	double	   *copy = palloc(sizeof(double) * num_bootstrap);
+	double	   *centring = palloc(sizeof(double) * num_bootstrap);
 	int			num_incomplete = 0;
 
 	for (Size r = 0; r < num_bootstrap; r++)
@@ -309,17 +350,20 @@ bootstrap_intervals(Fitter *fitter, const Tally *tally, PointEstimate estimate,
 		seed_replicate(&prng, options->seed, (int) r);
 		if (!make_replicate(bootstrap, &prng, options->prior_battles > 0))
 			num_incomplete++;
-		for (int i = 0; i < tally->num_models; i++)
+		centring[r] = bootstrap->centring;
+		for (int i = 0; i < n; i++)
 			values[i * num_bootstrap + r] = bootstrap->scores[i];
 		if (options->progress)
 			options->progress((int) r + 1, options->num_bootstrap);
 	}
 
-	for (int i = 0; i < tally->num_models; i++)
+	find_all_bounds(values, n, num_bootstrap, bounds);
+	if (centred)
 	{
-		CHECK_FOR_INTERRUPTS();
-		find_bounds(&values[i * num_bootstrap], copy, num_bootstrap,
-					&lower[i], &upper[i]);
+		for (int i = 0; i < n; i++)
+			for (Size r = 0; r < num_bootstrap; r++)
+				values[i * num_bootstrap + r] += centring[r];
+		find_all_bounds(values, n, num_bootstrap, *centred);
 	}
 	pfree(values);
 	return num_incomplete;

@@ -187,7 +187,7 @@ find_chances(Likelihood *likelihood, const PairRun *run,
  * nowhere: the zero of the sum of tanh((s_i + shift) / 2), which rises.  Newton
  * steps, and a bisection where one leaves the bracket.
  */
-static double
+double
 best_shift(const double *strengths, int num_models)
 {
 	double		lowest = -strengths[0];

@@ -14,6 +14,9 @@
  *					there is one a role
  *	quota			held by a transaction that makes a request of an arena, so
  *					that requests are counted one after the other
+ *	identifier		of a snapshot in an arena: held by the transaction that makes
+ *					the snapshot, so that no other one takes the same.  Nobody
+ *					waits for it
  *
  * A session's locks end with the process, however it ends.  Whoever takes one
  * releases it when an error passes by.
@@ -49,6 +52,18 @@ lock_for_transaction(LockClass class, const void *key, int length, bool wait)
 	LOCKTAG		tag = lock_tag(class, key, length);
 
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/*
+ * Release a lock that was taken until the transaction ends, since it is not
+ * needed.
+ */
+void
+unlock_for_transaction(LockClass class, const void *key, int length)
+{
+	LOCKTAG		tag = lock_tag(class, key, length);
+
+	LockRelease(&tag, ExclusiveLock, false);
 }
 
 /*

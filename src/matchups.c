@@ -53,27 +53,25 @@ typedef struct RankedModel
 } RankedModel;
 
 /*
- * The arena's models in the order of a snapshot, into SPI's result.  They are
- * read as they are now, lest one be missing that has come with the battles.
+ * The arena's models in the order of a snapshot, into SPI's result.
  */
 static void
-read_ranked_models(const char *schema, Datum snapshot, bool no_snapshot)
+read_ranked_models(const char *arena, Datum snapshot, bool no_snapshot)
 {
 	Parameters	parameters = {0};
 
 	add_parameter(&parameters, UUIDOID, snapshot, no_snapshot);
-	execute_query(psprintf("SELECT m.id, m.name::pg_catalog.text,"
-						   " m.slug::pg_catalog.text, e.rank::pg_catalog.int4,"
-						   " e.bt_score::pg_catalog.float8"
-						   " FROM %s.model AS m"
-						   " LEFT JOIN %s.leaderboard_entry AS e"
-						   " ON e.model_id OPERATOR(pg_catalog.=) m.id"
-						   " AND e.snapshot_id OPERATOR(pg_catalog.=) $1"
-						   " WHERE m.id IS NOT NULL"
-						   " ORDER BY e.rank, e.bt_score DESC,"
-						   " m.name COLLATE \"C\", m.slug COLLATE \"C\"",
-						   schema, schema),
-				  SPI_OK_SELECT, false, &parameters);
+	add_text(&parameters, arena);
+	execute_query("SELECT m.id, m.name, m.slug, e.rank,"
+				  " e.bt_score::pg_catalog.float8"
+				  " FROM bixarena.read_models($2) AS m"
+				  " LEFT JOIN bixarena.read_entries($2, ARRAY[$1]) AS e"
+				  " ON e.model_id OPERATOR(pg_catalog.=) m.id"
+				  " WHERE m.id IS NOT NULL"
+				  " ORDER BY e.rank, e.bt_score DESC,"
+				  " m.name COLLATE pg_catalog.\"C\","
+				  " m.slug COLLATE pg_catalog.\"C\"",
+				  SPI_OK_SELECT, true, &parameters);
 }
 
 static Nullable
@@ -166,6 +164,23 @@ put_matchup(ReturnSetInfo *result, const Pair *pair, const RankedModel *first,
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* The battles that are read */
+typedef struct MatchupReading
+{
+	const Leaderboard *leaderboard;
+	const TimestampTz *until;	/* or NULL */
+	Battles    *battles;
+} MatchupReading;
+
+static void
+read_matchups(void *argument)
+{
+	MatchupReading *reading = argument;
+
+	reading->battles = read_leaderboard_battles(reading->leaderboard,
+												reading->until, false);
+}
+
 /*
  * bixarena.matchup_rows(leaderboard_id, snapshot, until, arena): a row for each
  * two models that have met in battles up to a moment, or in any if it is null.
@@ -177,21 +192,22 @@ bixarena_matchup_rows(PG_FUNCTION_ARGS)
 	char	   *slug = argument_text(fcinfo, ARGUMENT_LEADERBOARD);
 	bool		all = PG_ARGISNULL(ARGUMENT_UNTIL);
 	TimestampTz until = all ? 0 : PG_GETARG_TIMESTAMPTZ(ARGUMENT_UNTIL);
-	Leaderboard *leaderboard;
+	MatchupReading reading = {0};
 	Battles    *battles;
 	RankedModel *models;
 
-	if (slug == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("leaderboard_id must not be null")));
 	InitMaterializedSRF(fcinfo, 0);
 
 	SPI_connect();
-	leaderboard = find_leaderboard(argument_text(fcinfo, ARGUMENT_ARENA), slug);
-	battles = read_leaderboard_battles(leaderboard, all ? NULL : &until);
-	read_ranked_models(leaderboard->schema, PG_GETARG_DATUM(ARGUMENT_SNAPSHOT),
+	reading.leaderboard = find_watched_leaderboard(argument_text(fcinfo, ARGUMENT_ARENA),
+												   slug);
+	reading.until = all ? NULL : &until;
+	watch(reading.leaderboard->arena, "leaderboard_battle", read_matchups,
+		  &reading);
+	read_ranked_models(reading.leaderboard->arena,
+					   PG_GETARG_DATUM(ARGUMENT_SNAPSHOT),
 					   PG_ARGISNULL(ARGUMENT_SNAPSHOT));
+	battles = reading.battles;
 	models = rank_contenders(battles);
 	report_ignored(battles, psprintf("leaderboard \"%s\"", slug));
 	for (int p = 0; p < battles->tally->num_pairs; p++)

@@ -30,6 +30,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
 
@@ -64,6 +65,8 @@ execute_query(const char *sql, int expected, bool read_only,
 {
 	int			result;
 
+	check_watched_query(sql, parameters ? parameters->types : NULL,
+						parameters ? parameters->count : 0);
 	if (parameters)
 		result = SPI_execute_with_args(sql, parameters->count,
 									   parameters->types, parameters->values,
@@ -77,6 +80,32 @@ execute_query(const char *sql, int expected, bool read_only,
 				 errdetail("The statement was: %s", sql),
 				 errhint("A trigger instead of the rule may do what it is for.")));
 	if (result != expected)
+		elog(ERROR, "unexpected result of a query: %s",
+			 SPI_result_code_string(result));
+}
+
+/*
+ * Run a query that only reads, and see what is committed now.  A transaction at
+ * repeatable read or serializable otherwise sees what was when it began.
+ */
+void
+execute_query_now(const char *sql, Parameters *parameters)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	SPIPlanPtr	plan;
+	int			result;
+
+	SPI_freetuptable(SPI_tuptable);
+	plan = SPI_prepare(sql, parameters->count, parameters->types);
+	if (plan == NULL)
+		elog(ERROR, "a query could not be prepared: %s",
+			 SPI_result_code_string(SPI_result));
+	result = SPI_execute_snapshot(plan, parameters->values, parameters->nulls,
+								  GetLatestSnapshot(), InvalidSnapshot,
+								  false, false, 0);
+	SPI_freeplan(plan);
+	MemoryContextSwitchTo(caller);
+	if (result != SPI_OK_SELECT)
 		elog(ERROR, "unexpected result of a query: %s",
 			 SPI_result_code_string(result));
 }

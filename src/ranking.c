@@ -151,10 +151,10 @@ scale_estimate(PointEstimate *estimate, ModelStatus *status, int num_models,
 
 /*
  * Ranks in the order of scores, or 1 plus the number of models that are
- * significantly better: whose interval lies wholly above.
+ * significantly better: whose interval lies wholly above, by the bounds to compare.
  */
 static void
-assign_ranks(Ranking *ranking, const RankOptions *options)
+assign_ranks(Ranking *ranking, Bounds bounds, const RankOptions *options)
 {
 	RankingOrder order = {ranking->ratings, options->name_order};
 
@@ -167,30 +167,45 @@ assign_ranks(Ranking *ranking, const RankOptions *options)
 
 	for (int k = 0; k < ranking->num_ranked; k++)
 	{
-		Rating	   *rating = &ranking->ratings[ranking->order[k]];
+		int			i = ranking->order[k];
+		Rating	   *rating = &ranking->ratings[i];
 
 		rating->rank = 1;
 		if (!options->rank_by_significance)
 			rating->rank += k;
 		else
 			for (int other = 0; other < ranking->num_ranked; other++)
-				rating->rank += ranking->ratings[ranking->order[other]].lower >
-					rating->upper;
+				rating->rank += bounds.lower[ranking->order[other]] > bounds.upper[i];
 	}
+}
+
+static Bounds
+bounds_create(int num_models)
+{
+	Bounds		bounds;
+
+	bounds.lower = palloc0(sizeof(double) * num_models);
+	bounds.upper = palloc0(sizeof(double) * num_models);
+	return bounds;
 }
 
 /*
  * Fit and rate models that can all be placed.  status comes with
- * MODEL_FEW_EVALUATIONS for those that have too few; the rest is found here.
+ * MODEL_FEW_EVALUATIONS for those that have too few; the rest is found here, and the
+ * bounds that ranks by significance compare.  These have the mean of the ranked at
+ * 1000, whatever the anchor.
  */
 static void
 rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
-				   ModelStatus *status, int anchor, const RankOptions *options)
+				   ModelStatus *status, int anchor, Bounds compared,
+				   const RankOptions *options)
 {
 	int			n = tally->num_models;
 	Fitter	   *fitter = fitter_create(tally, options->prior_battles);
-	double	   *lower = palloc(sizeof(double) * n);
-	double	   *upper = palloc(sizeof(double) * n);
+	bool		recentre = anchor >= 0 && options->rank_by_significance;
+	Bounds		bounds = bounds_create(n);
+	Bounds		centred = recentre ? bounds_create(n) : bounds;
+	double		off_centre = 0;
 	PointEstimate estimate;
 	instr_time	start,
 				fitted,
@@ -209,7 +224,10 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 
 	INSTR_TIME_SET_CURRENT(fitted);
 	ranking->num_incomplete = bootstrap_intervals(fitter, tally, estimate,
-												  options, lower, upper);
+												  options, bounds,
+												  recentre ? &centred : NULL);
+	if (recentre && choose_reference(&estimate, status, n, -1) > 0)
+		off_centre = mean_score(estimate.scores, estimate.ranked, n) - CENTRE_SCORE;
 	for (int i = 0; i < n; i++)
 	{
 		Rating	   *rating = &ranking->ratings[model[i]];
@@ -218,8 +236,10 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 		if (status[i] != MODEL_RANKED)
 			continue;
 		rating->score = round_score(estimate.scores[i]);
-		rating->lower = round_score(lower[i]);
-		rating->upper = round_score(upper[i]);
+		rating->lower = round_score(bounds.lower[i]);
+		rating->upper = round_score(bounds.upper[i]);
+		compared.lower[model[i]] = round_score(centred.lower[i] - off_centre);
+		compared.upper[model[i]] = round_score(centred.upper[i] - off_centre);
 	}
 
 	INSTR_TIME_SET_CURRENT(done);
@@ -242,6 +262,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 	int64	   *battles = palloc(sizeof(int64) * n);
 	int		   *index = palloc(sizeof(int) * n);	/* among the placed, or -1 */
 	int		   *placed = palloc(sizeof(int) * n);
+	Bounds		compared = bounds_create(n);
 	int			num_placed = 0;
 	int			anchor = -1;
 
@@ -280,7 +301,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 			ranking->ratings[placed[i]].status = MODEL_SEPARATED;
 	else if (num_placed > 0)
 		rate_placed_models(ranking, tally_among(tally, index, num_placed),
-						   placed, placed_status, anchor, options);
-	assign_ranks(ranking, options);
+						   placed, placed_status, anchor, compared, options);
+	assign_ranks(ranking, compared, options);
 	return ranking;
 }

@@ -1,12 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * retention.c
- *	  Old snapshots deleted, as the settings keep_snapshots and keep_days say.
+ *	  Old snapshots and runs deleted, as the settings keep_snapshots, keep_days and
+ *	  keep_runs_days say.
  *
  * A run that has stored a snapshot deletes what is then too old, in the same
  * transaction and with the same rights; a role that may not delete snapshots
  * leaves them to one that may.  The latest public snapshot, which is what
- * readers see, is never deleted.
+ * readers see, is never deleted, nor is the run's own.  A date that is infinite
+ * is none: it makes a snapshot neither the latest nor old.
+ *
+ * The record of runs is ours, so old runs are deleted whatever the role.
  *
  * Somebody may be publishing one of the old snapshots just now.  So they are
  * locked first, which waits for that, and then looked at once more.
@@ -23,7 +27,7 @@
 
 /*
  * A query for the ids of the snapshots that may go: $1 is the leaderboard, $2
- * how many are kept, $3 how many days.
+ * how many are kept, $3 how many days, $4 the run's own snapshot.
  */
 static char *
 old_snapshots(const Leaderboard *leaderboard)
@@ -36,10 +40,11 @@ old_snapshots(const Leaderboard *leaderboard)
 					" s.snapshot_identifier DESC) = 1"
 					" AND s.visibility = 'public' AS shown"
 					" FROM %s.leaderboard_snapshot AS s WHERE s.leaderboard_id = $1"
+					" AND pg_catalog.isfinite(s.created_at)"
 					" WINDOW latest AS (ORDER BY s.created_at DESC,"
 					" pg_catalog.length(s.snapshot_identifier) DESC,"
 					" s.snapshot_identifier DESC)) AS s"
-					" WHERE NOT s.shown AND (s.place > $2 OR s.created_at <"
+					" WHERE NOT s.shown AND s.id <> $4 AND (s.place > $2 OR s.created_at <"
 					" pg_catalog.now() - $3 * interval '1 day')",
 					leaderboard->schema);
 }
@@ -55,6 +60,7 @@ run_on_old_snapshots(const Run *run, const char *sql, int expected)
 				  settings->keep_snapshots == 0);
 	add_parameter(&parameters, FLOAT8OID, Float8GetDatum(settings->keep_days),
 				  settings->keep_days == 0);
+	add_parameter(&parameters, UUIDOID, run->snapshot_id, false);
 	execute_query(sql, expected, false, &parameters);
 }
 
@@ -69,20 +75,12 @@ may_delete(const Leaderboard *leaderboard)
 		has_privilege(leaderboard, "leaderboard_entry", "DELETE");
 }
 
-/*
- * Delete what is too old of the leaderboard of a run.  A run that makes a
- * snapshot of the past, which may be too old itself, leaves that to the next.
- */
-void
-apply_retention(const Run *run)
+static void
+delete_old_snapshots(const Run *run)
 {
 	const char *schema = run->leaderboard->schema;
 	char	   *old = old_snapshots(run->leaderboard);
 
-	if (run->as_of ||
-		(run->settings->keep_snapshots == 0 && run->settings->keep_days == 0) ||
-		!may_delete(run->leaderboard))
-		return;
 	run_on_old_snapshots(run,
 						 psprintf("SELECT FROM %s.leaderboard_snapshot AS k"
 								  " WHERE k.id IN (%s) ORDER BY k.id FOR UPDATE",
@@ -97,4 +95,22 @@ apply_retention(const Run *run)
 								  " USING old WHERE k.id = old.id",
 								  old, schema, schema),
 						 SPI_OK_DELETE);
+}
+
+/*
+ * Delete what is too old of the leaderboard of a run, and of the record.  A run
+ * that makes a snapshot of the past, which may be too old itself, leaves that to
+ * the next.
+ */
+void
+apply_retention(const Run *run)
+{
+	const Settings *settings = run->settings;
+
+	if (run->as_of)
+		return;
+	if ((settings->keep_snapshots > 0 || settings->keep_days > 0) &&
+		may_delete(run->leaderboard))
+		delete_old_snapshots(run);
+	delete_old_runs(run->arena);
 }

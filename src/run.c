@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -291,4 +292,40 @@ record_failure(Run *run, const ErrorData *error, bool for_good)
 					 " AND attempts OPERATOR(pg_catalog.=) $4",
 					 SPI_OK_UPDATE, &parameters) > 0 && for_good)
 		notify_end(run);
+}
+
+/*
+ * Delete the runs of an arena that have ended longer ago than the setting
+ * keep_runs_days of their leaderboard, or else of the arena, says.  The arena's
+ * are all looked at, since a leaderboard that is always skipped, or gone, has
+ * nobody else to do it.
+ *
+ * It waits for nobody: a run that another transaction is deleting is left to it.
+ * One at repeatable read or serializable, where that would be an error, leaves
+ * all to the next.
+ */
+void
+delete_old_runs(const char *arena)
+{
+	Parameters	parameters = {0};
+
+	if (IsolationUsesXactSnapshot())
+		return;
+	add_text(&parameters, arena);
+	write_record("WITH keep AS MATERIALIZED"
+				 " (SELECT nullif(s.leaderboard, '') AS leaderboard, s.value::float8 AS days"
+				 " FROM bixarena.setting AS s WHERE s.arena = $1"
+				 " AND s.name = 'keep_runs_days'), old AS MATERIALIZED"
+				 " (SELECT r.correlation_id FROM bixarena.run AS r"
+				 " WHERE r.arena = $1 AND r.status NOT IN ('queued', 'running')"
+				 " AND r.requested_at < now() - interval '1 day' *"
+				 " (SELECT min(k.days) FROM keep AS k)"
+				 " AND r.ended_at < now() - interval '1 day' *"
+				 " coalesce((SELECT k.days FROM keep AS k"
+				 " WHERE k.leaderboard = r.leaderboard),"
+				 " (SELECT k.days FROM keep AS k WHERE k.leaderboard IS NULL))"
+				 " FOR UPDATE OF r SKIP LOCKED)"
+				 " DELETE FROM bixarena.run AS r USING old"
+				 " WHERE r.correlation_id = old.correlation_id",
+				 SPI_OK_DELETE, &parameters);
 }

@@ -17,7 +17,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_authid.h"
+#include "commands/dbcommands.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -29,7 +33,8 @@ PG_FUNCTION_INFO_V1(bixarena_cron_database);
 
 /*
  * bixarena.cron_database(): the database of pg_cron's jobs, null if the server
- * has not loaded pg_cron.
+ * has not loaded pg_cron.  The parameter is one that only superusers see: who may
+ * not is told of this database alone, and that another one is another.
  */
 Datum
 bixarena_cron_database(PG_FUNCTION_ARGS)
@@ -39,5 +44,8 @@ bixarena_cron_database(PG_FUNCTION_ARGS)
 	if (database == NULL ||
 		(GetConfigOptionFlags(CRON_DATABASE, true) & GUC_CUSTOM_PLACEHOLDER) != 0)
 		PG_RETURN_NULL();
+	if (strcmp(database, get_database_name(MyDatabaseId)) != 0 &&
+		!has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_SETTINGS))
+		database = "";
 	PG_RETURN_TEXT_P(cstring_to_text(database));
 }

@@ -4,7 +4,7 @@
  *	  Settings of arenas and leaderboards.
  *
  * bixarena.setting holds the values that users have set, as text, for a whole
- * arena (leaderboard null) or one leaderboard.  A leaderboard's own value wins
+ * arena (leaderboard empty) or one leaderboard.  A leaderboard's own value wins
  * over its arena's, which wins over the default.  The table below is the only
  * place that says which settings there are, their defaults and their ranges.
  *
@@ -42,7 +42,7 @@ typedef struct SettingDefinition
 } SettingDefinition;
 
 /*
- * The least number but 0.  Of a prior below, replicates that hang on it alone
+ * The least number but 0, of those that may be 0 and not less.  Of a prior below, replicates that hang on it alone
  * would be less exact than is promised, or have no maximum to a double's digits.
  */
 #define LEAST_NUMBER 1e-3
@@ -87,6 +87,9 @@ static const SettingDefinition definitions[] = {
 	{"keep_days", SETTING_NUMBER, offsetof(Settings, keep_days),
 		NULL, 1, 36500,
 	"days that a snapshot is kept; none: for ever"},
+	{"keep_runs_days", SETTING_NUMBER, offsetof(Settings, keep_runs_days),
+		NULL, 1, 36500,
+	"days that a run stays on record after its end; none: for ever"},
 	{"enabled", SETTING_BOOLEAN, offsetof(Settings, enabled),
 		"true", 0, 0,
 	"scheduled and requested runs make snapshots; false: paused"},
@@ -109,6 +112,7 @@ static const SettingDefinition definitions[] = {
 
 PG_FUNCTION_INFO_V1(bixarena_configure);
 PG_FUNCTION_INFO_V1(bixarena_settings);
+PG_FUNCTION_INFO_V1(bixarena_pauses);
 
 static const SettingDefinition *
 find_definition(const char *name)
@@ -199,8 +203,9 @@ read_values(const char *arena, const char *slug)
 	execute_query("SELECT s.name, s.value, s.leaderboard"
 				  " FROM bixarena.setting AS s"
 				  " WHERE s.arena OPERATOR(pg_catalog.=) $1 AND"
-				  " (s.leaderboard IS NULL OR s.leaderboard OPERATOR(pg_catalog.=) $2)"
-				  " ORDER BY s.leaderboard NULLS FIRST, s.name",
+				  " (s.leaderboard OPERATOR(pg_catalog.=) ''"
+				  " OR s.leaderboard OPERATOR(pg_catalog.=) $2)"
+				  " ORDER BY s.leaderboard, s.name",
 				  SPI_OK_SELECT, true, &parameters);
 	leave_owner(scope);
 }
@@ -252,7 +257,8 @@ check_setting_number(const char *name, double number)
 
 	if (!(number >= definition->minimum && number <= definition->maximum))
 		report_out_of_range(definition, psprintf("%.15g", number));
-	if (definition->type == SETTING_NUMBER && number > 0 && number < LEAST_NUMBER)
+	if (definition->type == SETTING_NUMBER && definition->minimum == 0 &&
+		number > 0 && number < LEAST_NUMBER)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("%s must be 0 or at least %g, not %g",
@@ -284,7 +290,7 @@ bixarena_configure(PG_FUNCTION_ARGS)
 		assign_setting(definition, value, &scratch);
 
 	SPI_connect();
-	arena = slug ? find_leaderboard(arena, slug)->arena : resolve_arena(arena);
+	arena = slug ? find_watched_leaderboard(arena, slug)->arena : resolve_arena(arena);
 	check_arena_admin(arena);
 	add_text(&parameters, arena);
 	add_text(&parameters, slug);
@@ -294,14 +300,14 @@ bixarena_configure(PG_FUNCTION_ARGS)
 	scope = become_owner();
 	if (value)
 		execute_query("INSERT INTO bixarena.setting (arena, leaderboard, name, value)"
-					  " VALUES ($1, $2, $3, $4)"
-					  " ON CONFLICT (arena, (coalesce(leaderboard, '')), name)"
+					  " VALUES ($1, coalesce($2, ''), $3, $4)"
+					  " ON CONFLICT (arena, leaderboard, name)"
 					  " DO UPDATE SET value = excluded.value",
 					  SPI_OK_INSERT, false, &parameters);
 	else
 		execute_query("DELETE FROM bixarena.setting AS s"
 					  " WHERE s.arena OPERATOR(pg_catalog.=) $1"
-					  " AND s.leaderboard IS NOT DISTINCT FROM $2"
+					  " AND s.leaderboard OPERATOR(pg_catalog.=) coalesce($2, '')"
 					  " AND s.name OPERATOR(pg_catalog.=) $3"
 					  " AND $4 IS NULL",
 					  SPI_OK_DELETE, false, &parameters);
@@ -323,7 +329,7 @@ bixarena_settings(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
-	arena = slug ? find_leaderboard(arena, slug)->arena : resolve_arena(arena);
+	arena = slug ? find_watched_leaderboard(arena, slug)->arena : resolve_arena(arena);
 	read_values(arena, slug);
 
 	for (Size i = 0; i < lengthof(definitions); i++)
@@ -338,7 +344,7 @@ bixarena_settings(PG_FUNCTION_ARGS)
 			if (strcmp(result_text(row, 1), definition->name) == 0)
 			{
 				value = result_text(row, 2);
-				source = result_text(row, 3) ? "leaderboard" : "arena";
+				source = result_text(row, 3)[0] != '\0' ? "leaderboard" : "arena";
 			}
 		values[0] = CStringGetTextDatum(definition->name);
 		nulls[1] = value == NULL;
@@ -347,6 +353,50 @@ bixarena_settings(PG_FUNCTION_ARGS)
 		nulls[3] = definition->default_value == NULL;
 		values[3] = nulls[3] ? (Datum) 0 : CStringGetTextDatum(definition->default_value);
 		values[4] = CStringGetTextDatum(definition->description);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/*
+ * bixarena.pauses(arena, leaderboards): those whose setting enabled is false in
+ * force, and whose value it is.  Asked once for all of them, since that is what
+ * metrics need.
+ */
+Datum
+bixarena_pauses(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Parameters	parameters = {0};
+	OwnerScope	scope;
+
+	add_text(&parameters, argument_text(fcinfo, 0));
+	add_parameter(&parameters, TEXTARRAYOID, PG_GETARG_DATUM(1), false);
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	scope = become_owner();
+	execute_query("SELECT DISTINCT ON (l.slug) l.slug,"
+				  " CASE s.leaderboard WHEN '' THEN 'arena' ELSE 'leaderboard' END,"
+				  " s.value"
+				  " FROM pg_catalog.unnest($2) AS l (slug)"
+				  " JOIN bixarena.setting AS s"
+				  " ON s.arena OPERATOR(pg_catalog.=) $1"
+				  " AND s.name OPERATOR(pg_catalog.=) 'enabled'"
+				  " AND s.leaderboard OPERATOR(pg_catalog.=) ANY (ARRAY['', l.slug])"
+				  " ORDER BY l.slug, s.leaderboard DESC",
+				  SPI_OK_SELECT, true, &parameters);
+	leave_owner(scope);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		Datum		values[2];
+		bool		nulls[2] = {false};
+		bool		enabled;
+
+		if (parse_bool(result_text(row, 3), &enabled) && enabled)
+			continue;
+		values[0] = CStringGetTextDatum(result_text(row, 1));
+		values[1] = CStringGetTextDatum(result_text(row, 2));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	SPI_finish();

@@ -9,8 +9,20 @@
  * INFINITE_BOUND or its negative, or as the score where that lies further out,
  * and a finite one that has too many digits as the number nearest to it.
  *
- * A snapshot's identifier tells the second that it speaks of, in UTC.  A
- * second snapshot of the same second gets the suffix _2, and so on.
+ * A snapshot's identifier tells the second that it speaks of, in UTC, and is
+ * unique in its arena, whatever constraints the arena has.  A second snapshot of
+ * the same second gets the suffix _2, and so on.  Transactions that have not
+ * ended do not see each other's snapshots, so each holds a lock on the
+ * identifiers that it gave; one that finds such a lock takes the next number, and
+ * waits for nobody.  What has been committed is looked for as of now, whatever
+ * the isolation, and in the record of runs too: where the arena's tables are on
+ * another server, a transaction may not see there what was committed since it
+ * began.
+ *
+ * Snapshots are ordered by created_at.  Of two of one leaderboard, the later is
+ * dated later by a microsecond at least, also if there is one that is dated in the
+ * future.  A snapshot of the past bears the date that it speaks of, or is the
+ * first free microsecond after it.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,35 +46,95 @@
 /* The largest number that decimal(10,6) holds */
 #define LARGEST_BOUND 9999.999999
 
-#define MAX_IDENTIFIER_TRIES 1000
+/* How often another program may be quicker with an identifier */
+#define MAX_IDENTIFIER_TRIES 100
 
 static char *
-snapshot_identifier(TimestampTz created_at, int number)
+numbered_identifier(const char *base, int64 number)
 {
-	pg_time_t	second = timestamptz_to_time_t(created_at);
-	char		identifier[64];
-
-	pg_strftime(identifier, sizeof(identifier), "snapshot_%Y-%m-%d_%H-%M-%S",
-				pg_gmtime(&second));
-	return number == 1 ? pstrdup(identifier) : psprintf("%s_%d", identifier, number);
+	return number == 1 ? pstrdup(base) : psprintf("%s_%lld", base, (long long) number);
 }
 
 /*
- * Is the identifier taken?
+ * The greatest number of the identifiers that a query finds, of which $1 is the
+ * first and $2 a pattern for all; 0 if it finds none.
  */
-static bool
-identifier_exists(const Run *run)
+#define GREATEST_NUMBER(identifiers) \
+	"SELECT coalesce(pg_catalog.max(CASE WHEN i.name OPERATOR(pg_catalog.=) $1 THEN 1" \
+	" ELSE pg_catalog.substr(i.name, pg_catalog.int4pl(pg_catalog.length($1), 2))" \
+	"::pg_catalog.int8 END), 0)" \
+	" FROM (" identifiers ") AS i (name) WHERE pg_catalog.starts_with(i.name, $1)" \
+	" AND i.name OPERATOR(pg_catalog.~) $2"
+
+static int64
+greatest_in_result(void)
+{
+	bool		isnull;
+
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+									   SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/*
+ * The greatest number of the identifiers in use in an arena, 0 if none is.
+ */
+static int64
+greatest_number(const Leaderboard *leaderboard, const char *base)
 {
 	Parameters	parameters = {0};
+	int64		shown;
+	OwnerScope	scope;
 
-	add_parameter(&parameters, UUIDOID, run->leaderboard->id, false);
-	add_text(&parameters, run->snapshot_identifier);
-	execute_query(psprintf("SELECT FROM %s.leaderboard_snapshot AS s"
-						   " WHERE s.leaderboard_id OPERATOR(pg_catalog.=) $1"
-						   " AND s.snapshot_identifier OPERATOR(pg_catalog.=) $2",
-						   run->leaderboard->schema),
-				  SPI_OK_SELECT, false, &parameters);
-	return SPI_processed > 0;
+	add_text(&parameters, base);
+	add_text(&parameters, psprintf("^%s(_[0-9]{1,9})?$", base));
+	execute_query_now(psprintf(GREATEST_NUMBER("SELECT s.snapshot_identifier::pg_catalog.text"
+											   " FROM %s.leaderboard_snapshot AS s"),
+							   leaderboard->schema),
+					  &parameters);
+	shown = greatest_in_result();
+
+	add_text(&parameters, leaderboard->arena);
+	scope = become_owner();
+	execute_query_now(GREATEST_NUMBER("SELECT r.snapshot_identifier"
+									  " FROM bixarena.run AS r WHERE r.arena = $3"
+									  " AND r.snapshot_identifier COLLATE \"C\" >= $1"
+									  " AND r.snapshot_identifier COLLATE \"C\""
+									  " <= $1 || '_999999999'"),
+					  &parameters);
+	leave_owner(scope);
+	return Max(shown, greatest_in_result());
+}
+
+static char *
+identifier_key(const Leaderboard *leaderboard, const char *identifier)
+{
+	return psprintf("%s %s", leaderboard->arena, identifier);
+}
+
+/*
+ * Choose an identifier that no snapshot of the arena has, and let no other
+ * transaction choose it.  Returns its number.
+ */
+static int64
+choose_identifier(Run *run, const char *base)
+{
+	const Leaderboard *leaderboard = run->leaderboard;
+	int64		number = 0;		/* the one that is locked, 0: none */
+	int64		greatest;
+	char	   *key = NULL;
+
+	while (number <= (greatest = greatest_number(leaderboard, base)))
+	{
+		if (number > 0)
+			unlock_for_transaction(LOCK_IDENTIFIER, key, strlen(key));
+		number = greatest;
+		do
+		{
+			run->snapshot_identifier = numbered_identifier(base, ++number);
+			key = identifier_key(leaderboard, run->snapshot_identifier);
+		} while (!lock_for_transaction(LOCK_IDENTIFIER, key, strlen(key), false));
+	}
+	return number;
 }
 
 /*
@@ -78,40 +150,44 @@ report_lost_rows(const char *table)
 }
 
 /*
- * Write the snapshot's row, under the first identifier that is free.
+ * Write the snapshot's row.  Should another program write one of the same
+ * identifier meanwhile, take the next.
  */
 static void
-insert_snapshot(Run *run, TimestampTz created_at)
+insert_snapshot(Run *run, TimestampTz moment, TimestampTz created_at)
 {
 	const Leaderboard *leaderboard = run->leaderboard;
-	char	   *sql = psprintf("INSERT INTO %s.leaderboard_snapshot"
-							   " (leaderboard_id, snapshot_identifier, visibility,"
-							   " created_at, updated_at)"
-							   " SELECT $1, $2, $3, $4, $4 WHERE NOT EXISTS"
-							   " (SELECT FROM %s.leaderboard_snapshot AS s"
-							   " WHERE s.leaderboard_id OPERATOR(pg_catalog.=) $1"
-							   " AND s.snapshot_identifier OPERATOR(pg_catalog.=) $2)"
-							   " ON CONFLICT DO NOTHING RETURNING id",
-							   leaderboard->schema, leaderboard->schema);
+	pg_time_t	second = timestamptz_to_time_t(moment);
+	char		base[64];
 
-	for (int number = 1; number <= MAX_IDENTIFIER_TRIES; number++)
+	pg_strftime(base, sizeof(base), "snapshot_%Y-%m-%d_%H-%M-%S", pg_gmtime(&second));
+	for (int tries = 0; tries < MAX_IDENTIFIER_TRIES; tries++)
 	{
+		int64		number = choose_identifier(run, base);
 		Parameters	parameters = {0};
 
-		run->snapshot_identifier = snapshot_identifier(created_at, number);
 		add_parameter(&parameters, UUIDOID, leaderboard->id, false);
 		add_text(&parameters, run->snapshot_identifier);
+		add_text(&parameters,
+				 psprintf("Leaderboard snapshot with %lld evaluations and %d ranked models",
+						  (long long) run->evaluation_count, run->entry_count));
 		add_text(&parameters, run->settings->auto_publish ? "public" : "private");
-		add_parameter(&parameters, TIMESTAMPTZOID,
-					  TimestampTzGetDatum(created_at), false);
-		execute_query(sql, SPI_OK_INSERT_RETURNING, false, &parameters);
+		add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(created_at), false);
+		add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(moment), false);
+		execute_query(psprintf("INSERT INTO %s.leaderboard_snapshot"
+							   " (leaderboard_id, snapshot_identifier, description,"
+							   " visibility, created_at, updated_at)"
+							   " VALUES ($1, $2, $3, $4, $5, $6)"
+							   " ON CONFLICT DO NOTHING RETURNING id",
+							   leaderboard->schema),
+					  SPI_OK_INSERT_RETURNING, false, &parameters);
 		if (SPI_processed > 0)
 		{
 			run->has_snapshot = true;
 			run->snapshot_id = result_uuid(0, 1);
 			return;
 		}
-		if (!identifier_exists(run))
+		if (greatest_number(leaderboard, base) < number)
 			report_lost_rows("leaderboard_snapshot");
 	}
 	ereport(ERROR,
@@ -205,6 +281,61 @@ insert_entries(const Run *run, const Ranking *ranking,
 		report_lost_rows("leaderboard_entry");
 }
 
+/*
+ * The date of a new snapshot that speaks of a moment: that one, or if need be one
+ * after all dates of the leaderboard's.  What cannot be passed, since it is
+ * infinite or the last that there is, does not count.
+ */
+static TimestampTz
+date_of_present(const Leaderboard *leaderboard, TimestampTz moment)
+{
+	Parameters	parameters = {0};
+	TimestampTz latest;
+	bool		isnull;
+
+	add_parameter(&parameters, UUIDOID, leaderboard->id, false);
+	execute_query_now(psprintf("SELECT pg_catalog.max(s.created_at::pg_catalog.timestamptz)"
+							   " FROM %s.leaderboard_snapshot AS s"
+							   " WHERE s.leaderboard_id OPERATOR(pg_catalog.=) $1"
+							   " AND pg_catalog.isfinite(s.created_at)",
+							   leaderboard->schema),
+					  &parameters);
+	latest = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0],
+											   SPI_tuptable->tupdesc, 1, &isnull));
+	if (isnull || latest < moment || !IS_VALID_TIMESTAMP(latest + 1))
+		return moment;
+	return latest + 1;
+}
+
+/*
+ * The date of a snapshot of the past: the moment that it speaks of, or the first
+ * microsecond after it that no other snapshot of the leaderboard is dated.
+ */
+static TimestampTz
+date_of_past(const Leaderboard *leaderboard, TimestampTz moment)
+{
+	Parameters	parameters = {0};
+	bool		isnull;
+
+	add_parameter(&parameters, UUIDOID, leaderboard->id, false);
+	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(moment), false);
+	execute_query_now(psprintf("WITH taken (moment) AS MATERIALIZED"
+							   " (SELECT s.created_at::pg_catalog.timestamptz"
+							   " FROM %s.leaderboard_snapshot AS s"
+							   " WHERE s.leaderboard_id OPERATOR(pg_catalog.=) $1"
+							   " AND s.created_at OPERATOR(pg_catalog.>=) $2"
+							   " AND s.created_at OPERATOR(pg_catalog.<) '294276-12-31 UTC')"
+							   " SELECT pg_catalog.min(f.moment) FROM (SELECT $2 UNION ALL"
+							   " SELECT t.moment OPERATOR(pg_catalog.+)"
+							   " '1 microsecond'::pg_catalog.interval FROM taken AS t)"
+							   " AS f (moment) WHERE NOT EXISTS (SELECT FROM taken AS t"
+							   " WHERE t.moment OPERATOR(pg_catalog.=) f.moment)",
+							   leaderboard->schema),
+					  &parameters);
+	return DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0],
+											 SPI_tuptable->tupdesc, 1, &isnull));
+}
+
 static void
 writing_context(void *leaderboard)
 {
@@ -214,21 +345,24 @@ writing_context(void *leaderboard)
 }
 
 /*
- * Write a ranking as the snapshot of a run.  One of the past bears the date it
- * speaks of.
+ * Write a ranking as the snapshot of a run.
  */
 void
 write_snapshot(Run *run, const Ranking *ranking, const Contenders *contenders)
 {
-	TimestampTz created_at = run->as_of ? *run->as_of : GetCurrentTimestamp();
+	const Leaderboard *leaderboard = run->leaderboard;
+	TimestampTz moment = run->as_of ? *run->as_of : GetCurrentTimestamp();
+	TimestampTz created_at;
 	ErrorContextCallback context = {
 		.previous = error_context_stack,
 		.callback = writing_context,
-		.arg = unconstify(Leaderboard *, run->leaderboard)
+		.arg = unconstify(Leaderboard *, leaderboard)
 	};
 
 	error_context_stack = &context;
-	insert_snapshot(run, created_at);
+	created_at = run->as_of ? date_of_past(leaderboard, moment) :
+		date_of_present(leaderboard, moment);
+	insert_snapshot(run, moment, created_at);
 	insert_entries(run, ranking, contenders, created_at);
 	error_context_stack = context.previous;
 }

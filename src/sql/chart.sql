@@ -17,7 +17,7 @@
  */
 CREATE FUNCTION bixarena.chart_colours(dark boolean)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('.bixarena-chart.%s .%s{%s:%s}',
@@ -63,7 +63,7 @@ COMMENT ON FUNCTION bixarena.chart_colours(boolean) IS
 
 CREATE FUNCTION bixarena.chart_style(theme text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- without a theme, the chart follows what its reader prefers; paper is light
@@ -119,7 +119,7 @@ CREATE FUNCTION bixarena.chart(
 	label text,
 	body text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<svg xmlns="http://www.w3.org/2000/svg" class="bixarena-chart %1$s"'
@@ -131,9 +131,46 @@ $$;
 COMMENT ON FUNCTION bixarena.chart(double precision, double precision, text, text, text) IS
 	'a chart of what has been drawn';
 
-CREATE FUNCTION bixarena.empty_chart(width integer, theme text, reason text)
+CREATE FUNCTION bixarena.drawn_models(top integer, usual integer, most integer)
+RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a chart of thousands can be asked for by nobody who wants to read it, and
+	-- takes the memory of all others
+	SELECT least(coalesce(top, usual), most)
+$$;
+COMMENT ON FUNCTION bixarena.drawn_models(integer, integer, integer) IS
+	'how many models a chart draws when so many are asked for, null: as many as usual';
+
+CREATE FUNCTION bixarena.count_models(drawn bigint, total bigint)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN drawn < total THEN format('the first %s of %s models', drawn, total)
+		ELSE format('%s models', drawn) END
+$$;
+COMMENT ON FUNCTION bixarena.count_models(bigint, bigint) IS
+	'how many models are shown, and of how many';
+
+CREATE FUNCTION bixarena.draw_omission(drawn bigint, total bigint, y double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- empty where no model is left out
+	SELECT CASE WHEN drawn < total
+		THEN format('<text class="muted small omission" x="8" y="%s">%s</text>',
+			bixarena.pixel(y), bixarena.count_models(drawn, total))
+		ELSE '' END
+$$;
+COMMENT ON FUNCTION bixarena.draw_omission(bigint, bigint, double precision) IS
+	'a line that says how many models a chart leaves out';
+
+CREATE FUNCTION bixarena.empty_chart(width integer, theme text, reason text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT bixarena.chart(width, 60, theme, reason,
@@ -204,7 +241,7 @@ COMMENT ON FUNCTION bixarena.tick_text(double precision) IS 'the number beside a
 
 CREATE FUNCTION bixarena.time_ticks(low timestamptz, high timestamptz, pixels double precision)
 RETURNS TABLE (moment timestamptz, label text)
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- in UTC, as everything that is told of time here; a label has room in so many

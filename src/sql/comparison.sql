@@ -29,24 +29,22 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN QUERY EXECUTE format($sql$
-		SELECT m.name::text, m.slug::text,
+	RETURN QUERY
+		SELECT m.name, m.slug,
 			CASE WHEN b.model_id IS NULL THEN 'new' WHEN a.model_id IS NULL THEN 'gone'
 				ELSE 'stayed' END,
-			b.rank::integer, a.rank::integer, (b.rank - a.rank)::integer AS climbed,
+			b.rank, a.rank, b.rank - a.rank,
 			b.bt_score::numeric(10,6), a.bt_score::numeric(10,6),
-			(a.bt_score - b.bt_score)::numeric(11,6) AS gained,
+			(a.bt_score - b.bt_score)::numeric(11,6),
 			b.bootstrap_q975 < a.bootstrap_q025 OR a.bootstrap_q975 < b.bootstrap_q025,
-			(a.vote_count - b.vote_count)::integer, $3, $4
-		FROM (SELECT e.* FROM %1$I.leaderboard_entry AS e WHERE e.snapshot_id = $1) AS b
-		FULL JOIN (SELECT e.* FROM %1$I.leaderboard_entry AS e WHERE e.snapshot_id = $2) AS a
+			a.vote_count - b.vote_count, before.snapshot_identifier, after.snapshot_identifier
+		FROM bixarena.read_entries(arena, ARRAY[before.id]) AS b
+		FULL JOIN bixarena.read_entries(arena, ARRAY[after.id]) AS a
 			ON a.model_id = b.model_id
-		JOIN %1$I.model AS m ON m.id = coalesce(a.model_id, b.model_id)
+		JOIN bixarena.read_models(arena) AS m ON m.id = coalesce(a.model_id, b.model_id)
 		ORDER BY abs(b.rank - a.rank) DESC NULLS LAST,
 			abs(a.bt_score - b.bt_score) DESC NULLS LAST,
-			a.rank, b.rank, m.name COLLATE "C", m.slug COLLATE "C"
-		$sql$, arena)
-		USING before.id, after.id, before.snapshot_identifier, after.snapshot_identifier;
+			a.rank, b.rank, m.name COLLATE "C", m.slug COLLATE "C";
 END
 $$;
 COMMENT ON FUNCTION bixarena.comparison_rows(bixarena.snapshot_key, bixarena.snapshot_key, text) IS

@@ -7,7 +7,7 @@
 
 CREATE FUNCTION bixarena.draw_run(status text, title text, x double precision, y double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<g class="run"><title>%s</title>%s</g>', bixarena.escape_markup(title),
@@ -24,7 +24,7 @@ COMMENT ON FUNCTION bixarena.draw_run(text, text, double precision, double preci
 
 CREATE FUNCTION bixarena.draw_run_legend(y double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(replace(bixarena.draw_run(l.status, l.status, l.x, y - 4), 'class="run"', 'class="legend"')
@@ -37,7 +37,7 @@ COMMENT ON FUNCTION bixarena.draw_run_legend(double precision) IS
 
 CREATE FUNCTION bixarena.draw_durations(runs bixarena.run[], width integer, theme text)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

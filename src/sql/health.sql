@@ -42,15 +42,12 @@ COMMENT ON TYPE bixarena.health_row IS 'what a check has found';
 CREATE FUNCTION bixarena.grade(warning boolean, critical boolean)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT CASE WHEN critical THEN 'critical' WHEN warning THEN 'warning' ELSE 'ok' END
-$$;
+RETURN CASE WHEN critical THEN 'critical' WHEN warning THEN 'warning' ELSE 'ok' END;
 COMMENT ON FUNCTION bixarena.grade(boolean, boolean) IS 'the status of a check';
 
 CREATE FUNCTION bixarena.in_utc(moment timestamptz)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
@@ -63,19 +60,21 @@ COMMENT ON FUNCTION bixarena.in_utc(timestamptz) IS 'a moment, for people';
 
 CREATE FUNCTION bixarena.can_read_cron()
 RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
 	-- a superuser's tables only: reading what another role has made could run
 	-- its code as the caller
-	SELECT count(*) = 2
-	FROM pg_namespace AS n
-	JOIN pg_class AS c ON c.relnamespace = n.oid
-	JOIN pg_roles AS o ON o.oid = c.relowner
-	WHERE n.nspname = 'cron' AND c.relname IN ('job', 'job_run_details')
-		AND c.relkind = 'r' AND o.rolsuper
-		AND has_schema_privilege(n.oid, 'USAGE')
-		AND has_table_privilege(c.oid, 'SELECT')
+	RETURN (SELECT count(*) = 2
+		FROM pg_namespace AS n
+		JOIN pg_class AS c ON c.relnamespace = n.oid
+		JOIN pg_roles AS o ON o.oid = c.relowner
+		WHERE n.nspname = 'cron' AND c.relname IN ('job', 'job_run_details')
+			AND c.relkind = 'r' AND o.rolsuper
+			AND has_schema_privilege(n.oid, 'USAGE')
+			AND has_table_privilege(c.oid, 'SELECT'));
+END
 $$;
 COMMENT ON FUNCTION bixarena.can_read_cron() IS
 	'is pg_cron in this database, and may the caller read its tables?';
@@ -85,24 +84,28 @@ RETURNS TABLE (jobid bigint, leaderboard text, schedule text, active boolean)
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	whole text := bixarena.job_name(arena, NULL);
 BEGIN
 	IF NOT bixarena.can_read_cron() THEN
 		RETURN;
 	END IF;
 	-- a job of one leaderboard may have a name that does not say which
-	RETURN QUERY EXECUTE format($sql$
-		SELECT j.jobid, coalesce(l.slug::text,
-				nullif(substr(j.jobname::text, length($1) + 2), '')),
+	RETURN QUERY
+		SELECT j.jobid, coalesce(l.slug,
+				nullif(substr(j.jobname::text, length(whole) + 2), '')),
 			j.schedule, j.active
 		FROM cron.job AS j
-		LEFT JOIN %I.leaderboard AS l
-			ON j.jobname::text = bixarena.job_name($2, l.slug::text)
-		WHERE (l.slug IS NOT NULL OR j.jobname::text = $1
-				OR starts_with(j.jobname::text, $1 || '/'))
+		LEFT JOIN LATERAL (
+			SELECT r.slug
+			FROM bixarena.read_leaderboards(CASE
+				WHEN j.jobname::text ~ '^bixarena_rank [0-9a-f]{32}$' THEN arena END) AS r
+			WHERE j.jobname::text = bixarena.job_name(arena, r.slug)
+		) AS l ON true
+		WHERE (l.slug IS NOT NULL OR j.jobname::text = whole
+				OR starts_with(j.jobname::text, whole || '/'))
 			AND j.database = current_database()
-		ORDER BY j.jobname::text COLLATE "C", j.jobid
-		$sql$, arena)
-		USING bixarena.job_name(arena, NULL), arena;
+		ORDER BY j.jobname::text COLLATE "C", j.jobid;
 END
 $$;
 COMMENT ON FUNCTION bixarena.cron_jobs(text) IS
@@ -140,18 +143,40 @@ LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN QUERY EXECUTE format($sql$
-		SELECT l.slug::text, max(s.created_at::timestamptz)
-		FROM %1$I.leaderboard AS l
-		LEFT JOIN %1$I.leaderboard_snapshot AS s
-			ON s.leaderboard_id = l.id AND s.visibility = 'public'
-			AND isfinite(s.created_at::timestamptz)
-		GROUP BY l.slug::text
-		$sql$, arena);
+	RETURN QUERY
+		SELECT l.slug, max(s.created_at)
+		FROM bixarena.read_leaderboards(arena) AS l
+		LEFT JOIN bixarena.read_snapshots(arena, NULL, 'infinity') AS s
+			ON s.leaderboard_id = l.id
+		GROUP BY l.slug;
 END
 $$;
 COMMENT ON FUNCTION bixarena.public_snapshots(text) IS
 	'the leaderboards of an arena, and when the latest public snapshot of each was made';
+
+CREATE FUNCTION bixarena.future_snapshots(arena text)
+RETURNS TABLE (leaderboard text, message text)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- a minute is what clocks of servers may differ by
+	RETURN QUERY
+		SELECT l.slug, format(
+			'snapshot "%s" is dated in the future, %s%s: delete it, or correct its created_at',
+			(array_agg(s.snapshot_identifier ORDER BY s.created_at, s.id))[1],
+			CASE WHEN isfinite(min(s.created_at)) THEN bixarena.in_utc(min(s.created_at))
+				ELSE 'infinity' END,
+			CASE WHEN count(*) > 1 THEN format(' (the first of %s)', count(*)) END)
+		FROM bixarena.read_leaderboards(arena) AS l
+		JOIN bixarena.read_snapshots(arena, NULL,
+				after => clock_timestamp() + interval '1 minute') AS s
+			ON s.leaderboard_id = l.id
+		GROUP BY l.slug;
+END
+$$;
+COMMENT ON FUNCTION bixarena.future_snapshots(text) IS
+	'the leaderboards of an arena that have snapshots dated in the future, and which is the first of them';
 
 CREATE FUNCTION bixarena.ended_runs(
 	arena text,
@@ -159,14 +184,18 @@ CREATE FUNCTION bixarena.ended_runs(
 	OUT ended bigint,
 	OUT failed bigint,
 	OUT dead_requests bigint)
-LANGUAGE sql STABLE PARALLEL UNSAFE
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
+BEGIN
 	SELECT count(*), count(*) FILTER (WHERE r.status = 'failed'),
 		count(*) FILTER (WHERE r.status = 'failed' AND r.trigger_source = 'api')
+	INTO ended, failed, dead_requests
 	FROM bixarena.run AS r
 	WHERE r.arena = ended_runs.arena AND r.status NOT IN ('queued', 'running')
-		AND r.requested_at >= now() - make_interval(days => days)
+		AND r.requested_at >= now() - make_interval(days => days);
+END
 $$;
 COMMENT ON FUNCTION bixarena.ended_runs(text, integer) IS
 	'how many runs of the last days have ended, and have failed; none is tried again then';
@@ -175,40 +204,51 @@ CREATE FUNCTION bixarena.queue(
 	arena text,
 	OUT waiting bigint,
 	OUT seconds double precision)
-LANGUAGE sql STABLE PARALLEL UNSAFE
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
+BEGIN
 	SELECT count(*), coalesce(max(extract(epoch FROM now() - r.requested_at)), 0)
+	INTO waiting, seconds
 	FROM bixarena.run AS r
-	WHERE r.arena = queue.arena AND r.status = 'queued'
+	WHERE r.arena = queue.arena AND r.status = 'queued';
+END
 $$;
 COMMENT ON FUNCTION bixarena.queue(text) IS
 	'how many runs wait, and how long the first has waited';
 
 CREATE FUNCTION bixarena.durations(arena text)
 RETURNS TABLE (leaderboard text, seconds double precision)
-LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 600
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 600
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
+BEGIN
 	-- a run of the past is one of fewer battles
-	SELECT r.leaderboard, extract(epoch FROM r.ended_at - r.started_at)::double precision
-	FROM bixarena.health_limits() AS limits
-	JOIN bixarena.run AS r ON r.arena = durations.arena AND r.status = 'succeeded'
-		AND r.parameters ->> 'as_of' IS NULL
-		AND r.requested_at >= now() - make_interval(days => limits.spread_days)
+	RETURN QUERY
+		SELECT r.leaderboard, extract(epoch FROM r.ended_at - r.started_at)::double precision
+		FROM bixarena.health_limits() AS limits
+		JOIN bixarena.run AS r ON r.arena = durations.arena AND r.status = 'succeeded'
+			AND r.parameters ->> 'as_of' IS NULL
+			AND r.requested_at >= now() - make_interval(days => limits.spread_days);
+END
 $$;
 COMMENT ON FUNCTION bixarena.durations(text) IS
 	'how long each of the latest successful runs took';
 
 CREATE FUNCTION bixarena.usual_durations(arena text)
 RETURNS TABLE (leaderboard text, runs bigint, seconds double precision)
-LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 20
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
 	-- a large leaderboard takes longer than a small one
-	SELECT d.leaderboard, count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY d.seconds)
-	FROM bixarena.durations(arena) AS d
-	GROUP BY d.leaderboard
+	RETURN QUERY
+		SELECT d.leaderboard, count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY d.seconds)
+		FROM bixarena.durations(arena) AS d
+		GROUP BY d.leaderboard;
+END
 $$;
 COMMENT ON FUNCTION bixarena.usual_durations(text) IS
 	'the median of the durations of each leaderboard';
@@ -217,22 +257,19 @@ COMMENT ON FUNCTION bixarena.usual_durations(text) IS
  * The checks: each function is one.
  */
 
-CREATE FUNCTION bixarena.pause_of(leaderboard_id text, arena text)
-RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT format('paused by the setting enabled of the %s', s.source)
-	FROM bixarena.settings_in_force(leaderboard_id, arena) AS s
-	WHERE s.setting = 'enabled' AND NOT s.value::boolean
-$$;
-COMMENT ON FUNCTION bixarena.pause_of(text, text) IS
-	'what pauses a leaderboard; null: nothing';
+CREATE FUNCTION bixarena.pauses(arena text, leaderboards text[])
+RETURNS TABLE (leaderboard text, source text)
+AS 'MODULE_PATHNAME', 'bixarena_pauses'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.pauses(text, text[]) IS
+	'those of the leaderboards that are paused, and whose setting pauses them: arena or leaderboard';
 
 CREATE FUNCTION bixarena.skipped_since(leaderboard_id text, arena text, moment timestamptz)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 	SELECT 'the last run was skipped: ' || coalesce(last.skip_reason, 'no reason given')
 	FROM (
@@ -247,20 +284,34 @@ $$;
 COMMENT ON FUNCTION bixarena.skipped_since(text, text, timestamptz) IS
 	'why the last run of a leaderboard was skipped; null: it was not, or there is none since that moment';
 
+CREATE FUNCTION bixarena.age_seconds(latest timestamptz)
+RETURNS double precision
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- one that is newer than this transaction, or dated in the future, is of now
+	SELECT greatest(extract(epoch FROM now() - latest), 0)
+$$;
+COMMENT ON FUNCTION bixarena.age_seconds(timestamptz) IS
+	'the age of a snapshot; never negative';
+
 CREATE FUNCTION bixarena.judge_age(
 	leaderboard_id text,
 	arena text,
 	latest timestamptz,
-	due timestamptz[])
+	due timestamptz[],
+	paused_by text,
+	future text)
 RETURNS bixarena.health_row
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	-- due: the last times that a snapshot was due, the latest first
+	-- due: the last times that a snapshot was due, the latest first; future: what
+	-- there is to say of snapshots dated in the future, beside which no age tells
 	unscheduled integer := (bixarena.health_limits()).unscheduled_hours;
 	since timestamptz := coalesce(due[1], now() - make_interval(hours => unscheduled));
-	excuse text := bixarena.pause_of(leaderboard_id, arena);
+	excuse text := 'paused by the setting enabled of the ' || paused_by;
 	result bixarena.health_row;
 BEGIN
 	IF excuse IS NULL AND (latest >= since) IS NOT TRUE THEN
@@ -268,11 +319,13 @@ BEGIN
 	END IF;
 	result.check_name := 'snapshot_age';
 	result.leaderboard_id := leaderboard_id;
-	result.status := bixarena.grade(excuse IS NULL AND (latest >= since) IS NOT TRUE,
+	result.status := bixarena.grade(
+		future IS NOT NULL OR excuse IS NULL AND (latest >= since) IS NOT TRUE,
 		excuse IS NULL AND latest < due[2]);
-	result.figure := round(extract(epoch FROM now() - latest) / 3600, 1);
+	result.figure := round(bixarena.age_seconds(latest)::numeric / 3600, 1);
 	result.unit := 'hours';
 	result.message := CASE
+		WHEN future IS NOT NULL THEN future
 		WHEN excuse IS NOT NULL THEN excuse
 		WHEN latest IS NULL THEN 'there is no public snapshot'
 		WHEN due[1] IS NULL THEN format(
@@ -288,62 +341,77 @@ BEGIN
 	RETURN result;
 END
 $$;
-COMMENT ON FUNCTION bixarena.judge_age(text, text, timestamptz, timestamptz[]) IS
+COMMENT ON FUNCTION bixarena.judge_age(text, text, timestamptz, timestamptz[], text, text) IS
 	'is the latest public snapshot of a leaderboard as young as its schedule says?';
 
 CREATE FUNCTION bixarena.check_snapshot_age(arena text)
 RETURNS SETOF bixarena.health_row
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH due AS MATERIALIZED (
-		SELECT t.leaderboard, t.due
-		FROM bixarena.health_limits() AS limits,
-			bixarena.due_times(arena, now() - make_interval(hours => limits.grace_hours)) AS t
-	)
-	SELECT a.*
-	FROM bixarena.public_snapshots(arena) AS l
-	CROSS JOIN LATERAL (
-		SELECT array_agg(DISTINCT d.due ORDER BY d.due DESC) AS times
-		FROM due AS d WHERE d.leaderboard IS NULL OR d.leaderboard = l.leaderboard
-	) AS d
-	CROSS JOIN LATERAL bixarena.judge_age(l.leaderboard, arena, l.latest, d.times) AS a
-	ORDER BY l.leaderboard COLLATE "C"
+BEGIN
+	RETURN QUERY
+		WITH due AS MATERIALIZED (
+			SELECT t.leaderboard, t.due
+			FROM bixarena.health_limits() AS limits,
+				bixarena.due_times(arena, now() - make_interval(hours => limits.grace_hours)) AS t
+		), board AS MATERIALIZED (
+			SELECT s.* FROM bixarena.public_snapshots(arena) AS s
+		)
+		SELECT a.*
+		FROM board AS l
+		LEFT JOIN bixarena.pauses(arena, ARRAY(SELECT b.leaderboard FROM board AS b)) AS p
+			ON p.leaderboard = l.leaderboard
+		LEFT JOIN bixarena.future_snapshots(arena) AS f ON f.leaderboard = l.leaderboard
+		CROSS JOIN LATERAL (
+			SELECT array_agg(DISTINCT d.due ORDER BY d.due DESC) AS times
+			FROM due AS d WHERE d.leaderboard IS NULL OR d.leaderboard = l.leaderboard
+		) AS d
+		CROSS JOIN LATERAL bixarena.judge_age(l.leaderboard, arena, l.latest, d.times,
+			p.source, f.message) AS a
+		ORDER BY l.leaderboard COLLATE "C";
+END
 $$;
 COMMENT ON FUNCTION bixarena.check_snapshot_age(text) IS
 	'are the latest public snapshots as young as their schedule says?';
 
 CREATE FUNCTION bixarena.check_failed_runs(arena text)
 RETURNS SETOF bixarena.health_row
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT 'failed_runs', NULL, bixarena.grade(failed > 0, failed > limits.failed_critical),
-		failed, 'runs',
-		format('%s of %s runs of the last %s days failed', failed, ended, limits.failed_days)
-			|| CASE WHEN failed > 0 THEN '; bixarena_runs(status => ''failed'') lists them'
-				ELSE '' END
-	FROM bixarena.health_limits() AS limits
-	CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS counts
+BEGIN
+	RETURN QUERY
+		SELECT 'failed_runs', NULL::text, bixarena.grade(failed > 0, failed > limits.failed_critical),
+			failed::double precision, 'runs',
+			format('%s of %s runs of the last %s days failed', failed, ended, limits.failed_days)
+				|| CASE WHEN failed > 0 THEN '; bixarena_runs(status => ''failed'') lists them'
+					ELSE '' END
+		FROM bixarena.health_limits() AS limits
+		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS counts;
+END
 $$;
 COMMENT ON FUNCTION bixarena.check_failed_runs(text) IS 'have runs failed lately?';
 
 CREATE FUNCTION bixarena.check_waiting_runs(arena text)
 RETURNS SETOF bixarena.health_row
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT 'waiting_runs', NULL,
-		bixarena.grade(minutes > limits.waiting_warning, minutes > limits.waiting_critical),
-		round(minutes::numeric, 1), 'minutes',
-		CASE WHEN waiting = 0 THEN 'no run waits in the queue'
-			ELSE format('runs in the queue: %s; the first has waited for %s minutes',
-				waiting, trunc(minutes)) END
-			|| CASE WHEN minutes > limits.waiting_warning
-				THEN '; CALL bixarena_process_requests() makes them' ELSE '' END
-	FROM bixarena.health_limits() AS limits
-	CROSS JOIN bixarena.queue(arena) AS queue
-	CROSS JOIN LATERAL (SELECT queue.seconds / 60) AS m (minutes)
+BEGIN
+	RETURN QUERY
+		SELECT 'waiting_runs', NULL::text,
+			bixarena.grade(minutes > limits.waiting_warning, minutes > limits.waiting_critical),
+			round(minutes::numeric, 1)::double precision, 'minutes',
+			CASE WHEN waiting = 0 THEN 'no run waits in the queue'
+				ELSE format('runs in the queue: %s; the first has waited for %s minutes',
+					waiting, trunc(minutes)) END
+				|| CASE WHEN minutes > limits.waiting_warning
+					THEN '; CALL bixarena_process_requests() makes them' ELSE '' END
+		FROM bixarena.health_limits() AS limits
+		CROSS JOIN bixarena.queue(arena) AS queue
+		CROSS JOIN LATERAL (SELECT queue.seconds / 60) AS m (minutes);
+END
 $$;
 COMMENT ON FUNCTION bixarena.check_waiting_runs(text) IS
 	'do requests wait longer than they should?';
@@ -352,6 +420,7 @@ CREATE FUNCTION bixarena.check_abandoned_runs(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	abandoned bigint;
@@ -383,7 +452,7 @@ DECLARE
 	missing text := 'pg_cron cannot be seen from here: it is not in database "%s", or role "%s" may not read its tables';
 BEGIN
 	IF bixarena.can_read_cron() THEN
-		RETURN QUERY EXECUTE $sql$
+		RETURN QUERY
 			SELECT 'cron_job', j.leaderboard,
 				bixarena.grade(NOT j.active, d.status = 'failed'),
 				round(extract(epoch FROM now() - d.ended_at) / 3600, 1)::double precision, 'hours',
@@ -392,7 +461,7 @@ BEGIN
 						|| coalesce(': ' || left(d.return_message, 200), '')
 					WHEN d.status IS NULL THEN 'no outcome of the job is on record yet'
 					ELSE 'the last run of the job succeeded' END
-			FROM bixarena.cron_jobs($1) AS j
+			FROM bixarena.cron_jobs(arena) AS j
 			LEFT JOIN LATERAL (
 				SELECT c.status,
 					nullif(regexp_replace(c.return_message, '[[:space:]]+', ' ', 'g'), ''),
@@ -400,8 +469,7 @@ BEGIN
 				FROM cron.job_run_details AS c
 				WHERE c.jobid = j.jobid AND c.status IN ('succeeded', 'failed')
 				ORDER BY c.runid DESC LIMIT 1
-			) AS d (status, return_message, ended_at) ON true
-			$sql$ USING arena;
+			) AS d (status, return_message, ended_at) ON true;
 		missing := 'in database "%s", role "%s" sees no job of pg_cron named "bixarena_rank %s";'
 			' bixarena_schedule() makes it';
 	END IF;
@@ -416,45 +484,52 @@ COMMENT ON FUNCTION bixarena.check_cron_job(text) IS
 
 CREATE FUNCTION bixarena.check_success_share(arena text)
 RETURNS SETOF bixarena.health_row
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT 'success_share', NULL,
-		bixarena.grade(share < limits.share_warning, share < limits.share_critical),
-		round(share::numeric, 2), 'percent',
-		CASE WHEN ended = 0 THEN format('no run of the last %s days has ended', limits.share_days)
-			ELSE format('%s of %s runs of the last %s days succeeded or were skipped',
-				good, ended, limits.share_days) END
-	FROM bixarena.health_limits() AS limits
-	CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS counts
-	CROSS JOIN LATERAL (SELECT ended - failed, 100.0 * (ended - failed) / nullif(ended, 0))
-		AS s (good, share)
+BEGIN
+	RETURN QUERY
+		SELECT 'success_share', NULL::text,
+			bixarena.grade(share < limits.share_warning, share < limits.share_critical),
+			round(share::numeric, 2)::double precision, 'percent',
+			CASE WHEN ended = 0 THEN format('no run of the last %s days has ended', limits.share_days)
+				ELSE format('%s of %s runs of the last %s days succeeded or were skipped',
+					good, ended, limits.share_days) END
+		FROM bixarena.health_limits() AS limits
+		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS counts
+		CROSS JOIN LATERAL (SELECT ended - failed, 100.0 * (ended - failed) / nullif(ended, 0))
+			AS s (good, share);
+END
 $$;
 COMMENT ON FUNCTION bixarena.check_success_share(text) IS 'do nearly all runs go well?';
 
 CREATE FUNCTION bixarena.check_duration_spread(arena text)
 RETURNS SETOF bixarena.health_row
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
 	-- each duration in medians of its own leaderboard
-	WITH summary AS (
-		SELECT count(*) AS runs, percentile_cont((bixarena.health_limits()).spread_quantile)
-			WITHIN GROUP (ORDER BY d.seconds / usual.seconds) AS spread
-		FROM bixarena.durations(arena) AS d
-		JOIN bixarena.usual_durations(arena) AS usual USING (leaderboard)
-		WHERE usual.seconds > 0
-	)
-	SELECT 'duration_spread', NULL,
-		bixarena.grade(runs >= limits.spread_runs AND spread > limits.spread_warning, false),
-		CASE WHEN runs >= limits.spread_runs THEN round(spread::numeric, 2) END, 'medians',
-		CASE WHEN runs < limits.spread_runs THEN format(
-				'%s runs of the last %s days succeeded; fewer than %s do not tell',
-				runs, limits.spread_days, limits.spread_runs)
-			ELSE format('%s %% of %s runs of the last %s days took up to %s times as long'
-				' as is usual for their leaderboard', 100 * limits.spread_quantile, runs,
-				limits.spread_days, round(spread::numeric, 2)) END
-	FROM summary, bixarena.health_limits() AS limits
+	RETURN QUERY
+		WITH summary AS (
+			SELECT count(*) AS runs, percentile_cont((bixarena.health_limits()).spread_quantile)
+				WITHIN GROUP (ORDER BY d.seconds / usual.seconds) AS spread
+			FROM bixarena.durations(arena) AS d
+			JOIN bixarena.usual_durations(arena) AS usual USING (leaderboard)
+			WHERE usual.seconds > 0
+		)
+		SELECT 'duration_spread', NULL::text,
+			bixarena.grade(runs >= limits.spread_runs AND spread > limits.spread_warning, false),
+			CASE WHEN runs >= limits.spread_runs THEN round(spread::numeric, 2)::double precision END,
+			'medians',
+			CASE WHEN runs < limits.spread_runs THEN format(
+					'%s runs of the last %s days succeeded; fewer than %s do not tell',
+					runs, limits.spread_days, limits.spread_runs)
+				ELSE format('%s %% of %s runs of the last %s days took up to %s times as long'
+					' as is usual for their leaderboard', 100 * limits.spread_quantile, runs,
+					limits.spread_days, round(spread::numeric, 2)) END
+		FROM summary, bixarena.health_limits() AS limits;
+END
 $$;
 COMMENT ON FUNCTION bixarena.check_duration_spread(text) IS
 	'do runs take about as long as they usually do?';

@@ -16,14 +16,10 @@ BEGIN
 		RAISE EXCEPTION 'model must not be null'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	EXECUTE format('SELECT m.id FROM %I.model AS m WHERE m.slug = $1', arena)
-		INTO found USING model;
+	SELECT m.id INTO found FROM bixarena.read_models(arena) AS m WHERE m.slug = model;
 	IF found IS NULL THEN
-		EXECUTE format($sql$
-			SELECT string_agg(quote_literal(m.slug), ', ' ORDER BY m.slug COLLATE "C")
-			FROM %I.model AS m WHERE m.name = $1
-			$sql$, arena)
-			INTO namesakes USING model;
+		SELECT string_agg(quote_literal(m.slug), ', ' ORDER BY m.slug COLLATE "C")
+		INTO namesakes FROM bixarena.read_models(arena) AS m WHERE m.name = model;
 		RAISE EXCEPTION 'arena "%" has no model of the slug "%"', arena, model
 			USING ERRCODE = 'undefined_object',
 				HINT = CASE WHEN namesakes IS NULL THEN 'A model is addressed by its slug.'
@@ -61,31 +57,29 @@ AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
 BEGIN
-	IF leaderboard_id IS NULL THEN
-		RAISE EXCEPTION 'leaderboard_id must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-
 	RETURN QUERY EXECUTE format($sql$
-		SELECT r.snapshot_identifier::text, r.created_at::timestamptz, r.rank::integer,
-			r.bt_score::numeric(10,6), r.bootstrap_q025::numeric(10,6),
-			r.bootstrap_q975::numeric(10,6), r.vote_count::integer, count(*) OVER ()
+		WITH s AS MATERIALIZED (
+			SELECT r.* FROM bixarena.read_snapshots($5, $1) AS r
+			WHERE r.visibility = 'public' AND isfinite(r.created_at)
+		)
+		SELECT r.snapshot_identifier, r.created_at, r.rank, r.bt_score::numeric(10,6),
+			r.bootstrap_q025::numeric(10,6), r.bootstrap_q975::numeric(10,6), r.vote_count,
+			count(*) OVER ()
 		FROM (
 			SELECT s.snapshot_identifier, s.created_at, e.rank, e.bt_score,
 				e.bootstrap_q025, e.bootstrap_q975, e.vote_count
-			FROM %1$I.leaderboard_entry AS e
-			JOIN %1$I.leaderboard_snapshot AS s ON s.id = e.snapshot_id
-			WHERE e.leaderboard_id = $1 AND e.model_id = $2
-				AND s.leaderboard_id = $1 AND s.visibility = 'public'
+			FROM bixarena.read_entries($5, ARRAY(SELECT s.id FROM s), $2) AS e
+			JOIN s ON s.id = e.snapshot_id
+			WHERE e.leaderboard_id = $1
 		) AS r
-		ORDER BY %2$s, r.created_at DESC, length(r.snapshot_identifier) DESC,
+		ORDER BY %s, r.created_at DESC, length(r.snapshot_identifier) DESC,
 			r.snapshot_identifier DESC
 		LIMIT $3 OFFSET $4
-		$sql$, found_arena, bixarena.sort_order(sort_by, descending,
+		$sql$, bixarena.sort_order(sort_by, descending,
 			'{rank}', '{created_at,bt_score}'))
 		USING bixarena.find_leaderboard(leaderboard_id, found_arena),
 			bixarena.find_model(model, found_arena),
-			page_size, bixarena.page_offset(page_size, page);
+			page_size, bixarena.page_offset(page_size, page), found_arena;
 END
 $$;
 COMMENT ON FUNCTION bixarena_model_history(text, text, text, boolean, integer, integer, text) IS

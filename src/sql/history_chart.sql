@@ -31,9 +31,8 @@ BEGIN
 			SELECT s.id, s.created_at, extract(epoch FROM s.created_at) AS seconds,
 				row_number() OVER (ORDER BY s.created_at DESC,
 					length(s.snapshot_identifier) DESC, s.snapshot_identifier DESC) AS age
-			FROM %1$I.leaderboard_snapshot AS s
-			WHERE s.leaderboard_id = $1 AND s.visibility = 'public'
-				AND isfinite(s.created_at::timestamptz) AND ($3 IS NULL OR s.created_at >= $3)
+			FROM bixarena.read_snapshots($5, $1) AS s
+			WHERE s.visibility = 'public' AND isfinite(s.created_at) AND ($3 IS NULL OR s.created_at >= $3)
 		), span AS (
 			SELECT s.id, s.created_at, s.age, floor((max(s.seconds) OVER () - s.seconds)
 				/ nullif(max(s.seconds) OVER () - min(s.seconds) OVER (), 0)
@@ -43,23 +42,25 @@ BEGIN
 			SELECT s.id, s.created_at, row_number() OVER (ORDER BY s.age DESC) AS number
 			FROM (SELECT DISTINCT ON (n.number) n.* FROM span AS n
 				ORDER BY n.number, n.age) AS s
+		), entry AS MATERIALIZED (
+			SELECT e.* FROM bixarena.read_entries($5, ARRAY(SELECT k.id FROM kept AS k)) AS e
 		), shown AS MATERIALIZED (
 			SELECT m.id, m.name, row_number() OVER (ORDER BY e.rank, e.bt_score DESC,
 				m.name COLLATE "C", m.slug COLLATE "C") AS number
 			FROM snapshot AS s
-			JOIN %1$I.leaderboard_entry AS e ON e.snapshot_id = s.id
-			JOIN %1$I.model AS m ON m.id = e.model_id
+			JOIN entry AS e ON e.snapshot_id = s.id
+			JOIN bixarena.read_models($5) AS m ON m.id = e.model_id
 			WHERE s.age = 1
 			ORDER BY number LIMIT $2
 		)
-		SELECT m.number::integer, m.name::text, k.number::integer, k.created_at::timestamptz,
-			e.%2$I::double precision
+		SELECT m.number::integer, m.name, k.number::integer, k.created_at,
+			e.%I::double precision
 		FROM kept AS k
-		JOIN %1$I.leaderboard_entry AS e ON e.snapshot_id = k.id
+		JOIN entry AS e ON e.snapshot_id = k.id
 		JOIN shown AS m ON m.id = e.model_id
 		ORDER BY m.number, k.number
-		$sql$, arena, measure)
-		USING leaderboard, top, since, max_moments;
+		$sql$, measure)
+		USING leaderboard, top, since, max_moments, arena;
 END
 $$;
 COMMENT ON FUNCTION bixarena.history_points(uuid, text, integer, timestamptz, integer, text) IS
@@ -70,7 +71,7 @@ CREATE FUNCTION bixarena.draw_time_grid(
 	top double precision,
 	bottom double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- labels leave the year out, and hours the day: the caption has them
@@ -94,7 +95,7 @@ CREATE FUNCTION bixarena.draw_value_grid(
 	left_edge double precision,
 	right_edge double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- first_value, if there is one, is marked whatever the step
@@ -126,7 +127,7 @@ CREATE FUNCTION bixarena.draw_series(
 	time_axis bixarena.axis,
 	value_axis bixarena.axis)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- models of the same colour have other dashes; a line is broken where
@@ -167,7 +168,7 @@ CREATE FUNCTION bixarena.draw_series_labels(
 	x double precision,
 	label_width double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a label stands beside its line's end, or as near as the others leave room.
@@ -202,9 +203,10 @@ CREATE FUNCTION bixarena.draw_history(
 	points bixarena.history_point[],
 	measure text,
 	width integer,
-	theme text)
+	theme text,
+	total bigint DEFAULT NULL)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -217,6 +219,7 @@ DECLARE
 	value_axis bixarena.axis;
 	range record;
 	drawn text;
+	omission text;
 BEGIN
 	IF coalesce(cardinality(points), 0) = 0 THEN
 		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot in this time.');
@@ -245,16 +248,28 @@ BEGIN
 	FROM (SELECT p.series, bixarena.draw_series(array_agg(p ORDER BY p.moment_number),
 			time_axis, value_axis) AS line
 		FROM unnest(points) AS p GROUP BY p.series) AS s;
-	RETURN bixarena.chart(width, bottom + 46, theme,
-		format('%s of %s models over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END, range.series),
-		drawn || bixarena.draw_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
+	omission := bixarena.draw_omission(range.series, total, bottom + 58);
+	RETURN bixarena.chart(width, bottom + CASE omission WHEN '' THEN 46 ELSE 66 END, theme,
+		format('%s of %s over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END,
+			bixarena.count_models(range.series, total)),
+		drawn || omission || bixarena.draw_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
 			label_width)
 		|| format('<text class="muted small" x="8" y="18">%s</text>',
 			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END));
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, integer, text) IS
-	'the chart of a leaderboard''s history';
+COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, integer, text, bigint) IS
+	'the chart of a leaderboard''s history; total: of how many models those drawn are the first';
+
+CREATE FUNCTION bixarena.count_entries(snapshot bixarena.snapshot_key, arena text)
+RETURNS bigint
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT count(*) FROM bixarena.read_entries(arena, ARRAY[snapshot.id]) AS e
+$$;
+COMMENT ON FUNCTION bixarena.count_entries(bixarena.snapshot_key, text) IS
+	'how many models a snapshot ranks';
 
 CREATE FUNCTION bixarena_history_svg(
 	leaderboard_id text,
@@ -270,6 +285,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
+	lines integer := bixarena.drawn_models(top, 100, 500);
 BEGIN
 	IF num_nulls(leaderboard_id, measure) > 0 THEN
 		RAISE EXCEPTION 'leaderboard_id and measure must not be null'
@@ -280,11 +296,14 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
-	-- a point to every four pixels is as fine as can be seen
+	-- a point to every four pixels is as fine as can be seen, and 25000 of all
+	-- lines as many as are drawn
 	RETURN bixarena.draw_history(ARRAY(
 		SELECT p FROM bixarena.history_points(
-			bixarena.find_leaderboard(leaderboard_id, found_arena), measure, top, since,
-			width / 4, found_arena) AS p), measure, width, theme);
+			bixarena.find_leaderboard(leaderboard_id, found_arena), measure, lines, since,
+			least(width / 4, 25000 / lines), found_arena) AS p), measure, width, theme,
+		CASE WHEN lines < coalesce(top, 2147483647) THEN bixarena.count_entries(
+			bixarena.shown_snapshot(leaderboard_id, NULL, found_arena), found_arena) END);
 END
 $$;
 COMMENT ON FUNCTION bixarena_history_svg(text, integer, text, timestamptz, integer, text, text) IS

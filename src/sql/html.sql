@@ -26,13 +26,14 @@ AS $$
 		'.number{text-align:right}td.number{white-space:nowrap}'
 		'th:last-child,td:last-child{padding-right:0}'
 		'dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px}dd{margin:0;overflow-wrap:anywhere}'
+		'th.board{width:24%}td.models{width:26%}.models div{padding-left:1.1em;text-indent:-1.1em}'
 		'a{color:#0b5cad}'
 		'.skip{position:absolute;left:-999px}.skip:focus{position:static}'
 		'.state{font-weight:600;white-space:nowrap}.state.bad{color:#b3261e}.state.fair{color:#8a4b00}.state.good{color:#1b6e3c}'
 		'svg{display:block;max-width:100%;height:auto}.narrow{display:none}'
 		'footer{padding-top:1rem;padding-bottom:2rem;margin-top:3rem;border-top:1px solid #d8dbe0;font-size:.875rem}'
 		'@media (max-width:920px){.wide{display:none}.narrow{display:block}}'
-		'@media (max-width:700px){body{font-size:15px}table{font-size:.875rem}th,td{padding-right:8px}td.text{min-width:5em}.aside{display:none}'
+		'@media (max-width:700px){th.board{width:30%}td.models{width:35%}body{font-size:15px}table{font-size:.875rem}th,td{padding-right:8px}td.text{min-width:5em}.aside{display:none}'
 			'dl{grid-template-columns:1fr}dd{margin-bottom:8px}}'
 		'@media screen and (prefers-color-scheme:dark){body{background:#14171c;color:#e8eaed}'
 			'.muted,caption,dt{color:#a8aeb8}th,td,footer{border-color:#343a43}thead th{border-color:#7c838d}a{color:#5cb3ff}'
@@ -62,7 +63,7 @@ COMMENT ON FUNCTION bixarena.page(text, text, text) IS 'a page of HTML';
 
 CREATE FUNCTION bixarena.section(title text, body text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format(E'\n<section aria-label="%1$s"><h2>%1$s</h2>%2$s</section>',
@@ -72,7 +73,7 @@ COMMENT ON FUNCTION bixarena.section(text, text) IS 'a part of a page';
 
 CREATE FUNCTION bixarena.two_charts(wide text, narrow text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<div class="wide">%s</div><div class="narrow">%s</div>', wide, narrow)
@@ -90,7 +91,7 @@ COMMENT ON FUNCTION bixarena.page_widths() IS 'widths of the charts in a page';
 
 CREATE FUNCTION bixarena.table_of(caption text, head text, rows text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format(E'<table><caption>%s</caption><thead><tr>%s</tr></thead>\n<tbody>%s</tbody></table>',
@@ -101,7 +102,7 @@ COMMENT ON FUNCTION bixarena.table_of(text, text, text) IS
 
 CREATE FUNCTION bixarena.heads(VARIADIC columns text[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- "#" before a name: a column of numbers; "?": one that narrow pages leave out
@@ -115,7 +116,7 @@ COMMENT ON FUNCTION bixarena.heads(text[]) IS 'the heads of a table''s columns';
 
 CREATE FUNCTION bixarena.cell(value text, class text DEFAULT NULL)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<td%s>%s</td>', ' class="' || class || '"',
@@ -125,7 +126,7 @@ COMMENT ON FUNCTION bixarena.cell(text, text) IS 'a cell of a table';
 
 CREATE FUNCTION bixarena.facts(VARIADIC pairs text[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a term, what is to be said of it, the next term; nulls are left out
@@ -138,7 +139,7 @@ COMMENT ON FUNCTION bixarena.facts(text[]) IS 'a list of terms and what is to be
 
 CREATE FUNCTION bixarena.paragraph(value text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<p>%s</p>', bixarena.escape_markup(value))

@@ -8,7 +8,7 @@
 CREATE FUNCTION bixarena.find_leaderboard(leaderboard_id text, arena text)
 RETURNS uuid
 AS 'MODULE_PATHNAME', 'bixarena_find_leaderboard'
-LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+LANGUAGE C STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.find_leaderboard(text, text) IS
 	'id of the leaderboard of a slug';
@@ -25,25 +25,56 @@ CREATE TYPE bixarena.snapshot_key AS (
 );
 COMMENT ON TYPE bixarena.snapshot_key IS 'which snapshot, and of when';
 
-CREATE FUNCTION bixarena.latest_snapshot(leaderboard uuid, until timestamptz, arena text)
+CREATE FUNCTION bixarena.sees_private_snapshots(arena text)
+RETURNS boolean
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- A reader is often a website, which passes on whatever name a visitor asks
+	-- for.  So who may not write snapshots gets public ones only, as from the
+	-- application; that its role could select from the table is another matter.
+	SELECT coalesce(bool_or(
+		has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE')
+		OR has_any_column_privilege(c.oid, 'INSERT, UPDATE')), false)
+	FROM pg_class AS c
+	JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE n.nspname = arena AND c.relname = 'leaderboard_snapshot'
+$$;
+COMMENT ON FUNCTION bixarena.sees_private_snapshots(text) IS
+	'do functions show the caller private snapshots of an arena?';
+
+CREATE FUNCTION bixarena.pick_snapshot(
+	leaderboard uuid,
+	arena text,
+	snapshot_identifier text,
+	until timestamptz)
 RETURNS bixarena.snapshot_key
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	found bixarena.snapshot_key;
 BEGIN
-	-- two of one second are told apart by their numbers, "..._2" and "..._10"
-	EXECUTE format($sql$
-		SELECT s.id, s.leaderboard_id, s.snapshot_identifier::text, s.created_at::timestamptz
-		FROM %I.leaderboard_snapshot AS s
-		WHERE s.leaderboard_id = $1 AND s.visibility = 'public' AND s.created_at <= $2
+	-- Two of the same date, which other programs have made, are told apart by their
+	-- numbers, "..._2" and "..._10".
+	RETURN (SELECT (s.id, s.leaderboard_id, s.snapshot_identifier, s.created_at)::bixarena.snapshot_key
+		FROM bixarena.read_snapshots(arena, leaderboard,
+			CASE WHEN pick_snapshot.snapshot_identifier IS NULL THEN until END) AS s
+		WHERE leaderboard IS NOT NULL AND CASE
+			WHEN pick_snapshot.snapshot_identifier IS NULL THEN until IS NOT NULL
+			ELSE s.snapshot_identifier = pick_snapshot.snapshot_identifier
+				AND (s.visibility = 'public' OR bixarena.sees_private_snapshots(arena)) END
 		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
-			s.snapshot_identifier DESC LIMIT 1
-		$sql$, arena)
-		INTO found USING leaderboard, until;
-	RETURN found;
+			s.snapshot_identifier DESC LIMIT 1);
 END
+$$;
+COMMENT ON FUNCTION bixarena.pick_snapshot(uuid, text, text, timestamptz) IS
+	'the snapshot of an identifier, or without one the latest public snapshot up to a moment';
+
+CREATE FUNCTION bixarena.latest_snapshot(leaderboard uuid, until timestamptz, arena text)
+RETURNS bixarena.snapshot_key
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.pick_snapshot(leaderboard, arena, NULL, until)
 $$;
 COMMENT ON FUNCTION bixarena.latest_snapshot(uuid, timestamptz, text) IS
 	'the latest public snapshot of a leaderboard up to a moment';
@@ -60,13 +91,8 @@ BEGIN
 		RAISE EXCEPTION 'leaderboard_id and snapshot_identifier must not be null'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	EXECUTE format($sql$
-		SELECT s.id, s.leaderboard_id, s.snapshot_identifier::text, s.created_at::timestamptz
-		FROM %I.leaderboard_snapshot AS s
-		WHERE s.leaderboard_id = $1 AND s.snapshot_identifier = $2
-		$sql$, arena)
-		INTO found
-		USING bixarena.find_leaderboard(leaderboard_id, arena), snapshot_identifier;
+	found := bixarena.pick_snapshot(bixarena.find_leaderboard(leaderboard_id, arena), arena,
+		snapshot_identifier, NULL);
 	IF found.id IS NULL THEN
 		RAISE EXCEPTION 'leaderboard "%" has no snapshot "%"',
 			leaderboard_id, snapshot_identifier
@@ -85,10 +111,6 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF leaderboard_id IS NULL THEN
-		RAISE EXCEPTION 'leaderboard_id must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
 	IF snapshot_identifier IS NOT NULL THEN
 		RETURN bixarena.find_snapshot(leaderboard_id, snapshot_identifier, arena);
 	END IF;
@@ -138,7 +160,10 @@ CREATE TYPE bixarena_leaderboard_row AS (
 	vote_count integer,
 	rank_change integer,
 	snapshot_identifier text,
-	total_count bigint
+	total_count bigint,
+	id uuid,
+	external_link text,
+	created_at timestamptz
 );
 COMMENT ON TYPE bixarena_leaderboard_row IS 'a model''s line in a leaderboard';
 
@@ -151,19 +176,16 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN QUERY EXECUTE format($sql$
-		SELECT e.rank::integer, m.name::text, m.slug::text, m.organization::text,
-			m.license::text, e.bt_score::numeric(10,6),
+	RETURN QUERY
+		SELECT e.rank, m.name, m.slug, m.organization, m.license, e.bt_score::numeric(10,6),
 			e.bootstrap_q025::numeric(10,6), e.bootstrap_q975::numeric(10,6),
-			e.vote_count::integer, (o.rank - e.rank)::integer, $3, count(*) OVER ()
-		FROM %1$I.leaderboard_entry AS e
-		JOIN %1$I.model AS m ON m.id = e.model_id
-		LEFT JOIN %1$I.leaderboard_entry AS o
-			ON o.snapshot_id = $2 AND o.model_id = e.model_id
-		WHERE e.snapshot_id = $1
-		ORDER BY e.rank, e.bt_score DESC, m.name COLLATE "C", m.slug COLLATE "C"
-		$sql$, arena)
-		USING shown.id, earlier.id, shown.snapshot_identifier;
+			e.vote_count, o.rank - e.rank, shown.snapshot_identifier, count(*) OVER (),
+			m.id, m.external_link, e.created_at
+		FROM bixarena.read_entries(arena, ARRAY[shown.id]) AS e
+		JOIN bixarena.read_models(arena) AS m ON m.id = e.model_id
+		LEFT JOIN bixarena.read_entries(arena, ARRAY[earlier.id]) AS o
+			ON o.model_id = e.model_id
+		ORDER BY e.rank, e.bt_score DESC, m.name COLLATE "C", m.slug COLLATE "C";
 END
 $$;
 COMMENT ON FUNCTION bixarena.leaderboard_rows(bixarena.snapshot_key, bixarena.snapshot_key, text) IS
@@ -197,15 +219,16 @@ BEGIN
 		)
 		SELECT r.rank, r.model, r.slug, r.organization, r.license, r.bt_score,
 			r.bootstrap_q025, r.bootstrap_q975, r.vote_count, r.rank_change,
-			r.snapshot_identifier, count(*) OVER ()
+			r.snapshot_identifier, count(*) OVER (), r.id, r.external_link, r.created_at
 		FROM r
-		WHERE ($4 IS NULL OR r.license = $4) AND ($5 IS NULL OR r.organization = $5)
+		WHERE ($4 IS NULL OR lower(r.license) = lower($4))
+			AND ($5 IS NULL OR lower(r.organization) = lower($5))
 			AND ($6 IS NULL OR strpos(lower(r.model), lower($6)) > 0)
 		ORDER BY %s, r.position
 		LIMIT $7 OFFSET $8
 		$sql$, bixarena.sort_order(sort_by, descending,
 			'{rank,model,slug,organization,license}',
-			'{bt_score,bootstrap_q025,bootstrap_q975,vote_count,rank_change}'))
+			'{bt_score,bootstrap_q025,bootstrap_q975,vote_count,rank_change,created_at}'))
 		USING shown, bixarena.snapshot_before(shown, lookback, found_arena), found_arena,
 			license, organization, search, page_size, bixarena.page_offset(page_size, page);
 END
@@ -239,24 +262,25 @@ AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
 BEGIN
-	IF leaderboard_id IS NULL THEN
-		RAISE EXCEPTION 'leaderboard_id must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-
-	RETURN QUERY EXECUTE format($sql$
-		SELECT s.snapshot_identifier::text, s.visibility::text, s.description::text,
-			(SELECT count(*) FROM %1$I.leaderboard_entry AS e
-				WHERE e.snapshot_id = s.id),
-			s.created_at::timestamptz, s.updated_at::timestamptz
-		FROM %1$I.leaderboard_snapshot AS s
-		WHERE s.leaderboard_id = $1
+	RETURN QUERY
+		WITH s AS MATERIALIZED (
+			SELECT r.*
+			FROM bixarena.read_snapshots(found_arena,
+				bixarena.find_leaderboard(leaderboard_id, found_arena)) AS r
+			WHERE r.visibility = 'public' OR bixarena.sees_private_snapshots(found_arena)
+			ORDER BY r.created_at DESC, length(r.snapshot_identifier) DESC,
+				r.snapshot_identifier DESC
+			LIMIT page_size OFFSET bixarena.page_offset(page_size, page)
+		), counts AS (
+			SELECT e.snapshot_id, count(*) AS entries
+			FROM bixarena.read_entries(found_arena, ARRAY(SELECT s.id FROM s)) AS e
+			GROUP BY e.snapshot_id
+		)
+		SELECT s.snapshot_identifier, s.visibility, s.description, coalesce(c.entries, 0),
+			s.created_at, s.updated_at
+		FROM s LEFT JOIN counts AS c ON c.snapshot_id = s.id
 		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
-			s.snapshot_identifier DESC
-		LIMIT $2 OFFSET $3
-		$sql$, found_arena)
-		USING bixarena.find_leaderboard(leaderboard_id, found_arena),
-			page_size, bixarena.page_offset(page_size, page);
+			s.snapshot_identifier DESC;
 END
 $$;
 COMMENT ON FUNCTION bixarena_snapshots(text, integer, integer, text) IS

@@ -43,7 +43,7 @@ CREATE FUNCTION bixarena.draw_interval(
 	axis bixarena.axis,
 	y double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<path class="thick line1" d="M%1$s %3$sH%2$s%4$s%5$s"/>'
@@ -89,7 +89,7 @@ CREATE FUNCTION bixarena.draw_leaderboard_row(
 	width double precision,
 	label_width double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- the references keep a name's direction of writing to itself
@@ -109,7 +109,7 @@ COMMENT ON FUNCTION bixarena.draw_leaderboard_row(bixarena_leaderboard_row, bixa
 
 CREATE FUNCTION bixarena.draw_score_grid(axis bixarena.axis, top double precision, bottom double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
@@ -129,7 +129,7 @@ CREATE FUNCTION bixarena.draw_leaderboard(
 	width integer,
 	theme text)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -138,6 +138,8 @@ DECLARE
 	bottom double precision := top + row_height * cardinality(rows);
 	label_width double precision := (SELECT least(0.38 * width,
 		max(13 * bixarena.text_width(r.model)) + 2) FROM unnest(rows) AS r);
+	total bigint := (rows[1]).total_count;
+	omission text := bixarena.draw_omission(cardinality(rows), total, bottom + 54);
 	axis bixarena.axis;
 	drawn text;
 BEGIN
@@ -154,9 +156,9 @@ BEGIN
 	INTO drawn
 	FROM generate_subscripts(rows, 1) AS n, LATERAL (SELECT (rows[n]).*) AS r;
 
-	RETURN bixarena.chart(width, bottom + 44, theme,
-		format('Scores of %s models with 95 %% intervals', cardinality(rows)),
-		drawn || format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
+	RETURN bixarena.chart(width, bottom + CASE omission WHEN '' THEN 44 ELSE 62 END, theme,
+		format('Scores of %s with 95 %% intervals', bixarena.count_models(cardinality(rows), total)),
+		drawn || omission || format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
 			width - 8, bixarena.pixel(bottom + 36),
 			'score in points; 400 more are odds of 10 to 1'));
 END
@@ -182,8 +184,8 @@ DECLARE
 BEGIN
 	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
 	RETURN bixarena.draw_leaderboard(ARRAY(
-		SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r LIMIT top),
-		width, theme);
+		SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r
+		LIMIT bixarena.drawn_models(top, 500, 2000)), width, theme);
 END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard_svg(text, text, integer, integer, text, text) IS

@@ -15,10 +15,20 @@ AS $$
 	SELECT regexp_replace(
 		replace(replace(replace(replace(replace(value, '&', '&amp;'), '<', '&lt;'),
 			'>', '&gt;'), '"', '&quot;'), '''', '&#39;'),
-		'[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]', '&#65533;', 'g')
+		E'[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ufffe\\uffff]', '&#65533;', 'g')
 $$;
 COMMENT ON FUNCTION bixarena.escape_markup(text) IS
 	'a text as it is written between tags or in an attribute';
+
+CREATE FUNCTION bixarena.shorten(value text, most integer)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN length(value) <= most THEN value ELSE left(value, most - 3) || '...' END
+$$;
+COMMENT ON FUNCTION bixarena.shorten(text, integer) IS
+	'a text of at most so many characters';
 
 CREATE FUNCTION bixarena.running_width(value text)
 RETURNS TABLE (characters bigint, width double precision)
@@ -28,7 +38,7 @@ AS $$
 	-- fonts differ; these widths are those of a wide one, or a little more
 	SELECT u.position, sum(CASE
 		WHEN c ~ '[ijlI.,:;''|!]' THEN 0.33
-		WHEN c ~ '[ frt()\[\]/-]' THEN 0.42
+		WHEN c ~ E'[ frt()\\[\\]/-]' THEN 0.42
 		WHEN c ~ '[mwMW@%]' THEN 1.0
 		WHEN c ~ '[<>=+~^#&DGHNOQU]' THEN 0.84
 		WHEN c ~ '[A-Z0-9]' THEN 0.7

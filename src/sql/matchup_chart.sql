@@ -12,13 +12,14 @@ CREATE FUNCTION bixarena.draw_matchup_cells(
 	top double precision,
 	size double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- there may be 90000 cells: what a row or a column has in common is made once.
-	-- References in the title keep a name's direction of writing to itself.
+	-- there may be 90000 cells: what a row or a column has in common is made once,
+	-- and a long name is cut.  References in the title keep a name's direction of
+	-- writing to itself.
 	WITH place AS MATERIALIZED (
-		SELECT m.slug, m.n, bixarena.escape_markup(m.model) AS name,
+		SELECT m.slug, m.n, bixarena.fit_label(m.model, 100) AS name,
 			bixarena.pixel(edge + size * (m.n - 1)) AS x, bixarena.pixel(top + size * (m.n - 1)) AS y,
 			bixarena.pixel(edge + size * (m.n - 0.5)) AS text_x,
 			bixarena.pixel(top + size * (m.n - 0.5) + 4) AS text_y
@@ -47,7 +48,7 @@ COMMENT ON FUNCTION bixarena.draw_matchup_cells(bixarena_leaderboard_row[], bixa
 
 CREATE FUNCTION bixarena.draw_share_legend(x double precision, y double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<rect class="share%s" x="%s" y="%s" width="20" height="12"/>',
@@ -72,7 +73,7 @@ CREATE FUNCTION bixarena.draw_matchup_labels(
 	top double precision,
 	size double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- where rows and columns are narrower than text, every so many have a label
@@ -96,7 +97,7 @@ CREATE FUNCTION bixarena.draw_matchups(
 	width integer,
 	theme text)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -105,6 +106,8 @@ DECLARE
 	edge double precision;
 	size double precision;
 	right_edge double precision;
+	total bigint := (models[1]).total_count;
+	omission text;
 BEGIN
 	IF n = 0 THEN
 		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot yet.');
@@ -114,19 +117,38 @@ BEGIN
 	-- too many for the width make the chart wider
 	size := greatest(4, least(44, (width - edge - 8) / n));
 	right_edge := greatest(width, edge + size * n + 8);
+	omission := bixarena.draw_omission(n, total, top + size * n + 78);
 
-	RETURN bixarena.chart(right_edge, top + size * n + 62, theme,
-		format('Shares of points between each two of %s models', n),
+	RETURN bixarena.chart(right_edge, top + size * n + CASE omission WHEN '' THEN 62 ELSE 86 END, theme,
+		format('Shares of points between each two of %s', bixarena.count_models(n, total)),
 		format('<path class="grid thin" d="M%s %sh%sv%3$sh-%3$sz"/>',
 			bixarena.pixel(edge), bixarena.pixel(top), bixarena.pixel(size * n))
 		-- browsers search all children of the root for a title whenever one comes
 		|| format('<g>%s</g>', bixarena.draw_matchup_cells(models, matchups, edge, top, size))
 		|| bixarena.draw_matchup_labels(models, edge, top, size)
-		|| bixarena.draw_share_legend(16, top + size * n + 14));
+		|| bixarena.draw_share_legend(16, top + size * n + 14) || omission);
 END
 $$;
 COMMENT ON FUNCTION bixarena.draw_matchups(bixarena_leaderboard_row[], bixarena_matchup[], integer, text) IS
 	'the chart of matchups';
+
+CREATE FUNCTION bixarena.matchups_among(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	models bixarena_leaderboard_row[],
+	arena text)
+RETURNS bixarena_matchup[]
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- of all pairs, which may be two million, those that are drawn
+	WITH drawn AS MATERIALIZED (SELECT DISTINCT m.slug FROM unnest(models) AS m)
+	SELECT array_agg(m)
+	FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena) AS m
+	WHERE m.slug1 IN (SELECT d.slug FROM drawn AS d) AND m.slug2 IN (SELECT d.slug FROM drawn AS d)
+$$;
+COMMENT ON FUNCTION bixarena.matchups_among(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
+	'the pairs of these models that have met up to a snapshot';
 
 CREATE FUNCTION bixarena_matchups_svg(
 	leaderboard_id text,
@@ -145,11 +167,13 @@ DECLARE
 		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
 	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
-	RETURN bixarena.draw_matchups(
-		ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r LIMIT top),
-		ARRAY(SELECT m FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at,
-			found_arena) AS m WHERE m.rank2 IS NOT NULL),
-		width, theme);
+	RETURN (WITH drawn AS MATERIALIZED (
+			SELECT ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r
+				LIMIT bixarena.drawn_models(top, 100, 300)) AS models
+		)
+		SELECT bixarena.draw_matchups(d.models,
+			bixarena.matchups_among(leaderboard_id, shown, d.models, found_arena), width, theme)
+		FROM drawn AS d);
 END
 $$;
 COMMENT ON FUNCTION bixarena_matchups_svg(text, text, integer, integer, text, text) IS

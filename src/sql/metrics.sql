@@ -16,7 +16,7 @@ COMMENT ON TYPE bixarena.metric IS 'a number that is watched';
 
 CREATE FUNCTION bixarena.metric_help()
 RETURNS TABLE (name text, help text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 20
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- the one list of all metrics: what is not here is not shown
@@ -63,149 +63,187 @@ COMMENT ON FUNCTION bixarena.extension_metrics() IS 'metrics that are of no aren
 
 CREATE FUNCTION bixarena.run_metrics(arena text)
 RETURNS SETOF bixarena.metric
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE ROWS 9
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 9
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT v.name, jsonb_build_object('arena', arena), v.value
-	FROM bixarena.health_limits() AS limits
-	CROSS JOIN bixarena.queue(arena) AS queue
-	CROSS JOIN bixarena.check_abandoned_runs(arena) AS abandoned
-	CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS lately
-	CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS share
-	CROSS JOIN LATERAL (VALUES
-		('bixarena_failed_runs', lately.failed::double precision),
-		('bixarena_failed_runs_max', limits.failed_critical),
-		('bixarena_dead_requests', lately.dead_requests),
-		('bixarena_dead_requests_max', limits.dead_requests),
-		('bixarena_waiting_runs', queue.waiting),
-		('bixarena_waiting_age_seconds', queue.seconds),
-		('bixarena_abandoned_runs', abandoned.figure),
-		('bixarena_success_ratio',
-			(share.ended - share.failed)::double precision / nullif(share.ended, 0)),
-		('bixarena_success_ratio_min', limits.share_warning / 100)
-	) AS v (name, value)
-	WHERE v.value IS NOT NULL
+BEGIN
+	RETURN QUERY
+		SELECT v.name, jsonb_build_object('arena', arena), v.value
+		FROM bixarena.health_limits() AS limits
+		CROSS JOIN bixarena.queue(arena) AS queue
+		CROSS JOIN bixarena.check_abandoned_runs(arena) AS abandoned
+		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS lately
+		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS share
+		CROSS JOIN LATERAL (VALUES
+			('bixarena_failed_runs', lately.failed::double precision),
+			('bixarena_failed_runs_max', limits.failed_critical),
+			('bixarena_dead_requests', lately.dead_requests),
+			('bixarena_dead_requests_max', limits.dead_requests),
+			('bixarena_waiting_runs', queue.waiting),
+			('bixarena_waiting_age_seconds', queue.seconds),
+			('bixarena_abandoned_runs', abandoned.figure),
+			('bixarena_success_ratio',
+				(share.ended - share.failed)::double precision / nullif(share.ended, 0)),
+			('bixarena_success_ratio_min', limits.share_warning / 100)
+		) AS v (name, value)
+		WHERE v.value IS NOT NULL;
+END
 $$;
 COMMENT ON FUNCTION bixarena.run_metrics(text) IS
 	'metrics of an arena that the record of runs tells, whatever has become of its tables';
 
 CREATE FUNCTION bixarena.health_metrics(arena text)
 RETURNS SETOF bixarena.metric
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE ROWS 40
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 40
 SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH health AS MATERIALIZED (
-		-- two roles can have a job of the same name
-		SELECT h.check_name, h.leaderboard_id,
-			max(array_position('{ok,warning,critical}', h.status) - 1) AS status
-		FROM bixarena.health(arena) AS h
-		GROUP BY h.check_name, h.leaderboard_id
-	)
-	SELECT 'bixarena_health_status', jsonb_strip_nulls(jsonb_build_object('arena', arena,
-		'check', h.check_name, 'leaderboard', h.leaderboard_id)), h.status::double precision
-	FROM health AS h
-	UNION ALL
-	SELECT 'bixarena_snapshot_late',
-		jsonb_build_object('arena', arena, 'leaderboard', h.leaderboard_id), least(h.status, 1)
-	FROM health AS h WHERE h.check_name = 'snapshot_age'
+BEGIN
+	RETURN QUERY
+		WITH health AS MATERIALIZED (
+			-- two roles can have a job of the same name
+			SELECT h.check_name, h.leaderboard_id,
+				max(array_position('{ok,warning,critical}', h.status) - 1) AS status
+			FROM bixarena.health(arena) AS h
+			GROUP BY h.check_name, h.leaderboard_id
+		)
+		SELECT 'bixarena_health_status', jsonb_strip_nulls(jsonb_build_object('arena', arena,
+			'check', h.check_name, 'leaderboard', h.leaderboard_id)), h.status::double precision
+		FROM health AS h
+		UNION ALL
+		SELECT 'bixarena_snapshot_late',
+			jsonb_build_object('arena', arena, 'leaderboard', h.leaderboard_id), least(h.status, 1)
+		FROM health AS h WHERE h.check_name = 'snapshot_age';
+END
 $$;
 COMMENT ON FUNCTION bixarena.health_metrics(text) IS 'what bixarena_health() says, in numbers';
 
-CREATE FUNCTION bixarena.last_success(
-	leaderboard_id text,
-	arena text,
-	OUT seconds double precision,
-	OUT entries integer,
-	OUT evaluations bigint)
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT extract(epoch FROM r.ended_at - r.started_at), r.entry_count, r.evaluation_count
-	FROM bixarena.run AS r
-	WHERE r.arena = last_success.arena AND r.leaderboard = leaderboard_id
-		AND r.status = 'succeeded' AND r.parameters ->> 'as_of' IS NULL
-	ORDER BY r.requested_at DESC LIMIT 1
-$$;
-COMMENT ON FUNCTION bixarena.last_success(text, text) IS
-	'the last successful run of a leaderboard, other than of the past';
-
-CREATE FUNCTION bixarena.has_failed_last(leaderboard_id text, arena text)
-RETURNS boolean
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT r.status = 'failed'
-	FROM bixarena.run AS r
-	WHERE r.arena = has_failed_last.arena AND r.leaderboard = leaderboard_id
-		AND r.status NOT IN ('queued', 'running') AND r.parameters ->> 'as_of' IS NULL
-	ORDER BY r.requested_at DESC LIMIT 1
-$$;
-COMMENT ON FUNCTION bixarena.has_failed_last(text, text) IS
-	'did the last run of a leaderboard that has ended, other than of the past, fail? null: there is none';
-
 CREATE FUNCTION bixarena.leaderboard_metrics(arena text)
 RETURNS SETOF bixarena.metric
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE ROWS 100
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
-	SELECT v.name, jsonb_build_object('arena', arena, 'leaderboard', s.leaderboard), v.value
-	FROM bixarena.health_limits() AS limits
-	CROSS JOIN bixarena.public_snapshots(arena) AS s
-	CROSS JOIN LATERAL bixarena.last_success(s.leaderboard, arena) AS last
-	LEFT JOIN bixarena.usual_durations(arena) AS usual
-		ON usual.leaderboard = s.leaderboard AND usual.runs >= limits.usual_runs
-	CROSS JOIN LATERAL (VALUES
-		('bixarena_snapshot_age_seconds', extract(epoch FROM now() - s.latest)::double precision),
-		('bixarena_last_run_failed', bixarena.has_failed_last(s.leaderboard, arena)::integer),
-		('bixarena_last_success_duration_seconds', last.seconds),
-		('bixarena_last_success_entries', last.entries),
-		('bixarena_last_success_evaluations', last.evaluations),
-		('bixarena_usual_duration_min_seconds', CASE WHEN usual.seconds IS NOT NULL
-			THEN greatest(usual.seconds / limits.spread_warning - limits.usual_seconds, 0) END),
-		('bixarena_usual_duration_max_seconds',
-			usual.seconds * limits.spread_warning + limits.usual_seconds)
-	) AS v (name, value)
-	WHERE v.value IS NOT NULL
+BEGIN
+	-- of runs those of now, not those of the past (as_of)
+	RETURN QUERY
+		SELECT v.name, jsonb_build_object('arena', arena, 'leaderboard', s.leaderboard), v.value
+		FROM bixarena.health_limits() AS limits
+		CROSS JOIN bixarena.public_snapshots(arena) AS s
+		LEFT JOIN LATERAL (
+			SELECT extract(epoch FROM r.ended_at - r.started_at)::double precision AS seconds,
+				r.entry_count, r.evaluation_count
+			FROM bixarena.run AS r
+			WHERE r.arena = leaderboard_metrics.arena AND r.leaderboard = s.leaderboard
+				AND r.status = 'succeeded' AND r.parameters ->> 'as_of' IS NULL
+			ORDER BY r.requested_at DESC LIMIT 1
+		) AS good ON true
+		LEFT JOIN LATERAL (
+			SELECT (r.status = 'failed')::integer AS failed
+			FROM bixarena.run AS r
+			WHERE r.arena = leaderboard_metrics.arena AND r.leaderboard = s.leaderboard
+				AND r.status NOT IN ('queued', 'running') AND r.parameters ->> 'as_of' IS NULL
+			ORDER BY r.requested_at DESC LIMIT 1
+		) AS last ON true
+		LEFT JOIN bixarena.usual_durations(arena) AS usual
+			ON usual.leaderboard = s.leaderboard AND usual.runs >= limits.usual_runs
+		CROSS JOIN LATERAL (VALUES
+			('bixarena_snapshot_age_seconds', bixarena.age_seconds(s.latest)),
+			('bixarena_last_run_failed', last.failed),
+			('bixarena_last_success_duration_seconds', good.seconds),
+			('bixarena_last_success_entries', good.entry_count),
+			('bixarena_last_success_evaluations', good.evaluation_count),
+			('bixarena_usual_duration_min_seconds', CASE WHEN usual.seconds IS NOT NULL
+				THEN greatest(usual.seconds / limits.spread_warning - limits.usual_seconds, 0) END),
+			('bixarena_usual_duration_max_seconds',
+				usual.seconds * limits.spread_warning + limits.usual_seconds)
+		) AS v (name, value)
+		WHERE v.value IS NOT NULL;
+END
 $$;
 COMMENT ON FUNCTION bixarena.leaderboard_metrics(text) IS
 	'metrics of each leaderboard of an arena';
 
-CREATE FUNCTION bixarena.arena_metrics(arena text)
+CREATE FUNCTION bixarena.read_metrics(arena text)
 RETURNS SETOF bixarena.metric
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 150
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	-- null: there is no such schema
-	is_open boolean := (SELECT has_schema_privilege(n.oid, 'USAGE')
-		FROM pg_namespace AS n WHERE n.nspname = arena_metrics.arena);
-	up boolean := false;
-	more bixarena.metric[];
 BEGIN
-	IF NOT is_open THEN
-		RETURN;
-	END IF;
-	IF is_open THEN
-		RETURN QUERY SELECT m.* FROM bixarena.run_metrics(arena) AS m;
-		BEGIN
-			-- all or nothing
-			more := ARRAY(SELECT m FROM bixarena.health_metrics(arena) AS m)
-				|| ARRAY(SELECT m FROM bixarena.leaderboard_metrics(arena) AS m);
-			up := true;
-		EXCEPTION WHEN OTHERS THEN
-			-- Tables that are gone, a right that is missing, another server that
-			-- does not answer: no list of checks would be complete, and whatever
-			-- it is must not hide the other arenas.  bixarena_health() says it.
-			more := '{}';
-		END;
-		RETURN QUERY SELECT m.* FROM unnest(more) AS m;
-	END IF;
-	RETURN QUERY SELECT 'bixarena_arena_up', jsonb_build_object('arena', arena),
-		up::integer::double precision;
+	RETURN QUERY SELECT m.* FROM bixarena.health_metrics(arena) AS m;
+	RETURN QUERY SELECT m.* FROM bixarena.leaderboard_metrics(arena) AS m;
 END
 $$;
-COMMENT ON FUNCTION bixarena.arena_metrics(text) IS
-	'all metrics of an arena; none if its schema is not open to the caller';
+COMMENT ON FUNCTION bixarena.read_metrics(text) IS
+	'metrics that need the relations of an arena; all of them or an error';
+
+CREATE FUNCTION bixarena.metrics_within(arena text, milliseconds integer)
+RETURNS SETOF bixarena.metric
+AS 'MODULE_PATHNAME', 'bixarena_metrics_within'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 150
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.metrics_within(text, integer) IS
+	'the same, or none if they cannot be read in this time';
+
+CREATE FUNCTION bixarena.can_be_watched(arena text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT count(*) = 2
+		FROM pg_class AS c
+		WHERE c.relnamespace = to_regnamespace(quote_ident(arena))
+			AND c.relname IN ('leaderboard', 'leaderboard_snapshot')
+			AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+			AND (has_table_privilege(c.oid, 'SELECT')
+				OR has_any_column_privilege(c.oid, 'SELECT')));
+END
+$$;
+COMMENT ON FUNCTION bixarena.can_be_watched(text) IS
+	'are there the relations of an arena that metrics need, and may the caller read them?';
+
+CREATE FUNCTION bixarena.arena_metrics()
+RETURNS SETOF bixarena.metric
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	watched record;
+	found_metrics bixarena.metric[];
+	began timestamptz;
+	-- What arenas that cannot be read in time may cost all together, in milliseconds.
+	-- Each gets a part of what is left, so that there always is something left.
+	spare double precision := 8000;
+	part constant double precision := 0.2;
+BEGIN
+	FOR watched IN
+		SELECT a.name::text AS arena, n.oid IS NOT NULL AS is_there
+		FROM bixarena.arena AS a
+		LEFT JOIN pg_namespace AS n ON n.nspname = a.name
+		WHERE n.oid IS NULL OR has_schema_privilege(n.oid, 'USAGE')
+		ORDER BY a.name
+	LOOP
+		found_metrics := '{}';
+		IF watched.is_there THEN
+			RETURN QUERY SELECT m.* FROM bixarena.run_metrics(watched.arena) AS m;
+		END IF;
+		IF bixarena.can_be_watched(watched.arena) THEN
+			began := clock_timestamp();
+			found_metrics := ARRAY(SELECT m FROM bixarena.metrics_within(watched.arena,
+				greatest(spare * part, 1)::integer) AS m);
+			IF found_metrics = '{}' THEN
+				spare := greatest(spare
+					- 1000 * extract(epoch FROM clock_timestamp() - began), 0);
+			END IF;
+			RETURN QUERY SELECT m.* FROM unnest(found_metrics) AS m;
+		END IF;
+		RETURN QUERY SELECT 'bixarena_arena_up', jsonb_build_object('arena', watched.arena),
+			(found_metrics <> '{}')::integer::double precision;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bixarena.arena_metrics() IS
+	'all metrics of all arenas whose schemas are open to the caller or gone';
 
 -- text of a view has no search_path of its own
 CREATE VIEW bixarena.metrics WITH (security_invoker = true) AS
@@ -215,8 +253,7 @@ FROM (
 	FROM bixarena.extension_metrics() AS e
 	UNION ALL
 	SELECT m.name, m.labels, m.value
-	FROM bixarena.arena AS a
-	CROSS JOIN LATERAL bixarena.arena_metrics(a.name::pg_catalog.text) AS m
+	FROM bixarena.arena_metrics() AS m
 ) AS m
 JOIN bixarena.metric_help() AS h ON h.name OPERATOR(pg_catalog.=) m.name;
 COMMENT ON VIEW bixarena.metrics IS

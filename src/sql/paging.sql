@@ -30,7 +30,7 @@ CREATE FUNCTION bixarena.sort_order(
 	rising text[],
 	falling text[])
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

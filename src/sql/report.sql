@@ -5,7 +5,7 @@
 
 CREATE FUNCTION bixarena.rank_change_text(change integer)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- said in a word, too, for those who do not see the sign
@@ -20,11 +20,13 @@ COMMENT ON FUNCTION bixarena.rank_change_text(integer) IS
 
 CREATE FUNCTION bixarena.report_table(rows bixarena_leaderboard_row[], since text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT bixarena.table_of(
-		format('Models by rank.%s', coalesce(' Changes since snapshot ' || since || '.', '')),
+		format('Models by rank%s.%s', CASE WHEN cardinality(rows) < (rows[1]).total_count
+				THEN ': ' || bixarena.count_models(cardinality(rows), (rows[1]).total_count) ELSE '' END,
+			coalesce(' Changes since snapshot ' || since || '.', '')),
 		bixarena.heads(VARIADIC ARRAY['#Rank']
 			|| CASE WHEN since IS NULL THEN '{}' ELSE '{#Change}'::text[] END
 			|| '{Model,?Organization,?License,#Score,#?95 % interval,#Battles}'),
@@ -39,14 +41,14 @@ AS $$
 			bixarena.cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY n))
 	FROM unnest(rows) WITH ORDINALITY AS r
 		(rank, model, slug, organization, license, bt_score, bootstrap_q025, bootstrap_q975,
-		vote_count, rank_change, snapshot_identifier, total_count, n)
+		vote_count, rank_change, snapshot_identifier, total_count, id, external_link, created_at, n)
 $$;
 COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], text) IS
 	'a leaderboard as a table of a page';
 
 CREATE FUNCTION bixarena.report_movers(movers bixarena_comparison_row[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(bixarena.table_of('At most 20, the biggest movers first.',
@@ -70,17 +72,19 @@ COMMENT ON FUNCTION bixarena.report_movers(bixarena_comparison_row[]) IS
 
 CREATE FUNCTION bixarena.report_unranked(unranked jsonb)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(bixarena.table_of('Models that have battles and no rank.',
+	SELECT coalesce(bixarena.table_of(format('Models that have battles and no rank%s.',
+			CASE WHEN min(u.total) > count(*) THEN format(': the first %s of %s', count(*), min(u.total)) END),
 		bixarena.heads('Model', 'Why', 'What it means'),
 		string_agg(concat(E'\n<tr>',
 			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(u.slug)),
 			bixarena.cell(replace(u.status, '_', ' ')), bixarena.cell(m.meaning), '</tr>'), ''
 			ORDER BY u.slug COLLATE "C")),
 		bixarena.paragraph('Every model that has battles is ranked.'))
-	FROM jsonb_each_text(unranked) AS u (slug, status)
+	FROM (SELECT e.key, e.value, count(*) OVER () FROM jsonb_each_text(unranked) AS e
+		ORDER BY e.key COLLATE "C" LIMIT 200) AS u (slug, status, total)
 	LEFT JOIN (VALUES
 		('few_evaluations', 'It has fewer battles than are asked for (min_evaluations).'),
 		('winless', 'It, or a group around it, never won or tied against the rest: nothing bounds its score from below.'),
@@ -95,7 +99,7 @@ COMMENT ON FUNCTION bixarena.report_unranked(jsonb) IS
 
 CREATE FUNCTION bixarena.report_making(made bixarena.run)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT bixarena.facts(
@@ -115,7 +119,7 @@ COMMENT ON FUNCTION bixarena.report_making(bixarena.run) IS
 
 CREATE FUNCTION bixarena.how_to_read()
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<p>%s</p>', p), '')
@@ -148,8 +152,7 @@ BEGIN
 	RETURN (SELECT bixarena.two_charts(
 			bixarena.draw_matchups(rows[:num_models], m.list, widths.wide, 'auto'),
 			bixarena.draw_matchups(rows[:num_models], m.list, widths.narrow, 'auto'))
-		FROM (SELECT ARRAY(SELECT m FROM bixarena.matchup_rows(leaderboard_id, shown.id,
-			shown.created_at, arena) AS m WHERE m.rank2 IS NOT NULL)) AS m (list));
+		FROM bixarena.matchups_among(leaderboard_id, shown, rows[:num_models], arena) AS m (list));
 EXCEPTION WHEN insufficient_privilege THEN
 	-- who may read results need not be able to read battles
 	RETURN bixarena.paragraph('The battles are not open to you.');
@@ -170,12 +173,13 @@ AS $$
 DECLARE
 	widths record := bixarena.page_widths();
 	num_leading constant integer := 10;
+	num_scores constant integer := 200;
 	history bixarena.history_point[] := ARRAY(SELECT p FROM bixarena.history_points(
 		shown.leaderboard, 'rank', num_leading, NULL, widths.narrow / 4, arena) AS p);
 BEGIN
 	RETURN bixarena.section('Scores with 95 % intervals', bixarena.two_charts(
-			bixarena.draw_leaderboard(rows, widths.wide, 'auto'),
-			bixarena.draw_leaderboard(rows, widths.narrow, 'auto')))
+			bixarena.draw_leaderboard(rows[:num_scores], widths.wide, 'auto'),
+			bixarena.draw_leaderboard(rows[:num_scores], widths.narrow, 'auto')))
 		|| bixarena.section('Ranks over time', bixarena.two_charts(
 			bixarena.draw_history(history, 'rank', widths.wide, 'auto'),
 			bixarena.draw_history(history, 'rank', widths.narrow, 'auto')))
@@ -190,6 +194,7 @@ CREATE FUNCTION bixarena.run_of_snapshot(snapshot uuid, leaderboard_id text, are
 RETURNS bixarena.run
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	made bixarena.run;
@@ -241,33 +246,56 @@ $$;
 COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_comparison_row[], bixarena.run, text) IS
 	'the parts of the report of a leaderboard';
 
-CREATE FUNCTION bixarena_report(
+CREATE FUNCTION bixarena.board_name(name text, slug text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a heading and a link need something to be seen
+	SELECT coalesce(nullif(btrim(name), ''), nullif(btrim(slug), ''), 'Leaderboard')
+$$;
+COMMENT ON FUNCTION bixarena.board_name(text, text) IS 'what a leaderboard is called in a page';
+
+CREATE FUNCTION bixarena.report_page(
 	leaderboard_id text,
-	lookback interval DEFAULT '7 days',
-	arena text DEFAULT NULL)
+	lookback interval,
+	arena text,
+	navigation text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
-	shown bixarena.snapshot_key := bixarena.shown_snapshot(leaderboard_id, NULL, found_arena);
-	earlier bixarena.snapshot_key := bixarena.snapshot_before(shown, lookback, found_arena);
-	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, found_arena);
+	shown bixarena.snapshot_key := bixarena.shown_snapshot(leaderboard_id, NULL, arena);
+	earlier bixarena.snapshot_key := bixarena.snapshot_before(shown, lookback, arena);
+	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, arena);
 	name text;
 BEGIN
-	EXECUTE format('SELECT l.name FROM %I.leaderboard AS l WHERE l.slug = $1', found_arena)
-		INTO name USING leaderboard_id;
-	RETURN bixarena.page(name,
-		bixarena.paragraph(CASE WHEN shown.id IS NOT NULL THEN
+	SELECT l.name INTO name FROM bixarena.read_leaderboards(arena) AS l
+	WHERE l.slug = leaderboard_id;
+	RETURN bixarena.page(bixarena.board_name(name, leaderboard_id),
+		concat(navigation, bixarena.paragraph(CASE WHEN shown.id IS NOT NULL THEN
 			format('Snapshot %s of %s%s.', shown.snapshot_identifier,
 				bixarena.in_utc(shown.created_at),
-				', from ' || made.evaluation_count || ' battles') END),
+				', from ' || made.evaluation_count || ' battles') END)),
 		bixarena.report_body(leaderboard_id, shown, earlier,
-			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, found_arena) AS r),
-			ARRAY(SELECT c FROM bixarena.comparison_rows(earlier, shown, found_arena) AS c),
-			made, found_arena));
+			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, arena) AS r LIMIT 1000),
+			ARRAY(SELECT c FROM bixarena.comparison_rows(earlier, shown, arena) AS c),
+			made, arena));
 END
+$$;
+COMMENT ON FUNCTION bixarena.report_page(text, interval, text, text) IS
+	'the report of a leaderboard, with markup that leads to other pages';
+
+CREATE FUNCTION bixarena_report(
+	leaderboard_id text,
+	lookback interval DEFAULT '7 days',
+	arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.report_page(leaderboard_id, lookback, bixarena.resolve_arena(arena), NULL)
 $$;
 COMMENT ON FUNCTION bixarena_report(text, interval, text) IS
 	'a page with the table of a leaderboard, its charts, movers and unranked models, and how it was made';

@@ -15,6 +15,7 @@ CREATE FUNCTION bixarena_runs(
 RETURNS SETOF bixarena.run
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
@@ -70,7 +71,7 @@ COMMENT ON FUNCTION bixarena.slack_text(text, integer) IS
 
 CREATE FUNCTION bixarena.slack_labelled(label text, value text, max_length integer)
 RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- verbatim: names in the data do not become links or mentions
@@ -82,7 +83,7 @@ COMMENT ON FUNCTION bixarena.slack_labelled(text, text, integer) IS
 
 CREATE FUNCTION bixarena.slack_title(run bixarena.run)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('%s (%s): %s',
@@ -152,6 +153,7 @@ CREATE FUNCTION bixarena_slack_message(correlation_id uuid)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	run bixarena.run;

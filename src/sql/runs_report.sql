@@ -5,7 +5,7 @@
 
 CREATE FUNCTION bixarena.state_text(status text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<span class="state %s">%s</span>', CASE
@@ -17,19 +17,22 @@ COMMENT ON FUNCTION bixarena.state_text(text) IS 'markup of the status of a run 
 
 CREATE FUNCTION bixarena.report_health(checks bixarena.health_row[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- what is wrong comes first
-	SELECT bixarena.table_of('Checks of bixarena_health(), the worst first.',
+	SELECT bixarena.table_of('Checks of bixarena_health(), the worst first'
+			|| CASE WHEN count(*) < min(c.total) THEN format(': %s of %s.', count(*), min(c.total)) ELSE '.' END,
 		bixarena.heads('Status', 'Check', 'What was found'),
 		string_agg(concat(E'\n<tr><td>', bixarena.state_text(c.status), '</td>',
 			format('<th scope="row">%s</th>', bixarena.escape_markup(concat_ws(' of ',
 				replace(c.check_name, '_', ' '), c.leaderboard_id))),
 			bixarena.cell(c.message, 'text'), '</tr>'), ''
-			ORDER BY array_position('{critical,warning,ok}', c.status), n))
-	FROM unnest(checks) WITH ORDINALITY AS c
-		(check_name, leaderboard_id, status, figure, unit, message, n)
+			ORDER BY c.badness, c.n))
+	FROM (SELECT u.*, count(*) OVER () AS total, array_position('{critical,warning,ok}', u.status) AS badness
+		FROM unnest(checks) WITH ORDINALITY AS u
+			(check_name, leaderboard_id, status, figure, unit, message, n)
+		ORDER BY badness, u.n LIMIT 200) AS c
 $$;
 COMMENT ON FUNCTION bixarena.report_health(bixarena.health_row[]) IS
 	'checks as a table of a page';
@@ -55,7 +58,7 @@ COMMENT ON FUNCTION bixarena.report_schedule(text) IS
 
 CREATE FUNCTION bixarena.report_runs(runs bixarena.run[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(bixarena.table_of('The latest 50 runs.',
@@ -67,44 +70,54 @@ AS $$
 			bixarena.cell(concat_ws(', ', r.trigger_source, r.triggered_by), 'text aside'),
 			bixarena.cell(round(extract(epoch FROM r.ended_at - r.started_at), 2)::text, 'number aside'),
 			bixarena.cell(r.evaluation_count::text, 'number aside'),
-			bixarena.cell(coalesce(r.error_sqlstate || ' ' || r.error_message,
-				r.skip_reason, r.snapshot_identifier), 'text'), '</tr>'), '' ORDER BY n)),
+			bixarena.cell(bixarena.shorten(coalesce(r.error_sqlstate || ' ' || r.error_message,
+				r.skip_reason, r.snapshot_identifier), 1000), 'text'), '</tr>'), '' ORDER BY n)),
 		bixarena.paragraph('There are no runs yet.'))
 	FROM generate_subscripts(runs, 1) AS n, LATERAL (SELECT (runs[n]).*) AS r
 $$;
 COMMENT ON FUNCTION bixarena.report_runs(bixarena.run[]) IS 'runs as a table of a page';
 
-CREATE FUNCTION bixarena_runs_report(arena text DEFAULT NULL)
+CREATE FUNCTION bixarena.runs_page(arena text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
 	checks bixarena.health_row[] := ARRAY(
-		SELECT c FROM bixarena.health(found_arena) AS c);
+		SELECT c FROM bixarena.health(arena) AS c);
 	-- as many as a chart shows apart
 	lately bixarena.run[] := ARRAY(
 		SELECT r FROM bixarena.run AS r
-		WHERE r.arena = found_arena AND r.requested_at >= now() - interval '30 days'
+		WHERE r.arena = runs_page.arena AND r.requested_at >= now() - interval '30 days'
 		ORDER BY r.requested_at DESC LIMIT 2000);
 	latest bixarena.run[] := ARRAY(
-		SELECT r FROM bixarena.run AS r WHERE r.arena = found_arena
+		SELECT r FROM bixarena.run AS r WHERE r.arena = runs_page.arena
 		ORDER BY r.requested_at DESC, r.correlation_id LIMIT 50);
 	widths record := bixarena.page_widths();
 BEGIN
-	RETURN bixarena.page(format('Runs of arena %s', found_arena),
+	RETURN bixarena.page(format('Runs of arena %s', arena),
 		(SELECT bixarena.paragraph(format('Checks that need attention: %s; %s.',
 				count(*) FILTER (WHERE c.status <> 'ok'),
 				max(c.message) FILTER (WHERE c.check_name = 'success_share')))
 			FROM unnest(checks) AS c),
 		bixarena.section('Health', bixarena.report_health(checks))
-		|| bixarena.section('Next runs', bixarena.report_schedule(found_arena))
+		|| bixarena.section('Next runs', bixarena.report_schedule(arena))
 		|| bixarena.section('Durations of the last 30 days', bixarena.two_charts(
 			bixarena.draw_durations(lately, widths.wide, 'auto'),
 			bixarena.draw_durations(lately, widths.narrow, 'auto')))
 		|| bixarena.section('Runs', bixarena.report_runs(latest)));
 END
+$$;
+COMMENT ON FUNCTION bixarena.runs_page(text) IS
+	'the operator''s page of an arena';
+
+CREATE FUNCTION bixarena_runs_report(arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.runs_page(bixarena.resolve_arena(arena))
 $$;
 COMMENT ON FUNCTION bixarena_runs_report(text) IS
 	'the operator''s page: health, schedule, durations and the latest runs';

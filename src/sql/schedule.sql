@@ -45,7 +45,7 @@ DECLARE
 BEGIN
 	FOREACH part IN ARRAY string_to_array(lower(field COLLATE "C"), ',') LOOP
 		words := regexp_match(part,
-			'^(?:(\*)|([0-9]{1,4}|[a-z]+)(?:-([0-9]{1,4}|[a-z]+))?)(?:/([0-9]{1,4}))?$');
+			'^(?:([*])|([0-9]{1,4}|[a-z]+)(?:-([0-9]{1,4}|[a-z]+))?)(?:/([0-9]{1,4}))?$');
 		IF words[1] IS NOT NULL THEN
 			first := lowest;
 			last := highest;
@@ -77,11 +77,11 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	fields text[] := regexp_split_to_array(btrim(schedule, E' \t\n'), '[ \t]+');
+	fields text[] := regexp_split_to_array(btrim(schedule, E' \t\n'), E'[ \t]+');
 	times bixarena.cron_times;
 BEGIN
 	times.seconds := substring(schedule FROM
-		'^\s*0*([1-9]|[1-5][0-9])\s*[sS][eE][cC][oO][nN][dD][sS]?\s*$')::integer;
+		'^[[:space:]]*0*([1-9]|[1-5][0-9])[[:space:]]*[sS][eE][cC][oO][nN][dD][sS]?[[:space:]]*$')::integer;
 	IF times.seconds IS NOT NULL THEN
 		RETURN times;
 	END IF;
@@ -112,7 +112,7 @@ BEGIN
 		times.weekdays := times.weekdays || 0;
 	END IF;
 	-- as cron has it: a field with a star, even "*/2", does not widen the other
-	times.either := fields[3] !~ '^\*' AND fields[5] !~ '^\*';
+	times.either := fields[3] !~ '^[*]' AND fields[5] !~ '^[*]';
 	IF num_nulls(times.minutes, times.hours, times.days, times.months,
 			times.weekdays) > 0 THEN
 		RETURN NULL;
@@ -201,24 +201,26 @@ AS 'MODULE_PATHNAME', 'bixarena_cron_database'
 LANGUAGE C STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.cron_database() IS
-	'the database of pg_cron''s jobs, null if the server has not loaded pg_cron';
+	'the database of pg_cron''s jobs, null if the server has not loaded pg_cron; empty: another one, and the caller may not see which';
 
 CREATE FUNCTION bixarena.job_name(arena text, leaderboard_id text)
 RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	elsewhere text := CASE WHEN current_database() <> bixarena.cron_database()
+		THEN current_database() END;
+	plain text := 'bixarena_rank ' || arena || coalesce('/' || leaderboard_id, '')
+		|| coalesce(' in ' || elsewhere, '');
+BEGIN
 	-- older versions of pg_cron cut names off after 63 bytes, and no two jobs
 	-- may be called the same: what could be is told apart by a hash
-	SELECT CASE
-		WHEN octet_length(plain) > 63 OR arena ~ '/| in ' OR leaderboard_id ~ ' in '
-		THEN 'bixarena_rank ' || md5(format('%L/%L/%L', arena, leaderboard_id, elsewhere))
-		ELSE plain END
-	FROM (VALUES (CASE WHEN current_database() <> bixarena.cron_database()
-			THEN current_database() END)) AS d (elsewhere),
-		LATERAL (VALUES ('bixarena_rank ' || arena
-			|| coalesce('/' || leaderboard_id, '')
-			|| coalesce(' in ' || elsewhere, ''))) AS n (plain)
+	IF octet_length(plain) > 63 OR arena ~ '/| in ' OR leaderboard_id ~ ' in ' THEN
+		RETURN 'bixarena_rank ' || md5(format('%L/%L/%L', arena, leaderboard_id, elsewhere));
+	END IF;
+	RETURN plain;
+END
 $$;
 COMMENT ON FUNCTION bixarena.job_name(text, text) IS
 	'name of the pg_cron job of an arena, or of one leaderboard alone';
@@ -246,25 +248,36 @@ AS $$
 DECLARE
 	libraries text;
 BEGIN
+	-- a server does not start where a library that it is to load is missing
+	IF NOT EXISTS (SELECT FROM pg_available_extensions AS e WHERE e.name = 'pg_cron') THEN
+		RETURN format('Install the package of pg_cron first, on Debian by'
+				' apt-get install postgresql-%s-cron; then call this function again,'
+				' and its hint is what comes next.',
+			current_setting('server_version_num')::integer / 10000);
+	END IF;
+	IF NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
+		RETURN 'A superuser who calls this function is told the statements that set pg_cron up.';
+	END IF;
 	-- a list's items must be given one by one, or they become a single name
 	SELECT string_agg(quote_literal(replace(btrim(l.item[1], '"'), '""', '"')), ', ')
 	INTO libraries
 	FROM regexp_matches(current_setting('shared_preload_libraries'),
 		'("(?:[^"]|"")+"|[^", ]+)', 'g') AS l (item);
 	-- a server knows no parameter of a library that it has not loaded, unless
-	-- the session has set it
+	-- the session has set it; without background workers, pg_cron connects to
+	-- localhost, where it is asked for a password
 	RETURN format(E'ALTER SYSTEM SET shared_preload_libraries = %s;\n'
 			'SET cron.database_name = %2$L;\n'
 			'ALTER SYSTEM SET cron.database_name = %2$L;\n'
+			'SET cron.use_background_workers = on;\n'
+			'ALTER SYSTEM SET cron.use_background_workers = on;\n'
 			'-- restart the server, then\n'
 			'CREATE EXTENSION pg_cron;',
 		concat_ws(', ', libraries, '''pg_cron'''), current_database());
-EXCEPTION WHEN insufficient_privilege THEN
-	RETURN 'A superuser who calls this function is told the statements that set pg_cron up.';
 END
 $$;
 COMMENT ON FUNCTION bixarena.cron_setup() IS
-	'the statements that make this database that of pg_cron''s jobs';
+	'what makes this database that of pg_cron''s jobs: a package, then statements';
 
 CREATE FUNCTION bixarena.check_cron(statement text)
 RETURNS void
@@ -283,7 +296,8 @@ BEGIN
 	IF there <> current_database() THEN
 		RAISE EXCEPTION 'pg_cron cannot be used from database "%"', current_database()
 			USING ERRCODE = 'object_not_in_prerequisite_state',
-				DETAIL = format('Its jobs are in database "%s"; there a superuser can do the same by the statement of the hint.', there),
+				DETAIL = format('Its jobs are in %s; there a superuser can do the same by what the hint says.',
+					coalesce(format('database "%s"', nullif(there, '')), 'another database')),
 				HINT = statement;
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
@@ -301,7 +315,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION bixarena.check_cron(text) IS
-	'an error unless pg_cron can be used here; where it lives elsewhere, the hint is the statement to run there';
+	'an error unless pg_cron can be used here; where it lives elsewhere, the hint is what to run there';
 
 CREATE FUNCTION bixarena_schedule(
 	schedule text DEFAULT '0 2 * * *',
@@ -323,7 +337,8 @@ BEGIN
 				HINT = 'bixarena_unschedule() removes a schedule.';
 	END IF;
 	-- an error if there is none
-	PERFORM bixarena.find_leaderboard(leaderboard_id, found_arena);
+	PERFORM bixarena.find_leaderboard(leaderboard_id, found_arena)
+	WHERE leaderboard_id IS NOT NULL;
 	IF NOT (SELECT r.rolcanlogin FROM pg_roles AS r WHERE r.rolname = current_user) THEN
 		RAISE EXCEPTION 'role "%" cannot log in', current_user
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -338,6 +353,7 @@ BEGIN
 				HINT = 'A schedule is a cron expression, such as 0 2 * * *.';
 	END IF;
 	PERFORM bixarena.check_cron(format(
+		E'CREATE EXTENSION IF NOT EXISTS pg_cron;\n'
 		'SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
 		job, schedule, command, current_database(), current_user));
 
@@ -362,6 +378,47 @@ COMMENT ON FUNCTION bixarena_schedule(text, text, text) IS
 -- it makes jobs
 REVOKE ALL ON FUNCTION bixarena_schedule(text, text, text) FROM PUBLIC;
 
+CREATE FUNCTION bixarena.tell_schedules(arena text)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	prefix text := bixarena.job_name(arena, NULL) || '/';
+	boards text[];
+	schedules text[];
+BEGIN
+	-- of an arena that is gone, or whose leaderboards the caller may not read,
+	-- the names of jobs tell all but the odd ones
+	IF EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+			WHERE n.nspname = arena AND c.relname = 'leaderboard'
+				AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')) THEN
+		SELECT array_agg(j.leaderboard), array_agg(j.schedule) INTO boards, schedules
+		FROM bixarena.cron_jobs(arena) AS j
+		WHERE j.leaderboard IS NOT NULL AND j.active;
+	ELSE
+		SELECT array_agg(substr(j.jobname::text, length(prefix) + 1)), array_agg(j.schedule)
+		INTO boards, schedules
+		FROM cron.job AS j
+		WHERE starts_with(j.jobname::text, prefix) AND j.database = current_database()
+			AND j.active;
+	END IF;
+	IF boards IS NULL THEN
+		RETURN;
+	END IF;
+	RAISE NOTICE 'schedules of leaderboards go on: %',
+		(SELECT string_agg(format('%s (%s)', b.slug, b.schedule), ', ' ORDER BY b.slug COLLATE "C")
+			FROM unnest(boards, schedules) AS b (slug, schedule))
+		USING HINT = (SELECT string_agg(format('SELECT %I.bixarena_unschedule(%L, %L);',
+				n.nspname, arena, b.slug), E'\n' ORDER BY b.slug COLLATE "C")
+			FROM unnest(boards) AS b (slug), pg_extension AS e
+			JOIN pg_namespace AS n ON n.oid = e.extnamespace
+			WHERE e.extname = 'bixarena_rank');
+END
+$$;
+COMMENT ON FUNCTION bixarena.tell_schedules(text) IS
+	'a notice of the leaderboards of an arena that have a schedule of their own';
+
 CREATE FUNCTION bixarena_unschedule(
 	arena text DEFAULT NULL,
 	leaderboard_id text DEFAULT NULL)
@@ -371,21 +428,21 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	-- one that is named may be gone already
-	job text := bixarena.job_name(coalesce(arena, bixarena.resolve_arena(NULL)),
-		leaderboard_id);
-	found_job bigint;
+	found_arena text := coalesce(arena, bixarena.resolve_arena(NULL));
+	job text := bixarena.job_name(found_arena, leaderboard_id);
+	num_jobs integer;
 BEGIN
 	PERFORM bixarena.check_cron(format(
 		'SELECT cron.unschedule(jobid) FROM cron.job WHERE jobname = %L AND database = %L;',
 		job, current_database()));
 
-	FOR found_job IN
-		SELECT j.jobid FROM cron.job AS j
-		WHERE j.jobname::text = job AND j.database = current_database()
-	LOOP
-		PERFORM cron.unschedule(found_job);
-	END LOOP;
-	IF NOT FOUND THEN
+	SELECT count(cron.unschedule(j.jobid)) INTO num_jobs
+	FROM cron.job AS j
+	WHERE j.jobname::text = job AND j.database = current_database();
+	IF leaderboard_id IS NULL THEN
+		PERFORM bixarena.tell_schedules(found_arena);
+	END IF;
+	IF num_jobs = 0 THEN
 		RAISE EXCEPTION 'there is no job "%"', job
 			USING ERRCODE = 'undefined_object',
 				DETAIL = 'If there is, it belongs to another role.',

@@ -21,16 +21,33 @@ COMMENT ON COLUMN bixarena.arena.name IS 'name of the schema';
 
 CREATE TABLE bixarena.setting (
 	arena name NOT NULL,
-	leaderboard text,
+	leaderboard text NOT NULL DEFAULT '',
 	name text NOT NULL,
-	value text NOT NULL
+	value text NOT NULL,
+	PRIMARY KEY (arena, leaderboard, name)
 );
-CREATE UNIQUE INDEX setting_key
-	ON bixarena.setting (arena, (coalesce(leaderboard, '')), name);
+CREATE FUNCTION bixarena.read_old_setting()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	NEW.leaderboard := coalesce(NEW.leaderboard, '');
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION bixarena.read_old_setting() IS
+	'in version 1.0 null was the whole arena: its dumps can be restored';
+-- nobody calls it but the trigger
+REVOKE ALL ON FUNCTION bixarena.read_old_setting() FROM PUBLIC;
+
+CREATE TRIGGER read_old_setting BEFORE INSERT ON bixarena.setting
+	FOR EACH ROW WHEN (NEW.leaderboard IS NULL)
+	EXECUTE FUNCTION bixarena.read_old_setting();
 COMMENT ON TABLE bixarena.setting IS
 	'values of settings that differ from the default; see bixarena_settings()';
 COMMENT ON COLUMN bixarena.setting.leaderboard IS
-	'slug of the leaderboard; null: the whole arena';
+	'slug of the leaderboard; empty: the whole arena';
 
 CREATE TABLE bixarena.membership (
 	arena name,
@@ -87,6 +104,9 @@ CREATE INDEX run_waiting
 -- requests of a day
 CREATE INDEX run_requests
 	ON bixarena.run (arena, requested_at) WHERE trigger_source = 'api';
+-- identifiers that are taken
+CREATE INDEX run_snapshot
+	ON bixarena.run (arena, snapshot_identifier COLLATE "C");
 COMMENT ON TABLE bixarena.run IS 'runs: who asked for a snapshot, and how its making went';
 COMMENT ON COLUMN bixarena.run.leaderboard IS 'slug of the leaderboard';
 COMMENT ON COLUMN bixarena.run.role IS 'role that the run was made as';
@@ -112,6 +132,18 @@ CREATE POLICY run_of_open_arenas ON bixarena.run FOR SELECT
 		WHERE pg_catalog.has_schema_privilege(n.oid, 'USAGE')));
 COMMENT ON POLICY run_of_open_arenas ON bixarena.run IS
 	'runs of arenas whose schema the reader has USAGE on';
+
+-- everybody may see the arenas, and what their settings say; but what leaderboards
+-- there are only who may look into the arena
+GRANT SELECT ON bixarena.arena, bixarena.setting TO PUBLIC;
+ALTER TABLE bixarena.setting ENABLE ROW LEVEL SECURITY;
+CREATE POLICY setting_of_open_arenas ON bixarena.setting FOR SELECT
+	USING (coalesce(leaderboard, '') OPERATOR(pg_catalog.=) '' OR
+		arena OPERATOR(pg_catalog.=) ANY (
+			SELECT n.nspname FROM pg_catalog.pg_namespace AS n
+			WHERE pg_catalog.has_schema_privilege(n.oid, 'USAGE')));
+COMMENT ON POLICY setting_of_open_arenas ON bixarena.setting IS
+	'settings of arenas, and of leaderboards of those whose schema the reader has USAGE on';
 
 SELECT pg_catalog.pg_extension_config_dump('bixarena.arena', '');
 SELECT pg_catalog.pg_extension_config_dump('bixarena.setting', '');

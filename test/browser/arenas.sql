@@ -208,7 +208,7 @@ WHERE b.prefix NOT IN ('hundred', 'many') OR measure = 'rank';
 -- narrow cells do not all have labels
 INSERT INTO page (file, markup, counts, names)
 SELECT format('%s-matchups-%s.svg', b.prefix, width),
-	bixarena_matchups_svg(b.board, width => width, arena => b.arena),
+	bixarena_matchups_svg(b.board, top => CASE b.prefix WHEN 'many' THEN 300 END, width => width, arena => b.arena),
 	jsonb_build_object('.cell', 2 * b.pairs, '.cell rect', 2 * b.pairs),
 	CASE WHEN b.models <= 25 AND width > 1000 THEN jsonb_build_object('.row', coalesce(b.names, '[]')) ELSE '{}' END
 FROM board AS b, unnest('{1240,358}'::integer[]) AS width
@@ -217,7 +217,7 @@ WHERE b.prefix <> 'many' OR width = 1240;
 -- the whole field in one chart of history; all themes
 INSERT INTO page (file, markup, counts)
 SELECT format('%s-history-all-1240.svg', b.prefix),
-	bixarena_history_svg(b.board, NULL, 'bt_score', width => 1240, arena => b.arena),
+	bixarena_history_svg(b.board, CASE b.prefix WHEN 'many' THEN 300 END, 'bt_score', width => 1240, arena => b.arena),
 	jsonb_build_object('.series', b.models, '.label', b.models)
 FROM board AS b WHERE b.prefix IN ('twenty', 'names', 'many')
 UNION ALL
@@ -229,15 +229,26 @@ SELECT format('twenty-%s-%s.svg', theme, kind),
 		CASE kind WHEN 'history' THEN 10 ELSE 20 END)
 FROM unnest('{light,dark}'::text[]) AS theme, unnest('{leaderboard,history,matchups}'::text[]) AS kind;
 
+-- of many models those that can be read, and a line that says so
+INSERT INTO page (file, markup, counts)
+SELECT format('many-%s-%s.svg', kind, width), CASE kind
+		WHEN 'top' THEN bixarena_leaderboard_svg('overall', top => 12, width => width, arena => 'many')
+		WHEN 'lines' THEN bixarena_history_svg('overall', NULL, width => width, arena => 'many')
+		ELSE bixarena_matchups_svg('overall', width => width, arena => 'many') END,
+	jsonb_build_object('.omission', 1)
+FROM unnest('{top,lines,cells}'::text[]) AS kind, unnest('{1240,358}'::integer[]) AS width
+WHERE kind <> 'cells' OR width = 1240;
+
 INSERT INTO page (file, markup, counts, names)
 SELECT format('%s-report.html', b.prefix), bixarena_report(b.board, arena => b.arena),
 	jsonb_build_object('section[aria-label="Ranking"] tbody tr', b.models,
 		'section[aria-label="Movers"] tbody tr', b.movers,
-		'section[aria-label^="Scores"] .row', b.models, '.dot1', NULL,
+		'section[aria-label^="Scores"] .row', least(b.models, 200), '.dot1', NULL,
 		'.series', b.history, '.label', b.history,
 		'section[aria-label="Not ranked"] tbody tr', CASE b.prefix WHEN 'names' THEN 3 ELSE 0 END),
 	jsonb_build_object('section[aria-label="Ranking"] tbody th', coalesce(b.names, '[]'),
-		'section[aria-label^="Scores"] .row', coalesce(b.names, '[]'))
+		'section[aria-label^="Scores"] .row', (SELECT coalesce(jsonb_agg(n ORDER BY i), '[]')
+			FROM jsonb_array_elements(b.names) WITH ORDINALITY AS e (n, i) WHERE i <= 200))
 FROM board AS b;
 
 -- a report is XHTML as well

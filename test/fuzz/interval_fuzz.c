@@ -168,7 +168,8 @@ find_intervals(void *argument)
 
 	call->num_incomplete = bootstrap_intervals(call->fitter, call->tally,
 											   call->estimate, call->options,
-											   call->lower, call->upper);
+											   (Bounds) {call->lower, call->upper},
+											   NULL);
 }
 
 /*

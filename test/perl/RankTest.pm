@@ -16,13 +16,15 @@ use Cwd;
 use Exporter 'import';
 use FindBin;
 use IPC::Run;
+use List::Util qw(max);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes;
 
 our @EXPORT = qw(new_arena sql value is_value wait_until sql_state_of
   open_gate close_gate start_sql finish_sql pump_sql request wait_for_run
-  wait_for_no_worker run_is worker_pid kill_process snapshots_are start_afresh preload_faults
+  wait_for_no_worker patience run_is worker_pid kill_process snapshots_are start_afresh preload_faults
   fail_allocations count_allocations fill_disk free_disk);
 
 # Shown texts are in this encoding, whatever the caller's locale
@@ -206,6 +208,18 @@ sub wait_for_no_worker
 
 	wait_until($node, q{SELECT count(*) = 0 FROM pg_stat_activity
 		WHERE backend_type = 'bixarena_rank worker'}, 'workers end');
+}
+
+# How many times as long as alone on the machine a program takes now, if others want
+# its processors, too; at least 1
+sub patience
+{
+	my $processors = () = slurp_file('/proc/cpuinfo') =~ /^processor\b/mg;
+	my ($load) = slurp_file('/proc/loadavg') =~ /^([\d.]+)/;
+	my ($begin, $used) = (Time::HiRes::time, (times)[0]);
+
+	1 while (times)[0] - $used < 0.2;
+	return max(1, $load / max(1, $processors), (Time::HiRes::time - $begin) / ((times)[0] - $used));
 }
 
 # Kill a process of a server that then restarts by itself, and wait until it has:

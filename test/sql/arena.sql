@@ -47,8 +47,8 @@ FROM bixarena_generate_snapshot('overall', 10, arena => 'Arena "x"; DROP');
 SELECT count(*) FROM bixarena_leaderboard('overall', arena => 'Arena "x"; DROP');
 SELECT bixarena_configure('seed', '3', 'overall', 'Arena "x"; DROP');
 SELECT value, source FROM bixarena_settings('overall', 'Arena "x"; DROP') WHERE setting = 'seed';
-SELECT bixarena_create_arena('x%s%I''\n $1');
-SELECT status FROM bixarena_generate_snapshot('overall', arena => 'x%s%I''\n $1');
+SELECT bixarena_create_arena(E'x%s%I''\\n $1');
+SELECT status FROM bixarena_generate_snapshot('overall', arena => E'x%s%I''\\n $1');
 
 SELECT bixarena_create_arena('');
 SELECT bixarena_create_arena('pg_arena');

@@ -23,6 +23,19 @@ CALL bixarena_backfill('overall', '2026-02-03', '2026-02-04', '6 hours');
 SELECT parameters ->> 'as_of' AS as_of, status FROM bixarena.run ORDER BY requested_at;
 CALL bixarena_backfill('overall', '2026-02-03', '2026-02-04', '6 hours');
 SELECT count(*) FROM bixarena.run;
+-- why moments were skipped, each limit once however many battles there were; and
+-- runs that failed
+SELECT bixarena_configure('min_total_battles', '400');
+CALL bixarena_backfill('overall', '2026-01-28', '2026-02-06 12:00', '12 hours');
+SELECT bixarena_configure('min_total_battles', NULL);
+SELECT bixarena_configure('enabled', 'false');
+CALL bixarena_backfill('overall', '2026-02-07', '2026-02-07');
+SELECT bixarena_configure('enabled', NULL);
+ALTER TABLE arena.leaderboard_snapshot ADD CONSTRAINT closed CHECK (created_at <> '2026-02-08');
+\set VERBOSITY terse
+CALL bixarena_backfill('overall', '2026-02-07', '2026-02-09');
+\set VERBOSITY default
+ALTER TABLE arena.leaderboard_snapshot DROP CONSTRAINT closed;
 -- the same as single calls
 SELECT status FROM bixarena_generate_snapshot('overall', as_of => '2026-02-04');
 SELECT count(*) AS entries, count(DISTINCT (model_id, bt_score, bootstrap_q025, bootstrap_q975, rank)) AS distinct

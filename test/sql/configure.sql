@@ -11,7 +11,7 @@ SELECT setting, description FROM bixarena_settings('code');
 -- a leaderboard's own value wins over its arena's, and that over the default
 CREATE VIEW seeds AS
 SELECT l AS leaderboard, s.value, s.source
-FROM unnest('{NULL,overall,code,it''s}'::text[]) AS l,
+FROM unnest(ARRAY[NULL, 'overall', 'code', 'it''s']) AS l,
 	LATERAL bixarena_settings(l) AS s WHERE s.setting = 'seed';
 TABLE seeds;
 SELECT bixarena_configure('seed', '1', 'code');
@@ -41,12 +41,13 @@ FROM (VALUES ('num_bootstrap', '{9,10,10000,10001,1e3,"",ten,9999999999999999999
 	('min_evaluations', '{-1,0,9007199254740992,9007199254740993}'),
 	('min_total_battles', '{-1,0,30.5}'), ('min_total_models', '{-1,0,2000,2001}'),
 	('rank_by_significance', '{on,false,1,maybe,""}'), ('auto_publish', '{off,yes,2}'),
-	('prior_battles', '{-0.001,0,0.5,1000000,1000001,NaN,Infinity,much}'),
+	('prior_battles', '{-0.001,0,0.0009,0.001,0.5,1000000,1000001,NaN,Infinity,much}'),
 	('anchor_model', '{some-slug}'),
-	('anchor_score', '{-4001,-4000,6000,6000.1,NaN,1000.5}'),
+	('anchor_score', '{-4001,-4000,-1e-9,0,0.0005,6000,6000.1,NaN,1000.5}'),
 	('seed', '{-9223372036854775808,9223372036854775807,9223372036854775808}'),
 	('enabled', '{false,x}'), ('max_attempts', '{0,1,100,101}'),
-	('retry_seconds', '{-1,0,0.5,86400,86401}')
+	('retry_seconds', '{-1,0,0.0009,0.001,0.5,86400,86401}'),
+	('keep_days', '{0.9,0.9999,1,1.5,36500,36501,NaN}')
 ) AS l (s, vs), unnest(vs) AS v;
 -- what was refused has changed nothing
 SELECT setting, value, source FROM bixarena_settings();

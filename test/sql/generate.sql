@@ -73,7 +73,7 @@ SELECT count(*) AS entries, count(DISTINCT e.id) AS ids, count(DISTINCT e.model_
 FROM (SELECT *, row_number() OVER (ORDER BY rank)::int AS n FROM api.leaderboard_entry) AS e
 JOIN api.leaderboard_snapshot AS s ON s.id = e.snapshot_id;
 -- stronger models are ranked higher: the order in which they were made
-SELECT corr(e.rank, substring(m.slug FROM '\d+')::int) > 0.95 AS as_drawn
+SELECT corr(e.rank, substring(m.slug FROM E'\\d+')::int) > 0.95 AS as_drawn
 FROM api.leaderboard_entry AS e JOIN api.model AS m ON m.id = e.model_id;
 -- the run
 SELECT arena, leaderboard, status, trigger_source, triggered_by, role = current_user AS role,
@@ -93,7 +93,7 @@ FROM bixarena.run;
 -- several within one second have identifiers of their own
 SELECT count(*) AS made, count(DISTINCT snapshot_identifier) AS identifiers
 FROM generate_series(1, 5) AS n, LATERAL bixarena_generate_snapshot('surgery', 10, seed => n);
-SELECT bool_and(snapshot_identifier ~ '^snapshot_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(_\d)?$') AS well_formed
+SELECT bool_and(snapshot_identifier ~ E'^snapshot_\\d{4}-\\d\\d-\\d\\d_\\d\\d-\\d\\d-\\d\\d(_\\d)?$') AS well_formed
 FROM api.leaderboard_snapshot;
 
 --
@@ -119,7 +119,8 @@ SELECT status FROM bixarena_generate_snapshot('overall', 10);
 TABLE written;
 ROLLBACK;
 TABLE written;
--- a savepoint is enough, and the lock goes with it
+-- a savepoint is enough, and the locks go with it: of the leaderboard, and of each
+-- identifier that was given
 BEGIN;
 SAVEPOINT s;
 SELECT status FROM bixarena_generate_snapshot('overall', 10);

@@ -3,6 +3,8 @@
 -- can be used.
 
 \set SHOW_CONTEXT never
+-- off makes an error of what a role does not see
+SET row_security = on;
 CREATE EXTENSION bixarena_rank;
 SELECT bixarena_create_arena('arena');
 
@@ -42,7 +44,7 @@ BEGIN
 EXCEPTION WHEN others THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, context = PG_EXCEPTION_CONTEXT;
 	RETURN CASE message WHEN 'none' THEN 'no error' ELSE concat_ws(' ', SQLSTATE, message,
-		'while ' || substring(context FROM '(?:reading|writing)[^\n]*')) END;
+		'while ' || substring(context FROM E'(?:reading|writing)[^\\n]*')) END;
 END
 $$;
 CREATE VIEW last_run AS

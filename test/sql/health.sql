@@ -10,7 +10,7 @@ CREATE FUNCTION health(wanted text) RETURNS TABLE
 	(leaderboard_id text, status text, figure double precision, unit text, message text)
 LANGUAGE sql AS $$
 	SELECT h.leaderboard_id, h.status, h.figure, h.unit,
-		replace(regexp_replace(h.message, '\d{4}-\d\d-\d\d \d\d:\d\d UTC', '<time>', 'g'),
+		replace(regexp_replace(h.message, E'\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC', '<time>', 'g'),
 			format('role "%s"', current_user), 'role "tester"')
 	FROM bixarena_health() AS h WHERE h.check_name = wanted
 $$;

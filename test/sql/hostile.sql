@@ -5,6 +5,8 @@
 
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- off makes an error of what a role does not see
+SET row_security = on;
 CREATE EXTENSION bixarena_rank;
 CREATE ROLE regress_mallory LOGIN;
 CREATE SCHEMA regress_evil AUTHORIZATION regress_mallory;
@@ -21,8 +23,8 @@ $$;
 -- all functions and operators on common types that pg_catalog has, once more
 DO $$
 DECLARE
-	types regtype[] := '{text,name,uuid,integer,bigint,double precision,numeric,boolean,timestamptz,
-		timestamp,interval,jsonb,oid,text[],"\"char\""}';
+	types regtype[] := E'{text,name,uuid,integer,bigint,double precision,numeric,boolean,timestamptz,
+		timestamp,interval,jsonb,oid,text[],"\\"char\\""}';
 	f record;
 BEGIN
 	FOR f IN

@@ -73,7 +73,7 @@ RESET ROLE;
 -- OpenBLAS with pthreads
 SELECT count(*) FROM bixarena.draw_scores(2, 0);
 SELECT pg_read_file('/proc/self/maps') ~ 'openblas-pthread'
-	OR substring(pg_read_file('/proc/self/status') FROM 'Threads:\s+(\d+)') = '1'
+	OR substring(pg_read_file('/proc/self/status') FROM E'Threads:\\s+(\\d+)') = '1'
 	AS single_threaded;
 
 -- loading the library defines the setting, and reserves its prefix
@@ -98,7 +98,7 @@ SELECT to_regproc('public.bixarena_rank'),
 SELECT "Other place".bixarena_attach_arena('kept');
 SELECT value, source FROM "Other place".bixarena_settings() WHERE setting = 'seed';
 SELECT "Other place".bixarena_configure('leaderboard_url', 'https://arena.example/{leaderboard_id}');
-SELECT bixarena.leaderboard_page('overall', 'kept'), bixarena.pause_of('overall', 'kept');
+SELECT bixarena.leaderboard_page('overall', 'kept');
 SELECT "Other place".bixarena_simulate_battles(500, 5);
 SELECT status, entry_count, evaluation_count
 FROM "Other place".bixarena_generate_snapshot('overall', 10);

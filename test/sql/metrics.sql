@@ -150,6 +150,13 @@ CREATE VIEW second.leaderboard AS SELECT id, public.slow(slug) AS slug, name FRO
 SET LOCAL statement_timeout = '100ms';
 SELECT count(*) FROM bixarena.metrics;
 ROLLBACK;
+-- a view that never ends costs its own arena its metrics, and no other
+BEGIN;
+ALTER TABLE second.leaderboard RENAME TO leaderboard_table;
+CREATE VIEW second.leaderboard AS SELECT * FROM second.leaderboard_table
+WHERE (SELECT count(*) FROM (SELECT generate_series(1, 1000000000000)) AS n) > 0;
+SELECT m.labels ->> 'arena' AS arena, m.value FROM bixarena.metrics AS m WHERE m.name = 'bixarena_arena_up' ORDER BY 1;
+ROLLBACK;
 -- nothing is written, and nothing need be
 BEGIN READ ONLY;
 SELECT count(*) > 0 AS works FROM bixarena.metrics;

@@ -70,6 +70,97 @@ SELECT i.type, i.identity FROM pg_shdepend AS s, LATERAL pg_identify_object(s.cl
 WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.deptype = 'o'
 	AND i.identity ~ 'bixarena' AND s.refobjid <> (SELECT extowner FROM pg_extension WHERE extname = 'bixarena_rank');
 
+--
+-- Functions, all of them by the catalog
+--
+
+CREATE TEMP VIEW own AS SELECT p.* FROM pg_proc AS p JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+	AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'bixarena_rank';
+-- those for users that everybody may call
+SELECT p.proname FROM own AS p
+WHERE p.pronamespace <> 'bixarena'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY 1;
+-- An internal one is for everybody only where one for users calls it, with the rights of who
+-- calls that, or the view of the metrics does; what nobody but the server calls is for nobody.
+-- Those of the metrics that are called from C are not found in this way.
+WITH RECURSIVE reached AS (
+	SELECT p.oid, p.proname, p.prosrc FROM own AS p WHERE p.pronamespace <> 'bixarena'::regnamespace
+	UNION
+	SELECT p.oid, p.proname, p.prosrc FROM own AS p JOIN pg_depend AS d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid
+	WHERE d.classid = 'pg_rewrite'::regclass
+	UNION
+	SELECT p.oid, p.proname, p.prosrc FROM reached AS r JOIN own AS p
+		ON p.pronamespace = 'bixarena'::regnamespace AND r.prosrc ~ (E'bixarena\\.' || p.proname || E'\\M')
+)
+SELECT p.oid::regprocedure AS function, has_function_privilege('public', p.oid, 'EXECUTE') AS public
+FROM own AS p
+WHERE p.pronamespace = 'bixarena'::regnamespace AND NOT EXISTS (SELECT FROM reached AS r WHERE r.oid = p.oid)
+ORDER BY 1;
+-- none has its owner's rights
+SELECT p.oid::regprocedure FROM own AS p WHERE p.prosecdef;
+-- none says immutable and calls what is not
+WITH RECURSIVE call AS (
+	SELECT p.oid, 'bixarena.' || p.proname AS name, c.name[1] AS called
+	FROM own AS p, regexp_matches(p.prosrc, E'((?:bixarena\\.)?[a-z_0-9]+)\\(', 'g') AS c (name) WHERE p.provolatile = 'i'
+), untrue AS (
+	SELECT c.oid, c.name FROM call AS c WHERE EXISTS (SELECT FROM pg_proc AS p
+		WHERE (c.called = p.proname AND p.pronamespace = 'pg_catalog'::regnamespace OR c.called = 'bixarena.' || p.proname)
+		HAVING bool_and(p.provolatile <> 'i'))
+)
+SELECT f.oid::regprocedure FROM untrue AS f ORDER BY 1;
+
+--
+-- Procedures: who may not call them is told so before anything else
+--
+
+CREATE ROLE regress_nobody;
+SET ROLE regress_nobody;
+CALL bixarena_generate_snapshots('arena');
+CALL bixarena_backfill('overall', now() - interval '1 day', arena => 'arena');
+CALL bixarena_process_requests();
+RESET ROLE;
+SELECT p.oid::regprocedure FROM own AS p WHERE p.prokind = 'p' AND has_function_privilege('public', p.oid, 'EXECUTE');
+-- who may, may do no more than the arena's rights say
+GRANT EXECUTE ON PROCEDURE bixarena_generate_snapshots, bixarena_backfill, bixarena_process_requests TO regress_nobody;
+SET ROLE regress_nobody;
+\set VERBOSITY terse
+CALL bixarena_generate_snapshots('arena');
+CALL bixarena_backfill('overall', now() - interval '1 day', arena => 'arena');
+CALL bixarena_process_requests();
+\set VERBOSITY default
+RESET ROLE;
+DROP OWNED BY regress_nobody;
+DROP ROLE regress_nobody;
+
+-- every function that everybody may call, with nulls: none ends with an internal error, or
+-- for want of a right of ours
+CREATE FUNCTION tried() RETURNS TABLE (function text, state text) LANGUAGE plpgsql AS $$
+DECLARE
+	f record;
+BEGIN
+	FOR f IN
+		SELECT p.oid, p.proname::text, (SELECT string_agg(format('NULL::%s', t::regtype), ', ' ORDER BY n)
+			FROM unnest(p.proargtypes) WITH ORDINALITY AS u (t, n)) AS arguments
+		FROM own AS p WHERE has_function_privilege('public', p.oid, 'EXECUTE') AND p.prokind = 'f'
+			AND p.prorettype <> 'trigger'::regtype AND p.provariadic = 0
+	LOOP
+		BEGIN
+			SET LOCAL ROLE regress_operator;
+			EXECUTE format('SELECT * FROM %s(%s)', f.oid::regproc, f.arguments);
+			RESET ROLE;
+		EXCEPTION WHEN others THEN
+			RESET ROLE;
+			function := f.proname;
+			state := SQLSTATE;
+			RETURN NEXT;
+		END;
+	END LOOP;
+END
+$$;
+SELECT t.* FROM tried() AS t WHERE t.state ~ '^(XX|42501|42883|42P)' ORDER BY 1;
+DROP FUNCTION tried;
+DROP VIEW own;
+
 DROP VIEW who_may;
 DROP FUNCTION rights_of;
 SELECT bixarena_revoke('regress_' || kind, kind)

@@ -3,6 +3,8 @@
 
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- off makes an error of what a role does not see
+SET row_security = on;
 CREATE EXTENSION bixarena_rank;
 CREATE EXTENSION citext;
 RESET client_min_messages;
@@ -273,6 +275,9 @@ SELECT count(DISTINCT round((r.bt_score - p.bt_score)::numeric, 5)) AS distances
 		AND r.bootstrap_q025 = 1200 AND r.bootstrap_q975 = 1200) AS anchored
 FROM pudding AS p
 JOIN bixarena_rank('votes', anchor_model => '3', anchor_score => 1200) AS r USING (model);
+-- to any score, however near to zero
+SELECT model, bt_score FROM bixarena_rank('votes', anchor_model => '3', anchor_score => 0.0005)
+WHERE model = '3';
 -- a prior of m battles draws scores together, the more the larger it is
 SELECT count(*) AS models,
 	bool_and(abs(a.bt_score - 1000) > abs(b.bt_score - 1000)) AS nearer,
@@ -285,6 +290,14 @@ SELECT count(*) AS models, count(DISTINCT rank) > 1 AS differ, bool_and(rank =
 	(SELECT 1 + count(*) FROM bixarena_rank('fourfold') AS o
 	WHERE o.bootstrap_q025 > r.bootstrap_q975)) AS right_ranks
 FROM bixarena_rank('fourfold', rank_by_significance => true) AS r;
+-- which do not depend on the anchor, though its doubt is in every interval
+SELECT count(*) AS ranks, bool_and(a.rank = r.rank) AS same_ranks,
+	bool_and(a.bootstrap_q975 - a.bootstrap_q025 > r.bootstrap_q975 - r.bootstrap_q025)
+		FILTER (WHERE r.model <> anchor) AS wider_intervals
+FROM bixarena_rank('fourfold', rank_by_significance => true) AS r,
+	unnest('{1,3,6}'::text[]) AS anchor,
+	bixarena_rank('fourfold', rank_by_significance => true, anchor_model => anchor) AS a
+WHERE a.model = r.model;
 -- the range of num_bootstrap
 SELECT count(*) FROM bixarena_rank('votes', 10);
 SELECT count(*) FROM bixarena_rank('votes', 10000);
@@ -314,11 +327,29 @@ SELECT k::text AS model1, (k + 1)::text AS model2,
 FROM generate_series(1, 6) AS k, generate_series(0, 20000) AS n;
 SELECT model, bt_score::numeric(10,3), rank, vote_count, status FROM bixarena_rank('chain', 10);
 
+--
+-- Models that hang by threads
+--
+
+-- a ring: each has beaten the next a thousand times, but two of them once, so that the
+-- halves are held by e^-83 each; in each half scores fall by ln 999 points
+CREATE VIEW ring AS
+SELECT to_char(k, 'FM00') AS model1, to_char((k + 1) % 26, 'FM00') AS model2, 'model1' AS outcome
+FROM generate_series(0, 25) AS k, generate_series(1, 1000) AS n
+WHERE n = 1 OR k NOT IN (0, 11);
+SELECT model, bt_score, rank, status FROM bixarena_rank('ring', 10);
+-- two pairs hold each other by e^-690, of which a double has too few digits
+CREATE VIEW torn_ring AS
+SELECT k AS model1, (k + 1) % 200 AS model2, 'model1' AS outcome
+FROM generate_series(0, 199) AS k, generate_series(1, 1100) AS n
+WHERE n = 1 OR k NOT IN (0, 100);
+SELECT * FROM bixarena_rank('torn_ring', 10);
+
 SET client_min_messages = warning;
 DROP SCHEMA IF EXISTS "Odd ""one""" CASCADE;
 DROP TABLE votes, open_ends, words, in_words, in_plain, pudding, shuffled, cased,
 	partitioned, parent, child, unlogged, secret, temporary CASCADE;
-DROP VIEW chain;
+DROP VIEW chain, ring, torn_ring;
 DROP FUNCTION differing, vote, type_differs;
 DROP TYPE verdict, pudding_kind, model_name, model_number;
 DROP ROLE regress_voter_reader;

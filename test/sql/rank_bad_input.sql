@@ -51,7 +51,7 @@ BEGIN
 	PERFORM bixarena_rank('failing', 10);
 EXCEPTION WHEN division_by_zero THEN
 	GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
-	RAISE INFO '% while %', SQLERRM, substring(context FROM 'reading[^\n]*');
+	RAISE INFO '% while %', SQLERRM, substring(context FROM E'reading[^\\n]*');
 END
 $$;
 DROP VIEW failing;
@@ -213,7 +213,7 @@ DROP TABLE field, before;
 CREATE TABLE named (model1 text, model2 text, outcome text);
 CREATE TABLE names (n serial, name text);
 INSERT INTO names (name) VALUES
-	(''), (' '), ('O''Neil "quoted" \back $1 %s %n'), (E'two\nlines\tand\ra tab'),
+	(''), (' '), (E'O''Neil "quoted" \\back $1 %s %n'), (E'two\nlines\tand\ra tab'),
 	('Zürich'), ('模型'), ('نموذج'), ('модель'), ('🦊🐘'), ('null'),
 	(repeat('long ', 2048)), (repeat('long ', 2047) || 'other'),
 	('''; DROP TABLE votes; --');

@@ -48,7 +48,7 @@ SELECT list(VARIADIC ARRAY(SELECT l FROM bixarena_leaderboard('overall') AS l)) 
 	list(VARIADIC ARRAY(SELECT l FROM bixarena_leaderboard('overall', license => 'none') AS l)) AS neither;
 -- a search is for a part of the name, in any case, and is no pattern
 SELECT s AS search, list(VARIADIC ARRAY(SELECT l FROM bixarena_leaderboard('overall', search => s) AS l))
-FROM unnest('{big,BIG ,fox_,x_1,0%,%,_,"",Big Eel,\\}'::text[]) AS s;
+FROM unnest(E'{big,BIG ,fox_,x_1,0%,%,_,"",Big Eel,\\\\}'::text[]) AS s;
 -- sorted: the best first, or as asked; equals by rank
 SELECT s AS sort_by, list(VARIADIC ARRAY(SELECT l FROM bixarena_leaderboard('overall', sort_by => s) AS l)) AS natural,
 	list(VARIADIC ARRAY(SELECT l FROM bixarena_leaderboard('overall', sort_by => s, descending => true) AS l)) AS falling,

@@ -68,6 +68,64 @@ SELECT status FROM bixarena_generate_snapshot('overall');
 SELECT l.slug, count(*) FROM arena.leaderboard_snapshot AS s
 JOIN arena.leaderboard AS l ON l.id = s.leaderboard_id GROUP BY 1 ORDER BY 1;
 
+-- runs on record: those that ended long ago, of the whole arena, each by its own
+-- leaderboard's setting, and never one that waits or is being made
+SELECT bixarena_configure('keep_snapshots', NULL);
+SELECT bixarena_configure('keep_snapshots', NULL, leaderboard_id => 'other');
+SELECT bixarena_configure('keep_days', NULL);
+TRUNCATE bixarena.run;
+SELECT bixarena_create_arena('second');
+CREATE FUNCTION remember() RETURNS void LANGUAGE sql AS $$
+	TRUNCATE bixarena.run;
+	INSERT INTO bixarena.run (arena, leaderboard, status, trigger_source, role, parameters, attempts, requested_at, ended_at)
+	SELECT a, l, s, 'manual', current_user, '{}', 1, now() - d * interval '1 day',
+		CASE WHEN s NOT IN ('queued', 'running') THEN now() - (d - 0.5) * interval '1 day' END
+	FROM unnest('{arena,second}'::text[]) AS a, unnest('{overall,other,gone}'::text[]) AS l,
+		unnest('{queued,running,succeeded,skipped,failed}'::text[]) AS s, unnest('{1,3,10,100}'::integer[]) AS d
+	WHERE s <> 'queued' OR d = 100;
+$$;
+CREATE VIEW remembered AS
+SELECT arena, leaderboard, string_agg(DISTINCT days::text, ' ' ORDER BY days::text) FILTER (WHERE ended_at IS NOT NULL) AS ended,
+	count(*) FILTER (WHERE ended_at IS NULL) AS others
+FROM (SELECT *, round(extract(epoch FROM now() - requested_at) / 86400) AS days FROM bixarena.run) AS r
+WHERE days > 0 GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT remember();
+SELECT status FROM bixarena_generate_snapshot('overall', arena => 'arena');
+TABLE remembered;
+SELECT bixarena_configure('keep_runs_days', '9', arena => 'arena');
+SELECT bixarena_configure('keep_runs_days', '2', leaderboard_id => 'other', arena => 'arena');
+-- none but a run that stores a snapshot of now
+SELECT status FROM bixarena_generate_snapshot('overall', arena => 'arena', dry_run => true);
+SELECT status FROM bixarena_generate_snapshot('overall', arena => 'arena', as_of => now() - interval '1 day');
+SELECT status FROM bixarena_generate_snapshot('overall', arena => 'second');
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT status FROM bixarena_generate_snapshot('overall', arena => 'arena');
+COMMIT;
+TABLE remembered;
+SELECT status FROM bixarena_generate_snapshot('overall', arena => 'arena');
+TABLE remembered;
+-- from its end, not from its beginning
+UPDATE bixarena.run SET requested_at = now() - interval '10 days', ended_at = now() - interval '8 days 23 hours'
+WHERE arena = 'arena' AND status = 'failed';
+SELECT bixarena_configure('keep_runs_days', NULL, leaderboard_id => 'other', arena => 'arena');
+SELECT status FROM bixarena_generate_snapshot('overall', arena => 'arena');
+SELECT count(*) FROM bixarena.run WHERE arena = 'arena' AND ended_at < now() - interval '8 days';
+UPDATE bixarena.run SET ended_at = now() - interval '9 days 1 second'
+WHERE arena = 'arena' AND status = 'failed';
+-- by a role that may delete nothing too
+SET ROLE regress_keeper;
+SELECT status FROM bixarena_generate_snapshot('overall', arena => 'arena');
+RESET ROLE;
+SELECT count(*) FROM bixarena.run WHERE arena = 'arena' AND ended_at < now() - interval '8 days';
+SELECT bixarena_configure('keep_runs_days', '0', arena => 'arena');
+SELECT bixarena_configure('keep_runs_days', NULL, arena => 'arena');
+SET client_min_messages = warning;
+DROP VIEW remembered;
+DROP FUNCTION remember;
+DROP SCHEMA second CASCADE;
+DELETE FROM bixarena.arena WHERE name = 'second';
+RESET client_min_messages;
+
 SELECT bixarena_configure('keep_snapshots', '0');
 SELECT bixarena_configure('keep_days', '0.5');
 

@@ -1,6 +1,8 @@
 -- The history of runs, and a run as a message for Slack.
 
 \set SHOW_CONTEXT never
+-- off makes an error of what a role does not see
+SET row_security = on;
 CREATE EXTENSION bixarena_rank;
 SELECT * FROM bixarena_runs();
 SELECT bixarena_create_arena('arena');
@@ -81,7 +83,7 @@ DECLARE
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) SELECT r.* FROM bixarena.run AS r WHERE ' || condition
 		|| ' ORDER BY r.requested_at DESC, r.correlation_id LIMIT 100' LOOP
-		plan := coalesce(plan, substring(line FROM 'using (\S+)'));
+		plan := coalesce(plan, substring(line FROM E'using (\\S+)'));
 	END LOOP;
 	RETURN plan;
 END

@@ -26,7 +26,7 @@ SELECT (SELECT array_agg(description ORDER BY slug) FROM one.model)
 	= (SELECT array_agg(description ORDER BY slug) FROM two.model) AS same_strengths;
 
 -- marked, and sound
-SELECT slug, name, organization, license, description ~ '^simulated with a score of \d+\.\d{3} points$' AS told
+SELECT slug, name, organization, license, description ~ E'^simulated with a score of \\d+\\.\\d{3} points$' AS told
 FROM one.model ORDER BY slug;
 SELECT count(*) AS battles, count(DISTINCT voter_id) AS voters, bool_and(model1_id <> model2_id) AS two_models,
 	count(DISTINCT (model1_id, model2_id)) AS pairs, bool_and(voter_id::text ~ '^5157a7ed-') AS marked,
@@ -98,7 +98,7 @@ SELECT bixarena_simulate_battles(10, scores => '{1000}', arena => 'two');
 SELECT bixarena_simulate_battles(10, scores => '{}', arena => 'two');
 SELECT bixarena_simulate_battles(10, scores => '{1000,NaN}', arena => 'two');
 SELECT bixarena_simulate_battles(10, scores => '{1000,Infinity}', arena => 'two');
-SELECT bixarena_simulate_battles(10, scores => '{1000,NULL}', arena => 'two');
+SELECT bixarena_simulate_battles(10, scores => ARRAY[1000, NULL], arena => 'two');
 SELECT bixarena_simulate_battles(10, scores => '{{1,2},{3,4}}', arena => 'two');
 SELECT bixarena_simulate_battles(10, tie_share => 1.01, arena => 'two');
 SELECT bixarena_simulate_battles(10, tie_share => 'NaN', arena => 'two');
@@ -118,7 +118,7 @@ END
 $$;
 SELECT q AS query, refused('SELECT * FROM bixarena.' || q)
 FROM unnest(ARRAY['draw_battles(1, ''{}'', 0, 1, 0)', 'draw_battles(1, ''{1}'', 0, 1, 0)',
-	'draw_battles(1, ''{1,NULL}'', 0, 1, 0)',
+	'draw_battles(1, ARRAY[1, NULL], 0, 1, 0)',
 	'draw_scores(-1, 0)', 'draw_scores(2147483647, 0)']) AS q;
 -- and not by anybody
 CREATE ROLE regress_nobody;

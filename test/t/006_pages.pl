@@ -15,7 +15,8 @@ use warnings;
 
 use Cwd qw(abs_path);
 use FindBin;
-use IPC::Run;
+use lib "$FindBin::RealBin/../perl";
+use BrowserTest;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -49,7 +50,7 @@ foreach my $drawing (
 	$node->safe_psql('postgres', "SELECT length($drawing)");
 	my $seconds = time - $start;
 
-	cmp_ok($seconds, '<', 10, "$drawing does not take forever");
+	cmp_ok($seconds, '<', $PostgreSQL::Test::Utils::timeout_default, "$drawing does not take forever");
 	note(sprintf '%s: %.2f s', $drawing, $seconds);
 }
 
@@ -84,32 +85,3 @@ results_of('look.py', $folder, $ENV{BIXARENA_PICTURES} // ());
 results_of('palette.py', "$folder/twenty-light-history.svg", "$folder/twenty-dark-history.svg");
 
 done_testing();
-
-# Results of a program in the Test Anything Protocol, as ours
-sub results_of
-{
-	my ($program, @arguments) = @_;
-	my ($output, $error) = ('', '');
-	my $ended_well = IPC::Run::run([ 'python3', "$browser/$program", @arguments ],
-		'>' => \$output, '2>' => \$error);
-	my $results = 0;
-	my $is_good = 1;
-
-	foreach (split /\n/, $output)
-	{
-		if (/^(not )?ok \d+ - (.*)/)
-		{
-			$is_good = !$1;
-			$results++;
-			ok($is_good, $2);
-		}
-		elsif (/^# (.*)/)
-		{
-			$is_good ? note($1) : diag($1);
-		}
-	}
-	ok($ended_well, "$program ends well") or diag($error);
-	my ($planned) = $output =~ /^1\.\.(\d+)$/m;
-	is($results, $planned, "$program has told all its results");
-	cmp_ok($results, '>', 0, "$program has looked");
-}

@@ -57,7 +57,7 @@ sql($node, q{
 			'SET ROLE ' || quote_ident((SELECT rolname FROM pg_roles WHERE oid = 10)),
 			'SET SESSION AUTHORIZATION ' || quote_ident((SELECT rolname FROM pg_roles WHERE oid = 10)),
 			'ALTER ROLE mallory SUPERUSER', 'GRANT fred TO mallory',
-			'SELECT rolpassword FROM pg_authid', 'TABLE public.secret', 'TABLE bixarena.setting',
+			'SELECT rolpassword FROM pg_authid', 'TABLE public.secret', 'TABLE bixarena.membership',
 			'INSERT INTO bixarena.membership VALUES (''fine'', ''mallory'', ''admin'')',
 			'DELETE FROM bixarena.run', 'UPDATE bixarena.arena SET name = ''trap2''',
 			'SELECT public.bixarena_grant(''mallory'', ''admin'', ''fine'')',
@@ -111,8 +111,8 @@ sql($node, q{
 	CREATE VIEW trap.leaderboard_battle AS SELECT * FROM trap.votes WHERE (SELECT trap.spring('battle'));
 	CREATE TABLE trap.leaderboard_snapshot (
 		id uuid DEFAULT gen_random_uuid() CHECK (id IS NOT NULL AND trap.spring('check')), leaderboard_id uuid,
-		snapshot_identifier text, description text DEFAULT trap.spring('default')::text, visibility text,
-		created_at timestamptz, updated_at timestamptz);
+		snapshot_identifier text, description text, visibility text,
+		created_at timestamptz, updated_at timestamptz, note text DEFAULT trap.spring('default')::text);
 	CREATE TABLE trap.leaderboard_entry (id uuid DEFAULT gen_random_uuid(), leaderboard_id uuid, model_id uuid,
 		snapshot_id uuid, bt_score numeric, vote_count integer, rank integer, bootstrap_q025 numeric,
 		bootstrap_q975 numeric, created_at timestamptz);

@@ -7,17 +7,14 @@
 # script can forget is tested with made-up next versions: a fresh one, an upgrade
 # script that leads there, and many that miss by one thing.
 #
-# A server finds install scripts by the place of its own program.  So the made-up
-# ones are in a copy of the installation, in the test's folder: programs are
-# copied, all else is linked.
+# The made-up ones are in a copy of the installation, in the test's folder.
 
 use strict;
 use warnings;
 
-use File::Basename;
-use File::Copy;
-use File::Path;
 use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use CopiedInstallation;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -26,8 +23,7 @@ my $top = "$FindBin::RealBin/../..";
 my $catalog = slurp_file("$top/test/upgrade/catalog.sql");
 
 # Scripts of the folder "extension" of the copy
-my $scripts;
-my $node = copied_installation('upgrade');
+my ($node, $scripts) = copied_installation('upgrade');
 my $here = value('postgres',
 	q{SELECT default_version FROM pg_available_extensions WHERE name = 'bixarena_rank'});
 my $fresh = catalog_of('fresh', "CREATE EXTENSION bixarena_rank");
@@ -185,37 +181,6 @@ cmp_ok(scalar differences(catalog_of('same', "CREATE EXTENSION bixarena_rank VER
 
 $node->stop;
 done_testing();
-
-# A server whose program is in the test's folder, with a folder "extension" of
-# its own
-sub copied_installation
-{
-	my ($name) = @_;
-	my $copy = PostgreSQL::Test::Utils::tempdir;
-	my %folder;
-
-	foreach my $kind ('bindir', 'sharedir', 'pkglibdir')
-	{
-		($folder{$kind}) = run_command([ 'pg_config', "--$kind" ]);
-		mkpath($copy . ($kind eq 'pkglibdir' ? dirname($folder{$kind}) : $folder{$kind}));
-	}
-	foreach my $program ('postgres', 'initdb', 'pg_ctl', 'pg_config', 'psql')
-	{
-		copy("$folder{bindir}/$program", "$copy$folder{bindir}/$program") or die "$program: $!";
-		chmod 0755, "$copy$folder{bindir}/$program";
-	}
-	symlink($folder{pkglibdir}, "$copy$folder{pkglibdir}") or die $!;
-	symlink($_, "$copy$_") or die $! foreach grep { !m{/extension$} } glob("$folder{sharedir}/*");
-	$scripts = "$copy$folder{sharedir}/extension";
-	mkdir $scripts;
-	symlink($_, "$copy$_") or die $! foreach glob("$folder{sharedir}/extension/*");
-
-	my $server = PostgreSQL::Test::Cluster->new($name,
-		install_path => dirname("$copy$folder{bindir}"));
-	$server->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
-	$server->start;
-	return $server;
-}
 
 sub value
 {

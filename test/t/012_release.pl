@@ -89,6 +89,9 @@ my $script = join('', map { slurp_file("$top/$_") } @parts);
 my %frozen = map { m{/bixarena_rank--([^-]+)\.sql$} ? ($1 => $_) : () }
   glob("$top/sql/bixarena_rank--*.sql");
 my %leads_to;
+my $top_script = PostgreSQL::Test::Utils::tempdir() . "/bixarena_rank--$version.sql";
+
+append_to_file($top_script, $script);
 
 cmp_ok(scalar @parts, '>', 20, 'the script has its parts');
 is(join(' ', sort grep { -f } glob("$top/src/sql/*.sql")),
@@ -108,6 +111,19 @@ else
 foreach my $released ($changes =~ /^## (\S+) \(\d/mg)
 {
 	ok($frozen{$released}, "version $released is released, and its script frozen");
+}
+
+# the upgrade script to a version that is not released yet is the one that follows
+# from the install scripts and what is written by hand
+if ($unreleased)
+{
+	my ($previous) = $changes =~ /^## (\S+) \(\d/m;
+	my $upgrade = "$top/sql/bixarena_rank--$previous--$version.sql";
+	my ($written, $complaint) = run_command([ "$top/script/write-upgrade", $previous, $version, $top_script ]);
+
+	is($complaint, '', 'write-upgrade has nothing to say');
+	ok(-f $upgrade && slurp_file($upgrade) eq "$written\n", "the upgrade from $previous is as it follows from the scripts")
+	  or diag('Run script/freeze, and commit sql/.');
 }
 
 # the server finds a way through any number of scripts

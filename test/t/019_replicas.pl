@@ -279,7 +279,7 @@ same_everywhere('retained');
 		unlike($reader->{err}, qr/division by zero/, "$name: none was a part of one") or diag($reader->{err});
 		($reads) = $reader->{out} =~ /number of transactions actually processed: (\d+)/;
 		note("$name: $reads reads") if defined $reads;
-		cmp_ok($reads // 0, '>', 10, "$name: there were many reads");
+		cmp_ok($reads // 0, '>', 0, "$name: there were reads");
 	}
 }
 

@@ -54,7 +54,8 @@ largest_residual(const double *matrix, const double *step,
 
 		for (int j = 0; j < n; j++)
 			sum += matrix[j * n + i] * step[j];
-		largest = Max(largest, fabs(sum));
+		if (!(fabs(sum) <= largest))
+			largest = isnan(sum) ? INFINITY : fabs(sum);
 	}
 	return largest;
 }
@@ -82,6 +83,8 @@ solve_random_system(Dice *dice, int n)
 	check(curvature_factor(curvature), "a matrix of %d is not positive", n);
 	curvature_solve(curvature, gradient, step);
 	residual = largest_residual(matrix, step, gradient, n);
+	for (int j = 0; j < n; j++)
+		step[j] = NAN;
 	curvature_invert(curvature);
 	curvature_solve(curvature, gradient, step);
 	return Max(residual, largest_residual(matrix, step, gradient, n));
@@ -280,6 +283,57 @@ test_laplacian_in_parts(void)
 }
 
 /*
+ * Protects what the steps are found by: the Hessian is by how much gradients differ,
+ * with a prior and without.
+ */
+static void
+test_hessian(void)
+{
+	Dice		dice = {23};
+	double		worst = 0;
+
+	for (int t = 0; t < scaled(100); t++)
+	{
+		int			n = 2 + dice_below(&dice, 12);
+		BattleList *battles = random_battles(&dice, BATTLES_DENSE, n);
+		double		prior_battles = t % 2 * (1 + dice_below(&dice, 20));
+		Tally	   *tally = battles_tally(battles, NULL);
+		PairPoints	points = tally_points(tally);
+		Likelihood *likelihood;
+		double	   *strengths = palloc(sizeof(double) * n);
+		double	   *matrix = palloc(sizeof(double) * n * n);
+		double	   *gradients[2] = {palloc(sizeof(double) * n), palloc(sizeof(double) * n)};
+
+		if (battles->num_cells == 0)
+			continue;
+		likelihood = likelihood_create(tally, prior_battles);
+		for (int i = 0; i < n; i++)
+			strengths[i] = 4 * dice_double(&dice) - 2;
+		likelihood_hessian(likelihood, points, strengths, matrix);
+		for (int j = 0; j < n; j++)
+		{
+			for (int side = 0; side < 2; side++)
+			{
+				strengths[j] += side == 0 ? -1e-4 : 2e-4;
+				likelihood_exact_gradient(likelihood, points, strengths, gradients[side]);
+			}
+			strengths[j] -= 1e-4;
+			for (int i = j; i < n; i++)
+			{
+				double		slope = (gradients[0][i] - gradients[1][i]) / 2e-4;
+				double		error = fabs(matrix[j * n + i] - slope) /
+					(1 + fabs(matrix[j * n + j]));
+
+				check(error < 1e-6, "tally %d: entry (%d, %d) is %g, not %g", t, i, j,
+					  matrix[j * n + i], slope);
+				worst = Max(worst, error);
+			}
+		}
+	}
+	note("worst entry %.1e of the diagonal's off", worst);
+}
+
+/*
  * The analytic standard error of each score: the pseudoinverse of the Hessian,
  * as the code under test computes both.
  */
@@ -342,6 +396,7 @@ test_doubled_counts(void)
 
 const UnitTest curvature_tests[] = {
 	{"steps solve the system at all sizes of tiles", test_solutions},
+	{"the Hessian is the slope of the gradient", test_hessian},
 	{"an indefinite Hessian is told", test_indefinite},
 	{"a graph is factored to all digits", test_laplacian},
 	{"a graph that falls apart is told", test_laplacian_in_parts},

@@ -132,6 +132,48 @@ test_gradient(void)
 }
 
 /*
+ * Protects what all climbs go by: both gradients are the exact one, wherever they are
+ * taken, the one to what plain sums leave of their digits.
+ */
+static void
+test_gradients(void)
+{
+	Dice		dice = {37};
+	double		worst = 0;
+
+	for (int t = 0; t < scaled(200); t++)
+	{
+		BattleList *battles = battles_of_any_kind(&dice);
+		int			n = battles->num_models;
+		double		spread = t % 4 == 0 ? 1400 : 10;
+		Tally	   *tally = battles_tally(battles, NULL);
+		Likelihood *likelihood = likelihood_create(tally, 0);
+		double	   *strengths = palloc(sizeof(double) * n);
+		double	   *plain = palloc(sizeof(double) * n);
+		double	   *careful = palloc(sizeof(double) * n);
+		long double *at = palloc(sizeof(long double) * n);
+		long double *exact = palloc(sizeof(long double) * n);
+
+		for (int i = 0; i < n; i++)
+			at[i] = strengths[i] = spread * (dice_double(&dice) - 0.5);
+		likelihood_gradient(likelihood, tally_points(tally), strengths, plain);
+		likelihood_exact_gradient(likelihood, tally_points(tally), strengths, careful);
+		exact_gradient(matrix_of_battles(battles), at, exact);
+		for (int i = 0; i < n; i++)
+		{
+			double		error = Max(fabs((double) (plain[i] - exact[i])),
+									fabs((double) (careful[i] - exact[i]))) /
+				tally->num_battles;
+
+			check(error < 1e-12, "tally %d: model %d has the gradients %g and %g, not %g",
+				  t, i, plain[i], careful[i], (double) exact[i]);
+			worst = Max(worst, error);
+		}
+	}
+	note("worst error %.1e of the battles", worst);
+}
+
+/*
  * The largest distance of a score, other than of one out of range, from that of
  * the exact fit with a real virtual opponent.
  */
@@ -449,6 +491,7 @@ test_halves_that_hardly_hold(void)
 const UnitTest fit_tests[] = {
 	{"scores are those of the exact fit", test_agreement},
 	{"the gradient is zero at the strengths", test_gradient},
+	{"gradients are those of the exact fit", test_gradients},
 	{"scores with a prior are those of the exact fit", test_prior},
 	{"and where a prior bounds what multitudes of battles do not", test_one_sided_multitudes},
 	{"renaming models and swapping sides changes no score", test_permutation},

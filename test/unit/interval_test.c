@@ -282,7 +282,135 @@ test_loose_end(void)
 	check_intervals("a loose end", battles, rank_options(6, MIN_BOOTSTRAP));
 }
 
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * The quantile of type 7 of some values, of which those that are unknown are taken
+ * for this.
+ */
+static double
+sorted_quantile(const double *values, int num_values, double chance, double unknown)
+{
+	double	   *sorted = palloc(sizeof(double) * num_values);
+	double		place = (num_values - 1) * chance;
+	int			below = (int) place;
+
+	for (int r = 0; r < num_values; r++)
+		sorted[r] = isnan(values[r]) ? unknown : values[r];
+	qsort(sorted, num_values, sizeof(double), compare_doubles);
+	if (place == below || sorted[below] == sorted[below + 1])
+		return sorted[below];
+	if (isinf(sorted[below]))
+		return isinf(sorted[below + 1]) ? unknown : sorted[below];
+	return sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]);
+}
+
+/*
+ * The exact scores of the very replicates that are made of these battles.
+ */
+static double *
+replicate_scores(const BattleList *battles, const RankOptions *options)
+{
+	int			n = battles->num_models;
+	int			num_replicates = options->num_bootstrap;
+	Tally	   *tally = battles_tally(battles, NULL);
+	Resampler  *resampler = resampler_create(tally);
+	PairPoints	points = points_create(tally->num_pairs);
+	Standing   *standing = palloc0(sizeof(Standing) * n);
+	double	   *scores = palloc(sizeof(double) * n);
+	double	   *values = palloc(sizeof(double) * n * num_replicates);
+	Bootstrap	bootstrap = {.battles = battles};
+
+	bootstrap.estimate = palloc(sizeof(double) * n);
+	bootstrap.reference = palloc(sizeof(bool) * n);
+	exact_fit_scores(matrix_of_battles(battles), standing, bootstrap.estimate);
+	for (int i = 0; i < n; i++)
+	{
+		bootstrap.estimate[i] += CENTRE_SCORE;
+		bootstrap.reference[i] = true;
+	}
+	for (int r = 0; r < num_replicates; r++)
+	{
+		pg_prng_state prng;
+		PointMatrix matrix;
+
+		seed_replicate(&prng, options->seed, r);
+		resample(resampler, &prng, points);
+		matrix = matrix_of_points(tally, points);
+		exact_standings(matrix, standing);
+		fit_exactly(matrix, standing, &bootstrap, scores);
+		for (int i = 0; i < n; i++)
+			values[i * num_replicates + r] = scores[i];
+	}
+	return values;
+}
+
+static bool
+is_near(double bound, double expected)
+{
+	return isinf(expected) ? bound == expected : fabs(bound - expected) <= 2e-5;
+}
+
+/*
+ * Protects bounds to the last digit, which a comparison of two bootstraps does not:
+ * they are the quantiles of the replicates that are known, infinite ones included.
+ */
+static void
+test_quantiles(void)
+{
+	static const int numbers[] = {10, 40, 41, 99, 250, 1000};
+	Dice		dice = {92};
+	int			num_infinite = 0;
+
+	for (int t = 0; t < scaled(60); t++)
+	{
+		int			n = 3 + dice_below(&dice, 4);
+		BattleList *battles = battles_create(n);
+		RankOptions options = rank_options(n, numbers[t % lengthof(numbers)]);
+		Ranking    *ranking;
+		double	   *values;
+
+		options.seed = t;
+		for (int i = 0; i < n; i++)
+			battles_add_pair(battles, i, (i + 1) % n, 1 + dice_below(&dice, 9),
+							 1 + dice_below(&dice, 9), dice_below(&dice, 3));
+		/* one that hangs on a tie, and may be below, above or nowhere */
+		if (t % 3 == 0)
+		{
+			battles->num_models = n + 2;
+			options = rank_options(n + 2, options.num_bootstrap);
+			options.seed = t;
+			battles_add_pair(battles, n, 0, 0, 0, 1 + dice_below(&dice, 2));
+			battles_add_pair(battles, n, n + 1, 1, 1, 1);
+		}
+		ranking = rank_battles(battles, &options);
+		values = replicate_scores(battles, &options);
+		for (int i = 0; i < battles->num_models; i++)
+		{
+			const Rating *rating = &ranking->ratings[i];
+			const double *own = &values[i * options.num_bootstrap];
+			double		lower = sorted_quantile(own, options.num_bootstrap, 0.025, -INFINITY);
+			double		upper = sorted_quantile(own, options.num_bootstrap, 0.975, INFINITY);
+
+			check(is_near(rating->lower, lower) && is_near(rating->upper, upper),
+				  "tally %d: the bounds of model %d are [%f, %f], not [%f, %f]", t, i,
+				  rating->lower, rating->upper, lower, upper);
+			num_infinite += (isinf(lower) != 0) + (isinf(upper) != 0);
+		}
+		release_memory();
+	}
+	check(num_infinite > scaled(50), "only %d bounds are infinite", num_infinite);
+}
+
 const UnitTest interval_tests[] = {
+	{"bounds are the quantiles of the replicates", test_quantiles},
 	{"intervals of the puddings are those of an independent bootstrap", test_puddings},
 	{"intervals of ten models are those of an independent bootstrap", test_ten_models},
 	{"intervals with an anchor are those of an independent bootstrap", test_anchor},

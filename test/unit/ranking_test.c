@@ -192,6 +192,76 @@ test_ranks_by_significance(void)
 	check(num_shared > 0, "no two models shared a rank");
 }
 
+/* Protects who cannot be told apart: intervals that only touch share a rank */
+static void
+test_touching_intervals(void)
+{
+	BattleList *battles = battles_create(5);
+	RankOptions options = rank_options(5, 50);
+	Ranking    *ranking;
+
+	for (int i = 0; i < 5; i++)
+		battles_add(battles, i, (i + 1) % 5, OUTCOME_TIE, 9);
+	options.rank_by_significance = true;
+	ranking = rank_battles(battles, &options);
+	for (int i = 0; i < 5; i++)
+		check(ranking->ratings[i].rank == 1 &&
+			  ranking->ratings[i].lower == CENTRE_SCORE &&
+			  ranking->ratings[i].upper == CENTRE_SCORE,
+			  "model %d at [%f, %f] has rank %d", i, ranking->ratings[i].lower,
+			  ranking->ratings[i].upper, ranking->ratings[i].rank);
+}
+
+/*
+ * Protects ranks by significance from the anchor: whoever is the anchor, and whatever
+ * its score, as long as nobody gets out of range, ranks are the same.
+ */
+static void
+test_anchors_leave_ranks(void)
+{
+	Dice		dice = {48};
+	int			num_compared = 0;
+	int			num_intervals = 0;
+
+	for (int t = 0; t < NUM_TALLIES; t++)
+	{
+		BattleList *battles = t % 2 == 0 ? battles_of_any_kind(&dice) :
+			round_robin(&dice, 3 + dice_below(&dice, 20), 10);
+		int			n = battles->num_models;
+		RankOptions options = rank_options(n, 50);
+		Ranking    *free;
+		Ranking    *anchored;
+		bool		same_models = true;
+
+		options.rank_by_significance = true;
+		options.min_evaluations = dice_below(&dice, 30);
+		free = rank_battles(battles, &options);
+		options.anchor_model = dice_below(&dice, n);
+		options.anchor_score = 900 + dice_below(&dice, 200);
+		anchored = rank_battles(battles, &options);
+		for (int i = 0; i < n; i++)
+			same_models &= anchored->ratings[i].status == free->ratings[i].status;
+		if (!same_models || free->num_ranked == 0)
+			continue;
+		num_compared++;
+		for (int i = 0; i < n; i++)
+		{
+			int			rank = 1;
+
+			check(anchored->ratings[i].rank == free->ratings[i].rank,
+				  "tally %d: with the anchor %d model %d has rank %d, not %d", t,
+				  options.anchor_model, i, anchored->ratings[i].rank,
+				  free->ratings[i].rank);
+			for (int j = 0; j < n; j++)
+				rank += anchored->ratings[j].lower > anchored->ratings[i].upper;
+			num_intervals += rank != anchored->ratings[i].rank;
+		}
+	}
+	check(num_compared > scaled(150), "only %d tallies were compared", num_compared);
+	check(num_intervals > scaled(150), "only %d intervals have the anchor's doubt",
+		  num_intervals);
+}
+
 /* Protects reproducibility: the same seed, the same bytes; another, others */
 static void
 test_seeds(void)
@@ -410,6 +480,8 @@ static void
 test_rounding(void)
 {
 	check(round_score(1234.56789149) == 1234.567891 &&
+		  round_score(1234.56789151) == 1234.567892 &&
+		  round_score(-12.3456786) == -12.345679 &&
 		  round_score(-0.0000004) == 0 && !signbit(round_score(-0.0000004)) &&
 		  isinf(round_score(-INFINITY)) && isnan(round_score(NAN)),
 		  "a score is rounded wrongly");
@@ -420,6 +492,8 @@ const UnitTest ranking_tests[] = {
 	{"far outliers do not push the majority out of range", test_far_outliers},
 	{"ranks by score", test_ranks_by_score},
 	{"ranks by significance", test_ranks_by_significance},
+	{"ranks by significance of intervals that touch", test_touching_intervals},
+	{"ranks by significance do not depend on the anchor", test_anchors_leave_ranks},
 	{"the same seed gives the same bytes", test_seeds},
 	{"more replicates give the same intervals", test_number_of_replicates},
 	{"the anchor has its score", test_anchor},

@@ -330,6 +330,32 @@ test_groups_that_hang_together(void)
 }
 
 /*
+ * Protects digits of large groups that hang together by many battles, but few beside
+ * theirs: no sum that goes up and down by 10^9 may be rounded.
+ */
+static void
+test_large_groups(void)
+{
+	Dice		dice = {89};
+
+	for (int bits = 25; bits <= 28; bits++)
+	{
+		BattleList *battles = battles_create(80);
+		Replicates *replicates;
+
+		for (int i = 0; i < 80; i++)
+			for (int j = 0; j < i; j++)
+				if (i % 2 == j % 2)
+					battles_draw_pair(battles, &dice, i, j, INT64CONST(1) << bits,
+									  4 * dice_double(&dice) - 2, 0);
+		battles_add_pair(battles, 0, 1, 5, 4, 0);
+		replicates = replicates_create(placed_tally(battles), 0);
+		check_replicates("large groups", replicates, scaled(100), 1);
+		describe("large groups", replicates);
+	}
+}
+
+/*
  * Protects digits once more: single battles beside 10^12, models that have beaten
  * one far above them and lost to one far below, and resamples that lack the one
  * thread on which half of the models hang.  A fuzzer has found it.
@@ -485,6 +511,7 @@ const UnitTest replicate_tests[] = {
 	{"replicates of lopsided data are at their maxima", test_lopsided},
 	{"replicates of a chain are at their maxima", test_chain},
 	{"replicates of groups that hang together are at their maxima", test_groups_that_hang_together},
+	{"replicates of large groups are at their maxima", test_large_groups},
 	{"replicates of models that hang by a thread are at their maxima", test_threads},
 	{"replicates of millions beside single battles are at their maxima", test_millions_beside_single_battles},
 	{"replicates of random data are at their maxima", test_any_kind},

@@ -481,8 +481,8 @@ test_total_at_the_limit(void)
 }
 
 /*
- * Protects pairs with wins and ties alike: the points of either side have the
- * moments that theory says, in each way of drawing.
+ * Protects pairs with wins and ties alike: the points of either side add up to the
+ * battles and have the moments that theory says, in each way of drawing.
  */
 static void
 test_points_of_pairs(void)
@@ -513,6 +513,10 @@ test_points_of_pairs(void)
 
 			seed_replicate(&prng, 2, r);
 			resample(resampler, &prng, points);
+			check(points.first[0] + points.second[0] +
+				  points.first[1] + points.second[1] == n,
+				  "scale %lld: %f and %f points, %f and %f", (long long) scales[s],
+				  points.first[0], points.second[0], points.first[1], points.second[1]);
 			deviation = points.first[0] - mean;
 			sum += deviation;
 			square += deviation * deviation;

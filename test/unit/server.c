@@ -196,6 +196,12 @@ errdetail(const char *fmt,...)
 	return 0;
 }
 
+int
+errhint(const char *fmt,...)
+{
+	return 0;
+}
+
 void
 errfinish(const char *filename, int lineno, const char *funcname)
 {

@@ -213,21 +213,28 @@ test_most_battles(void)
 		  "the limit is not named: %s", error_detail);
 }
 
+static int	num_pairs_added;
+
 static void
 add_all_pairs(void *builder)
 {
 	for (int i = 0; i < MAX_MODELS + 1; i++)
 		for (int j = 0; j < i; j++)
+		{
 			tally_add(builder, i, j, OUTCOME_FIRST, 1);
+			num_pairs_added++;
+		}
 }
 
 /* Protects memory: pairs beyond the limit are an error */
 static void
 test_most_pairs(void)
 {
+	num_pairs_added = 0;
 	check(reports_error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, add_all_pairs,
 						tally_begin()),
 		  "%d pairs are not refused", MAX_MODELS * (MAX_MODELS + 1) / 2);
+	check(num_pairs_added == MAX_PAIRS, "%d pairs were taken", num_pairs_added);
 	check(strstr(error_detail, "2000000") != NULL,
 		  "the limit is not named: %s", error_detail);
 }

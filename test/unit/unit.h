@@ -24,6 +24,7 @@ extern const UnitTest component_tests[];
 extern const UnitTest curvature_tests[];
 extern const UnitTest oracle_tests[];
 extern const UnitTest fit_tests[];
+extern const UnitTest tree_tests[];
 extern const UnitTest ranking_tests[];
 extern const UnitTest input_tests[];
 extern const UnitTest resample_tests[];
