@@ -36,6 +36,8 @@ DATABASE_OBJS = \
 	src/metrics.o \
 	src/arena.o \
 	src/setting.o \
+	src/columns.o \
+	src/battle_query.o \
 	src/battles.o \
 	src/relation.o \
 	src/contenders.o \

@@ -160,6 +160,12 @@ bixarena_register_arena(PG_FUNCTION_ARGS)
 	Parameters	parameters = {0};
 	OwnerScope	scope;
 
+	if (strlen(arena) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("the name of an arena is too long"),
+				 errdetail("It has %d bytes; a schema's name has %d at most.",
+						   (int) strlen(arena), NAMEDATALEN - 1)));
 	add_text(&parameters, arena);
 	SPI_connect();
 	check_arena_admin(arena);
@@ -194,11 +200,17 @@ report_unknown_leaderboard(const char *arena, const char *slug)
 			 errhint("A leaderboard is named by its slug.")));
 }
 
+/*
+ * The slugs of a schema's leaderboards into SPI's result.  A row without one, or
+ * with an empty one, cannot be named, so it is none.  The cast is for slugs of
+ * type char(n), which are padded.
+ */
 static void
 read_leaderboards(const char *schema)
 {
-	execute_query(psprintf("SELECT DISTINCT l.slug FROM %s.leaderboard AS l"
-						   " WHERE l.slug IS NOT NULL ORDER BY 1",
+	execute_query(psprintf("SELECT DISTINCT l.slug::pg_catalog.text FROM %s.leaderboard AS l"
+						   " WHERE l.slug::pg_catalog.text OPERATOR(pg_catalog.<>) ''"
+						   " ORDER BY 1",
 						   schema),
 				  SPI_OK_SELECT, true, NULL);
 }
@@ -224,6 +236,7 @@ find_watched_leaderboard(const char *arena, const char *slug)
 	leaderboard->arena = resolve_arena(arena);
 	leaderboard->schema = pstrdup(quote_identifier(leaderboard->arena));
 	leaderboard->slug = pstrdup(slug);
+	check_moments(leaderboard->arena);
 	watch_leaderboard(leaderboard->arena, slug);
 	if (SPI_processed == 0)
 	{
@@ -235,8 +248,7 @@ find_watched_leaderboard(const char *arena, const char *slug)
 }
 
 /*
- * The slugs of all leaderboards of an arena, in their order.  A row without one
- * cannot be named, so it is none.
+ * The slugs of all leaderboards of an arena, in their order.
  */
 List *
 list_leaderboards(const char *arena)
@@ -263,16 +275,22 @@ find_leaderboard(const char *arena, const char *slug)
 	leaderboard->arena = resolve_arena(arena);
 	leaderboard->schema = pstrdup(quote_identifier(leaderboard->arena));
 	leaderboard->slug = pstrdup(slug);
+	check_moments(leaderboard->arena);
 	add_text(&parameters, slug);
 	execute_query(psprintf("SELECT l.id FROM %s.leaderboard AS l"
-						   " WHERE l.slug OPERATOR(pg_catalog.=) $1",
+						   " WHERE l.slug::pg_catalog.text OPERATOR(pg_catalog.=) $1",
 						   leaderboard->schema),
 				  SPI_OK_SELECT, true, &parameters);
-	if (SPI_processed == 0)
+	if (SPI_processed == 0 || slug[0] == '\0')
 	{
 		read_leaderboards(leaderboard->schema);
 		report_unknown_leaderboard(leaderboard->arena, slug);
 	}
+	if (SPI_processed > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("arena \"%s\" has more than one leaderboard of slug \"%s\"",
+						leaderboard->arena, slug)));
 	leaderboard->id = result_uuid(0, 1);
 	return leaderboard;
 }

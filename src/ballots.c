@@ -87,6 +87,19 @@ ballots_create(void)
 	return ballots;
 }
 
+/*
+ * How much is held: pairs of models, and rows that wait.
+ */
+int
+ballots_size(const Ballots *ballots)
+{
+	int			size = 0;
+
+	for (Pile *pile = ballots->piles; pile; pile = pile->next)
+		size += pile->num_rows + (pile->tally ? tally_num_pairs(pile->tally) : 0);
+	return size;
+}
+
 static Pile *
 add_pile(Ballots *ballots)
 {

@@ -7,7 +7,8 @@
  * rows go straight from the executor into the tally, so that nothing but the
  * counts is ever held.  The query is planned for its values and never by a
  * cursor: the planner may run it in parallel or push it down to where a
- * foreign or distributed table lives.
+ * foreign or distributed table lives.  Which battles count is said by
+ * battle_query.c.
  *
  * Models are told apart by what stands in the column: in an arena the bytes of
  * a uuid, in any other relation the text of the value.  Their canonical order
@@ -17,6 +18,11 @@
  * then battles wait as ballots.  A battle that says nothing is ignored and
  * counted: without a model or an outcome, with an outcome that is not read, or
  * of a model against itself.
+ *
+ * Memory: what is read is kept in a context that ends with the (sub)transaction,
+ * should the reading fail, and as soon as the battles are in their order.  It
+ * grows with the models and pairs that are met, whose number is bounded, also
+ * where all leaderboards of an arena are read at once.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,6 +34,7 @@
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "tcop/dest.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -47,6 +54,9 @@ enum
 	COLUMN_LEADERBOARD			/* only where all of an arena are read */
 };
 
+/* Room for so many models or pairs at first */
+#define INITIAL_SIZE 16
+
 typedef struct ModelEntry
 {
 	ModelKey	key;
@@ -58,6 +68,13 @@ static inline bool
 same_key(ModelKey a, ModelKey b)
 {
 	return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+}
+
+static ModelKey
+copy_key(ModelKey key)
+{
+	key.bytes = memcpy(palloc0(key.length + 1), key.bytes, key.length);
+	return key;
 }
 
 #define SH_PREFIX		modeltable
@@ -86,11 +103,16 @@ typedef struct BattleReader
 {
 	DestReceiver receiver;
 	bool		uuid_models;	/* else by their text */
-	bool		by_leaderboard; /* else there is one group */
+	char	  **slugs;			/* of the leaderboards, ascending by their
+								 * bytes, or NULL */
+	int			num_groups;		/* one each, or one in all */
+	BattleGroup **groups;		/* NULL: no battle of it has been met */
+	int			num_models;		/* of all groups */
+	int			num_pairs;
 	FmgrInfo	output[COLUMN_LEADERBOARD + 1];
 	Oid			outcome_type;	/* under any domain */
 	char	   *outcome_column;
-	List	   *groups;
+	MemoryContext result;		/* for what is returned */
 	MemoryContext memory;		/* for what is kept */
 	MemoryContext row_memory;	/* reset for each row */
 } BattleReader;
@@ -120,6 +142,20 @@ column_model(BattleReader *reader, TupleTableSlot *slot, int column)
 }
 
 /*
+ * An error for leaderboards that have too much in all.
+ */
+static void
+report_too_much(int limit, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("too many %s to read the battles of all leaderboards at once",
+					what),
+			 errdetail("The leaderboards have more than %d %s in all.", limit,
+					   what)));
+}
+
+/*
  * The number of a model, a new one if it is met for the first time.
  */
 static int
@@ -137,9 +173,10 @@ model_number(BattleReader *reader, BattleGroup *group, ModelKey key)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many models to rank"),
 				 errdetail("The battles are of more than %d models.", MAX_MODELS)));
+	if (++reader->num_models > MAX_ARENA_MODELS)
+		report_too_much(MAX_ARENA_MODELS, "models");
 	row_memory = MemoryContextSwitchTo(reader->memory);
-	key.bytes = memcpy(palloc0(key.length + 1), key.bytes, key.length);
-	entry = modeltable_insert(group->models, key, &found);
+	entry = modeltable_insert(group->models, copy_key(key), &found);
 	entry->number = group->models->members - 1;
 	MemoryContextSwitchTo(row_memory);
 	return entry->number;
@@ -204,6 +241,7 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 				model2;
 	char	   *text;
 	Meaning		meaning;
+	int			size = ballots_size(group->ballots);
 
 	if (slot->tts_isnull[COLUMN_MODEL1] || slot->tts_isnull[COLUMN_MODEL2])
 	{
@@ -220,47 +258,63 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 	text = outcome_text(reader, slot);
 	meaning = outcome_words_add(group->outcomes, text,
 								named_model(reader, text, model1, model2), count);
-	if (meaning != 0)
-		ballots_add(group->ballots, meaning, model_number(reader, group, model1),
-					model_number(reader, group, model2), count);
+	if (meaning == 0)
+		return;
+	ballots_add(group->ballots, meaning, model_number(reader, group, model1),
+				model_number(reader, group, model2), count);
+	reader->num_pairs += ballots_size(group->ballots) - size;
+	if (reader->num_pairs > MAX_ARENA_PAIRS)
+		report_too_much(MAX_ARENA_PAIRS, "pairs of models");
 }
 
 static BattleGroup *
-add_group(BattleReader *reader, const char *leaderboard)
+new_group(BattleReader *reader, char *leaderboard)
 {
 	MemoryContext caller = MemoryContextSwitchTo(reader->memory);
 	BattleGroup *group = palloc0(sizeof(BattleGroup));
 
-	group->leaderboard = leaderboard ? pstrdup(leaderboard) : NULL;
+	group->leaderboard = leaderboard;
 	group->ballots = ballots_create();
+	group->models = modeltable_create(reader->memory, INITIAL_SIZE, NULL);
+	/* messages about them come after the reading */
+	MemoryContextSwitchTo(reader->result);
 	group->outcomes = outcome_words_create();
-	group->models = modeltable_create(reader->memory, 256, NULL);
-	reader->groups = lcons(group, reader->groups);
 	MemoryContextSwitchTo(caller);
 	return group;
 }
 
+static int
+compare_slugs(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
 /*
- * The group that a row belongs to.  There are some tens of leaderboards.
+ * The group that a row belongs to, NULL if it is of no leaderboard.
  */
 static BattleGroup *
 find_group(BattleReader *reader, TupleTableSlot *slot)
 {
-	char	   *leaderboard;
-	ListCell   *cell;
+	int			number = 0;
 
-	if (!reader->by_leaderboard)
-		return linitial(reader->groups);
-
-	leaderboard = column_text(reader, slot, COLUMN_LEADERBOARD);
-	foreach(cell, reader->groups)
+	if (reader->slugs)
 	{
-		BattleGroup *group = lfirst(cell);
+		char	   *leaderboard;
+		char	  **slug;
 
-		if (strcmp(group->leaderboard, leaderboard) == 0)
-			return group;
+		if (slot->tts_isnull[COLUMN_LEADERBOARD])
+			return NULL;
+		leaderboard = column_text(reader, slot, COLUMN_LEADERBOARD);
+		slug = bsearch(&leaderboard, reader->slugs, reader->num_groups,
+					   sizeof(char *), compare_slugs);
+		if (slug == NULL)
+			return NULL;
+		number = slug - reader->slugs;
 	}
-	return add_group(reader, leaderboard);
+	if (reader->groups[number] == NULL)
+		reader->groups[number] = new_group(reader, reader->slugs ?
+										   reader->slugs[number] : NULL);
+	return reader->groups[number];
 }
 
 static bool
@@ -268,10 +322,12 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
 	BattleReader *reader = (BattleReader *) self;
 	MemoryContext caller = MemoryContextSwitchTo(reader->row_memory);
+	BattleGroup *group;
 
 	slot_getallattrs(slot);
-	if (!reader->by_leaderboard || !slot->tts_isnull[COLUMN_LEADERBOARD])
-		take_row(reader, find_group(reader, slot), slot);
+	group = find_group(reader, slot);
+	if (group)
+		take_row(reader, group, slot);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(reader->row_memory);
 	return true;
@@ -299,7 +355,7 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 		{
 			reader->outcome_type = getBaseType(type);
 			reader->outcome_column =
-				MemoryContextStrdup(reader->memory,
+				MemoryContextStrdup(reader->result,
 									quote_identifier(NameStr(TupleDescAttr(columns, column)->attname)));
 		}
 		getTypeOutputInfo(type, &output, &is_varlena);
@@ -362,10 +418,10 @@ finish_group(const BattleReader *reader, BattleGroup *group)
 	battles->models = palloc(sizeof(ModelKey) * (n + 1));
 	for (int place = 0; place < n; place++)
 	{
-		battles->models[place] = entries[place]->key;
+		battles->models[place] = copy_key(entries[place]->key);
 		position[entries[place]->number] = place;
 	}
-	battles->leaderboard = group->leaderboard;
+	battles->leaderboard = group->leaderboard ? pstrdup(group->leaderboard) : NULL;
 	battles->outcome_column = reader->outcome_column;
 	battles->outcomes = group->outcomes;
 	battles->reading = read_outcomes(group->outcomes);
@@ -387,6 +443,45 @@ reading_context(void *source)
 }
 
 /*
+ * A reader of battles of these leaderboards, or where there are none of a whole
+ * relation.
+ */
+static BattleReader *
+create_reader(bool uuid_models, List *slugs)
+{
+	MemoryContext memory = AllocSetContextCreate(CurTransactionContext,
+												 "bixarena_rank reading",
+												 ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(memory);
+	BattleReader *reader = palloc0(sizeof(BattleReader));
+	ListCell   *cell;
+
+	reader->receiver.receiveSlot = receive_row;
+	reader->receiver.rStartup = start_rows;
+	reader->receiver.rShutdown = end_rows;
+	reader->receiver.rDestroy = end_rows;
+	reader->receiver.mydest = DestTuplestore;
+	reader->uuid_models = uuid_models;
+	reader->memory = memory;
+	reader->result = caller;
+	reader->row_memory = AllocSetContextCreate(memory, "bixarena_rank row",
+											   ALLOCSET_DEFAULT_SIZES);
+	if (slugs != NIL)
+		reader->slugs = palloc(mul_size(list_length(slugs), sizeof(char *)));
+	foreach(cell, slugs)
+		reader->slugs[reader->num_groups++] = pstrdup(lfirst(cell));
+	if (slugs != NIL)
+		qsort(reader->slugs, reader->num_groups, sizeof(char *), compare_slugs);
+	else
+		reader->num_groups = 1;
+	reader->groups = palloc0(mul_size(reader->num_groups, sizeof(BattleGroup *)));
+	if (slugs == NIL)
+		reader->groups[0] = new_group(reader, NULL);
+	MemoryContextSwitchTo(caller);
+	return reader;
+}
+
+/*
  * The same as check_watched_query() for another form of parameters.
  */
 static void
@@ -402,45 +497,35 @@ check_watched_parameters(const char *sql, ParamListInfo parameters)
 
 /*
  * Run a query for (model1, model2, outcome, count), or these and leaderboard,
- * in an SPI connection.  The result is a list of Battles, in the first case of
- * one.
+ * in an SPI connection.  The result is a list of Battles, one for each of the
+ * leaderboards that has some; or where there are none, of one.
  */
 List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
-			 bool by_leaderboard, char *source)
+			 List *slugs, bool now, char *source)
 {
-	BattleReader reader = {0};
+	MemoryContext caller = CurrentMemoryContext;
+	BattleReader *reader = create_reader(uuid_models, slugs);
 	SPIExecuteOptions options = {0};
 	ErrorContextCallback context = {
 		.previous = error_context_stack,
 		.callback = reading_context,
 		.arg = source
 	};
-	MemoryContext caller = CurrentMemoryContext;
 	List	   *result = NIL;
-	ListCell   *cell;
 	int			code;
 
 	free_result();
 	error_context_stack = &context;
-	reader.receiver.receiveSlot = receive_row;
-	reader.receiver.rStartup = start_rows;
-	reader.receiver.rShutdown = end_rows;
-	reader.receiver.rDestroy = end_rows;
-	reader.receiver.mydest = DestTuplestore;
-	reader.uuid_models = uuid_models;
-	reader.by_leaderboard = by_leaderboard;
-	reader.memory = CurrentMemoryContext;
-	reader.row_memory = AllocSetContextCreate(CurrentMemoryContext,
-											  "bixarena_rank row",
-											  ALLOCSET_DEFAULT_SIZES);
-	if (!by_leaderboard)
-		add_group(&reader, NULL);
-
 	check_watched_parameters(sql, parameters);
 	options.params = parameters;
-	options.read_only = true;
-	options.dest = &reader.receiver;
+
+	/*
+	 * The tables of an arena may have waited for a migration to commit: a run
+	 * reads what is in them now, not what was when the statement began.
+	 */
+	options.read_only = !now;
+	options.dest = &reader->receiver;
 	code = SPI_execute_extended(sql, &options);
 	MemoryContextSwitchTo(caller);
 	if (code != SPI_OK_SELECT)
@@ -448,8 +533,10 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 			 SPI_result_code_string(code));
 	error_context_stack = context.previous;
 
-	foreach(cell, reader.groups)
-		result = lappend(result, finish_group(&reader, lfirst(cell)));
+	for (int i = 0; i < reader->num_groups; i++)
+		if (reader->groups[i])
+			result = lappend(result, finish_group(reader, reader->groups[i]));
+	MemoryContextDelete(reader->memory);
 	return result;
 }
 
@@ -466,11 +553,21 @@ set_parameter(ParamExternData *parameter, Oid type, Datum value, bool isnull)
 }
 
 /*
+ * Where the battles of an arena are, for a message.
+ */
+static char *
+battle_source(const char *arena)
+{
+	return psprintf(has_own_battles(arena) ? "view %s.leaderboard_battle" :
+					"the tables of schema %s", quote_identifier(arena));
+}
+
+/*
  * The battles that count for a leaderboard, with as_of only those up to then.
  */
 Battles *
 read_leaderboard_battles(const Leaderboard *leaderboard,
-						 const TimestampTz *as_of)
+						 const TimestampTz *as_of, bool now)
 {
 	ParamListInfo parameters = makeParamList(2);
 	char	   *sql;
@@ -481,14 +578,15 @@ read_leaderboard_battles(const Leaderboard *leaderboard,
 				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
 				  as_of == NULL);
 	sql = psprintf("SELECT b.model1_id, b.model2_id, b.outcome, pg_catalog.count(*)"
-				   " FROM %s.leaderboard_battle AS b"
-				   " WHERE b.leaderboard OPERATOR(pg_catalog.=) $1%s"
+				   " FROM (%s) AS b"
+				   " WHERE b.leaderboard::pg_catalog.text OPERATOR(pg_catalog.=) $1%s"
 				   " GROUP BY 1, 2, 3",
-				   leaderboard->schema,
+				   battle_query(leaderboard->arena),
 				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "");
-	return linitial(read_battles(sql, parameters, true, false,
-								 psprintf("leaderboard \"%s\" from view %s.leaderboard_battle",
-										  leaderboard->slug, leaderboard->schema)));
+	return linitial(read_battles(sql, parameters, true, NIL, now,
+								 psprintf("leaderboard \"%s\" from %s",
+										  leaderboard->slug,
+										  battle_source(leaderboard->arena))));
 }
 
 /*
@@ -510,24 +608,45 @@ allow_maintenance_memory(void)
 }
 
 /*
- * The battles that count for every leaderboard of an arena at this moment, as
- * a list of Battles.  Leaderboards without any are not in it.
+ * Texts as an array.
+ */
+static Datum
+text_array(List *texts)
+{
+	Datum	   *values = palloc(mul_size(list_length(texts) + 1, sizeof(Datum)));
+	ListCell   *cell;
+
+	foreach(cell, texts)
+		values[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
+	return PointerGetDatum(construct_array(values, list_length(texts), TEXTOID,
+										   -1, false, TYPALIGN_INT));
+}
+
+/*
+ * The battles that count for these leaderboards of an arena at this moment, as a
+ * list of Battles.  Leaderboards without any are not in it.
  */
 List *
-read_arena_battles(const char *arena)
+read_arena_battles(const char *arena, List *slugs)
 {
-	const char *schema = quote_identifier(arena);
-	int			guc_level = NewGUCNestLevel();
+	ParamListInfo parameters = makeParamList(1);
+	int			guc_level;
 	List	   *result;
 
+	if (slugs == NIL)
+		return NIL;
+	guc_level = NewGUCNestLevel();
+	set_parameter(&parameters->params[0], TEXTARRAYOID, text_array(slugs), false);
 	allow_maintenance_memory();
 	result = read_battles(psprintf("SELECT b.model1_id, b.model2_id, b.outcome,"
-								   " pg_catalog.count(*), b.leaderboard"
-								   " FROM %s.leaderboard_battle AS b"
-								   " GROUP BY 1, 2, 3, 5", schema),
-						  NULL, true, true,
-						  psprintf("all leaderboards from view %s.leaderboard_battle",
-								   schema));
+								   " pg_catalog.count(*),"
+								   " b.leaderboard::pg_catalog.text"
+								   " FROM (%s) AS b"
+								   " WHERE b.leaderboard::pg_catalog.text"
+								   " OPERATOR(pg_catalog.=) ANY ($1)"
+								   " GROUP BY 1, 2, 3, 5", battle_query(arena)),
+						  parameters, true, slugs, true,
+						  psprintf("all leaderboards from %s", battle_source(arena)));
 	AtEOXact_GUC(true, guc_level);
 	return result;
 }

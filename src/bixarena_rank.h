@@ -35,11 +35,14 @@
  * Limits.
  *
  * MAX_MODELS bounds the dense Hessian (32 MB at 2,000 models) and, by the
- * number of pairs that many models can form, the tally.  MAX_BATTLES is where
- * a double stops holding every integer.
+ * number of pairs that many models can form, the tally.  MAX_ARENA_MODELS and
+ * MAX_ARENA_PAIRS bound the tallies of all leaderboards that are read at once.
+ * MAX_BATTLES is where a double stops holding every integer.
  */
 #define MAX_MODELS			2000
 #define MAX_PAIRS			2000000
+#define MAX_ARENA_MODELS	1000000
+#define MAX_ARENA_PAIRS		8000000
 #define MAX_BATTLES			(INT64CONST(1) << 53)
 
 /*
@@ -284,6 +287,7 @@ extern void tally_add(TallyBuilder *builder, int model1, int model2,
 					  Outcome outcome, int64 count);
 extern void tally_pour(TallyBuilder *builder, TallyBuilder *source,
 					   const int *outcomes);
+extern int	tally_num_pairs(const TallyBuilder *builder);
 extern Tally *tally_finish(TallyBuilder *builder, int num_models,
 						   const int *position);
 extern Tally *tally_among(const Tally *tally, const int *index, int num_kept);
@@ -398,6 +402,24 @@ typedef struct Contenders
 	char	  **slugs;
 	int		   *name_order;		/* place of each in the order of names */
 } Contenders;
+
+/* What a column of an arena must hold */
+typedef enum RequiredKind
+{
+	REQUIRED_UUID,
+	REQUIRED_BOOLEAN,
+	REQUIRED_TEXT,
+	REQUIRED_NUMBER,
+	REQUIRED_DATE
+} RequiredKind;
+
+/* A column that an arena must have */
+typedef struct RequiredColumn
+{
+	const char *relation;
+	const char *name;
+	RequiredKind	kind;
+} RequiredColumn;
 
 /* An arena's leaderboard */
 typedef struct Leaderboard
@@ -643,14 +665,28 @@ extern char *explain_rivals(const OutcomeWords *words,
 extern Ballots *ballots_create(void);
 extern void ballots_add(Ballots *ballots, Meaning meaning, int model1,
 						int model2, int64 count);
+extern int	ballots_size(const Ballots *ballots);
 extern TallyBuilder *ballots_count(Ballots *ballots, int vocabulary);
+
+/* columns.c */
+extern Oid	find_arena_relation(const char *arena, const char *name);
+extern char *missing_columns(const char *arena, const RequiredColumn *required,
+							 int count);
+extern void check_moment(const char *arena, const char *relation,
+						 const char *column);
+extern void check_moments(const char *arena);
+
+/* battle_query.c */
+extern bool has_own_battles(const char *arena);
+extern char *battle_query(const char *arena);
 
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
-						  bool uuid_models, bool by_leaderboard, char *source);
+						  bool uuid_models, List *slugs, bool now,
+						  char *source);
 extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
-										 const TimestampTz *as_of);
-extern List *read_arena_battles(const char *arena);
+										 const TimestampTz *as_of, bool now);
+extern List *read_arena_battles(const char *arena, List *slugs);
 extern Battles *no_battles(void);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
 extern int64 count_ignored(const IgnoredBattles *ignored);

@@ -46,7 +46,8 @@ compare_names(const void *a, const void *b)
 }
 
 /*
- * The arena's models of these ids, into SPI's result: id, slug, name.
+ * The arena's models of these ids, into SPI's result: id, slug, name.  They are
+ * read as they are now, lest one be missing that has come with the battles.
  */
 static void
 read_models(const Leaderboard *leaderboard, const Battles *battles)
@@ -61,11 +62,12 @@ read_models(const Leaderboard *leaderboard, const Battles *battles)
 				  PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN,
 												  false, TYPALIGN_CHAR)),
 				  false);
-	execute_query(psprintf("SELECT m.id, m.slug, m.name FROM %s.model AS m"
+	execute_query(psprintf("SELECT m.id, m.slug::pg_catalog.text,"
+						   " m.name::pg_catalog.text FROM %s.model AS m"
 						   " WHERE m.id OPERATOR(pg_catalog.=) ANY ($1)"
 						   " ORDER BY m.id",
 						   leaderboard->schema),
-				  SPI_OK_SELECT, true, &parameters);
+				  SPI_OK_SELECT, false, &parameters);
 }
 
 static bool

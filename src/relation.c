@@ -150,7 +150,7 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 									grouped_column(model2, type2),
 									grouped_column(outcome, outcome_type),
 									name),
-						   NULL, false, false, psprintf("relation %s", name));
+						   NULL, false, NIL, false, psprintf("relation %s", name));
 	relation_close(relation, NoLock);
 	return linitial(battles);
 }

@@ -22,6 +22,9 @@
 
 #include "bixarena_rank.h"
 
+/* Room for so many pairs at first */
+#define INITIAL_PAIRS 16
+
 typedef struct PairEntry
 {
 	uint64		key;			/* (lower number << 32) | higher number */
@@ -92,7 +95,7 @@ tally_begin(void)
 {
 	TallyBuilder *builder = palloc0(sizeof(TallyBuilder));
 
-	builder->table = pairtable_create(CurrentMemoryContext, 1024, NULL);
+	builder->table = pairtable_create(CurrentMemoryContext, INITIAL_PAIRS, NULL);
 	return builder;
 }
 
@@ -164,6 +167,15 @@ tally_pour(TallyBuilder *builder, TallyBuilder *source, const int *outcomes)
 	}
 	pairtable_destroy(source->table);
 	pfree(source);
+}
+
+/*
+ * The number of pairs that have met so far.
+ */
+int
+tally_num_pairs(const TallyBuilder *builder)
+{
+	return builder->table->members;
 }
 
 /*

@@ -269,7 +269,7 @@ typedef struct WatchedRelation
 static const WatchedRelation leaderboards = {
 	"leaderboard",
 	{{"slug", COLUMN_TEXT}, {"id", COLUMN_UUID}, {"name", COLUMN_TEXT}},
-	"", " WHERE {1} IS NOT NULL AND ($1 IS NULL OR {1} OPERATOR(pg_catalog.=) $1)"
+	"", " WHERE {1} OPERATOR(pg_catalog.<>) '' AND ($1 IS NULL OR {1} OPERATOR(pg_catalog.=) $1)"
 	" ORDER BY 1"
 };
 

@@ -20,6 +20,30 @@ COMMENT ON FUNCTION bixarena.register_arena(text) IS
 -- it writes a table of ours
 REVOKE ALL ON FUNCTION bixarena.register_arena(text) FROM PUBLIC;
 
+CREATE FUNCTION bixarena.view_of_battles(arena text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- DISTINCT: a battle may name a category twice
+	SELECT format($sql$
+		CREATE OR REPLACE VIEW %1$I.leaderboard_battle WITH (security_invoker = true) AS
+		SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id,
+			b.outcome::text AS outcome, b.voter_id, b.created_at
+		FROM %1$I.battle AS b
+		UNION ALL
+		SELECT c.category, b.model1_id, b.model2_id,
+			b.outcome::text, b.voter_id, b.created_at
+		FROM %1$I.battle AS b
+		CROSS JOIN LATERAL (SELECT DISTINCT unnest(b.categories)) AS c (category)
+		WHERE c.category <> 'overall';
+		COMMENT ON VIEW %1$I.leaderboard_battle IS
+			'which battles count for which leaderboard; may be replaced';
+	$sql$, arena)
+$$;
+COMMENT ON FUNCTION bixarena.view_of_battles(text) IS
+	'the statements that make the view leaderboard_battle of an arena of one''s own';
+
 CREATE FUNCTION bixarena_create_arena(name text)
 RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -60,7 +84,7 @@ BEGIN
 
 		CREATE TABLE %1$I.leaderboard (
 			id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-			slug varchar(100) UNIQUE NOT NULL,
+			slug varchar(100) UNIQUE NOT NULL CHECK (slug <> ''),
 			name varchar(200) NOT NULL,
 			description text,
 			created_at timestamptz NOT NULL DEFAULT now(),
@@ -118,19 +142,8 @@ BEGIN
 		);
 		CREATE INDEX ON %1$I.leaderboard_entry (snapshot_id, rank);
 		CREATE INDEX ON %1$I.leaderboard_entry (model_id);
-
-		CREATE VIEW %1$I.leaderboard_battle WITH (security_invoker = true) AS
-		SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id,
-			b.outcome::text AS outcome, b.voter_id, b.created_at
-		FROM %1$I.battle AS b
-		UNION ALL
-		SELECT c.category, b.model1_id, b.model2_id,
-			b.outcome::text, b.voter_id, b.created_at
-		FROM %1$I.battle AS b CROSS JOIN LATERAL unnest(b.categories) AS c (category)
-		WHERE c.category <> 'overall';
-		COMMENT ON VIEW %1$I.leaderboard_battle IS
-			'which battles count for which leaderboard; may be replaced';
 	$sql$, name);
+	EXECUTE bixarena.view_of_battles(name);
 	RETURN name;
 END
 $$;
@@ -140,75 +153,47 @@ COMMENT ON FUNCTION bixarena_create_arena(text) IS
 REVOKE ALL ON FUNCTION bixarena_create_arena(text) FROM PUBLIC;
 
 /*
- * Attaching: what an arena must have, and of which kind of type; and the view
- * made from whichever of the application's tables there are.
+ * Attaching: what an arena must have, and a view that version 1.0 has left in it.
  */
 
-CREATE FUNCTION bixarena.missing_columns(arena text, required text[])
-RETURNS text[]
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- each of required is 'relation.column kind'; kinds are a type's name or
-	-- its category: S string, N number, D date and time, else the type itself
-	WITH wanted AS (
-		SELECT split_part(r, '.', 1) AS relation,
-			split_part(split_part(r, '.', 2), ' ', 1) AS "column",
-			split_part(r, ' ', 2) AS kind,
-			position
-		FROM unnest(required) WITH ORDINALITY AS u (r, position)
-	), found AS (
-		SELECT w.*, c.oid AS relation_id, a.atttypid, t.typcategory
-		FROM wanted AS w
-		LEFT JOIN pg_namespace AS n ON n.nspname = arena
-		LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relation
-			AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-		LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid
-			AND a.attname = w."column" AND a.attnum > 0 AND NOT a.attisdropped
-		LEFT JOIN pg_type AS t ON t.oid = a.atttypid
-	)
-	SELECT array_agg(DISTINCT CASE
-		WHEN relation_id IS NULL THEN format('relation %I is missing', relation)
-		WHEN atttypid IS NULL THEN format('column %I.%I is missing', relation, "column")
-		ELSE format('column %I.%I is of type %s, not %s', relation, "column",
-			format_type(atttypid, NULL),
-			CASE kind WHEN 'S' THEN 'text' WHEN 'N' THEN 'a number'
-				WHEN 'D' THEN 'a timestamp' ELSE kind END)
-		END)
-	FROM found
-	WHERE relation_id IS NULL OR atttypid IS NULL
-		OR (length(kind) = 1 AND typcategory <> kind::"char")
-		OR (length(kind) > 1 AND atttypid <> to_regtype(kind))
-$$;
-COMMENT ON FUNCTION bixarena.missing_columns(text, text[]) IS
-	'what a schema lacks of the relations and columns required';
-
-CREATE FUNCTION bixarena.check_columns(arena text, required text[])
+CREATE FUNCTION bixarena.check_arena(arena text)
 RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'bixarena_check_arena'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.check_arena(text) IS
+	'an error unless a schema has what an arena needs besides battles';
+
+CREATE FUNCTION bixarena.check_battles(arena text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'bixarena_check_battles'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.check_battles(text) IS
+	'an error unless it can be told which battles of a schema count';
+
+CREATE FUNCTION bixarena.battle_relations(arena text)
+RETURNS oid[]
+AS 'MODULE_PATHNAME', 'bixarena_battle_relations'
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.battle_relations(text) IS
+	'the relations of an arena that its battles are read from';
+
+CREATE FUNCTION bixarena_battle_query(arena text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_battle_query'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_battle_query(text) IS
+	'the query that says at this moment which battles of an arena count';
+
+CREATE FUNCTION bixarena.view_of_1_0(arena text, tables name[])
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	missing text[] := bixarena.missing_columns(arena, required);
-BEGIN
-	IF missing IS NOT NULL THEN
-		RAISE EXCEPTION 'schema "%" cannot be an arena', arena
-			USING ERRCODE = 'invalid_schema_definition',
-				DETAIL = array_to_string(missing, '; ') || '.',
-				HINT = 'The documentation lists what an arena has.';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION bixarena.check_columns(text, text[]) IS
-	'an error unless a schema has the relations and columns required';
-
-CREATE FUNCTION bixarena.create_battle_view(arena text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	schema text := quote_ident(arena);
 	battles text := format(
 		'FROM %1$I.battle AS b JOIN %1$I.battle_evaluation AS e ON e.battle_id = b.id',
 		arena);
@@ -217,15 +202,19 @@ DECLARE
 		'b.user_id AS voter_id, e.created_at';
 	sql text;
 BEGIN
-	PERFORM bixarena.check_columns(arena, '{
-		battle.id uuid, battle.model1_id uuid, battle.model2_id uuid,
-		battle.user_id uuid, battle_evaluation.battle_id uuid,
-		battle_evaluation.outcome S, battle_evaluation.created_at D}');
-
-	IF to_regclass(schema || '.battle_validation') IS NOT NULL THEN
-		PERFORM bixarena.check_columns(arena, '{
-			battle.effective_validation_id uuid,
-			battle_validation.id uuid, battle_validation.is_biomedical boolean}');
+	IF tables = '{battle}' THEN
+		RETURN format(
+			'SELECT ''overall''::text AS leaderboard, b.model1_id, b.model2_id,'
+			' b.outcome::text AS outcome, b.voter_id, b.created_at FROM %1$I.battle AS b'
+			' UNION ALL SELECT c.category, b.model1_id, b.model2_id,'
+			' b.outcome::text, b.voter_id, b.created_at FROM %1$I.battle AS b'
+			' CROSS JOIN LATERAL unnest(b.categories) AS c (category)'
+			' WHERE c.category <> ''overall''', arena);
+	END IF;
+	IF NOT tables @> '{battle,battle_evaluation}' THEN
+		RETURN NULL;
+	END IF;
+	IF 'battle_validation' = ANY (tables) THEN
 		battles := battles || format(
 			' JOIN %I.battle_validation AS v ON v.id = b.effective_validation_id',
 			arena);
@@ -233,13 +222,7 @@ BEGIN
 	END IF;
 	sql := format('SELECT ''overall''::text AS leaderboard, %s %s WHERE %s',
 		columns, battles, counts);
-
-	IF to_regclass(schema || '.battle_categorization') IS NOT NULL THEN
-		PERFORM bixarena.check_columns(arena, '{
-			battle.effective_categorization_id uuid,
-			battle_categorization.id uuid, battle_categorization.status S,
-			battle_categorization_category.categorization_id uuid,
-			battle_categorization_category.category S}');
+	IF 'battle_categorization' = ANY (tables) THEN
 		sql := sql || format(
 			' UNION ALL SELECT c.category::text, %2$s %3$s'
 			' JOIN %1$I.battle_categorization AS k'
@@ -249,17 +232,104 @@ BEGIN
 			' WHERE %4$s AND k.status = ''matched'' AND c.category <> ''overall''',
 			arena, columns, battles, counts);
 	END IF;
-
-	EXECUTE format('CREATE VIEW %I.leaderboard_battle'
-		' WITH (security_invoker = true) AS %s', arena, sql);
-	EXECUTE format('COMMENT ON VIEW %I.leaderboard_battle IS %L', arena,
-		'which battles count for which leaderboard; may be replaced');
+	RETURN sql;
 END
 $$;
-COMMENT ON FUNCTION bixarena.create_battle_view(text) IS
-	'make the view leaderboard_battle from the tables of the application';
--- it creates a view
-REVOKE ALL ON FUNCTION bixarena.create_battle_view(text) FROM PUBLIC;
+COMMENT ON FUNCTION bixarena.view_of_1_0(text, name[]) IS
+	'the view leaderboard_battle that version 1.0 made from these tables of an arena';
+
+CREATE FUNCTION bixarena.old_battle_view(arena text)
+RETURNS regclass
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.oid
+	FROM pg_class AS c
+	JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE n.nspname = arena AND c.relname = 'leaderboard_battle' AND c.relkind = 'v'
+		AND obj_description(c.oid, 'pg_class')
+			= 'which battles count for which leaderboard; may be replaced'
+$$;
+COMMENT ON FUNCTION bixarena.old_battle_view(text) IS
+	'the view leaderboard_battle of an arena if it bears the comment that the extension gives it';
+
+CREATE FUNCTION bixarena.retire_battle_view(arena text, may_replace boolean)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	view regclass := bixarena.old_battle_view(arena);
+	owner oid;
+	unchanged boolean;
+	tables name[];
+	definition text;
+BEGIN
+	IF view IS NULL THEN
+		RETURN;
+	END IF;
+	SELECT c.relowner, c.reloptions = '{security_invoker=true}' AND NOT c.relhastriggers
+		AND (SELECT count(*) FROM pg_rewrite AS r WHERE r.ev_class = c.oid) = 1
+	INTO owner, unchanged
+	FROM pg_class AS c WHERE c.oid = view;
+	SELECT array_agg(DISTINCT t.relname)
+	INTO tables
+	FROM pg_rewrite AS r
+	JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+		AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> view
+	JOIN pg_class AS t ON t.oid = d.refobjid
+	WHERE r.ev_class = view;
+	definition := bixarena.view_of_1_0(arena, tables);
+	IF unchanged AND definition IS NOT NULL THEN
+		-- what the server says of a view depends on its version, so the one of 1.0 is
+		-- made again, where it is in nobody's way; if that cannot be, it is not that one
+		BEGIN
+			EXECUTE 'CREATE TEMP VIEW bixarena_view_of_1_0 AS ' || definition;
+			unchanged := pg_get_viewdef(view) = pg_get_viewdef('pg_temp.bixarena_view_of_1_0'::regclass);
+			DROP VIEW pg_temp.bixarena_view_of_1_0;
+		EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+			unchanged := false;
+		END;
+	END IF;
+
+	IF definition IS NULL OR unchanged IS NOT TRUE THEN
+		IF EXISTS (SELECT FROM pg_class AS c
+				JOIN pg_namespace AS n ON n.oid = c.relnamespace
+				WHERE n.nspname = arena AND c.relname = 'battle_evaluation') THEN
+			RAISE WARNING 'view "%.leaderboard_battle" is not as version 1.0 made it, and is left', arena
+				USING DETAIL = 'It says which battles count.',
+					HINT = 'Once it is dropped, they are read from the tables that are there at each run.';
+		END IF;
+		RETURN;
+	END IF;
+	IF NOT pg_has_role(owner, 'USAGE') THEN
+		RAISE WARNING 'view "%.leaderboard_battle", which version 1.0 made, is left', arena
+			USING DETAIL = format('It belongs to role %s.', owner::regrole),
+				HINT = 'That role, or a superuser, may attach the arena again.';
+	ELSIF tables <> '{battle}' THEN
+		BEGIN
+			EXECUTE format('DROP VIEW %I.leaderboard_battle', arena);
+			RAISE NOTICE 'view "%.leaderboard_battle", which version 1.0 made, was dropped', arena
+				USING DETAIL = 'Which battles count is read from the tables that are there at each run.';
+		EXCEPTION WHEN dependent_objects_still_exist THEN
+			RAISE WARNING 'view "%.leaderboard_battle", which version 1.0 made, is left', arena
+				USING DETAIL = 'Other objects depend on it.',
+					HINT = 'Once they are dropped, attach the arena again.';
+		END;
+	ELSIF may_replace THEN
+		EXECUTE bixarena.view_of_battles(arena);
+		RAISE NOTICE 'view "%.leaderboard_battle", which version 1.0 made, was replaced', arena
+			USING DETAIL = 'A battle that names a category twice counts once for it.';
+	ELSE
+		RAISE WARNING 'view "%.leaderboard_battle", which version 1.0 made, counts a battle twice that names a category twice', arena
+			USING HINT = format('SELECT bixarena_attach_arena(%L) replaces it.', arena);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.retire_battle_view(text, boolean) IS
+	'drop or replace the view leaderboard_battle of an arena if it is one that version 1.0 made';
+-- it drops and replaces views
+REVOKE ALL ON FUNCTION bixarena.retire_battle_view(text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_attach_arena(schema text)
 RETURNS text
@@ -271,40 +341,24 @@ BEGIN
 		RAISE EXCEPTION 'schema must not be null'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF to_regnamespace(quote_ident(schema)) IS NULL THEN
+	IF NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = schema) THEN
 		RAISE EXCEPTION 'schema "%" does not exist', schema
 			USING ERRCODE = 'invalid_schema_name',
 				HINT = 'Make a new arena with bixarena_create_arena().';
 	END IF;
 
-	PERFORM bixarena.check_columns(schema, '{
-		leaderboard.id uuid, leaderboard.slug S, leaderboard.name S,
-		model.id uuid, model.slug S, model.name S, model.license S,
-		model.organization S,
-		leaderboard_snapshot.id uuid, leaderboard_snapshot.leaderboard_id uuid,
-		leaderboard_snapshot.snapshot_identifier S,
-		leaderboard_snapshot.description S, leaderboard_snapshot.visibility S,
-		leaderboard_snapshot.created_at D, leaderboard_snapshot.updated_at D,
-		leaderboard_entry.id uuid, leaderboard_entry.leaderboard_id uuid,
-		leaderboard_entry.model_id uuid, leaderboard_entry.snapshot_id uuid,
-		leaderboard_entry.bt_score N, leaderboard_entry.vote_count N,
-		leaderboard_entry.rank N, leaderboard_entry.bootstrap_q025 N,
-		leaderboard_entry.bootstrap_q975 N, leaderboard_entry.created_at D}');
-	IF to_regclass(quote_ident(schema) || '.leaderboard_battle') IS NULL THEN
-		PERFORM bixarena.create_battle_view(schema);
+	PERFORM bixarena.check_arena(schema);
+	IF bixarena.old_battle_view(schema) IS NOT NULL THEN
+		PERFORM bixarena.retire_battle_view(schema, true);
 	END IF;
-	PERFORM bixarena.check_columns(schema, '{
-		leaderboard_battle.leaderboard S, leaderboard_battle.model1_id uuid,
-		leaderboard_battle.model2_id uuid, leaderboard_battle.outcome S,
-		leaderboard_battle.voter_id uuid, leaderboard_battle.created_at D}');
-
+	PERFORM bixarena.check_battles(schema);
 	PERFORM bixarena.register_arena(schema);
 	RETURN schema;
 END
 $$;
 COMMENT ON FUNCTION bixarena_attach_arena(text) IS
-	'register an existing schema as an arena, creating only the view leaderboard_battle where it is missing';
--- it creates a view and writes a table of ours
+	'register an existing schema as an arena, creating nothing in it';
+-- it may drop a view, and writes a table of ours
 REVOKE ALL ON FUNCTION bixarena_attach_arena(text) FROM PUBLIC;
 
 

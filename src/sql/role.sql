@@ -16,46 +16,66 @@ $$;
 COMMENT ON FUNCTION bixarena.kinds_up_to(text) IS
 	'a kind of member and those that it includes';
 
-CREATE FUNCTION bixarena.battle_sources(arena text)
-RETURNS SETOF oid
+CREATE FUNCTION bixarena.owner_of_arena(arena text)
+RETURNS oid
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- A view without security_invoker reads with its owner's rights.  One with it
-	-- speaks of what its owner may read, else whoever makes a view could have a
-	-- superuser grant rights on anything.
+	-- pg_database_owner, to whom the schema public belongs, is who owns the database
+	SELECT CASE n.nspowner WHEN 'pg_database_owner'::regrole THEN d.datdba ELSE n.nspowner END
+	FROM pg_namespace AS n, pg_database AS d
+	WHERE n.nspname = arena AND d.datname = current_database()
+$$;
+COMMENT ON FUNCTION bixarena.owner_of_arena(text) IS
+	'the role that owns the schema of an arena';
+
+CREATE FUNCTION bixarena.battle_rights(arena text)
+RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- What a view without security_invoker reads is read with its owner's rights.
+	-- What one with it reads must be every owner's to give away through whose hands
+	-- it goes: the arena's, and those of the views that lead there.  Else whoever
+	-- makes a view could have a superuser grant rights on anything.
 	WITH RECURSIVE source AS (
-		SELECT c.oid
-		FROM pg_class AS c
-		JOIN pg_namespace AS n ON n.oid = c.relnamespace
-		WHERE n.nspname = arena AND c.relname = 'leaderboard_battle'
+		SELECT r.oid, ARRAY[bixarena.owner_of_arena(arena)] AS owners
+		FROM unnest(bixarena.battle_relations(arena)) AS r (oid)
 		UNION
-		SELECT c.oid
+		SELECT c.oid, ARRAY(SELECT DISTINCT o FROM unnest(s.owners || v.relowner) AS o ORDER BY o)
 		FROM source AS s
 		JOIN pg_class AS v ON v.oid = s.oid AND v.relkind = 'v'
 		JOIN pg_rewrite AS r ON r.ev_class = v.oid
 		JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
 			AND d.refclassid = 'pg_class'::regclass
-		JOIN pg_class AS c ON c.oid = d.refobjid
+		JOIN pg_class AS c ON c.oid = d.refobjid AND c.oid <> v.oid
 		WHERE EXISTS (SELECT FROM pg_options_to_table(v.reloptions) AS o
 			WHERE o.option_name = 'security_invoker' AND o.option_value::boolean)
-			AND has_table_privilege(v.relowner, c.oid, 'SELECT')
-			AND has_schema_privilege(v.relowner, c.relnamespace, 'USAGE')
 	)
-	SELECT s.oid
+	SELECT r.object_type, r.object, r.privilege, bool_and(r.is_owners)
 	FROM source AS s
-	JOIN pg_class AS c ON c.oid = s.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+	JOIN pg_class AS c ON c.oid = s.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f'),
+		unnest(s.owners) AS o (owner),
+		LATERAL (VALUES
+			('TABLE', c.oid::regclass::text, 'SELECT',
+				has_table_privilege(o.owner, c.oid, 'SELECT WITH GRANT OPTION')),
+			('SCHEMA', c.relnamespace::regnamespace::text, 'USAGE',
+				has_schema_privilege(o.owner, c.relnamespace, 'USAGE WITH GRANT OPTION')))
+			AS r (object_type, object, privilege, is_owners)
 	WHERE c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+	GROUP BY r.object_type, r.object, r.privilege, s.owners
 $$;
-COMMENT ON FUNCTION bixarena.battle_sources(text) IS
-	'leaderboard_battle of an arena, and what else its reader must be able to read';
+COMMENT ON FUNCTION bixarena.battle_rights(text) IS
+	'the rights that a reader of the battles of an arena needs, and whether they are its owner''s to grant';
 
-CREATE FUNCTION bixarena.rights(kind text, arena text)
-RETURNS TABLE (object_type text, object text, privilege text)
+CREATE FUNCTION bixarena.needed_rights(kind text, arena text)
+RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- the one list of who gets what; a kind also gets what those before it get
+	-- The one list of who gets what; a kind also gets what those before it get.
+	-- What is the arena's, and what its battles are read from, may belong to
+	-- anybody: is it its owner's to grant?
 	WITH wanted (kind, object_type, schema, name, privilege) AS (VALUES
 		('reader', 'SCHEMA', arena, NULL, 'USAGE'),
 		('reader', 'TABLE', arena, 'leaderboard', 'SELECT'),
@@ -80,52 +100,92 @@ AS $$
 		('admin', 'bixarena_configure'),
 		('admin', 'bixarena_attach_arena'),
 		('admin', 'register_arena'),
-		('admin', 'create_battle_view'),
+		('admin', 'retire_battle_view'),
 		('admin', 'bixarena_delete_snapshot'),
 		('admin', 'bixarena_backfill'),
 		('admin', 'bixarena_schedule'),
 		('admin', 'bixarena_unschedule')
+	), owner AS (
+		SELECT bixarena.owner_of_arena(arena) AS oid
 	), found AS (
-		SELECT w.kind, w.object_type, quote_ident(n.nspname) AS object, w.privilege
+		SELECT w.kind, w.object_type, quote_ident(n.nspname) AS object, w.privilege,
+			true AS is_owners
 		FROM wanted AS w
 		JOIN pg_namespace AS n ON n.nspname = w.schema
 		WHERE w.object_type = 'SCHEMA'
 		UNION
-		SELECT w.kind, w.object_type, c.oid::regclass::text, w.privilege
-		FROM wanted AS w
+		SELECT w.kind, w.object_type, c.oid::regclass::text, w.privilege,
+			w.schema = 'bixarena'
+				OR has_table_privilege(o.oid, c.oid, w.privilege || ' WITH GRANT OPTION')
+		FROM owner AS o, wanted AS w
 		JOIN pg_namespace AS n ON n.nspname = w.schema
 		JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name
 			AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 		WHERE w.object_type = 'TABLE'
 		UNION
 		-- what the battles are read from, in whatever schema
-		SELECT 'operator', o.*
-		FROM bixarena.battle_sources(arena) AS s (id)
-		JOIN pg_class AS c ON c.oid = s.id,
-			LATERAL (VALUES
-				('TABLE', c.oid::regclass::text, 'SELECT'),
-				('SCHEMA', c.relnamespace::regnamespace::text, 'USAGE')) AS o
+		SELECT 'operator', r.*
+		FROM bixarena.battle_rights(arena) AS r
 		UNION
 		-- functions, and the schema in which they are
-		SELECT r.kind, 'ROUTINE', p.oid::regprocedure::text, 'EXECUTE'
+		SELECT r.kind, 'ROUTINE', p.oid::regprocedure::text, 'EXECUTE', true
 		FROM routines AS r
 		JOIN pg_proc AS p ON p.proname = r.name
 		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
 			AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 		JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'bixarena_rank'
 		UNION
-		SELECT 'reader', 'SCHEMA', e.extnamespace::regnamespace::text, 'USAGE'
+		SELECT 'reader', 'SCHEMA', e.extnamespace::regnamespace::text, 'USAGE', true
 		FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'
 		UNION
-		SELECT 'admin', 'SCHEMA', 'cron', 'USAGE'
+		SELECT 'admin', 'SCHEMA', 'cron', 'USAGE', true
 		FROM pg_extension AS e WHERE e.extname = 'pg_cron'
 	)
-	SELECT DISTINCT f.object_type, f.object, f.privilege
+	SELECT f.object_type, f.object, f.privilege, bool_or(f.is_owners)
 	FROM found AS f
-	WHERE f.kind = ANY (bixarena.kinds_up_to(rights.kind))
+	WHERE f.kind = ANY (bixarena.kinds_up_to(needed_rights.kind))
+	GROUP BY f.object_type, f.object, f.privilege
+$$;
+COMMENT ON FUNCTION bixarena.needed_rights(text, text) IS
+	'the rights that a kind of member needs in an arena, and whether its owner may grant them';
+
+CREATE FUNCTION bixarena.rights(kind text, arena text)
+RETURNS TABLE (object_type text, object text, privilege text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- else whoever makes a view could have a superuser grant rights on anything
+	SELECT r.object_type, r.object, r.privilege
+	FROM bixarena.needed_rights(kind, arena) AS r
+	WHERE r.is_owners
 $$;
 COMMENT ON FUNCTION bixarena.rights(text, text) IS
-	'the rights that a kind of member has in an arena';
+	'the rights that a kind of member is given in an arena';
+
+CREATE FUNCTION bixarena.warn_of_rights(role name, kind text, arena text)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lacking text;
+BEGIN
+	SELECT string_agg(format('GRANT %s ON %s %s TO %I;', r.privilege, r.object_type,
+		r.object, role), ' ' ORDER BY r.object_type, r.object, r.privilege)
+	INTO lacking
+	FROM bixarena.needed_rights(kind, arena) AS r
+	WHERE NOT r.is_owners AND NOT CASE r.object_type
+		WHEN 'SCHEMA' THEN has_schema_privilege(role, r.object::regnamespace, r.privilege)
+		ELSE has_table_privilege(role, r.object::regclass, r.privilege) END;
+	IF lacking IS NOT NULL THEN
+		RAISE WARNING 'role "%" lacks rights that are not granted', role
+			USING DETAIL = format('They are on objects that the owner of arena "%s" may not grant rights on.', arena),
+				HINT = 'If their owners agree: ' || lacking;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.warn_of_rights(name, text, text) IS
+	'tell which rights a member needs that the arena''s owner may not grant';
 
 CREATE FUNCTION bixarena.check_kind(role name, kind text)
 RETURNS void
@@ -175,6 +235,7 @@ BEGIN
 		EXECUTE format('GRANT %s ON %s %s TO %I', needed.privilege,
 			needed.object_type, needed.object, role);
 	END LOOP;
+	PERFORM bixarena.warn_of_rights(role, kind, found_arena);
 END
 $$;
 COMMENT ON FUNCTION bixarena_grant(name, text, text) IS

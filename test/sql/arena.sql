@@ -132,11 +132,19 @@ SELECT bixarena_attach_arena('api'), bixarena_attach_arena('validated'),
 	bixarena_attach_arena('evaluated');
 -- attached again, nothing happens
 SELECT bixarena_attach_arena('api');
--- nothing is altered, three views are added
+-- nothing is altered, nothing added
 SELECT oid::regclass AS altered FROM (TABLE catalog_before EXCEPT TABLE catalog) AS c;
-SELECT oid::regclass AS added FROM (TABLE catalog EXCEPT TABLE catalog_before) AS c
-ORDER BY oid::regclass::text COLLATE "C";
+SELECT oid::regclass AS added FROM (TABLE catalog EXCEPT TABLE catalog_before) AS c;
 DROP VIEW catalog;
+
+-- the query of each age, and a view of a user's made of it
+\pset format unaligned
+SELECT bixarena_battle_query('evaluated');
+SELECT bixarena_battle_query('validated');
+SELECT bixarena_battle_query('api');
+\pset format aligned
+SELECT format('CREATE VIEW battle_of_%s AS %s', name, bixarena_battle_query(name))
+FROM unnest('{api,validated,evaluated}'::text[]) AS name \gexec
 
 -- which battles count, said in another way
 CREATE FUNCTION expected(arena text)
@@ -165,11 +173,11 @@ BEGIN
 END
 $$;
 CREATE VIEW counted AS
-SELECT 'api' AS arena, leaderboard, count(*) AS battles FROM api.leaderboard_battle GROUP BY 2
+SELECT 'api' AS arena, leaderboard, count(*) AS battles FROM battle_of_api GROUP BY 2
 UNION ALL
-SELECT 'validated', leaderboard, count(*) FROM validated.leaderboard_battle GROUP BY 2
+SELECT 'validated', leaderboard, count(*) FROM battle_of_validated GROUP BY 2
 UNION ALL
-SELECT 'evaluated', leaderboard, count(*) FROM evaluated.leaderboard_battle GROUP BY 2;
+SELECT 'evaluated', leaderboard, count(*) FROM battle_of_evaluated GROUP BY 2;
 SELECT a AS arena, count(*) AS leaderboards, sum(e.battles) AS battles,
 	count(*) FILTER (WHERE e.battles IS DISTINCT FROM c.battles) AS differing
 FROM unnest('{api,validated,evaluated}'::text[]) AS a
@@ -192,7 +200,7 @@ FROM unnest('{validated,evaluated}'::text[]) AS a,
 -- a retired model keeps its rank, two of the same name are two
 SELECT count(*) FILTER (WHERE NOT m.active) AS retired,
 	count(*) FILTER (WHERE m.name = 'Twin') AS twins,
-	bool_and(e.vote_count = (SELECT count(*) FROM api.leaderboard_battle AS b
+	bool_and(e.vote_count = (SELECT count(*) FROM battle_of_api AS b
 		WHERE b.leaderboard = 'overall' AND m.id IN (b.model1_id, b.model2_id))) AS right_votes
 FROM api.leaderboard_entry AS e
 JOIN api.leaderboard AS l ON l.id = e.leaderboard_id
@@ -207,27 +215,42 @@ WHERE category = 'surgery';
 SELECT status, evaluation_count = (SELECT battles FROM expected('api') WHERE leaderboard = 'surgery') AS all
 FROM bixarena_generate_snapshot('virology', 10, arena => 'api');
 
--- the planner sees the leaderboard as a constant: one branch of the view
-CREATE FUNCTION scans(slug text) RETURNS bigint LANGUAGE plpgsql AS $$
+-- the planner sees the leaderboard as a constant: one branch of the query; and a
+-- moment in each that is read
+CREATE FUNCTION plan(condition text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
-	found bigint := 0;
+	scans int := 0;
+	filters int := 0;
+	appends int := 0;
 BEGIN
-	FOR line IN EXECUTE format('EXPLAIN SELECT model1_id, model2_id, outcome, count(*)
-		FROM api.leaderboard_battle WHERE leaderboard = %L GROUP BY 1, 2, 3', slug)
+	FOR line IN EXECUTE format('EXPLAIN SELECT b.model1_id, b.model2_id, b.outcome, count(*)
+		FROM (%s) AS b WHERE %s GROUP BY 1, 2, 3', bixarena_battle_query('api'), condition)
 	LOOP
-		found := found + (line ~ 'Scan .*on battle_evaluation')::int;
+		scans := scans + (line ~ 'Scan .*on battle_evaluation')::int;
+		filters := filters + (line ~ '(Filter|Cond):.*created_at <=')::int;
+		appends := appends + (line ~ 'Append')::int;
 	END LOOP;
-	RETURN found;
+	RETURN format('%s scans, %s filters, %s appends', scans, filters, appends);
 END
 $$;
-SELECT scans('surgery');
+SET enable_indexscan = off;
+SET enable_bitmapscan = off;
+SELECT condition, plan(condition) FROM (VALUES
+	($$b.leaderboard::text = 'overall'$$),
+	($$b.leaderboard::text = 'surgery'$$),
+	($$b.leaderboard::text = 'surgery' AND b.created_at <= '2025-01-10'$$),
+	($$b.leaderboard::text = ANY ('{overall,surgery}')$$),
+	($$b.leaderboard::text = ANY ('{overall,surgery}') AND b.created_at <= '2025-01-10'$$),
+	($$b.leaderboard::text = ANY ('{surgery,oncology}')$$)) AS c (condition);
+RESET enable_indexscan;
+RESET enable_bitmapscan;
 
 --
 -- What cannot be attached
 --
 
-DROP VIEW counted;
+DROP VIEW counted, battle_of_api, battle_of_validated, battle_of_evaluated;
 DROP SCHEMA evaluated, validated CASCADE;
 \set ECHO none
 \set arena partial
@@ -242,6 +265,9 @@ BEGIN; ALTER TABLE partial.model DROP slug, DROP organization; SELECT bixarena_a
 BEGIN; ALTER TABLE partial.leaderboard ALTER slug TYPE int USING 1; SELECT bixarena_attach_arena('partial'); ROLLBACK;
 BEGIN; DROP TABLE partial.battle_evaluation; SELECT bixarena_attach_arena('partial'); ROLLBACK;
 BEGIN; DROP TABLE partial.battle, partial.battle_evaluation, partial.battle_validation, partial.battle_categorization CASCADE; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; DROP TABLE partial.battle_validation CASCADE; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; DROP TABLE partial.battle_categorization CASCADE; SELECT bixarena_attach_arena('partial'); ROLLBACK;
+BEGIN; ALTER TABLE partial.battle DROP effective_categorization_id; SELECT bixarena_attach_arena('partial'); ROLLBACK;
 BEGIN; ALTER TABLE partial.battle DROP effective_validation_id; SELECT bixarena_attach_arena('partial'); ROLLBACK;
 BEGIN; ALTER TABLE partial.battle_validation DROP is_biomedical; SELECT bixarena_attach_arena('partial'); ROLLBACK;
 BEGIN; DROP TABLE partial.battle_categorization_category; SELECT bixarena_attach_arena('partial'); ROLLBACK;
@@ -264,17 +290,17 @@ FROM partial.battle;
 SELECT pg_get_viewdef('partial.leaderboard_battle') AS definition \gset
 SELECT bixarena_attach_arena('partial');
 SELECT pg_get_viewdef('partial.leaderboard_battle') = :'definition' AS untouched;
+SELECT bixarena_battle_query('partial');
 
 -- who attaches needs the right to create in the schema, not more
 CREATE ROLE regress_attacher;
-GRANT EXECUTE ON FUNCTION bixarena_attach_arena(text), bixarena.create_battle_view(text),
+GRANT EXECUTE ON FUNCTION bixarena_attach_arena(text), bixarena.retire_battle_view(text, boolean),
 	bixarena.register_arena(text), bixarena_create_arena(text) TO regress_attacher;
 DROP VIEW partial.leaderboard_battle;
 SET ROLE regress_attacher;
 SELECT bixarena_attach_arena('partial');
 RESET ROLE;
 GRANT USAGE, CREATE ON SCHEMA partial TO regress_attacher;
-GRANT SELECT ON ALL TABLES IN SCHEMA partial TO regress_attacher;
 SET ROLE regress_attacher;
 SELECT bixarena_attach_arena('partial');
 SELECT bixarena_create_arena('own');
@@ -284,11 +310,11 @@ SET ROLE regress_attacher;
 SELECT bixarena_create_arena('own');
 RESET ROLE;
 SELECT relname, relowner::regrole FROM pg_class
-WHERE oid IN ('partial.leaderboard_battle'::regclass, 'own.leaderboard_battle'::regclass, 'own.battle'::regclass)
+WHERE oid IN ('own.leaderboard_battle'::regclass, 'own.battle'::regclass)
 ORDER BY relname, oid;
 
 SET client_min_messages = warning;
-DROP FUNCTION expected, scans;
+DROP FUNCTION expected, plan;
 DROP SCHEMA IF EXISTS api, partial, vacant, own CASCADE;
 SELECT format('REVOKE CREATE ON DATABASE %I FROM regress_attacher', current_database()) \gexec
 DROP EXTENSION bixarena_rank;

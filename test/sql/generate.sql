@@ -55,9 +55,11 @@ BEGIN
 	RETURN found;
 END
 $$;
+SELECT bixarena_battle_query() AS battles \gset
+CREATE VIEW counted AS :battles;
 CREATE VIEW overall AS
 SELECT m1.slug AS model1_id, m2.slug AS model2_id, b.outcome, b.created_at
-FROM api.leaderboard_battle AS b
+FROM counted AS b
 JOIN api.model AS m1 ON m1.id = b.model1_id JOIN api.model AS m2 ON m2.id = b.model2_id
 WHERE leaderboard = 'overall';
 SELECT differing(:'result_snapshot_id', $$bixarena_rank('overall', 100,
@@ -279,7 +281,7 @@ INSERT INTO api.leaderboard (slug, name) VALUES ('x''; DROP TABLE api.model; --'
 INSERT INTO api.battle_categorization_category
 SELECT categorization_id, 'x''; DROP TABLE api.model; --'
 FROM api.battle_categorization_category WHERE category = 'surgery';
-SELECT s.status, s.evaluation_count = (SELECT count(*) FROM api.leaderboard_battle WHERE leaderboard = 'surgery') AS all
+SELECT s.status, s.evaluation_count = (SELECT count(*) FROM counted WHERE leaderboard = 'surgery') AS all
 FROM bixarena_generate_snapshot('x''; DROP TABLE api.model; --', 10) AS s;
 SELECT leaderboard FROM last_run;
 SELECT count(*) FROM api.model;
@@ -294,7 +296,7 @@ RESET :force_parallel;
 SELECT not_safe(slug) FROM api.leaderboard WHERE slug = 'surgery';
 
 SET client_min_messages = warning;
-DROP VIEW overall, last_run, written;
+DROP VIEW overall, counted, last_run, written;
 DROP FUNCTION differing, intervals, not_safe;
 DROP SCHEMA IF EXISTS api CASCADE;
 DROP EXTENSION bixarena_rank;

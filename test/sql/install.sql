@@ -55,7 +55,7 @@ SET ROLE regress_nobody;
 SELECT bixarena_create_arena('mine');
 SELECT bixarena_attach_arena('mine');
 SELECT bixarena.register_arena('mine');
-SELECT bixarena.create_battle_view('mine');
+SELECT bixarena.retire_battle_view('mine', true);
 SELECT bixarena_configure('seed', '1');
 SELECT bixarena_generate_snapshot('overall');
 SELECT bixarena_simulate_battles();

@@ -129,11 +129,12 @@ ORDER BY n, 2, 3, 4;
 SELECT grantee::regrole, count(*) FROM rights WHERE grantee::regrole::text ~ '^regress_' GROUP BY 1 ORDER BY 1;
 SELECT k, count(*) FROM unnest('{reader,operator,admin}'::text[]) AS k, bixarena.rights(k, 'first') GROUP BY 1 ORDER BY 2;
 
--- who owns a view gives away no more than he may read
+-- who owns a view gives away no more than is the owner's to grant
 BEGIN;
 ALTER VIEW first.leaderboard_battle OWNER TO regress_reader;
 SELECT object FROM bixarena.rights('operator', 'first') WHERE privilege = 'SELECT' ORDER BY 1;
-GRANT SELECT ON first.battle, "regress votes".own TO regress_reader;
+GRANT SELECT ON first.battle TO regress_reader;
+GRANT SELECT ON "regress votes".own TO regress_reader WITH GRANT OPTION;
 SELECT object FROM bixarena.rights('operator', 'first') WHERE privilege = 'SELECT' ORDER BY 1;
 ROLLBACK;
 
@@ -219,6 +220,84 @@ SELECT bixarena_revoke('regress_admin', 'reader');
 SELECT bixarena_grant('regress_admin; DROP TABLE bixarena.run', 'reader', 'first');
 TABLE bixarena.membership;
 SELECT count(*) FROM (TABLE rights EXCEPT ALL TABLE rights_before) AS more;
+
+--
+-- Other people's tables: one role's view, readable by everybody, over its secret,
+-- within another role's arena
+--
+
+CREATE ROLE regress_alice;
+CREATE ROLE regress_bob;
+CREATE SCHEMA regress_alices AUTHORIZATION regress_alice;
+SET ROLE regress_alice;
+GRANT USAGE ON SCHEMA regress_alices TO PUBLIC;
+CREATE TABLE regress_alices.secret (leaderboard text, model1_id uuid, model2_id uuid, outcome text,
+	voter_id uuid, created_at timestamptz);
+CREATE VIEW regress_alices.through WITH (security_invoker = true) AS TABLE regress_alices.secret;
+GRANT SELECT ON regress_alices.through TO PUBLIC;
+RESET ROLE;
+SELECT bixarena_create_arena('bobs');
+SELECT format('ALTER %s bobs.%I OWNER TO regress_bob', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relname)
+FROM pg_class WHERE relnamespace = 'bobs'::regnamespace AND relkind IN ('r', 'v') ORDER BY relname \gexec
+ALTER SCHEMA bobs OWNER TO regress_bob;
+SET ROLE regress_bob;
+CREATE OR REPLACE VIEW bobs.leaderboard_battle WITH (security_invoker = true) AS
+SELECT 'overall'::text AS leaderboard, model1_id, model2_id, outcome::text, voter_id, created_at FROM bobs.battle
+UNION ALL TABLE regress_alices.through;
+RESET ROLE;
+CREATE VIEW secret_to AS
+SELECT r AS role, has_table_privilege(r, 'regress_alices.secret', 'SELECT') AS secret,
+	has_table_privilege(r, 'regress_alices.through', 'SELECT') AS through, has_table_privilege(r, 'bobs.battle', 'SELECT') AS battle
+FROM unnest('{regress_bob,regress_operator}'::text[]) AS r;
+SELECT bixarena_grant('regress_bob', 'operator', 'bobs'), bixarena_grant('regress_operator', 'operator', 'bobs');
+TABLE secret_to;
+-- a view in between, of the arena's owner: of other options, or plain
+SET ROLE regress_bob;
+CREATE VIEW bobs.between WITH (security_invoker = true) AS TABLE regress_alices.through;
+CREATE OR REPLACE VIEW bobs.leaderboard_battle WITH (security_invoker = true) AS TABLE bobs.between;
+RESET ROLE;
+SELECT bixarena_grant('regress_bob', 'operator', 'bobs');
+TABLE secret_to;
+ALTER VIEW bobs.between SET (security_invoker = false);
+SELECT bixarena_grant('regress_bob', 'operator', 'bobs');
+TABLE secret_to;
+ALTER VIEW bobs.between SET (security_invoker = true);
+-- nor if the schema, or the view in it, is a superuser's
+ALTER SCHEMA bobs OWNER TO CURRENT_USER;
+SELECT bixarena_grant('regress_bob', 'operator', 'bobs');
+ALTER SCHEMA bobs OWNER TO regress_bob;
+ALTER VIEW bobs.leaderboard_battle OWNER TO CURRENT_USER;
+SELECT bixarena_grant('regress_bob', 'operator', 'bobs');
+ALTER VIEW bobs.leaderboard_battle OWNER TO regress_bob;
+TABLE secret_to;
+-- what its owner has given to a member stays
+GRANT SELECT ON regress_alices.secret TO regress_operator;
+SELECT bixarena_revoke('regress_operator', 'operator', 'bobs');
+TABLE secret_to;
+REVOKE SELECT ON regress_alices.secret FROM regress_operator;
+-- to read is not to grant; the right to grant is
+GRANT SELECT ON regress_alices.secret TO regress_bob;
+SELECT bixarena_grant('regress_operator', 'operator', 'bobs');
+TABLE secret_to;
+GRANT SELECT ON regress_alices.secret TO regress_bob WITH GRANT OPTION;
+SELECT bixarena_grant('regress_operator', 'operator', 'bobs');
+TABLE secret_to;
+SELECT bixarena_revoke('regress_operator', 'operator', 'bobs');
+TABLE secret_to;
+-- neither is another's table in the arena the owner's
+BEGIN;
+ALTER TABLE bobs.leaderboard_entry OWNER TO regress_alice;
+SELECT bixarena_grant('regress_operator', 'reader', 'bobs');
+SELECT has_table_privilege('regress_operator', 'bobs.leaderboard_entry', 'SELECT') AS entry,
+	has_table_privilege('regress_operator', 'bobs.model', 'SELECT') AS model;
+ROLLBACK;
+-- the schema public belongs to who owns the database
+SELECT bixarena.owner_of_arena('public') = datdba AS owners FROM pg_database WHERE datname = current_database();
+SELECT bixarena_revoke('regress_bob', 'operator', 'bobs');
+DROP VIEW secret_to;
+DROP SCHEMA bobs, regress_alices CASCADE;
+DROP OWNED BY regress_alice, regress_bob;
+DROP ROLE regress_alice, regress_bob;
 
 DROP VIEW rights, done, left_over;
 DROP TABLE rights_before, action;

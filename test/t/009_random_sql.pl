@@ -119,10 +119,10 @@ my $weird = q{
 	CREATE TABLE weird.leaderboard_battle (leaderboard text, model1_id uuid, model2_id uuid, outcome text,
 		voter_id uuid, created_at timestamptz);
 	CREATE TABLE weird.leaderboard_snapshot (id uuid DEFAULT gen_random_uuid(), leaderboard_id uuid,
-		snapshot_identifier text, description text, visibility text, created_at timestamp, updated_at timestamp);
+		snapshot_identifier text, description text, visibility text, created_at timestamptz, updated_at timestamptz);
 	CREATE TABLE weird.leaderboard_entry (id uuid DEFAULT gen_random_uuid(), leaderboard_id uuid, model_id uuid,
 		snapshot_id uuid, bt_score double precision, vote_count numeric, rank bigint,
-		bootstrap_q025 double precision, bootstrap_q975 numeric, created_at date);
+		bootstrap_q025 double precision, bootstrap_q975 numeric, created_at timestamptz);
 	INSERT INTO weird.leaderboard SELECT md5(s)::uuid, s, nullif(s, 'bare')
 	FROM unnest(ARRAY['overall', 'rare', 'rare', 'bare', '', repeat('long', 500), NULL]) AS s;
 	INSERT INTO weird.model SELECT md5(n::text)::uuid, 'm' || n, 'M' || n % 4, NULL, repeat('Org', n * n)
