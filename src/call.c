@@ -73,7 +73,7 @@ read_calls_not_done(const Run *call)
 	execute_query("SELECT DISTINCT r.call_id FROM bixarena.run AS r"
 				  " WHERE r.arena OPERATOR(pg_catalog.=) $1::name"
 				  " AND r.role_id OPERATOR(pg_catalog.=) $2"
-				  " AND r.status OPERATOR(pg_catalog.=) 'running'"
+				  " AND r.ended_at IS NULL AND r.status OPERATOR(pg_catalog.<>) 'queued'"
 				  " AND r.attempts OPERATOR(pg_catalog.=) 0"
 				  " AND r.call_id IS NOT NULL",
 				  SPI_OK_SELECT, false, &parameters);

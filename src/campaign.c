@@ -119,6 +119,7 @@ try_commit(Campaign *campaign)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	end_time_limit(error);
 	begin_transaction(campaign);
 	return error;
 }
@@ -335,7 +336,8 @@ try_attempt(Campaign *campaign, Run *run, Battles *battles)
 	error = campaign_try(make_attempt, &attempt);
 	if (error == NULL)
 		error = try_commit(campaign);
-	end_time_limit(error);
+	else
+		end_time_limit(error);
 	if (error)
 		drop_kept_notice(campaign);
 	run->settings = attempt.run.settings;

@@ -63,11 +63,11 @@ run_is_held(Datum id)
 }
 
 /*
- * Is a process at the run in a row of the last query's result?  Who makes a call
- * is at all of its runs that are not done.
+ * Is a process at the run in a row of the last query's result, or at the call that
+ * it is part of?
  */
 static bool
-row_is_held(uint64 row)
+run_of_row_is_held(uint64 row)
 {
 	return run_is_held(result_uuid(row, 1)) || run_is_held(result_uuid(row, 13));
 }
@@ -214,7 +214,7 @@ take_next_run(const char *query, const Queue *queue, QueuePosition *after)
 		run = run_of_row(0);
 		after->requested_at = run->requested_at;
 		after->correlation_id = *DatumGetUUIDP(run->correlation_id);
-		if (!row_is_held(0))
+		if (!run_of_row_is_held(0))
 			return run;
 	}
 }
@@ -247,7 +247,7 @@ first_waiting_run(const Queue *queue)
 
 	look_up(RUNS_AFTER(UNDER_WAY), &parameters);
 	for (uint64 row = 0; row < SPI_processed; row++)
-		if (!row_is_held(row))
+		if (!run_of_row_is_held(row))
 			return run_of_row(row);
 	look_up(RUNS_AFTER(QUEUED) " LIMIT 1", &parameters);
 	return SPI_processed > 0 ? run_of_row(0) : NULL;
@@ -486,33 +486,19 @@ bixarena_process_requests(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static bool
-is_running(Datum correlation_id)
-{
-	Parameters	parameters = {0};
-
-	add_parameter(&parameters, UUIDOID, correlation_id, false);
-	look_up("SELECT FROM bixarena.run AS r"
-			" WHERE r.correlation_id OPERATOR(pg_catalog.=) $1"
-			" AND r.status OPERATOR(pg_catalog.=) 'running'", &parameters);
-	return SPI_processed > 0;
-}
-
 /*
- * Is a process at a run, or at the call that it is part of?
+ * Is a run running on record, and no process at it?
  */
 static bool
-is_worked_at(Datum correlation_id)
+is_left_running(Datum correlation_id)
 {
 	Parameters	parameters = {0};
 
-	if (run_is_held(correlation_id))
-		return true;
 	add_parameter(&parameters, UUIDOID, correlation_id, false);
-	look_up("SELECT r.call_id FROM bixarena.run AS r"
+	look_up("SELECT " RUN_COLUMNS " FROM bixarena.run AS r"
 			" WHERE r.correlation_id OPERATOR(pg_catalog.=) $1"
-			" AND r.call_id IS NOT NULL", &parameters);
-	return SPI_processed > 0 && run_is_held(result_uuid(0, 1));
+			" AND r.status OPERATOR(pg_catalog.=) 'running'", &parameters);
+	return SPI_processed > 0 && !run_of_row_is_held(0);
 }
 
 /*
@@ -533,7 +519,8 @@ bixarena_is_abandoned(PG_FUNCTION_ARGS)
 	if (RecoveryInProgress())
 		PG_RETURN_NULL();
 	SPI_connect();
-	abandoned = !is_worked_at(run) && is_running(run) && !is_worked_at(run);
+	if (!run_is_held(run))
+		abandoned = is_left_running(run);
 	SPI_finish();
 	PG_RETURN_BOOL(abandoned);
 }

@@ -279,7 +279,7 @@ sql($node, q{
 is((sql_state_of($node, 'ALTER TABLE old.battle_evaluation ALTER outcome TYPE varchar(40)'))[0],
 	'0A000', 'a view of 1.0 pins the columns');
 {
-	my $update = slurp_file("$top/src/sql/upgrade/arena-after.sql");
+	my $update = slurp_file("$top/src/sql/upgrade/1.0.after.sql");
 
 	if (value($node, q{SELECT path IS NOT NULL FROM pg_extension_update_paths('bixarena_rank')
 		WHERE source = '1.0' AND target = (SELECT default_version FROM pg_available_extensions WHERE name = 'bixarena_rank')}) eq 't')

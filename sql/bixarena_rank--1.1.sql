@@ -1,0 +1,5335 @@
+/* bixarena_rank: installed by CREATE EXTENSION bixarena_rank */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION bixarena_rank" to load this file. \quit
+
+-- a schema that somebody else has made may hold anything
+DO $$
+BEGIN
+	IF pg_catalog.to_regnamespace('bixarena') IS NOT NULL THEN
+		RAISE EXCEPTION 'schema "bixarena" exists already'
+			USING ERRCODE = 'duplicate_schema',
+				DETAIL = 'The extension bixarena_rank makes a schema of this name for its tables.',
+				HINT = 'Rename the schema, or drop it if it is left over.';
+	END IF;
+END
+$$;
+
+-- Functions for users are in the extension's schema and bear the prefix
+-- bixarena_; the tables, and functions for our own use, are in the schema
+-- bixarena.  All functions that run SQL have their search_path pinned.
+CREATE SCHEMA bixarena;
+COMMENT ON SCHEMA bixarena IS 'tables and internal functions of bixarena_rank';
+
+GRANT USAGE ON SCHEMA bixarena TO PUBLIC;
+
+
+/*
+ * Tables.  Only functions of ours write them, with the owner's rights; but
+ * bixarena.membership is written with those of who grants and revokes.
+ */
+
+CREATE TABLE bixarena.arena (
+	name name PRIMARY KEY,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE bixarena.arena IS 'schemas that are registered as arenas';
+COMMENT ON COLUMN bixarena.arena.name IS 'name of the schema';
+
+CREATE TABLE bixarena.setting (
+	arena name NOT NULL,
+	leaderboard text NOT NULL DEFAULT '',
+	name text NOT NULL,
+	value text NOT NULL,
+	PRIMARY KEY (arena, leaderboard, name)
+);
+CREATE FUNCTION bixarena.read_old_setting()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	NEW.leaderboard := coalesce(NEW.leaderboard, '');
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION bixarena.read_old_setting() IS
+	'in version 1.0 null was the whole arena: its dumps can be restored';
+-- nobody calls it but the trigger
+REVOKE ALL ON FUNCTION bixarena.read_old_setting() FROM PUBLIC;
+
+CREATE TRIGGER read_old_setting BEFORE INSERT ON bixarena.setting
+	FOR EACH ROW WHEN (NEW.leaderboard IS NULL)
+	EXECUTE FUNCTION bixarena.read_old_setting();
+COMMENT ON TABLE bixarena.setting IS
+	'values of settings that differ from the default; see bixarena_settings()';
+COMMENT ON COLUMN bixarena.setting.leaderboard IS
+	'slug of the leaderboard; empty: the whole arena';
+
+CREATE TABLE bixarena.membership (
+	arena name,
+	role name,
+	kind text CHECK (kind IN ('reader', 'operator', 'admin')),
+	PRIMARY KEY (arena, role, kind)
+);
+COMMENT ON TABLE bixarena.membership IS
+	'roles that bixarena_grant() has given rights, which are the server''s own';
+COMMENT ON COLUMN bixarena.membership.arena IS 'name of the schema';
+COMMENT ON COLUMN bixarena.membership.role IS 'name of the role';
+COMMENT ON COLUMN bixarena.membership.kind IS 'what the role is in the arena';
+
+CREATE TABLE bixarena.run (
+	correlation_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	arena name NOT NULL,
+	leaderboard text NOT NULL,
+	status text NOT NULL
+		CHECK (status IN ('queued', 'running', 'succeeded', 'skipped', 'failed')),
+	trigger_source text NOT NULL
+		CHECK (trigger_source IN ('scheduled', 'api', 'manual')),
+	triggered_by text CHECK (pg_catalog.length(triggered_by) <= 320),
+	role name NOT NULL,
+	parameters jsonb NOT NULL,
+	attempts integer NOT NULL,
+	requested_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	started_at timestamptz,
+	ended_at timestamptz,
+	read_seconds double precision,
+	fit_seconds double precision,
+	bootstrap_seconds double precision,
+	write_seconds double precision,
+	snapshot_id uuid,
+	snapshot_identifier text,
+	entry_count integer,
+	evaluation_count bigint,
+	ignored_battles bigint,
+	incomplete_replicates integer,
+	unranked jsonb,
+	skip_reason text,
+	error_sqlstate text,
+	error_message text,
+	error_detail text,
+	role_id oid NOT NULL DEFAULT 0,
+	request_number bigint,
+	call_id uuid
+);
+CREATE INDEX run_leaderboard
+	ON bixarena.run (arena, leaderboard, requested_at DESC);
+CREATE INDEX run_arena ON bixarena.run (arena, requested_at DESC);
+-- a leaderboard is queued once by each role, with the same values
+CREATE UNIQUE INDEX run_queued
+	ON bixarena.run (arena, leaderboard, role_id, (coalesce(
+		parameters OPERATOR(pg_catalog.->) 'requested', '{}')))
+	WHERE status = 'queued';
+-- what workers look for; their conditions are in no other query's words, lest the
+-- planner read all of such an index for one run when it believes it to be empty
+CREATE INDEX run_waiting
+	ON bixarena.run (role_id, arena, requested_at, correlation_id)
+	WHERE ended_at IS NULL AND status <> 'running';
+CREATE INDEX run_under_way
+	ON bixarena.run (role_id, arena, requested_at, correlation_id)
+	WHERE ended_at IS NULL AND status <> 'queued';
+-- requests that the quota counts
+CREATE INDEX run_requests
+	ON bixarena.run (arena, request_number) WHERE request_number IS NOT NULL;
+-- identifiers that are taken
+CREATE INDEX run_snapshot
+	ON bixarena.run (arena, snapshot_identifier COLLATE "C");
+-- the runs of a call
+CREATE INDEX run_call ON bixarena.run (call_id) WHERE call_id IS NOT NULL;
+COMMENT ON TABLE bixarena.run IS 'runs: who asked for a snapshot, and how its making went';
+COMMENT ON COLUMN bixarena.run.leaderboard IS 'slug of the leaderboard';
+COMMENT ON COLUMN bixarena.run.role IS 'role that the run was made as';
+COMMENT ON COLUMN bixarena.run.role_id IS 'the same role, whatever it is called now; 0: none of this server';
+COMMENT ON COLUMN bixarena.run.request_number IS
+	'number of a request of source api among those of its arena';
+COMMENT ON COLUMN bixarena.run.parameters IS
+	'with what: settings in force, as_of, and what the request set';
+COMMENT ON COLUMN bixarena.run.attempts IS 'attempts begun so far';
+COMMENT ON COLUMN bixarena.run.started_at IS 'when the last attempt began';
+COMMENT ON COLUMN bixarena.run.read_seconds IS 'reading of the battles';
+COMMENT ON COLUMN bixarena.run.fit_seconds IS 'point estimate';
+COMMENT ON COLUMN bixarena.run.bootstrap_seconds IS 'intervals';
+COMMENT ON COLUMN bixarena.run.write_seconds IS 'writing of the snapshot';
+COMMENT ON COLUMN bixarena.run.evaluation_count IS 'battles that were used';
+COMMENT ON COLUMN bixarena.run.ignored_battles IS 'battles that could not be used';
+COMMENT ON COLUMN bixarena.run.incomplete_replicates IS
+	'bootstrap replicates that could not place all models';
+COMMENT ON COLUMN bixarena.run.call_id IS
+	'what the runs of one call share; null: the run was made by itself';
+COMMENT ON COLUMN bixarena.run.unranked IS 'slugs of the models without a rank, and why';
+
+-- also in a row that is restored from a dump: another server numbers roles otherwise
+CREATE FUNCTION bixarena.identify_role()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	NEW.role_id := coalesce((SELECT r.oid FROM pg_roles AS r WHERE r.rolname = NEW.role), 0);
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION bixarena.identify_role() IS 'keeps the role of a run by its oid too';
+REVOKE ALL ON FUNCTION bixarena.identify_role() FROM PUBLIC;
+CREATE TRIGGER identify_role BEFORE INSERT ON bixarena.run
+	FOR EACH ROW EXECUTE FUNCTION bixarena.identify_role();
+COMMENT ON TRIGGER identify_role ON bixarena.run IS 'the role of the run by its oid too';
+
+-- who may read the record sees the runs of arenas that are open to him; the owner
+-- sees all
+ALTER TABLE bixarena.run ENABLE ROW LEVEL SECURITY;
+CREATE POLICY run_of_open_arenas ON bixarena.run FOR SELECT
+	USING (arena OPERATOR(pg_catalog.=) ANY (
+		SELECT n.nspname FROM pg_catalog.pg_namespace AS n
+		WHERE pg_catalog.has_schema_privilege(n.oid, 'USAGE')));
+COMMENT ON POLICY run_of_open_arenas ON bixarena.run IS
+	'runs of arenas whose schema the reader has USAGE on';
+
+-- everybody may see the arenas, and what their settings say; but what leaderboards
+-- there are only who may look into the arena
+GRANT SELECT ON bixarena.arena, bixarena.setting TO PUBLIC;
+ALTER TABLE bixarena.setting ENABLE ROW LEVEL SECURITY;
+CREATE POLICY setting_of_open_arenas ON bixarena.setting FOR SELECT
+	USING (coalesce(leaderboard, '') OPERATOR(pg_catalog.=) '' OR
+		arena OPERATOR(pg_catalog.=) ANY (
+			SELECT n.nspname FROM pg_catalog.pg_namespace AS n
+			WHERE pg_catalog.has_schema_privilege(n.oid, 'USAGE')));
+COMMENT ON POLICY setting_of_open_arenas ON bixarena.setting IS
+	'settings of arenas, and of leaderboards of those whose schema the reader has USAGE on';
+
+SELECT pg_catalog.pg_extension_config_dump('bixarena.arena', '');
+SELECT pg_catalog.pg_extension_config_dump('bixarena.setting', '');
+SELECT pg_catalog.pg_extension_config_dump('bixarena.membership', '');
+SELECT pg_catalog.pg_extension_config_dump('bixarena.run', '');
+
+
+/*
+ * A ranking of any relation.  It reads with the caller's rights and writes
+ * nothing, so everybody may call it.
+ */
+
+CREATE FUNCTION bixarena_rank(
+	battles regclass,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1)
+RETURNS TABLE (
+	model text,
+	bt_score double precision,
+	rank integer,
+	bootstrap_q025 double precision,
+	bootstrap_q975 double precision,
+	vote_count bigint,
+	status text)
+AS 'MODULE_PATHNAME', 'bixarena_rank'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision) IS
+	'Bradley-Terry ranking of the models in any table or view of battles';
+
+
+/*
+ * Arenas.
+ */
+
+CREATE FUNCTION bixarena.resolve_arena(arena text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_resolve_arena'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.resolve_arena(text) IS
+	'the arena meant by a name, or by none';
+
+CREATE FUNCTION bixarena.register_arena(arena text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'bixarena_register_arena'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.register_arena(text) IS
+	'register a schema as an arena';
+-- it writes a table of ours
+REVOKE ALL ON FUNCTION bixarena.register_arena(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.view_of_battles(arena text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- DISTINCT: a battle may name a category twice
+	SELECT format($sql$
+		CREATE OR REPLACE VIEW %1$I.leaderboard_battle WITH (security_invoker = true) AS
+		SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id,
+			b.outcome::text AS outcome, b.voter_id, b.created_at
+		FROM %1$I.battle AS b
+		UNION ALL
+		SELECT c.category, b.model1_id, b.model2_id,
+			b.outcome::text, b.voter_id, b.created_at
+		FROM %1$I.battle AS b
+		CROSS JOIN LATERAL (SELECT DISTINCT unnest(b.categories)) AS c (category)
+		WHERE c.category <> 'overall';
+		COMMENT ON VIEW %1$I.leaderboard_battle IS
+			'which battles count for which leaderboard; may be replaced';
+	$sql$, arena)
+$$;
+COMMENT ON FUNCTION bixarena.view_of_battles(text) IS
+	'the statements that make the view leaderboard_battle of an arena of one''s own';
+
+CREATE FUNCTION bixarena_create_arena(name text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF name IS NULL THEN
+		RAISE EXCEPTION 'name must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF octet_length(name) > 63 OR name = '' OR name ~ '^pg_' THEN
+		RAISE EXCEPTION 'an arena cannot be named "%"', name
+			USING ERRCODE = 'invalid_schema_name',
+				HINT = 'A name is a schema''s: 1 to 63 bytes, and not beginning with pg_.';
+	END IF;
+	IF to_regnamespace(quote_ident(name)) IS NOT NULL THEN
+		RAISE EXCEPTION 'schema "%" exists already', name
+			USING ERRCODE = 'duplicate_schema',
+				HINT = 'Register an existing schema with bixarena_attach_arena().';
+	END IF;
+
+	PERFORM bixarena.register_arena(name);
+	EXECUTE format($sql$
+		CREATE SCHEMA %1$I;
+		COMMENT ON SCHEMA %1$I IS 'an arena of bixarena_rank';
+
+		CREATE TABLE %1$I.model (
+			id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+			slug varchar(200) UNIQUE NOT NULL,
+			name varchar(300) NOT NULL,
+			license varchar(20) NOT NULL DEFAULT 'proprietary'
+				CHECK (license IN ('open-source', 'proprietary')),
+			organization varchar(200),
+			description text,
+			created_at timestamptz NOT NULL DEFAULT now(),
+			updated_at timestamptz NOT NULL DEFAULT now()
+		);
+
+		CREATE TABLE %1$I.leaderboard (
+			id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+			slug varchar(100) UNIQUE NOT NULL CHECK (slug <> ''),
+			name varchar(200) NOT NULL,
+			description text,
+			created_at timestamptz NOT NULL DEFAULT now(),
+			updated_at timestamptz NOT NULL DEFAULT now()
+		);
+		INSERT INTO %1$I.leaderboard (slug, name, description)
+		VALUES ('overall', 'Overall', 'every battle');
+
+		CREATE TABLE %1$I.battle (
+			id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+			model1_id uuid NOT NULL REFERENCES %1$I.model ON DELETE CASCADE,
+			model2_id uuid NOT NULL REFERENCES %1$I.model ON DELETE CASCADE,
+			outcome varchar(20) NOT NULL
+				CHECK (outcome IN ('model1', 'model2', 'tie')),
+			voter_id uuid,
+			categories text[] NOT NULL DEFAULT '{}',
+			created_at timestamptz NOT NULL DEFAULT now(),
+			CHECK (model1_id <> model2_id)
+		);
+		CREATE INDEX ON %1$I.battle (model1_id);
+		CREATE INDEX ON %1$I.battle (model2_id);
+		CREATE INDEX ON %1$I.battle (created_at);
+		COMMENT ON COLUMN %1$I.battle.categories IS
+			'slugs of the leaderboards that it counts for, besides overall';
+
+		CREATE TABLE %1$I.leaderboard_snapshot (
+			id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+			leaderboard_id uuid NOT NULL
+				REFERENCES %1$I.leaderboard ON DELETE CASCADE,
+			snapshot_identifier varchar(200) NOT NULL,
+			description text,
+			visibility varchar(20) NOT NULL DEFAULT 'private'
+				CHECK (visibility IN ('public', 'private')),
+			created_at timestamptz NOT NULL DEFAULT now(),
+			updated_at timestamptz NOT NULL DEFAULT now(),
+			UNIQUE (leaderboard_id, snapshot_identifier)
+		);
+		CREATE INDEX ON %1$I.leaderboard_snapshot
+			(leaderboard_id, visibility, created_at DESC);
+
+		CREATE TABLE %1$I.leaderboard_entry (
+			id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+			leaderboard_id uuid NOT NULL
+				REFERENCES %1$I.leaderboard ON DELETE CASCADE,
+			model_id uuid NOT NULL REFERENCES %1$I.model ON DELETE CASCADE,
+			snapshot_id uuid NOT NULL
+				REFERENCES %1$I.leaderboard_snapshot ON DELETE CASCADE,
+			bt_score decimal(10,6) NOT NULL,
+			vote_count integer NOT NULL DEFAULT 0,
+			rank integer NOT NULL,
+			bootstrap_q025 decimal(10,6) NOT NULL,
+			bootstrap_q975 decimal(10,6) NOT NULL,
+			created_at timestamptz NOT NULL DEFAULT now(),
+			UNIQUE (leaderboard_id, model_id, snapshot_id)
+		);
+		CREATE INDEX ON %1$I.leaderboard_entry (snapshot_id, rank);
+		CREATE INDEX ON %1$I.leaderboard_entry (model_id);
+	$sql$, name);
+	EXECUTE bixarena.view_of_battles(name);
+	RETURN name;
+END
+$$;
+COMMENT ON FUNCTION bixarena_create_arena(text) IS
+	'make a schema with all that an arena needs, and register it';
+-- it creates a schema and writes a table of ours
+REVOKE ALL ON FUNCTION bixarena_create_arena(text) FROM PUBLIC;
+
+/*
+ * Attaching: what an arena must have, and a view that version 1.0 has left in it.
+ */
+
+CREATE FUNCTION bixarena.check_arena(arena text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'bixarena_check_arena'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.check_arena(text) IS
+	'an error unless a schema has what an arena needs besides battles';
+
+CREATE FUNCTION bixarena.check_battles(arena text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'bixarena_check_battles'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.check_battles(text) IS
+	'an error unless it can be told which battles of a schema count';
+
+CREATE FUNCTION bixarena.battle_relations(arena text)
+RETURNS oid[]
+AS 'MODULE_PATHNAME', 'bixarena_battle_relations'
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.battle_relations(text) IS
+	'the relations of an arena that its battles are read from';
+
+CREATE FUNCTION bixarena_battle_query(arena text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_battle_query'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_battle_query(text) IS
+	'the query that says at this moment which battles of an arena count';
+
+CREATE FUNCTION bixarena.view_of_1_0(arena text, tables name[])
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	battles text := format(
+		'FROM %1$I.battle AS b JOIN %1$I.battle_evaluation AS e ON e.battle_id = b.id',
+		arena);
+	counts text := 'true';
+	columns text := 'b.model1_id, b.model2_id, e.outcome::text AS outcome, '
+		'b.user_id AS voter_id, e.created_at';
+	sql text;
+BEGIN
+	IF tables = '{battle}' THEN
+		RETURN format(
+			'SELECT ''overall''::text AS leaderboard, b.model1_id, b.model2_id,'
+			' b.outcome::text AS outcome, b.voter_id, b.created_at FROM %1$I.battle AS b'
+			' UNION ALL SELECT c.category, b.model1_id, b.model2_id,'
+			' b.outcome::text, b.voter_id, b.created_at FROM %1$I.battle AS b'
+			' CROSS JOIN LATERAL unnest(b.categories) AS c (category)'
+			' WHERE c.category <> ''overall''', arena);
+	END IF;
+	IF NOT tables @> '{battle,battle_evaluation}' THEN
+		RETURN NULL;
+	END IF;
+	IF 'battle_validation' = ANY (tables) THEN
+		battles := battles || format(
+			' JOIN %I.battle_validation AS v ON v.id = b.effective_validation_id',
+			arena);
+		counts := 'v.is_biomedical';
+	END IF;
+	sql := format('SELECT ''overall''::text AS leaderboard, %s %s WHERE %s',
+		columns, battles, counts);
+	IF 'battle_categorization' = ANY (tables) THEN
+		sql := sql || format(
+			' UNION ALL SELECT c.category::text, %2$s %3$s'
+			' JOIN %1$I.battle_categorization AS k'
+			' ON k.id = b.effective_categorization_id'
+			' JOIN %1$I.battle_categorization_category AS c'
+			' ON c.categorization_id = k.id'
+			' WHERE %4$s AND k.status = ''matched'' AND c.category <> ''overall''',
+			arena, columns, battles, counts);
+	END IF;
+	RETURN sql;
+END
+$$;
+COMMENT ON FUNCTION bixarena.view_of_1_0(text, name[]) IS
+	'the view leaderboard_battle that version 1.0 made from these tables of an arena';
+
+CREATE FUNCTION bixarena.old_battle_view(arena text)
+RETURNS regclass
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.oid
+	FROM pg_class AS c
+	JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE n.nspname = arena AND c.relname = 'leaderboard_battle' AND c.relkind = 'v'
+		AND obj_description(c.oid, 'pg_class')
+			= 'which battles count for which leaderboard; may be replaced'
+$$;
+COMMENT ON FUNCTION bixarena.old_battle_view(text) IS
+	'the view leaderboard_battle of an arena if it bears the comment that the extension gives it';
+
+CREATE FUNCTION bixarena.retire_battle_view(arena text, may_replace boolean)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	view regclass := bixarena.old_battle_view(arena);
+	owner oid;
+	unchanged boolean;
+	tables name[];
+	definition text;
+BEGIN
+	IF view IS NULL THEN
+		RETURN;
+	END IF;
+	SELECT c.relowner, c.reloptions = '{security_invoker=true}' AND NOT c.relhastriggers
+		AND (SELECT count(*) FROM pg_rewrite AS r WHERE r.ev_class = c.oid) = 1
+	INTO owner, unchanged
+	FROM pg_class AS c WHERE c.oid = view;
+	SELECT array_agg(DISTINCT t.relname)
+	INTO tables
+	FROM pg_rewrite AS r
+	JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+		AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> view
+	JOIN pg_class AS t ON t.oid = d.refobjid
+	WHERE r.ev_class = view;
+	definition := bixarena.view_of_1_0(arena, tables);
+	IF unchanged AND definition IS NOT NULL THEN
+		-- what the server says of a view depends on its version, so the one of 1.0 is
+		-- made again, where it is in nobody's way; if that cannot be, it is not that one
+		BEGIN
+			EXECUTE 'CREATE TEMP VIEW bixarena_view_of_1_0 AS ' || definition;
+			unchanged := pg_get_viewdef(view) = pg_get_viewdef('pg_temp.bixarena_view_of_1_0'::regclass);
+			DROP VIEW pg_temp.bixarena_view_of_1_0;
+		EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+			unchanged := false;
+		END;
+	END IF;
+
+	IF definition IS NULL OR unchanged IS NOT TRUE THEN
+		IF EXISTS (SELECT FROM pg_class AS c
+				JOIN pg_namespace AS n ON n.oid = c.relnamespace
+				WHERE n.nspname = arena AND c.relname = 'battle_evaluation') THEN
+			RAISE WARNING 'view "%.leaderboard_battle" is not as version 1.0 made it, and is left', arena
+				USING DETAIL = 'It says which battles count.',
+					HINT = 'Once it is dropped, they are read from the tables that are there at each run.';
+		END IF;
+		RETURN;
+	END IF;
+	IF NOT pg_has_role(owner, 'USAGE') THEN
+		RAISE WARNING 'view "%.leaderboard_battle", which version 1.0 made, is left', arena
+			USING DETAIL = format('It belongs to role %s.', owner::regrole),
+				HINT = 'That role, or a superuser, may attach the arena again.';
+	ELSIF tables <> '{battle}' THEN
+		BEGIN
+			EXECUTE format('DROP VIEW %I.leaderboard_battle', arena);
+			RAISE NOTICE 'view "%.leaderboard_battle", which version 1.0 made, was dropped', arena
+				USING DETAIL = 'Which battles count is read from the tables that are there at each run.';
+		EXCEPTION WHEN dependent_objects_still_exist THEN
+			RAISE WARNING 'view "%.leaderboard_battle", which version 1.0 made, is left', arena
+				USING DETAIL = 'Other objects depend on it.',
+					HINT = 'Once they are dropped, attach the arena again.';
+		END;
+	ELSIF may_replace THEN
+		EXECUTE bixarena.view_of_battles(arena);
+		RAISE NOTICE 'view "%.leaderboard_battle", which version 1.0 made, was replaced', arena
+			USING DETAIL = 'A battle that names a category twice counts once for it.';
+	ELSE
+		RAISE WARNING 'view "%.leaderboard_battle", which version 1.0 made, counts a battle twice that names a category twice', arena
+			USING HINT = format('SELECT bixarena_attach_arena(%L) replaces it.', arena);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.retire_battle_view(text, boolean) IS
+	'drop or replace the view leaderboard_battle of an arena if it is one that version 1.0 made';
+-- it drops and replaces views
+REVOKE ALL ON FUNCTION bixarena.retire_battle_view(text, boolean) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_attach_arena(schema text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF schema IS NULL THEN
+		RAISE EXCEPTION 'schema must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = schema) THEN
+		RAISE EXCEPTION 'schema "%" does not exist', schema
+			USING ERRCODE = 'invalid_schema_name',
+				HINT = 'Make a new arena with bixarena_create_arena().';
+	END IF;
+
+	PERFORM bixarena.check_arena(schema);
+	IF bixarena.old_battle_view(schema) IS NOT NULL THEN
+		PERFORM bixarena.retire_battle_view(schema, true);
+	END IF;
+	PERFORM bixarena.check_battles(schema);
+	PERFORM bixarena.register_arena(schema);
+	RETURN schema;
+END
+$$;
+COMMENT ON FUNCTION bixarena_attach_arena(text) IS
+	'register an existing schema as an arena, creating nothing in it';
+-- it may drop a view, and writes a table of ours
+REVOKE ALL ON FUNCTION bixarena_attach_arena(text) FROM PUBLIC;
+
+
+
+/*
+ * The relations of an arena, as a bystander reads them: with the rights that the
+ * caller has on them, and without running its owner's code as the caller.  All
+ * that only looks at an arena reads by these.
+ */
+
+CREATE FUNCTION bixarena.read_leaderboards(arena text)
+RETURNS TABLE (slug text, id uuid, name text)
+AS 'MODULE_PATHNAME', 'bixarena_read_leaderboards'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.read_leaderboards(text) IS
+	'the leaderboards of an arena, in the order of their slugs';
+
+CREATE FUNCTION bixarena.read_models(arena text)
+RETURNS TABLE (
+	id uuid,
+	slug text,
+	name text,
+	organization text,
+	license text,
+	external_link text)
+AS 'MODULE_PATHNAME', 'bixarena_read_models'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.read_models(text) IS 'the models of an arena';
+
+CREATE FUNCTION bixarena.read_snapshots(
+	arena text,
+	leaderboard uuid,
+	until timestamptz DEFAULT NULL,
+	after timestamptz DEFAULT NULL)
+RETURNS TABLE (
+	id uuid,
+	leaderboard_id uuid,
+	snapshot_identifier text,
+	description text,
+	visibility text,
+	created_at timestamptz,
+	updated_at timestamptz)
+AS 'MODULE_PATHNAME', 'bixarena_read_snapshots'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.read_snapshots(text, uuid, timestamptz, timestamptz) IS
+	'the snapshots of a leaderboard, or of all with null; up to a moment only the latest public one of each, or those after a moment';
+
+CREATE FUNCTION bixarena.read_entries(
+	arena text,
+	snapshots uuid[],
+	model uuid DEFAULT NULL)
+RETURNS TABLE (
+	snapshot_id uuid,
+	leaderboard_id uuid,
+	model_id uuid,
+	bt_score numeric,
+	bootstrap_q025 numeric,
+	bootstrap_q975 numeric,
+	rank integer,
+	vote_count integer,
+	created_at timestamptz)
+AS 'MODULE_PATHNAME', 'bixarena_read_entries'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.read_entries(text, uuid[], uuid) IS
+	'the entries of snapshots, or those of one model in them';
+/*
+ * Settings.
+ */
+
+CREATE FUNCTION bixarena_configure(
+	setting text,
+	value text,
+	leaderboard_id text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'bixarena_configure'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_configure(text, text, text, text) IS
+	'set a setting of an arena or one of its leaderboards; null unsets it';
+-- it writes a table of ours
+REVOKE ALL ON FUNCTION bixarena_configure(text, text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_settings(
+	leaderboard_id text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS TABLE (
+	setting text,
+	value text,
+	source text,
+	default_value text,
+	description text)
+AS 'MODULE_PATHNAME', 'bixarena_settings'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_settings(text, text) IS
+	'the settings in force for an arena or one of its leaderboards';
+
+
+-- the same where our own functions find it, whatever schema the extension is in
+CREATE FUNCTION bixarena.settings_in_force(leaderboard_id text, arena text)
+RETURNS TABLE (
+	setting text,
+	value text,
+	source text,
+	default_value text,
+	description text)
+AS 'MODULE_PATHNAME', 'bixarena_settings'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.settings_in_force(text, text) IS
+	'the settings in force for an arena or one of its leaderboards';
+
+
+/*
+ * Making snapshots.
+ */
+
+CREATE TYPE bixarena_snapshot_result AS (
+	status text,
+	reason text,
+	snapshot_id uuid,
+	snapshot_identifier text,
+	entry_count integer,
+	evaluation_count bigint,
+	duration_seconds double precision,
+	correlation_id uuid
+);
+COMMENT ON TYPE bixarena_snapshot_result IS 'how the making of a snapshot went';
+
+CREATE FUNCTION bixarena_generate_snapshot(
+	leaderboard_id text,
+	num_bootstrap bigint DEFAULT NULL,
+	min_evaluations bigint DEFAULT NULL,
+	rank_by_significance boolean DEFAULT NULL,
+	auto_publish boolean DEFAULT NULL,
+	dry_run boolean DEFAULT false,
+	as_of timestamptz DEFAULT NULL,
+	seed bigint DEFAULT NULL,
+	arena text DEFAULT NULL,
+	trigger_source text DEFAULT 'manual',
+	triggered_by text DEFAULT NULL,
+	correlation_id uuid DEFAULT NULL)
+RETURNS bixarena_snapshot_result
+AS 'MODULE_PATHNAME', 'bixarena_generate_snapshot'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_generate_snapshot(text, bigint, bigint, boolean, boolean, boolean, timestamptz, bigint, text, text, text, uuid) IS
+	'rank the models of a leaderboard and store the result as a snapshot';
+-- it writes snapshots and runs
+REVOKE ALL ON FUNCTION bixarena_generate_snapshot(text, bigint, bigint, boolean, boolean, boolean, timestamptz, bigint, text, text, text, uuid) FROM PUBLIC;
+
+CREATE PROCEDURE bixarena_generate_snapshots(
+	arena text DEFAULT NULL,
+	leaderboard_id text DEFAULT NULL,
+	trigger_source text DEFAULT 'manual',
+	triggered_by text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+AS 'MODULE_PATHNAME', 'bixarena_generate_snapshots'
+LANGUAGE C;
+COMMENT ON PROCEDURE bixarena_generate_snapshots(text, text, text, text, boolean) IS
+	'make a snapshot of every leaderboard of an arena, or of one, each in its own transaction';
+-- it writes snapshots and runs
+REVOKE ALL ON PROCEDURE bixarena_generate_snapshots(text, text, text, text, boolean) FROM PUBLIC;
+
+CREATE PROCEDURE bixarena_backfill(
+	leaderboard_id text,
+	from_time timestamptz,
+	to_time timestamptz DEFAULT pg_catalog.now(),
+	step interval DEFAULT '1 day',
+	arena text DEFAULT NULL,
+	triggered_by text DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'bixarena_backfill'
+LANGUAGE C;
+COMMENT ON PROCEDURE bixarena_backfill(text, timestamptz, timestamptz, interval, text, text) IS
+	'make the snapshots of a leaderboard that would have been published in the past';
+-- it writes snapshots and runs
+REVOKE ALL ON PROCEDURE bixarena_backfill(text, timestamptz, timestamptz, interval, text, text) FROM PUBLIC;
+
+
+/*
+ * Requests, and the background worker that makes them.
+ */
+
+CREATE FUNCTION bixarena_request_snapshot(
+	leaderboard_id text,
+	arena text DEFAULT NULL,
+	trigger_source text DEFAULT 'api',
+	triggered_by text DEFAULT NULL,
+	num_bootstrap bigint DEFAULT NULL,
+	min_evaluations bigint DEFAULT NULL)
+RETURNS uuid
+AS 'MODULE_PATHNAME', 'bixarena_request_snapshot'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_request_snapshot(text, text, text, text, bigint, bigint) IS
+	'queue a run for a background worker; returns its correlation id at once';
+-- it queues runs
+REVOKE ALL ON FUNCTION bixarena_request_snapshot(text, text, text, text, bigint, bigint) FROM PUBLIC;
+
+CREATE PROCEDURE bixarena_process_requests()
+AS 'MODULE_PATHNAME', 'bixarena_process_requests'
+LANGUAGE C;
+COMMENT ON PROCEDURE bixarena_process_requests() IS
+	'make the runs that wait, as queued or abandoned';
+-- it writes snapshots and runs
+REVOKE ALL ON PROCEDURE bixarena_process_requests() FROM PUBLIC;
+
+CREATE FUNCTION bixarena.is_abandoned(correlation_id uuid)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'bixarena_is_abandoned'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.is_abandoned(uuid) IS
+	'does no process work at this run, which is running on record? null: this is a standby';
+
+
+
+/*
+ * Lists that are read page by page, and sorted as the reader likes.
+ */
+
+CREATE FUNCTION bixarena.page_offset(page_size bigint, page bigint)
+RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF page IS NULL THEN
+		RAISE EXCEPTION 'page must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF page_size < 1 OR page < 1 THEN
+		RAISE EXCEPTION 'page_size and page must be at least 1'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	-- the first page without a size is all there is, the second one is empty
+	RETURN least((page - 1)::numeric * coalesce(page_size, 9223372036854775807), 9223372036854775807);
+END
+$$;
+COMMENT ON FUNCTION bixarena.page_offset(bigint, bigint) IS
+	'rows before a page; pages count from 1';
+
+CREATE FUNCTION bixarena.sort_order(
+	sort_by text,
+	descending boolean,
+	rising text[],
+	falling text[])
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF (sort_by = ANY (rising || falling)) IS NOT TRUE THEN
+		RAISE EXCEPTION 'rows cannot be sorted by %', coalesce(quote_ident(sort_by), 'null')
+			USING ERRCODE = CASE WHEN sort_by IS NULL
+					THEN 'null_value_not_allowed' ELSE 'invalid_parameter_value' END,
+				HINT = format('sort_by is one of %s.',
+					array_to_string(rising || falling, ', '));
+	END IF;
+	RETURN format('r.%I %s NULLS LAST', sort_by,
+		CASE WHEN coalesce(descending, sort_by = ANY (falling)) THEN 'DESC' ELSE 'ASC' END);
+END
+$$;
+COMMENT ON FUNCTION bixarena.sort_order(text, boolean, text[], text[]) IS
+	'how rows r are ordered by a column: as asked, or as is natural for it';
+
+/*
+ * Reading a leaderboard and its snapshots, as the application does and with the
+ * caller's rights.  Functions of ours read by those in the schema bixarena, which
+ * know snapshots by their ids; those for users find the snapshot that is meant.
+ */
+
+CREATE FUNCTION bixarena.find_leaderboard(leaderboard_id text, arena text)
+RETURNS uuid
+AS 'MODULE_PATHNAME', 'bixarena_find_leaderboard'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.find_leaderboard(text, text) IS
+	'id of the leaderboard of a slug';
+
+/*
+ * Which snapshot is meant.
+ */
+
+CREATE TYPE bixarena.snapshot_key AS (
+	id uuid,
+	leaderboard uuid,
+	snapshot_identifier text,
+	created_at timestamptz
+);
+COMMENT ON TYPE bixarena.snapshot_key IS 'which snapshot, and of when';
+
+CREATE FUNCTION bixarena.sees_private_snapshots(arena text)
+RETURNS boolean
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- A reader is often a website, which passes on whatever name a visitor asks
+	-- for.  So who may not write snapshots gets public ones only, as from the
+	-- application; that its role could select from the table is another matter.
+	SELECT coalesce(bool_or(
+		has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE')
+		OR has_any_column_privilege(c.oid, 'INSERT, UPDATE')), false)
+	FROM pg_class AS c
+	JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE n.nspname = arena AND c.relname = 'leaderboard_snapshot'
+$$;
+COMMENT ON FUNCTION bixarena.sees_private_snapshots(text) IS
+	'do functions show the caller private snapshots of an arena?';
+
+CREATE FUNCTION bixarena.pick_snapshot(
+	leaderboard uuid,
+	arena text,
+	snapshot_identifier text,
+	until timestamptz)
+RETURNS bixarena.snapshot_key
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- Two of the same date, which other programs have made, are told apart by their
+	-- numbers, "..._2" and "..._10".
+	RETURN (SELECT (s.id, s.leaderboard_id, s.snapshot_identifier, s.created_at)::bixarena.snapshot_key
+		FROM bixarena.read_snapshots(arena, leaderboard,
+			CASE WHEN pick_snapshot.snapshot_identifier IS NULL THEN until END) AS s
+		WHERE leaderboard IS NOT NULL AND CASE
+			WHEN pick_snapshot.snapshot_identifier IS NULL THEN until IS NOT NULL
+			ELSE s.snapshot_identifier = pick_snapshot.snapshot_identifier
+				AND (s.visibility = 'public' OR bixarena.sees_private_snapshots(arena)) END
+		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
+			s.snapshot_identifier DESC LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION bixarena.pick_snapshot(uuid, text, text, timestamptz) IS
+	'the snapshot of an identifier, or without one the latest public snapshot up to a moment';
+
+CREATE FUNCTION bixarena.latest_snapshot(leaderboard uuid, until timestamptz, arena text)
+RETURNS bixarena.snapshot_key
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.pick_snapshot(leaderboard, arena, NULL, until)
+$$;
+COMMENT ON FUNCTION bixarena.latest_snapshot(uuid, timestamptz, text) IS
+	'the latest public snapshot of a leaderboard up to a moment';
+
+CREATE FUNCTION bixarena.find_snapshot(leaderboard_id text, snapshot_identifier text, arena text)
+RETURNS bixarena.snapshot_key
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found bixarena.snapshot_key;
+BEGIN
+	IF num_nulls(leaderboard_id, snapshot_identifier) > 0 THEN
+		RAISE EXCEPTION 'leaderboard_id and snapshot_identifier must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	found := bixarena.pick_snapshot(bixarena.find_leaderboard(leaderboard_id, arena), arena,
+		snapshot_identifier, NULL);
+	IF found.id IS NULL THEN
+		RAISE EXCEPTION 'leaderboard "%" has no snapshot "%"',
+			leaderboard_id, snapshot_identifier
+			USING ERRCODE = 'undefined_object',
+				HINT = 'bixarena_snapshots() lists them.';
+	END IF;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION bixarena.find_snapshot(text, text, text) IS
+	'the snapshot of an identifier';
+
+CREATE FUNCTION bixarena.shown_snapshot(leaderboard_id text, snapshot_identifier text, arena text)
+RETURNS bixarena.snapshot_key
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF snapshot_identifier IS NOT NULL THEN
+		RETURN bixarena.find_snapshot(leaderboard_id, snapshot_identifier, arena);
+	END IF;
+	RETURN bixarena.latest_snapshot(bixarena.find_leaderboard(leaderboard_id, arena),
+		'infinity', arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena.shown_snapshot(text, text, text) IS
+	'the snapshot of an identifier, or without one the latest public snapshot';
+
+CREATE FUNCTION bixarena.snapshot_before(
+	shown bixarena.snapshot_key,
+	lookback interval,
+	arena text)
+RETURNS bixarena.snapshot_key
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF lookback IS NULL THEN
+		RAISE EXCEPTION 'lookback must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF lookback < '0' THEN
+		RAISE EXCEPTION 'lookback must not be negative'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN bixarena.latest_snapshot(shown.leaderboard, shown.created_at - lookback, arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena.snapshot_before(bixarena.snapshot_key, interval, text) IS
+	'the snapshot that another one is compared with';
+
+/*
+ * A leaderboard.
+ */
+
+CREATE TYPE bixarena_leaderboard_row AS (
+	rank integer,
+	model text,
+	slug text,
+	organization text,
+	license text,
+	bt_score numeric(10,6),
+	bootstrap_q025 numeric(10,6),
+	bootstrap_q975 numeric(10,6),
+	vote_count integer,
+	rank_change integer,
+	snapshot_identifier text,
+	total_count bigint,
+	id uuid,
+	external_link text,
+	created_at timestamptz
+);
+COMMENT ON TYPE bixarena_leaderboard_row IS 'a model''s line in a leaderboard';
+
+CREATE FUNCTION bixarena.leaderboard_rows(
+	shown bixarena.snapshot_key,
+	earlier bixarena.snapshot_key,
+	arena text)
+RETURNS SETOF bixarena_leaderboard_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+		SELECT e.rank, m.name, m.slug, m.organization, m.license, e.bt_score::numeric(10,6),
+			e.bootstrap_q025::numeric(10,6), e.bootstrap_q975::numeric(10,6),
+			e.vote_count, o.rank - e.rank, shown.snapshot_identifier, count(*) OVER (),
+			m.id, m.external_link, e.created_at
+		FROM bixarena.read_entries(arena, ARRAY[shown.id]) AS e
+		JOIN bixarena.read_models(arena) AS m ON m.id = e.model_id
+		LEFT JOIN bixarena.read_entries(arena, ARRAY[earlier.id]) AS o
+			ON o.model_id = e.model_id
+		ORDER BY e.rank, e.bt_score DESC, m.name COLLATE "C", m.slug COLLATE "C";
+END
+$$;
+COMMENT ON FUNCTION bixarena.leaderboard_rows(bixarena.snapshot_key, bixarena.snapshot_key, text) IS
+	'the lines of a snapshot in the order of their ranks, with the changes since another one';
+
+CREATE FUNCTION bixarena_leaderboard(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	lookback interval DEFAULT '7 days',
+	license text DEFAULT NULL,
+	organization text DEFAULT NULL,
+	search text DEFAULT NULL,
+	sort_by text DEFAULT 'rank',
+	descending boolean DEFAULT NULL,
+	page_size bigint DEFAULT NULL,
+	page bigint DEFAULT 1,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_leaderboard_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		WITH r AS MATERIALIZED (
+			SELECT row_number() OVER () AS position, l.*
+			FROM bixarena.leaderboard_rows($1, $2, $3) AS l
+		)
+		SELECT r.rank, r.model, r.slug, r.organization, r.license, r.bt_score,
+			r.bootstrap_q025, r.bootstrap_q975, r.vote_count, r.rank_change,
+			r.snapshot_identifier, count(*) OVER (), r.id, r.external_link, r.created_at
+		FROM r
+		WHERE ($4 IS NULL OR lower(r.license) = lower($4))
+			AND ($5 IS NULL OR lower(r.organization) = lower($5))
+			AND ($6 IS NULL OR strpos(lower(r.model), lower($6)) > 0)
+		ORDER BY %s, r.position
+		LIMIT $7 OFFSET $8
+		$sql$, bixarena.sort_order(sort_by, descending,
+			'{rank,model,slug,organization,license}',
+			'{bt_score,bootstrap_q025,bootstrap_q975,vote_count,rank_change,created_at}'))
+		USING shown, bixarena.snapshot_before(shown, lookback, found_arena), found_arena,
+			license, organization, search, page_size, bixarena.page_offset(page_size, page);
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard(text, text, interval, text, text, text, text, boolean, bigint, bigint, text) IS
+	'the latest public snapshot of a leaderboard, or a named one, with rank changes';
+
+/*
+ * The snapshots of a leaderboard.
+ */
+
+CREATE TYPE bixarena_snapshot AS (
+	snapshot_identifier text,
+	visibility text,
+	description text,
+	entry_count bigint,
+	created_at timestamptz,
+	updated_at timestamptz
+);
+COMMENT ON TYPE bixarena_snapshot IS 'a snapshot of a leaderboard';
+
+CREATE FUNCTION bixarena_snapshots(
+	leaderboard_id text,
+	page_size bigint DEFAULT 100,
+	page bigint DEFAULT 1,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_snapshot
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+BEGIN
+	RETURN QUERY
+		WITH s AS MATERIALIZED (
+			SELECT r.*
+			FROM bixarena.read_snapshots(found_arena,
+				bixarena.find_leaderboard(leaderboard_id, found_arena)) AS r
+			WHERE r.visibility = 'public' OR bixarena.sees_private_snapshots(found_arena)
+			ORDER BY r.created_at DESC, length(r.snapshot_identifier) DESC,
+				r.snapshot_identifier DESC
+			LIMIT page_size OFFSET bixarena.page_offset(page_size, page)
+		), counts AS (
+			SELECT e.snapshot_id, count(*) AS entries
+			FROM bixarena.read_entries(found_arena, ARRAY(SELECT s.id FROM s)) AS e
+			GROUP BY e.snapshot_id
+		)
+		SELECT s.snapshot_identifier, s.visibility, s.description, coalesce(c.entries, 0),
+			s.created_at, s.updated_at
+		FROM s LEFT JOIN counts AS c ON c.snapshot_id = s.id
+		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
+			s.snapshot_identifier DESC;
+END
+$$;
+COMMENT ON FUNCTION bixarena_snapshots(text, bigint, bigint, text) IS
+	'the snapshots of a leaderboard, the latest first';
+
+/*
+ * A model's history: its lines in the public snapshots of a leaderboard.
+ */
+
+CREATE FUNCTION bixarena.find_model(model text, arena text)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found uuid;
+	namesakes text;
+BEGIN
+	IF model IS NULL THEN
+		RAISE EXCEPTION 'model must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT m.id INTO found FROM bixarena.read_models(arena) AS m WHERE m.slug = model;
+	IF found IS NULL THEN
+		SELECT string_agg(quote_literal(m.slug), ', ' ORDER BY m.slug COLLATE "C")
+		INTO namesakes FROM bixarena.read_models(arena) AS m WHERE m.name = model;
+		RAISE EXCEPTION 'arena "%" has no model of the slug "%"', arena, model
+			USING ERRCODE = 'undefined_object',
+				HINT = CASE WHEN namesakes IS NULL THEN 'A model is addressed by its slug.'
+					ELSE format('It is the name of %s.', namesakes) END;
+	END IF;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION bixarena.find_model(text, text) IS 'id of the model of a slug';
+
+CREATE TYPE bixarena_history_row AS (
+	snapshot_identifier text,
+	created_at timestamptz,
+	rank integer,
+	bt_score numeric(10,6),
+	bootstrap_q025 numeric(10,6),
+	bootstrap_q975 numeric(10,6),
+	vote_count integer,
+	total_count bigint
+);
+COMMENT ON TYPE bixarena_history_row IS 'a model''s line in one of the snapshots of a leaderboard';
+
+CREATE FUNCTION bixarena_model_history(
+	leaderboard_id text,
+	model text,
+	sort_by text DEFAULT 'created_at',
+	descending boolean DEFAULT NULL,
+	page_size bigint DEFAULT 100,
+	page bigint DEFAULT 1,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_history_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		WITH s AS MATERIALIZED (
+			SELECT r.* FROM bixarena.read_snapshots($5, $1) AS r
+			WHERE r.visibility = 'public' AND isfinite(r.created_at)
+		)
+		SELECT r.snapshot_identifier, r.created_at, r.rank, r.bt_score::numeric(10,6),
+			r.bootstrap_q025::numeric(10,6), r.bootstrap_q975::numeric(10,6), r.vote_count,
+			count(*) OVER ()
+		FROM (
+			SELECT s.snapshot_identifier, s.created_at, e.rank, e.bt_score,
+				e.bootstrap_q025, e.bootstrap_q975, e.vote_count
+			FROM bixarena.read_entries($5, ARRAY(SELECT s.id FROM s), $2) AS e
+			JOIN s ON s.id = e.snapshot_id
+			WHERE e.leaderboard_id = $1
+		) AS r
+		ORDER BY %s, r.created_at DESC, length(r.snapshot_identifier) DESC,
+			r.snapshot_identifier DESC
+		LIMIT $3 OFFSET $4
+		$sql$, bixarena.sort_order(sort_by, descending,
+			'{rank}', '{created_at,bt_score}'))
+		USING bixarena.find_leaderboard(leaderboard_id, found_arena),
+			bixarena.find_model(model, found_arena),
+			page_size, bixarena.page_offset(page_size, page), found_arena;
+END
+$$;
+COMMENT ON FUNCTION bixarena_model_history(text, text, text, boolean, bigint, bigint, text) IS
+	'a model''s lines in the public snapshots of a leaderboard, the latest first';
+
+/*
+ * Two snapshots of a leaderboard side by side.
+ */
+
+CREATE TYPE bixarena_comparison_row AS (
+	model text,
+	slug text,
+	status text,
+	rank_before integer,
+	rank_after integer,
+	rank_change integer,
+	score_before numeric(10,6),
+	score_after numeric(10,6),
+	score_change numeric(11,6),
+	intervals_part boolean,
+	battles_gained integer,
+	snapshot_before text,
+	snapshot_after text
+);
+COMMENT ON TYPE bixarena_comparison_row IS 'what became of a model from one snapshot to another';
+
+CREATE FUNCTION bixarena.comparison_rows(
+	before bixarena.snapshot_key,
+	after bixarena.snapshot_key,
+	arena text)
+RETURNS SETOF bixarena_comparison_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+		SELECT m.name, m.slug,
+			CASE WHEN b.model_id IS NULL THEN 'new' WHEN a.model_id IS NULL THEN 'gone'
+				ELSE 'stayed' END,
+			b.rank, a.rank, b.rank - a.rank,
+			b.bt_score::numeric(10,6), a.bt_score::numeric(10,6),
+			(a.bt_score - b.bt_score)::numeric(11,6),
+			b.bootstrap_q975 < a.bootstrap_q025 OR a.bootstrap_q975 < b.bootstrap_q025,
+			a.vote_count - b.vote_count, before.snapshot_identifier, after.snapshot_identifier
+		FROM bixarena.read_entries(arena, ARRAY[before.id]) AS b
+		FULL JOIN bixarena.read_entries(arena, ARRAY[after.id]) AS a
+			ON a.model_id = b.model_id
+		JOIN bixarena.read_models(arena) AS m ON m.id = coalesce(a.model_id, b.model_id)
+		ORDER BY abs(b.rank - a.rank) DESC NULLS LAST,
+			abs(a.bt_score - b.bt_score) DESC NULLS LAST,
+			a.rank, b.rank, m.name COLLATE "C", m.slug COLLATE "C";
+END
+$$;
+COMMENT ON FUNCTION bixarena.comparison_rows(bixarena.snapshot_key, bixarena.snapshot_key, text) IS
+	'what became of each model from one snapshot to another';
+
+CREATE FUNCTION bixarena_compare_snapshots(
+	leaderboard_id text,
+	before text DEFAULT NULL,
+	after text DEFAULT NULL,
+	lookback interval DEFAULT '7 days',
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_comparison_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	later bixarena.snapshot_key :=
+		bixarena.shown_snapshot(leaderboard_id, after, found_arena);
+	earlier bixarena.snapshot_key;
+BEGIN
+	IF before IS NULL THEN
+		earlier := bixarena.snapshot_before(later, lookback, found_arena);
+	ELSE
+		earlier := bixarena.find_snapshot(leaderboard_id, before, found_arena);
+	END IF;
+	-- without the one, nothing can be said of the other
+	IF earlier.id IS NOT NULL AND later.id IS NOT NULL THEN
+		RETURN QUERY SELECT r.*
+			FROM bixarena.comparison_rows(earlier, later, found_arena) AS r;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena_compare_snapshots(text, text, text, interval, text) IS
+	'what became of each model from one snapshot to another, the biggest movers first';
+
+/*
+ * Matchups: how each two models fared against each other, and how the fitted
+ * strengths say they would, so that the fit can be seen to fit.
+ */
+
+CREATE TYPE bixarena_matchup AS (
+	model1 text,
+	model2 text,
+	slug1 text,
+	slug2 text,
+	rank1 integer,
+	rank2 integer,
+	battles bigint,
+	wins1 bigint,
+	wins2 bigint,
+	ties bigint,
+	observed_share double precision,
+	predicted_share double precision
+);
+COMMENT ON TYPE bixarena_matchup IS 'two models and the battles between them';
+
+CREATE FUNCTION bixarena.matchup_rows(
+	leaderboard_id text,
+	snapshot uuid,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_matchup
+AS 'MODULE_PATHNAME', 'bixarena_matchup_rows'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.matchup_rows(text, uuid, timestamptz, text) IS
+	'the pairs of models that have met up to a moment, as a snapshot ranks them';
+
+CREATE FUNCTION bixarena_matchups(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_matchup
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT m.*
+		FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, found_arena) AS m;
+END
+$$;
+COMMENT ON FUNCTION bixarena_matchups(text, text, text) IS
+	'each two models that have met: battles, wins, ties, observed and predicted share of wins';
+
+/*
+ * Markup: text as SVG and XHTML want it.  The names of models are data, and may
+ * hold anything.  Whatever is drawn with a character beyond ASCII is written as
+ * a reference, so that this script and its output do not depend on an encoding.
+ */
+
+CREATE FUNCTION bixarena.escape_markup(value text)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- XML has no way to write control characters, nor U+FFFE and U+FFFF; these
+	-- become the mark for what cannot be shown
+	SELECT regexp_replace(
+		replace(replace(replace(replace(replace(value, '&', '&amp;'), '<', '&lt;'),
+			'>', '&gt;'), '"', '&quot;'), '''', '&#39;'),
+		E'[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ufffe\\uffff]', '&#65533;', 'g')
+$$;
+COMMENT ON FUNCTION bixarena.escape_markup(text) IS
+	'a text as it is written between tags or in an attribute';
+
+CREATE FUNCTION bixarena.shorten(value text, most integer)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN length(value) <= most THEN value ELSE left(value, most - 3) || '...' END
+$$;
+COMMENT ON FUNCTION bixarena.shorten(text, integer) IS
+	'a text of at most so many characters';
+
+CREATE FUNCTION bixarena.running_width(value text)
+RETURNS TABLE (characters bigint, width double precision)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- fonts differ; these widths are those of a wide one, or a little more
+	SELECT u.position, sum(CASE
+		WHEN c ~ '[ijlI.,:;''|!]' THEN 0.33
+		WHEN c ~ E'[ frt()\\[\\]/-]' THEN 0.42
+		WHEN c ~ '[mwMW@%]' THEN 1.0
+		WHEN c ~ '[<>=+~^#&DGHNOQU]' THEN 0.84
+		WHEN c ~ '[A-Z0-9]' THEN 0.7
+		WHEN c = '' THEN 0
+		WHEN octet_length(c) = 1 THEN 0.64
+		WHEN octet_length(c) = 2 THEN 0.75
+		ELSE 1.1 END) OVER (ORDER BY u.position)
+	FROM regexp_split_to_table(value, '') WITH ORDINALITY AS u (c, position)
+$$;
+COMMENT ON FUNCTION bixarena.running_width(text) IS
+	'about how wide the beginnings of a text are, in heights of its font';
+
+CREATE FUNCTION bixarena.text_width(value text)
+RETURNS double precision
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(max(r.width), 0) FROM bixarena.running_width(left(value, 200)) AS r
+$$;
+COMMENT ON FUNCTION bixarena.text_width(text) IS
+	'about how wide a text is, in heights of its font; what follows 200 characters is not measured';
+
+CREATE FUNCTION bixarena.fit_label(value text, max_width double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE
+		WHEN max(r.width) <= max_width AND length(value) <= 200
+		THEN bixarena.escape_markup(value)
+		ELSE bixarena.escape_markup(rtrim(left(value,
+				coalesce(max(r.characters) FILTER (WHERE r.width <= max_width - 1), 0)::integer)))
+			|| '&#8230;' END
+	FROM bixarena.running_width(left(value, 200)) AS r
+$$;
+COMMENT ON FUNCTION bixarena.fit_label(text, double precision) IS
+	'markup of a text, cut where it is wider than so many heights of its font';
+
+/*
+ * Charts: what all of them have in common.  A chart is plain SVG text.  Lengths
+ * are pixels.  A chart is laid out for a width, so that its text has the same
+ * size whatever the width.  It has no ids, so that any number of charts can be
+ * put into one page.
+ *
+ * Functions that draw take rows and know no table.
+ */
+
+/*
+ * Colours.  The six of the series differ for normal sight and for the three kinds
+ * of colour blindness alike.  Those of the shares go from orange over grey to
+ * violet, which all kinds can tell apart, and away from the paper towards both
+ * ends; on light paper they are ColorBrewer's PuOr (Brewer, Harrower, 2003) with a
+ * greyer middle.
+ */
+CREATE FUNCTION bixarena.chart_colours(dark boolean)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('.bixarena-chart.%s .%s{%s:%s}',
+			CASE WHEN dark THEN 'dark' ELSE 'light' END, c.class, c.property,
+			CASE WHEN dark THEN c.on_dark ELSE c.on_light END), '' ORDER BY c.number)
+	FROM (VALUES
+		(1, 'paper', 'fill', '#ffffff', '#14171c'),
+		(2, 'ink', 'fill', '#1b1e23', '#e8eaed'),
+		(3, 'muted', 'fill', '#565b63', '#a8aeb8'),
+		(4, 'grid', 'stroke', '#d8dbe0', '#343a43'),
+		(5, 'band', 'fill', '#f4f5f7', '#1b1f26'),
+		(11, 'line1', 'stroke', '#0b5cad', '#5cb3ff'),
+		(12, 'line2', 'stroke', '#b88114', '#51730d'),
+		(13, 'line3', 'stroke', '#8c1aff', '#9933ff'),
+		(14, 'line4', 'stroke', '#453b08', '#c9e830'),
+		(15, 'line5', 'stroke', '#ed5e76', '#c63980'),
+		(16, 'line6', 'stroke', '#660044', '#ffaa99'),
+		(21, 'dot1', 'fill', '#0b5cad', '#5cb3ff'),
+		(22, 'dot2', 'fill', '#b88114', '#51730d'),
+		(23, 'dot3', 'fill', '#8c1aff', '#9933ff'),
+		(24, 'dot4', 'fill', '#453b08', '#c9e830'),
+		(25, 'dot5', 'fill', '#ed5e76', '#c63980'),
+		(26, 'dot6', 'fill', '#660044', '#ffaa99'),
+		(30, 'share0', 'fill', '#7f3b08', '#ffcf8f'),
+		(31, 'share1', 'fill', '#b35806', '#f5a742'),
+		(32, 'share2', 'fill', '#e08214', '#a5661b'),
+		(33, 'share3', 'fill', '#fdb863', '#7d5a33'),
+		(34, 'share4', 'fill', '#fee0b6', '#5f5044'),
+		(35, 'share5', 'fill', '#dedede', '#4a4d52'),
+		(36, 'share6', 'fill', '#c9c7e6', '#57528a'),
+		(37, 'share7', 'fill', '#a79fce', '#6259a0'),
+		(38, 'share8', 'fill', '#8073ac', '#7568b5'),
+		(39, 'share9', 'fill', '#542788', '#a99bf2'),
+		(40, 'share10', 'fill', '#2d004b', '#d3c9ff'),
+		(41, 'on-share', 'fill', '#000000', '#ffffff'),
+		(42, 'on-end', 'fill', '#ffffff', '#000000'),
+		(43, 'bad', 'fill', '#b3261e', '#ff8a80'),
+		(44, 'idle', 'fill', '#8a9099', '#7c838d')
+	) AS c (number, class, property, on_light, on_dark)
+$$;
+COMMENT ON FUNCTION bixarena.chart_colours(boolean) IS
+	'style rules with the colours of charts on light or dark paper';
+
+CREATE FUNCTION bixarena.chart_style(theme text)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- without a theme, the chart follows what its reader prefers; paper is light
+	SELECT '.bixarena-chart text{font:13px system-ui,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}'
+		'.bixarena-chart .small{font-size:12px}'
+		'.bixarena-chart .grid{stroke-width:1}'
+		'.bixarena-chart .thick{stroke-width:2;fill:none;stroke-linejoin:round}'
+		'.bixarena-chart .thin{stroke-width:1;fill:none}'
+		|| CASE theme
+			WHEN 'auto' THEN replace(bixarena.chart_colours(false), '.light ', '.auto ')
+				|| '@media screen and (prefers-color-scheme:dark){'
+				|| replace(bixarena.chart_colours(true), '.dark ', '.auto ') || '}'
+			ELSE bixarena.chart_colours(theme = 'dark') END
+$$;
+COMMENT ON FUNCTION bixarena.chart_style(text) IS 'the style sheet of a chart';
+
+CREATE FUNCTION bixarena.check_chart(width bigint, theme text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF num_nulls(width, theme) > 0 THEN
+		RAISE EXCEPTION 'width and theme must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF width NOT BETWEEN 300 AND 4000 THEN
+		RAISE EXCEPTION 'width must be from 300 to 4000, not %', width
+			USING ERRCODE = 'numeric_value_out_of_range';
+	END IF;
+	IF theme NOT IN ('auto', 'light', 'dark') THEN
+		RAISE EXCEPTION 'theme must be auto, light or dark, not "%"', theme
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_chart(bigint, text) IS
+	'an error unless a chart can be drawn so';
+
+CREATE FUNCTION bixarena.pixel(length double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT trim_scale(round(length::numeric, 1))::text
+$$;
+COMMENT ON FUNCTION bixarena.pixel(double precision) IS 'a length as it is written in a chart';
+
+CREATE FUNCTION bixarena.chart(
+	width double precision,
+	height double precision,
+	theme text,
+	label text,
+	body text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<svg xmlns="http://www.w3.org/2000/svg" class="bixarena-chart %1$s"'
+		' role="img" aria-label="%2$s" width="%3$s" height="%4$s" viewBox="0 0 %3$s %4$s">'
+		'<style>%5$s</style><rect class="paper" width="%3$s" height="%4$s"/>%6$s</svg>',
+		theme, bixarena.escape_markup(label), bixarena.pixel(width),
+		bixarena.pixel(height), bixarena.chart_style(theme), body)
+$$;
+COMMENT ON FUNCTION bixarena.chart(double precision, double precision, text, text, text) IS
+	'a chart of what has been drawn';
+
+CREATE FUNCTION bixarena.drawn_models(top bigint, usual bigint, most bigint)
+RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a chart of thousands can be asked for by nobody who wants to read it, and
+	-- takes the memory of all others
+	SELECT least(coalesce(top, usual), most)
+$$;
+COMMENT ON FUNCTION bixarena.drawn_models(bigint, bigint, bigint) IS
+	'how many models a chart draws when so many are asked for, null: as many as usual';
+
+CREATE FUNCTION bixarena.count_models(drawn bigint, total bigint)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN drawn < total THEN format('the first %s of %s models', drawn, total)
+		ELSE format('%s models', drawn) END
+$$;
+COMMENT ON FUNCTION bixarena.count_models(bigint, bigint) IS
+	'how many models are shown, and of how many';
+
+CREATE FUNCTION bixarena.draw_omission(drawn bigint, total bigint, y double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- empty where no model is left out
+	SELECT CASE WHEN drawn < total
+		THEN format('<text class="muted small omission" x="8" y="%s">%s</text>',
+			bixarena.pixel(y), bixarena.count_models(drawn, total))
+		ELSE '' END
+$$;
+COMMENT ON FUNCTION bixarena.draw_omission(bigint, bigint, double precision) IS
+	'a line that says how many models a chart leaves out';
+
+CREATE FUNCTION bixarena.empty_chart(width bigint, theme text, reason text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.chart(width, 60, theme, reason,
+		format('<text class="muted" x="16" y="35">%s</text>', bixarena.escape_markup(reason)))
+$$;
+COMMENT ON FUNCTION bixarena.empty_chart(bigint, text, text) IS
+	'a chart that says why there is nothing to be seen';
+
+/*
+ * Axes.
+ */
+
+CREATE TYPE bixarena.axis AS (
+	low double precision,			-- value at the first pixel
+	high double precision,			-- value at the last one; may be less
+	first_pixel double precision,
+	last_pixel double precision
+);
+COMMENT ON TYPE bixarena.axis IS 'where values stand in a chart';
+
+CREATE FUNCTION bixarena.place(axis bixarena.axis, value double precision)
+RETURNS double precision
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN axis.high = axis.low THEN (axis.first_pixel + axis.last_pixel) / 2
+		ELSE axis.first_pixel + (value - axis.low) / (axis.high - axis.low)
+			* (axis.last_pixel - axis.first_pixel) END
+$$;
+COMMENT ON FUNCTION bixarena.place(bixarena.axis, double precision) IS
+	'the pixel of a value';
+
+CREATE FUNCTION bixarena.tick_step(range double precision, max_parts integer)
+RETURNS double precision
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- 1, 2 or 5 times a power of ten
+	SELECT min(digit * power)
+	FROM unnest('{1,2,5,10}'::double precision[]) AS digit,
+		LATERAL (SELECT 10 ^ floor(log(greatest(range, 1e-9) / greatest(max_parts, 1)))) AS p (power)
+	WHERE digit * power * greatest(max_parts, 1) >= range * (1 - 1e-9)
+$$;
+COMMENT ON FUNCTION bixarena.tick_step(double precision, integer) IS
+	'a round distance that divides a range into at most so many parts';
+
+CREATE FUNCTION bixarena.ticks(low double precision, high double precision, max_ticks integer)
+RETURNS SETOF double precision
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT n * s.step
+	FROM bixarena.tick_step(high - low, max_ticks) AS s (step),
+		generate_series(ceil(low / s.step)::bigint, floor(high / s.step)::bigint) AS n
+$$;
+COMMENT ON FUNCTION bixarena.ticks(double precision, double precision, integer) IS
+	'the round values of a range that an axis marks';
+
+CREATE FUNCTION bixarena.tick_text(value double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- of the digits of 3 * 0.1, those that mean something
+	SELECT trim_scale(value::numeric)::text
+$$;
+COMMENT ON FUNCTION bixarena.tick_text(double precision) IS 'the number beside a tick';
+
+CREATE FUNCTION bixarena.time_ticks(low timestamptz, high timestamptz, pixels double precision)
+RETURNS TABLE (moment timestamptz, label text)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- in UTC, as everything that is told of time here; a label has room in so many
+	-- pixels
+	WITH step AS (
+		SELECT s.step::interval, s.origin, s.pattern
+		FROM (VALUES
+			('1 minute', 'hour', 'HH24:MI', 48), ('5 minutes', 'hour', 'HH24:MI', 48),
+			('15 minutes', 'hour', 'HH24:MI', 48), ('1 hour', 'day', 'HH24:MI', 48),
+			('3 hours', 'day', 'HH24:MI', 48), ('6 hours', 'day', 'HH24:MI', 48),
+			('1 day', 'day', 'FMDD Mon', 54), ('2 days', 'month', 'FMDD Mon', 54),
+			('7 days', 'week', 'FMDD Mon', 54), ('14 days', 'week', 'FMDD Mon', 54),
+			('1 month', 'year', 'Mon YYYY', 72), ('2 months', 'year', 'Mon YYYY', 72),
+			('3 months', 'year', 'Mon YYYY', 72), ('6 months', 'year', 'Mon YYYY', 72),
+			('1 year', 'decade', 'YYYY', 48), ('2 years', 'decade', 'YYYY', 48),
+			('5 years', 'century', 'YYYY', 48), ('10 years', 'century', 'YYYY', 48),
+			('50 years', 'millennium', 'YYYY', 48)) AS s (step, origin, pattern, room)
+		WHERE extract(epoch FROM s.step::interval) * pixels
+				>= extract(epoch FROM high - low) * s.room
+			OR s.step = '50 years'
+		ORDER BY extract(epoch FROM s.step::interval) LIMIT 1
+	)
+	SELECT t AT TIME ZONE 'UTC', to_char(t, s.pattern)
+	FROM step AS s,
+		generate_series(date_trunc(s.origin, low AT TIME ZONE 'UTC'),
+			high AT TIME ZONE 'UTC', s.step) AS t
+	WHERE t >= low AT TIME ZONE 'UTC'
+$$;
+COMMENT ON FUNCTION bixarena.time_ticks(timestamptz, timestamptz, double precision) IS
+	'the round moments of a time that an axis marks';
+
+/*
+ * The chart of a leaderboard: a line a model, its score as a dot and its interval
+ * as a bar through it.  The bar ends in an arrow at the edge where the battles do
+ * not fix a bound.
+ */
+
+CREATE FUNCTION bixarena.is_open(bound numeric, score numeric)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- what is stored in place of infinity
+	SELECT abs(bound) = 3000 OR abs(score) > 3000 AND bound = score
+$$;
+COMMENT ON FUNCTION bixarena.is_open(numeric, numeric) IS
+	'do the battles not fix this bound of a score?';
+
+CREATE FUNCTION bixarena.score_axis(
+	rows bixarena_leaderboard_row[],
+	first_pixel double precision,
+	last_pixel double precision)
+RETURNS bixarena.axis
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- 14 pixels at either end: an arrow stands beside the dot
+	SELECT low - margin, high + margin, first_pixel, last_pixel
+	FROM (
+		SELECT min(CASE WHEN bixarena.is_open(r.bootstrap_q025, r.bt_score) THEN r.bt_score
+				ELSE r.bootstrap_q025 END),
+			max(CASE WHEN bixarena.is_open(r.bootstrap_q975, r.bt_score) THEN r.bt_score
+				ELSE r.bootstrap_q975 END)
+		FROM unnest(rows) AS r
+	) AS range (low, high),
+	LATERAL (SELECT greatest((high - low) * 14 / (last_pixel - first_pixel - 28), 5)) AS m (margin)
+$$;
+COMMENT ON FUNCTION bixarena.score_axis(bixarena_leaderboard_row[], double precision, double precision) IS
+	'an axis on which all scores and all bounds that are fixed have a place';
+
+CREATE FUNCTION bixarena.draw_interval(
+	line bixarena_leaderboard_row,
+	axis bixarena.axis,
+	y double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<path class="thick line1" d="M%1$s %3$sH%2$s%4$s%5$s"/>'
+		'<circle class="dot1" cx="%6$s" cy="%3$s" r="%7$s"/>',
+		bixarena.pixel(low), bixarena.pixel(high), bixarena.pixel(y),
+		-- the left end, then the right one: an arrow, or a stop where the dot leaves room
+		CASE WHEN is_open_low
+			THEN format('M%s %sl-6 5l6 5', bixarena.pixel(low + 6), bixarena.pixel(y - 5))
+			WHEN high - low >= 14
+			THEN format('M%s %sv8', bixarena.pixel(low), bixarena.pixel(y - 4)) END,
+		CASE WHEN is_open_high
+			THEN format('M%s %sl6 5l-6 5', bixarena.pixel(high - 6), bixarena.pixel(y - 5))
+			WHEN high - low >= 14
+			THEN format('M%s %sv8', bixarena.pixel(high), bixarena.pixel(y - 4)) END,
+		bixarena.pixel(bixarena.place(axis, line.bt_score)),
+		-- nor does the dot hide a short interval
+		CASE WHEN high - low >= 14 THEN 4 ELSE 2.5 END)
+	FROM (VALUES (bixarena.is_open(line.bootstrap_q025, line.bt_score),
+			bixarena.is_open(line.bootstrap_q975, line.bt_score))) AS o (is_open_low, is_open_high),
+		LATERAL (VALUES (
+			CASE WHEN is_open_low THEN axis.first_pixel
+				ELSE bixarena.place(axis, line.bootstrap_q025) END,
+			CASE WHEN is_open_high THEN axis.last_pixel
+				ELSE bixarena.place(axis, line.bootstrap_q975) END)) AS b (low, high)
+$$;
+COMMENT ON FUNCTION bixarena.draw_interval(bixarena_leaderboard_row, bixarena.axis, double precision) IS
+	'a score and its interval';
+
+CREATE FUNCTION bixarena.bound_text(bound numeric, score numeric)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN bixarena.is_open(bound, score) THEN 'open' ELSE round(bound)::text END
+$$;
+COMMENT ON FUNCTION bixarena.bound_text(numeric, numeric) IS
+	'the bound of an interval, for people; open: the battles do not fix it';
+
+CREATE FUNCTION bixarena.draw_leaderboard_row(
+	line bixarena_leaderboard_row,
+	axis bixarena.axis,
+	y double precision,
+	width double precision,
+	label_width double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- the references keep a name's direction of writing to itself
+	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s, score %s, 95 %% interval %s to %s, battles: %s</title>'
+		'<text class="muted" text-anchor="end" x="32" y="%8$s">%2$s</text>'
+		'<text class="ink" x="42" y="%8$s">%7$s</text>'
+		'<text class="ink" text-anchor="end" x="%9$s" y="%8$s">%3$s</text>%10$s</g>',
+		bixarena.escape_markup(line.model), line.rank, round(line.bt_score),
+		bixarena.bound_text(line.bootstrap_q025, line.bt_score),
+		bixarena.bound_text(line.bootstrap_q975, line.bt_score),
+		line.vote_count, bixarena.fit_label(line.model, label_width / 13),
+		bixarena.pixel(y + 4.5), bixarena.pixel(width - 8),
+		bixarena.draw_interval(line, axis, y))
+$$;
+COMMENT ON FUNCTION bixarena.draw_leaderboard_row(bixarena_leaderboard_row, bixarena.axis, double precision, double precision, double precision) IS
+	'a model''s line in the chart of a leaderboard';
+
+CREATE FUNCTION bixarena.draw_score_grid(axis bixarena.axis, top double precision, bottom double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
+			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%6$s</text>'
+			'<text class="muted small" text-anchor="middle" x="%1$s" y="%5$s">%6$s</text>',
+			bixarena.pixel(bixarena.place(axis, t)), bixarena.pixel(top), bixarena.pixel(bottom),
+			bixarena.pixel(top - 6), bixarena.pixel(bottom + 16), bixarena.tick_text(t)), '')
+	FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
+		bixarena.ticks(axis.low, axis.high,
+		least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS t
+$$;
+COMMENT ON FUNCTION bixarena.draw_score_grid(bixarena.axis, double precision, double precision) IS
+	'lines and numbers of an axis of scores, above and below';
+
+CREATE FUNCTION bixarena.draw_leaderboard(
+	rows bixarena_leaderboard_row[],
+	width bigint,
+	theme text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	row_height constant double precision := 24;
+	top constant double precision := 26;
+	bottom double precision := top + row_height * cardinality(rows);
+	label_width double precision := (SELECT least(0.38 * width,
+		max(13 * bixarena.text_width(r.model)) + 2) FROM unnest(rows) AS r);
+	total bigint := (rows[1]).total_count;
+	omission text := bixarena.draw_omission(cardinality(rows), total, bottom + 54);
+	axis bixarena.axis;
+	drawn text;
+BEGIN
+	IF coalesce(cardinality(rows), 0) = 0 THEN
+		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot yet.');
+	END IF;
+	axis := bixarena.score_axis(rows, 42 + label_width + 16, width - 56);
+	SELECT string_agg(format('<rect class="band" y="%s" width="%s" height="%s"/>',
+		bixarena.pixel(top + row_height * n), width, bixarena.pixel(row_height)), '')
+	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
+	SELECT concat(drawn, bixarena.draw_score_grid(axis, top, bottom), string_agg(
+		bixarena.draw_leaderboard_row(r, axis, top + row_height * (n - 0.5), width, label_width),
+		'' ORDER BY n))
+	INTO drawn
+	FROM generate_subscripts(rows, 1) AS n, LATERAL (SELECT (rows[n]).*) AS r;
+
+	RETURN bixarena.chart(width, bottom + CASE omission WHEN '' THEN 44 ELSE 62 END, theme,
+		format('Scores of %s with 95 %% intervals', bixarena.count_models(cardinality(rows), total)),
+		drawn || omission || format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
+			width - 8, bixarena.pixel(bottom + 36),
+			'score in points; 400 more are odds of 10 to 1'));
+END
+$$;
+COMMENT ON FUNCTION bixarena.draw_leaderboard(bixarena_leaderboard_row[], bigint, text) IS
+	'the chart of a leaderboard';
+
+CREATE FUNCTION bixarena_leaderboard_svg(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	top bigint DEFAULT NULL,
+	width bigint DEFAULT 720,
+	theme text DEFAULT 'auto',
+	arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
+	RETURN bixarena.draw_leaderboard(ARRAY(
+		SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r
+		LIMIT bixarena.drawn_models(top, 500, 2000)), width, theme);
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_svg(text, text, bigint, bigint, text, text) IS
+	'a chart of a leaderboard: scores with intervals, a line a model';
+
+/*
+ * The chart of a leaderboard's history: ranks or scores over time, a line a
+ * model.  Where a model was missing from a snapshot its line is broken.
+ */
+
+CREATE TYPE bixarena.history_point AS (
+	series integer,				-- number of the model, 1 for the first
+	model text,
+	moment_number integer,		-- snapshots count from 1, the oldest
+	moment timestamptz,
+	value double precision		-- a rank or a score
+);
+COMMENT ON TYPE bixarena.history_point IS 'a model in one of many snapshots';
+
+CREATE FUNCTION bixarena.history_points(
+	leaderboard uuid,
+	measure text,
+	top bigint,
+	since timestamptz,
+	max_moments bigint,
+	arena text)
+RETURNS SETOF bixarena.history_point
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- of many snapshots, the last one of each of so many spans of equal length
+	RETURN QUERY EXECUTE format($sql$
+		WITH snapshot AS MATERIALIZED (
+			SELECT s.id, s.created_at, extract(epoch FROM s.created_at) AS seconds,
+				row_number() OVER (ORDER BY s.created_at DESC,
+					length(s.snapshot_identifier) DESC, s.snapshot_identifier DESC) AS age
+			FROM bixarena.read_snapshots($5, $1) AS s
+			WHERE s.visibility = 'public' AND isfinite(s.created_at) AND ($3 IS NULL OR s.created_at >= $3)
+		), span AS (
+			SELECT s.id, s.created_at, s.age, floor((max(s.seconds) OVER () - s.seconds)
+				/ nullif(max(s.seconds) OVER () - min(s.seconds) OVER (), 0)
+				* ($4 - 1)) AS number
+			FROM snapshot AS s
+		), kept AS MATERIALIZED (
+			SELECT s.id, s.created_at, row_number() OVER (ORDER BY s.age DESC) AS number
+			FROM (SELECT DISTINCT ON (n.number) n.* FROM span AS n
+				ORDER BY n.number, n.age) AS s
+		), entry AS MATERIALIZED (
+			SELECT e.* FROM bixarena.read_entries($5, ARRAY(SELECT k.id FROM kept AS k)) AS e
+		), shown AS MATERIALIZED (
+			SELECT m.id, m.name, row_number() OVER (ORDER BY e.rank, e.bt_score DESC,
+				m.name COLLATE "C", m.slug COLLATE "C") AS number
+			FROM snapshot AS s
+			JOIN entry AS e ON e.snapshot_id = s.id
+			JOIN bixarena.read_models($5) AS m ON m.id = e.model_id
+			WHERE s.age = 1
+			ORDER BY number LIMIT $2
+		)
+		SELECT m.number::integer, m.name, k.number::integer, k.created_at,
+			e.%I::double precision
+		FROM kept AS k
+		JOIN entry AS e ON e.snapshot_id = k.id
+		JOIN shown AS m ON m.id = e.model_id
+		ORDER BY m.number, k.number
+		$sql$, measure)
+		USING leaderboard, top, since, max_moments, arena;
+END
+$$;
+COMMENT ON FUNCTION bixarena.history_points(uuid, text, bigint, timestamptz, bigint, text) IS
+	'ranks or scores over time of the models that lead a leaderboard now';
+
+CREATE FUNCTION bixarena.draw_time_grid(
+	axis bixarena.axis,
+	top double precision,
+	bottom double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- labels leave the year out, and hours the day: the caption has them
+	SELECT concat(string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
+			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%5$s</text>',
+			bixarena.pixel(bixarena.place(axis, extract(epoch FROM t.moment)::double precision)),
+			bixarena.pixel(top), bixarena.pixel(bottom), bixarena.pixel(bottom + 18), t.label), ''),
+		format('<text class="muted small" x="%s" y="%s">time (UTC), until %s</text>',
+			bixarena.pixel(axis.first_pixel), bixarena.pixel(bottom + 38),
+			to_char(to_timestamp(axis.high) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')))
+	FROM bixarena.time_ticks(to_timestamp(axis.low), to_timestamp(axis.high),
+		axis.last_pixel - axis.first_pixel) AS t
+$$;
+COMMENT ON FUNCTION bixarena.draw_time_grid(bixarena.axis, double precision, double precision) IS
+	'lines and labels of an axis of time';
+
+CREATE FUNCTION bixarena.draw_value_grid(
+	axis bixarena.axis,
+	first_value double precision,
+	min_step double precision,
+	left_edge double precision,
+	right_edge double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- first_value, if there is one, is marked whatever the step
+	WITH bounds AS (
+		SELECT least(axis.low, axis.high) AS low, greatest(axis.low, axis.high) AS high,
+			least(abs(axis.last_pixel - axis.first_pixel)
+				/ CASE WHEN first_value IS NULL THEN 30 ELSE 16 END, 40)::integer AS max_ticks
+	), tick AS (
+		SELECT first_value AS value WHERE first_value IS NOT NULL
+		UNION
+		SELECT n * s.step
+		FROM bounds AS b,
+			LATERAL (SELECT greatest(min_step, bixarena.tick_step(b.high - b.low, b.max_ticks))) AS s (step),
+			generate_series(ceil(b.low / s.step)::bigint, floor(b.high / s.step)::bigint) AS n
+		WHERE first_value IS NULL OR n * s.step >= first_value + 0.6 * s.step
+	)
+	SELECT string_agg(format('<path class="grid" d="M%s %sH%s"/>'
+			'<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
+			bixarena.pixel(left_edge), bixarena.pixel(y), bixarena.pixel(right_edge),
+			bixarena.pixel(left_edge - 6), bixarena.pixel(y + 4), bixarena.tick_text(t.value)), ''
+			ORDER BY t.value)
+	FROM tick AS t, LATERAL (SELECT bixarena.place(axis, t.value)) AS p (y)
+$$;
+COMMENT ON FUNCTION bixarena.draw_value_grid(bixarena.axis, double precision, double precision, double precision, double precision) IS
+	'lines and numbers of an upright axis';
+
+CREATE FUNCTION bixarena.draw_series(
+	points bixarena.history_point[],
+	time_axis bixarena.axis,
+	value_axis bixarena.axis)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- models of the same colour have other dashes; a line is broken where
+	-- snapshots lie between
+	WITH place AS (
+		SELECT p.*, p.moment_number - row_number() OVER (ORDER BY p.moment_number) AS part,
+			bixarena.pixel(bixarena.place(time_axis,
+				extract(epoch FROM p.moment)::double precision)) AS x,
+			bixarena.pixel(bixarena.place(value_axis, p.value)) AS y
+		FROM unnest(points) AS p
+	), part AS (
+		SELECT 'M' || string_agg(p.x || ' ' || p.y, 'L' ORDER BY p.moment_number) AS path
+		FROM place AS p GROUP BY p.part
+	)
+	SELECT format('<g class="series"><title>%s</title><path class="thick line%s"%s d="%s"/>%s</g>',
+		bixarena.escape_markup(min(p.model)), colour,
+		CASE dashes WHEN 0 THEN '' WHEN 1 THEN ' stroke-dasharray="7 4"'
+			WHEN 2 THEN ' stroke-dasharray="2 3"' ELSE ' stroke-dasharray="9 3 2 3"' END,
+		(SELECT string_agg(r.path, '' ORDER BY r.path) FROM part AS r),
+		-- the ends are dots always, all points are where they do not touch
+		string_agg(format('<circle class="dot%s" cx="%s" cy="%s" r="%s"/>', colour, p.x, p.y,
+				CASE WHEN p.moment_number = last THEN 4 ELSE 2.5 END), '' ORDER BY p.moment_number)
+			FILTER (WHERE p.moment_number = last OR is_sparse))
+	FROM place AS p,
+		LATERAL (VALUES (1 + (points[1].series - 1) % 6, (points[1].series - 1) / 6 % 4)) AS c (colour, dashes),
+		LATERAL (SELECT max(l.moment_number), (time_axis.last_pixel - time_axis.first_pixel)
+			/ greatest(max(l.moment_number), 1) >= 10 FROM place AS l) AS m (last, is_sparse)
+	GROUP BY colour, dashes
+$$;
+COMMENT ON FUNCTION bixarena.draw_series(bixarena.history_point[], bixarena.axis, bixarena.axis) IS
+	'the line of one model';
+
+CREATE FUNCTION bixarena.draw_series_labels(
+	points bixarena.history_point[],
+	value_axis bixarena.axis,
+	top double precision,
+	bottom double precision,
+	x double precision,
+	label_width double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a label stands beside its line's end, or as near as the others leave room.
+	-- Those pushed down by the ones above, and those pushed up by the ones below,
+	-- are as far from each other as labels must be; so are the means of both, and
+	-- what is kept between top and bottom.
+	WITH last AS (
+		SELECT DISTINCT ON (p.series) p.series, p.model,
+			bixarena.place(value_axis, p.value) AS y
+		FROM unnest(points) AS p ORDER BY p.series, p.moment_number DESC
+	), ordered AS (
+		SELECT l.*, row_number() OVER (ORDER BY l.y, l.series) AS n, count(*) OVER () AS total
+		FROM last AS l
+	), placed AS (
+		SELECT o.*, least(bottom - (o.total - o.n) * 17, greatest(top + (o.n - 1) * 17, o.n * 17
+			+ (max(o.y - o.n * 17) OVER (ORDER BY o.n)
+				+ min(o.y - o.n * 17) OVER (ORDER BY o.n DESC)) / 2)) AS label_y
+		FROM ordered AS o
+	)
+	SELECT string_agg(format('<g class="label"><title>%s</title><path class="thin line%s" d="M%s %sL%s %s"/>'
+			'<text class="ink" x="%s" y="%s">%s</text></g>',
+			bixarena.escape_markup(p.model), 1 + (p.series - 1) % 6,
+			bixarena.pixel(x + 5), bixarena.pixel(p.y), bixarena.pixel(x + 16),
+			bixarena.pixel(p.label_y), bixarena.pixel(x + 20), bixarena.pixel(p.label_y + 4.5),
+			bixarena.fit_label(p.model, label_width / 13)), '' ORDER BY p.n)
+	FROM placed AS p
+$$;
+COMMENT ON FUNCTION bixarena.draw_series_labels(bixarena.history_point[], bixarena.axis, double precision, double precision, double precision, double precision) IS
+	'names of models beside the ends of their lines';
+
+CREATE FUNCTION bixarena.draw_history(
+	points bixarena.history_point[],
+	measure text,
+	width bigint,
+	theme text,
+	total bigint DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	is_rank boolean := measure = 'rank';
+	left_edge constant double precision := CASE measure WHEN 'rank' THEN 36 ELSE 48 END;
+	top constant double precision := 34;
+	bottom double precision;
+	label_width double precision;
+	time_axis bixarena.axis;
+	value_axis bixarena.axis;
+	range record;
+	drawn text;
+	omission text;
+BEGIN
+	IF coalesce(cardinality(points), 0) = 0 THEN
+		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot in this time.');
+	END IF;
+	SELECT max(p.series) AS series, min(p.value) AS low, max(p.value) AS high,
+		extract(epoch FROM min(p.moment)) AS first, extract(epoch FROM max(p.moment)) AS last
+	INTO range FROM unnest(points) AS p;
+	SELECT least(0.4 * width, max(13 * bixarena.text_width(m.model)) + 2) INTO label_width
+	FROM (SELECT DISTINCT p.model FROM unnest(points) AS p) AS m;
+	-- ranks, too, are as far from each other as labels, if they are not many more
+	bottom := top + greatest(200, 19 * range.series,
+		CASE WHEN is_rank THEN 16 + 17 * least(range.high - range.low, 2 * range.series) END);
+
+	-- a single moment ends a day, and scores have 10 points at least
+	time_axis := (CASE WHEN range.first < range.last THEN range.first ELSE range.last - 86400 END,
+		range.last, left_edge + 8, width - label_width - 34)::bixarena.axis;
+	value_axis := CASE WHEN is_rank THEN (range.low, range.high, top + 8, bottom - 8)::bixarena.axis
+		ELSE (range.high + margin, range.low - margin, top + 8, bottom - 8)::bixarena.axis END
+		FROM greatest(0, 5 - (range.high - range.low) / 2) AS margin;
+
+	drawn := bixarena.draw_time_grid(time_axis, top, bottom)
+		|| bixarena.draw_value_grid(value_axis, CASE WHEN is_rank THEN range.low END,
+			CASE WHEN is_rank THEN 1 ELSE 0 END, left_edge, time_axis.last_pixel + 4);
+	-- the best lies on top
+	SELECT drawn || string_agg(s.line, '' ORDER BY s.series DESC) INTO drawn
+	FROM (SELECT p.series, bixarena.draw_series(array_agg(p ORDER BY p.moment_number),
+			time_axis, value_axis) AS line
+		FROM unnest(points) AS p GROUP BY p.series) AS s;
+	omission := bixarena.draw_omission(range.series, total, bottom + 58);
+	RETURN bixarena.chart(width, bottom + CASE omission WHEN '' THEN 46 ELSE 66 END, theme,
+		format('%s of %s over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END,
+			bixarena.count_models(range.series, total)),
+		drawn || omission || bixarena.draw_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
+			label_width)
+		|| format('<text class="muted small" x="8" y="18">%s</text>',
+			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END));
+END
+$$;
+COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, bigint, text, bigint) IS
+	'the chart of a leaderboard''s history; total: of how many models those drawn are the first';
+
+CREATE FUNCTION bixarena.count_entries(snapshot bixarena.snapshot_key, arena text)
+RETURNS bigint
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT count(*) FROM bixarena.read_entries(arena, ARRAY[snapshot.id]) AS e
+$$;
+COMMENT ON FUNCTION bixarena.count_entries(bixarena.snapshot_key, text) IS
+	'how many models a snapshot ranks';
+
+CREATE FUNCTION bixarena_history_svg(
+	leaderboard_id text,
+	top bigint DEFAULT 10,
+	measure text DEFAULT 'rank',
+	since timestamptz DEFAULT NULL,
+	width bigint DEFAULT 720,
+	theme text DEFAULT 'auto',
+	arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	lines bigint := bixarena.drawn_models(top, 100, 500);
+BEGIN
+	IF num_nulls(leaderboard_id, measure) > 0 THEN
+		RAISE EXCEPTION 'leaderboard_id and measure must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF measure NOT IN ('rank', 'bt_score') THEN
+		RAISE EXCEPTION 'measure must be rank or bt_score, not "%"', measure
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
+	-- a point to every four pixels is as fine as can be seen, and 25000 of all
+	-- lines as many as are drawn
+	RETURN bixarena.draw_history(ARRAY(
+		SELECT p FROM bixarena.history_points(
+			bixarena.find_leaderboard(leaderboard_id, found_arena), measure, lines, since,
+			least(width / 4, 25000 / lines), found_arena) AS p), measure, width, theme,
+		CASE WHEN lines < coalesce(top, 9223372036854775807) THEN bixarena.count_entries(
+			bixarena.shown_snapshot(leaderboard_id, NULL, found_arena), found_arena) END);
+END
+$$;
+COMMENT ON FUNCTION bixarena_history_svg(text, bigint, text, timestamptz, bigint, text, text) IS
+	'a chart of ranks or scores over time of the models that lead a leaderboard now';
+
+/*
+ * The chart of matchups: which share of the points the model of a row has taken
+ * off that of a column, a tie being half a point for either.  Two models that
+ * have never met leave their cells empty.
+ */
+
+CREATE FUNCTION bixarena.draw_matchup_cells(
+	models bixarena_leaderboard_row[],
+	matchups bixarena_matchup[],
+	edge double precision,
+	top double precision,
+	size double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- there may be 90000 cells: what a row or a column has in common is made once,
+	-- and a long name is cut.  References in the title keep a name's direction of
+	-- writing to itself.
+	WITH place AS MATERIALIZED (
+		SELECT m.slug, m.n, bixarena.fit_label(m.model, 100) AS name,
+			bixarena.pixel(edge + size * (m.n - 1)) AS x, bixarena.pixel(top + size * (m.n - 1)) AS y,
+			bixarena.pixel(edge + size * (m.n - 0.5)) AS text_x,
+			bixarena.pixel(top + size * (m.n - 0.5) + 4) AS text_y
+		FROM (SELECT models[n].slug, models[n].model, n FROM generate_subscripts(models, 1) AS n) AS m
+	), cell AS (
+		SELECT s.*, m.ties, round(10 * s.observed) AS colour,
+			round((100 * s.observed)::numeric) AS percent, round((100 * s.predicted)::numeric) AS expected
+		FROM unnest(matchups) AS m, LATERAL (VALUES
+			(m.slug1, m.slug2, m.wins1, m.wins2, m.observed_share, m.predicted_share),
+			(m.slug2, m.slug1, m.wins2, m.wins1, 1 - m.observed_share, 1 - m.predicted_share)
+		) AS s (us, them, wins, losses, observed, predicted)
+	)
+	SELECT string_agg(format('<g class="cell"><title>&#8296;%s&#8297; against &#8296;%s&#8297;: won %s, lost %s, tied %s;'
+			' took %s %% of the points%s</title><rect class="share%s" x="%s" y="%s" width="%s" height="%11$s"/>%12$s</g>',
+			us.name, them.name, c.wins, c.losses, c.ties, c.percent,
+			', predicted ' || c.expected || ' %', c.colour, them.x, us.y, side,
+			CASE WHEN size >= 28 THEN format(
+				'<text class="small %s" text-anchor="middle" x="%s" y="%s">%s</text>',
+				CASE WHEN c.colour BETWEEN 2 AND 8 THEN 'on-share' ELSE 'on-end' END,
+				them.text_x, us.text_y, c.percent) END), '' ORDER BY us.n, them.n)
+	FROM cell AS c JOIN place AS us ON us.slug = c.us JOIN place AS them ON them.slug = c.them,
+		bixarena.pixel(size) AS side
+$$;
+COMMENT ON FUNCTION bixarena.draw_matchup_cells(bixarena_leaderboard_row[], bixarena_matchup[], double precision, double precision, double precision) IS
+	'a cell for each two models that have met, seen from each of them';
+
+CREATE FUNCTION bixarena.draw_share_legend(x double precision, y double precision)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('<rect class="share%s" x="%s" y="%s" width="20" height="12"/>',
+			n, bixarena.pixel(x + 20 * n), bixarena.pixel(y)), '' ORDER BY n)
+		|| format('<text class="muted small" x="%1$s" y="%4$s">0 %%</text>'
+			'<text class="muted small" text-anchor="middle" x="%2$s" y="%4$s">50 %%</text>'
+			'<text class="muted small" text-anchor="end" x="%3$s" y="%4$s">100 %%</text>'
+			'<text class="muted small" x="%1$s" y="%5$s">share of the points that a row''s model took</text>'
+			'<path class="grid thin" d="M%6$s %7$sh19v11h-19z"/>'
+			'<text class="muted small" x="%6$s" y="%4$s">never met</text>',
+			bixarena.pixel(x), bixarena.pixel(x + 110), bixarena.pixel(x + 220),
+			bixarena.pixel(y + 26), bixarena.pixel(y + 44),
+			bixarena.pixel(x + 244.5), bixarena.pixel(y + 0.5))
+	FROM generate_series(0, 10) AS n
+$$;
+COMMENT ON FUNCTION bixarena.draw_share_legend(double precision, double precision) IS
+	'what the colours of shares mean';
+
+CREATE FUNCTION bixarena.draw_matchup_labels(
+	models bixarena_leaderboard_row[],
+	edge double precision,
+	top double precision,
+	size double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- where rows and columns are narrower than text, every so many have a label
+	SELECT coalesce(string_agg(format('<text class="muted small" text-anchor="middle" x="%s" y="%s">%s</text>',
+			bixarena.pixel(edge + size * (n - 0.5)), bixarena.pixel(top - 6), models[n].rank), ''
+			ORDER BY n) FILTER (WHERE (n - 1) % ceil((8 * digits + 6) / size)::integer = 0), '')
+		|| string_agg(format('<g class="row"><title>%s</title><text class="muted" text-anchor="end" x="32" y="%s">%s</text>'
+			'<text class="ink" x="40" y="%2$s">%4$s</text></g>',
+			bixarena.escape_markup(models[n].model), bixarena.pixel(top + size * (n - 0.5) + 4.5),
+			models[n].rank, bixarena.fit_label(models[n].model, (edge - 48) / 13)), ''
+			ORDER BY n) FILTER (WHERE (n - 1) % ceil(17 / size)::integer = 0)
+	FROM generate_subscripts(models, 1) AS n,
+		length(models[cardinality(models)].rank::text) AS digits
+$$;
+COMMENT ON FUNCTION bixarena.draw_matchup_labels(bixarena_leaderboard_row[], double precision, double precision, double precision) IS
+	'ranks above the columns, ranks and names beside the rows';
+
+CREATE FUNCTION bixarena.draw_matchups(
+	models bixarena_leaderboard_row[],
+	matchups bixarena_matchup[],
+	width bigint,
+	theme text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	n integer := coalesce(cardinality(models), 0);
+	top constant double precision := 24;
+	edge double precision;
+	size double precision;
+	right_edge double precision;
+	total bigint := (models[1]).total_count;
+	omission text;
+BEGIN
+	IF n = 0 THEN
+		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot yet.');
+	END IF;
+	SELECT 48 + least(0.32 * width, max(13 * bixarena.text_width(m.model)) + 2) INTO edge
+	FROM unnest(models) AS m;
+	-- too many for the width make the chart wider
+	size := greatest(4, least(44, (width - edge - 8) / n));
+	right_edge := greatest(width, edge + size * n + 8);
+	omission := bixarena.draw_omission(n, total, top + size * n + 78);
+
+	RETURN bixarena.chart(right_edge, top + size * n + CASE omission WHEN '' THEN 62 ELSE 86 END, theme,
+		format('Shares of points between each two of %s', bixarena.count_models(n, total)),
+		format('<path class="grid thin" d="M%s %sh%sv%3$sh-%3$sz"/>',
+			bixarena.pixel(edge), bixarena.pixel(top), bixarena.pixel(size * n))
+		-- browsers search all children of the root for a title whenever one comes
+		|| format('<g>%s</g>', bixarena.draw_matchup_cells(models, matchups, edge, top, size))
+		|| bixarena.draw_matchup_labels(models, edge, top, size)
+		|| bixarena.draw_share_legend(16, top + size * n + 14) || omission);
+END
+$$;
+COMMENT ON FUNCTION bixarena.draw_matchups(bixarena_leaderboard_row[], bixarena_matchup[], bigint, text) IS
+	'the chart of matchups';
+
+CREATE FUNCTION bixarena.matchups_among(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	models bixarena_leaderboard_row[],
+	arena text)
+RETURNS bixarena_matchup[]
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- of all pairs, which may be two million, those that are drawn
+	WITH drawn AS MATERIALIZED (SELECT DISTINCT m.slug FROM unnest(models) AS m)
+	SELECT array_agg(m)
+	FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena) AS m
+	WHERE m.slug1 IN (SELECT d.slug FROM drawn AS d) AND m.slug2 IN (SELECT d.slug FROM drawn AS d)
+$$;
+COMMENT ON FUNCTION bixarena.matchups_among(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
+	'the pairs of these models that have met up to a snapshot';
+
+CREATE FUNCTION bixarena_matchups_svg(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	top bigint DEFAULT NULL,
+	width bigint DEFAULT 720,
+	theme text DEFAULT 'auto',
+	arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
+	RETURN (WITH drawn AS MATERIALIZED (
+			SELECT ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r
+				LIMIT bixarena.drawn_models(top, 100, 300)) AS models
+		)
+		SELECT bixarena.draw_matchups(d.models,
+			bixarena.matchups_among(leaderboard_id, shown, d.models, found_arena), width, theme)
+		FROM drawn AS d);
+END
+$$;
+COMMENT ON FUNCTION bixarena_matchups_svg(text, text, bigint, bigint, text, text) IS
+	'a chart of the share of points that each model took off each other';
+/*
+ * An operator's hand on snapshots, with the caller's rights.
+ */
+
+CREATE FUNCTION bixarena_update_snapshot(
+	leaderboard_id text,
+	snapshot_identifier text,
+	visibility text DEFAULT NULL,
+	description text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	snapshot uuid := (bixarena.find_snapshot(leaderboard_id, snapshot_identifier,
+		found_arena)).id;
+	updated bigint;
+BEGIN
+	IF visibility NOT IN ('public', 'private') THEN
+		RAISE EXCEPTION 'visibility must be public or private, not "%"', visibility
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	EXECUTE format($sql$
+		UPDATE %I.leaderboard_snapshot AS s
+		SET visibility = coalesce($2, s.visibility),
+			description = coalesce($3, s.description),
+			updated_at = now()
+		WHERE s.id = $1
+		$sql$, found_arena)
+		USING snapshot, visibility, description;
+	GET DIAGNOSTICS updated = ROW_COUNT;
+	IF updated = 0 THEN
+		RAISE EXCEPTION 'snapshot "%" has just been deleted', snapshot_identifier
+			USING ERRCODE = 'undefined_object';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena_update_snapshot(text, text, text, text, text) IS
+	'publish, hide or describe a snapshot';
+-- it writes snapshots
+REVOKE ALL ON FUNCTION bixarena_update_snapshot(text, text, text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_delete_snapshot(
+	leaderboard_id text,
+	snapshot_identifier text,
+	arena text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	snapshot uuid := (bixarena.find_snapshot(leaderboard_id, snapshot_identifier,
+		found_arena)).id;
+BEGIN
+	-- entries first: an arena of views or foreign tables has nothing that cascades
+	EXECUTE format('DELETE FROM %I.leaderboard_entry AS e WHERE e.snapshot_id = $1',
+		found_arena) USING snapshot;
+	EXECUTE format('DELETE FROM %I.leaderboard_snapshot AS s WHERE s.id = $1',
+		found_arena) USING snapshot;
+END
+$$;
+COMMENT ON FUNCTION bixarena_delete_snapshot(text, text, text) IS
+	'delete a snapshot and its entries';
+-- it deletes snapshots
+REVOKE ALL ON FUNCTION bixarena_delete_snapshot(text, text, text) FROM PUBLIC;
+
+
+/*
+ * Runs, with the caller's rights: the history of an arena, and a run told to
+ * people.
+ */
+
+CREATE FUNCTION bixarena_runs(
+	leaderboard_id text DEFAULT NULL,
+	status text DEFAULT NULL,
+	trigger_source text DEFAULT NULL,
+	since timestamptz DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	page_size bigint DEFAULT 100,
+	page bigint DEFAULT 1,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena.run
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+BEGIN
+	IF status NOT IN ('queued', 'running', 'succeeded', 'skipped', 'failed') THEN
+		RAISE EXCEPTION
+			'status must be queued, running, succeeded, skipped or failed, not "%"', status
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF trigger_source NOT IN ('scheduled', 'api', 'manual') THEN
+		RAISE EXCEPTION
+			'trigger_source must be scheduled, api or manual, not "%"', trigger_source
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	-- planned for its values, so that filters that are null cost nothing
+	RETURN QUERY EXECUTE $sql$
+		SELECT r.*
+		FROM bixarena.run AS r
+		WHERE r.arena = $1
+			AND ($2 IS NULL OR r.leaderboard = $2)
+			AND ($3 IS NULL OR r.status = $3)
+			AND ($4 IS NULL OR r.trigger_source = $4)
+			AND ($5 IS NULL OR r.requested_at >= $5)
+			AND ($6 IS NULL OR r.requested_at < $6)
+		ORDER BY r.requested_at DESC, r.correlation_id
+		LIMIT $7 OFFSET $8
+		$sql$
+		USING found_arena, leaderboard_id, status, trigger_source, since, until,
+			page_size, bixarena.page_offset(page_size, page);
+END
+$$;
+COMMENT ON FUNCTION bixarena_runs(text, text, text, timestamptz, timestamptz, bigint, bigint, text) IS
+	'the runs of an arena or one of its leaderboards, the latest requested first';
+
+/*
+ * A run, or a call, as a message of Slack's Block Kit.
+ */
+
+CREATE FUNCTION bixarena.slack_text(value text, max_length integer)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- where it is cut, no half of an escape stays behind
+	SELECT CASE WHEN length(escaped) <= max_length THEN escaped
+		ELSE regexp_replace(left(escaped, max_length - 3), '&[a-z]*$', '') || '...' END
+	FROM (SELECT replace(replace(replace(value, '&', '&amp;'),
+		'<', '&lt;'), '>', '&gt;')) AS e (escaped)
+$$;
+COMMENT ON FUNCTION bixarena.slack_text(text, integer) IS
+	'a text with the characters escaped that Slack takes for markup, cut to a length';
+
+CREATE FUNCTION bixarena.slack_labelled(label text, value text, max_length integer)
+RETURNS jsonb
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- verbatim: names in the data do not become links or mentions
+	SELECT jsonb_build_object('type', 'mrkdwn', 'verbatim', true, 'text', concat(
+		'*', label, E'*\n', bixarena.slack_text(value, max_length - length(label) - 3)))
+$$;
+COMMENT ON FUNCTION bixarena.slack_labelled(text, text, integer) IS
+	'a text object of Slack''s: a value under its label';
+
+CREATE FUNCTION bixarena.slack_title(run bixarena.run)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('%s (%s): %s',
+		CASE WHEN run.status <> 'succeeded' THEN 'Leaderboard update ' || run.status
+			WHEN run.parameters ->> 'auto_publish' = 'false' THEN 'Leaderboard snapshot made, not published'
+			ELSE 'Leaderboard updated' END,
+		run.trigger_source, regexp_replace(run.leaderboard, '[[:space:]]+', ' ', 'g'))
+$$;
+COMMENT ON FUNCTION bixarena.slack_title(bixarena.run) IS
+	'what became of a run, in a line';
+
+CREATE FUNCTION bixarena.slack_fields(run bixarena.run)
+RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- Slack takes 10 of them
+	SELECT jsonb_agg(bixarena.slack_labelled(f.label, f.value, 2000) ORDER BY f.position)
+	FROM (VALUES
+		(1, 'Leaderboard', run.leaderboard),
+		(2, 'Arena', run.arena::text),
+		(3, 'Status', run.status),
+		(4, 'Trigger', concat_ws(' by ', run.trigger_source, nullif(run.triggered_by, ''))),
+		(5, 'Snapshot', run.snapshot_identifier),
+		(6, 'Models ranked', run.entry_count::text),
+		(7, 'Evaluations', run.evaluation_count::text),
+		(8, 'Duration', round(extract(epoch FROM run.ended_at - run.started_at), 2) || ' s'),
+		(9, 'Correlation id', run.correlation_id::text)
+	) AS f (position, label, value)
+	WHERE f.value IS NOT NULL
+$$;
+COMMENT ON FUNCTION bixarena.slack_fields(bixarena.run) IS
+	'the facts of a run as text objects of Slack''s';
+
+CREATE FUNCTION bixarena.leaderboard_page(leaderboard_id text, arena text)
+RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	url text;
+BEGIN
+	SELECT replace(s.value, '{leaderboard_id}', (
+		SELECT string_agg(CASE WHEN c.byte < 128 AND chr(c.byte) ~ '[A-Za-z0-9._~-]' COLLATE "C"
+			THEN chr(c.byte) ELSE '%' || upper(lpad(to_hex(c.byte), 2, '0')) END, '' ORDER BY n)
+		-- a database that knows no encoding has bytes that may be anything
+		FROM convert_to(leaderboard_id, CASE getdatabaseencoding()
+				WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END) AS bytes,
+			generate_series(0, length(bytes) - 1) AS n,
+			LATERAL (SELECT get_byte(bytes, n)) AS c (byte)))
+	INTO url
+	FROM bixarena.settings_in_force(leaderboard_id, arena) AS s
+	WHERE s.setting = 'leaderboard_url';
+	-- Slack refuses a message whose button has another
+	RETURN CASE WHEN url ~ '^https?://[^[:space:]]+$' AND length(url) <= 3000 THEN url END;
+EXCEPTION
+	-- leaderboard or arena is gone, or hidden from the caller
+	WHEN undefined_object OR undefined_table OR undefined_column OR
+		invalid_schema_name OR insufficient_privilege THEN
+		RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION bixarena.leaderboard_page(text, text) IS
+	'address of a leaderboard''s page; null: there is none';
+
+CREATE FUNCTION bixarena.slack_blocks(
+	title text, fields jsonb, explanation jsonb, page text, context text)
+RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object(
+		'text', bixarena.slack_text(title, 3000),
+		'blocks', jsonb_build_array(
+			jsonb_build_object('type', 'header', 'text', jsonb_build_object(
+				'type', 'plain_text', 'emoji', false,
+				'text', bixarena.slack_text(title, 150))),
+			jsonb_build_object('type', 'section', 'fields', fields))
+		|| CASE WHEN explanation IS NULL THEN '[]' ELSE jsonb_build_array(
+			jsonb_build_object('type', 'section', 'text', explanation)) END
+		|| CASE WHEN page IS NULL THEN '[]' ELSE jsonb_build_array(
+			jsonb_build_object('type', 'actions', 'elements', jsonb_build_array(
+				jsonb_build_object('type', 'button', 'url', page, 'text',
+					jsonb_build_object('type', 'plain_text', 'text', 'Open leaderboard'))))) END
+		|| jsonb_build_array(
+			jsonb_build_object('type', 'context', 'elements', jsonb_build_array(
+				jsonb_build_object('type', 'mrkdwn', 'verbatim', true, 'text',
+					bixarena.slack_text(context, 2000))))))
+$$;
+COMMENT ON FUNCTION bixarena.slack_blocks(text, jsonb, jsonb, text, text) IS
+	'a message of Slack''s Block Kit';
+
+CREATE FUNCTION bixarena.slack_request(requested_at timestamptz, role name)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('Requested at %s UTC by role %s',
+		to_char(requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), role)
+$$;
+COMMENT ON FUNCTION bixarena.slack_request(timestamptz, name) IS
+	'when and by whom a run or a call was asked for';
+
+CREATE FUNCTION bixarena.slack_call(call_id uuid)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	call record;
+	status text;
+BEGIN
+	SELECT min(r.arena::text) AS arena, min(r.role::text) AS role,
+		min(r.trigger_source) AS trigger_source, min(r.triggered_by) AS triggered_by,
+		min(r.requested_at) AS requested_at,
+		max(r.ended_at) - coalesce(min(r.started_at), min(r.requested_at)) AS duration,
+		count(*) AS runs,
+		count(*) FILTER (WHERE r.status = 'succeeded') AS succeeded,
+		count(*) FILTER (WHERE r.status = 'skipped') AS skipped,
+		count(*) FILTER (WHERE r.status = 'failed') AS failed,
+		count(*) FILTER (WHERE r.status IN ('queued', 'running')) AS running
+	INTO call
+	FROM bixarena.run AS r WHERE r.call_id = slack_call.call_id;
+	IF call.runs = 0 THEN
+		RETURN NULL;
+	END IF;
+
+	status := CASE WHEN call.running > 0 THEN 'running' WHEN call.failed > 0 THEN 'failed'
+		WHEN call.succeeded > 0 THEN 'succeeded' ELSE 'skipped' END;
+	RETURN bixarena.slack_blocks(
+		format('%s (%s): %s of %s', CASE status WHEN 'succeeded' THEN 'Leaderboards updated'
+				ELSE 'Leaderboard updates ' || status END, call.trigger_source,
+			CASE status WHEN 'running' THEN call.runs - call.running WHEN 'failed' THEN call.failed
+				WHEN 'succeeded' THEN call.succeeded ELSE call.skipped END, call.runs),
+		(SELECT jsonb_agg(bixarena.slack_labelled(f.label, f.value, 2000) ORDER BY f.position)
+			FROM (VALUES
+				(1, 'Arena', call.arena),
+				(2, 'Status', status),
+				(3, 'Trigger', concat_ws(' by ', call.trigger_source, nullif(call.triggered_by, ''))),
+				(4, 'Leaderboards', call.runs::text),
+				(5, 'Succeeded', call.succeeded::text),
+				(6, 'Skipped', call.skipped::text),
+				(7, 'Failed', call.failed::text),
+				(8, 'Duration', round(extract(epoch FROM call.duration), 2) || ' s'),
+				(9, 'Call id', call_id::text)
+			) AS f (position, label, value)
+			WHERE f.value IS NOT NULL),
+		(SELECT bixarena.slack_labelled('Failed', string_agg(
+				format('%s: %s (%s)', r.leaderboard, r.error_message, r.error_sqlstate),
+				E'\n' ORDER BY r.requested_at, r.leaderboard), 3000)
+			FROM bixarena.run AS r
+			WHERE r.call_id = slack_call.call_id AND r.status = 'failed'),
+		NULL, bixarena.slack_request(call.requested_at, call.role::name));
+END
+$$;
+COMMENT ON FUNCTION bixarena.slack_call(uuid) IS
+	'how a call went, as a message of Slack''s; null: there is no such call';
+
+CREATE FUNCTION bixarena_slack_message(correlation_id uuid)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+DECLARE
+	run bixarena.run;
+	message jsonb;
+	explanation jsonb;
+	page text;
+BEGIN
+	IF correlation_id IS NULL THEN
+		RAISE EXCEPTION 'correlation_id must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT r.* INTO run FROM bixarena.run AS r
+	WHERE r.correlation_id = bixarena_slack_message.correlation_id;
+	IF NOT FOUND THEN
+		message := bixarena.slack_call(correlation_id);
+		IF message IS NULL THEN
+			RAISE EXCEPTION 'there is no run with correlation_id %', correlation_id
+				USING ERRCODE = 'undefined_object', HINT = 'bixarena_runs() lists them.';
+		END IF;
+		RETURN message;
+	END IF;
+
+	IF run.status = 'skipped' THEN
+		explanation := bixarena.slack_labelled('Reason', run.skip_reason, 3000);
+	ELSIF run.status = 'failed' THEN
+		explanation := bixarena.slack_labelled(concat_ws(' ', 'Error', run.error_sqlstate),
+			run.error_message, 3000);
+	ELSIF run.status = 'succeeded' THEN
+		page := bixarena.leaderboard_page(run.leaderboard, run.arena);
+	END IF;
+	RETURN bixarena.slack_blocks(bixarena.slack_title(run), bixarena.slack_fields(run),
+		explanation, page, format('%s, %s', bixarena.slack_request(run.requested_at, run.role),
+			CASE run.attempts WHEN 1 THEN '1 attempt' ELSE run.attempts || ' attempts' END));
+END
+$$;
+COMMENT ON FUNCTION bixarena_slack_message(uuid) IS
+	'how a run or a call went, as a message for an incoming webhook of Slack''s';
+
+/*
+ * Schedules, kept by pg_cron.  Its functions are called with the caller's rights
+ * and its tables never written.
+ *
+ * First what a schedule says.  A cron expression is five fields: minute, hour,
+ * day of the month, month, day of the week.  It is read as pg_cron reads it, to
+ * tell when a run was due and when the next one is.
+ */
+
+CREATE TYPE bixarena.cron_times AS (
+	minutes integer[],
+	hours integer[],
+	days integer[],
+	last_day boolean,
+	months integer[],
+	weekdays integer[],
+	either boolean,
+	seconds integer
+);
+COMMENT ON TYPE bixarena.cron_times IS 'what a schedule says';
+COMMENT ON COLUMN bixarena.cron_times.last_day IS 'on the last day of the month, too';
+COMMENT ON COLUMN bixarena.cron_times.weekdays IS '0 is Sunday';
+COMMENT ON COLUMN bixarena.cron_times.either IS
+	'the day of the month or that of the week will do; else both are needed';
+COMMENT ON COLUMN bixarena.cron_times.seconds IS
+	'every so many seconds; then all else is null';
+
+CREATE FUNCTION bixarena.cron_field(
+	field text,
+	lowest integer,
+	highest integer,
+	names text[] DEFAULT '{}')
+RETURNS integer[]
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	part text;
+	-- of "*/step", "first" or "first-last/step"
+	words text[];
+	first integer;
+	last integer;
+	step integer;
+	found integer[] := '{}';
+BEGIN
+	FOREACH part IN ARRAY string_to_array(lower(field COLLATE "C"), ',') LOOP
+		words := regexp_match(part,
+			'^(?:([*])|([0-9]{1,4}|[a-z]+)(?:-([0-9]{1,4}|[a-z]+))?)(?:/([0-9]{1,4}))?$');
+		IF words[1] IS NOT NULL THEN
+			first := lowest;
+			last := highest;
+		ELSE
+			first := coalesce(lowest - 1 + array_position(names, words[2]),
+				substring(words[2] FROM '^[0-9]+$')::integer);
+			last := CASE WHEN words[3] IS NULL THEN first ELSE
+				coalesce(lowest - 1 + array_position(names, words[3]),
+					substring(words[3] FROM '^[0-9]+$')::integer) END;
+		END IF;
+		step := coalesce(words[4]::integer, 1);
+		IF (first >= lowest AND last BETWEEN first AND highest
+				AND step BETWEEN 1 AND highest) IS NOT TRUE
+			-- a step goes with a range
+			OR num_nulls(words[1], words[3]) = 2 AND words[4] IS NOT NULL THEN
+			RETURN NULL;
+		END IF;
+		found := found || ARRAY(SELECT generate_series(first, last, step));
+	END LOOP;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_field(text, integer, integer, text[]) IS
+	'the values that a field of a cron expression stands for, null if it cannot be read';
+
+CREATE FUNCTION bixarena.read_schedule(schedule text)
+RETURNS bixarena.cron_times
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields text[] := regexp_split_to_array(btrim(schedule, E' \t\n'), E'[ \t]+');
+	times bixarena.cron_times;
+BEGIN
+	times.seconds := substring(schedule FROM
+		'^[[:space:]]*0*([1-9]|[1-5][0-9])[[:space:]]*[sS][eE][cC][oO][nN][dD][sS]?[[:space:]]*$')::integer;
+	IF times.seconds IS NOT NULL THEN
+		RETURN times;
+	END IF;
+
+	IF fields[1] ~ '^@' THEN
+		fields := string_to_array(CASE substr(fields[1], 2)
+			WHEN 'hourly' THEN '0 * * * *'
+			WHEN 'daily' THEN '0 0 * * *'
+			WHEN 'midnight' THEN '0 0 * * *'
+			WHEN 'weekly' THEN '0 0 * * 0'
+			WHEN 'monthly' THEN '0 0 1 * *'
+			WHEN 'yearly' THEN '0 0 1 1 *'
+			WHEN 'annually' THEN '0 0 1 1 *'
+			END, ' ');
+	END IF;
+	-- like pg_cron, do not mind what follows the fifth field
+	times.minutes := bixarena.cron_field(fields[1], 0, 59);
+	times.hours := bixarena.cron_field(fields[2], 0, 23);
+	times.last_day := fields[3] = '$';
+	times.days := CASE WHEN times.last_day THEN '{}'
+		ELSE bixarena.cron_field(fields[3], 1, 31) END;
+	times.months := bixarena.cron_field(fields[4], 1, 12,
+		'{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
+	times.weekdays := bixarena.cron_field(fields[5], 0, 7,
+		'{sun,mon,tue,wed,thu,fri,sat}');
+	-- Sunday is 7, too
+	IF 7 = ANY (times.weekdays) THEN
+		times.weekdays := times.weekdays || 0;
+	END IF;
+	-- as cron has it: a field with a star, even "*/2", does not widen the other
+	times.either := fields[3] !~ '^[*]' AND fields[5] !~ '^[*]';
+	IF num_nulls(times.minutes, times.hours, times.days, times.months,
+			times.weekdays) > 0 THEN
+		RETURN NULL;
+	END IF;
+	RETURN times;
+END
+$$;
+COMMENT ON FUNCTION bixarena.read_schedule(text) IS
+	'what a schedule says, null if it cannot be read or names no times';
+
+CREATE FUNCTION bixarena.cron_search(schedule text, moment timestamptz, forward boolean)
+RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	times bixarena.cron_times := bixarena.read_schedule(schedule);
+	start timestamp := moment AT TIME ZONE 'GMT';
+	period interval := make_interval(secs => times.seconds);
+	day date;
+	in_month boolean;
+	in_week boolean;
+	found timestamp;
+BEGIN
+	IF times IS NULL OR NOT isfinite(moment) THEN
+		RETURN NULL;
+	END IF;
+	IF period IS NOT NULL THEN
+		found := date_bin(period, start, timestamp '1970-01-01');
+		RETURN CASE WHEN forward THEN found + period ELSE found END
+			AT TIME ZONE 'GMT';
+	END IF;
+
+	FOR distance IN 0..366 LOOP
+		day := start::date + CASE WHEN forward THEN distance ELSE -distance END;
+		CONTINUE WHEN extract(month FROM day) <> ALL (times.months);
+		in_month := extract(day FROM day) = ANY (times.days)
+			OR times.last_day AND extract(day FROM day + 1) = 1;
+		in_week := extract(dow FROM day) = ANY (times.weekdays);
+		CONTINUE WHEN NOT (in_month AND in_week
+			OR times.either AND (in_month OR in_week));
+
+		SELECT CASE WHEN forward THEN min(t) FILTER (WHERE t > start)
+			ELSE max(t) FILTER (WHERE t <= start) END
+		INTO found
+		FROM unnest(times.hours) AS h, unnest(times.minutes) AS m,
+			LATERAL (VALUES (day + make_interval(hours => h, mins => m))) AS v (t);
+		IF found IS NOT NULL THEN
+			RETURN found AT TIME ZONE 'GMT';
+		END IF;
+	END LOOP;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_search(text, timestamptz, boolean) IS
+	'the time at which a schedule is due that is nearest to a moment, after it or not';
+
+CREATE FUNCTION bixarena.cron_due(schedule text, moment timestamptz)
+RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.cron_search(schedule, moment, false)
+$$;
+COMMENT ON FUNCTION bixarena.cron_due(text, timestamptz) IS
+	'when a schedule was due last, in GMT, at a moment or before it; null: not within 366 days';
+
+CREATE FUNCTION bixarena.cron_next(schedule text, moment timestamptz)
+RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.cron_search(schedule, moment, true)
+$$;
+COMMENT ON FUNCTION bixarena.cron_next(text, timestamptz) IS
+	'when a schedule is due next, in GMT, after a moment; null: not within 366 days';
+
+/*
+ * The jobs.  pg_cron knows a job by its name and its role, whatever database it
+ * is for, so a job kept in another database bears that of ours in its name.
+ */
+
+CREATE FUNCTION bixarena.cron_database()
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_cron_database'
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.cron_database() IS
+	'the database of pg_cron''s jobs, null if the server has not loaded pg_cron; empty: another one, and the caller may not see which';
+
+CREATE FUNCTION bixarena.job_name(arena text, leaderboard_id text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	elsewhere text := CASE WHEN current_database() <> bixarena.cron_database()
+		THEN current_database() END;
+	plain text := 'bixarena_rank ' || arena || coalesce('/' || leaderboard_id, '')
+		|| coalesce(' in ' || elsewhere, '');
+BEGIN
+	-- older versions of pg_cron cut names off after 63 bytes, and no two jobs
+	-- may be called the same: what could be is told apart by a hash
+	IF octet_length(plain) > 63 OR arena ~ '/| in ' OR leaderboard_id ~ ' in ' THEN
+		RETURN 'bixarena_rank ' || md5(format('%L/%L/%L', arena, leaderboard_id, elsewhere));
+	END IF;
+	RETURN plain;
+END
+$$;
+COMMENT ON FUNCTION bixarena.job_name(text, text) IS
+	'name of the pg_cron job of an arena, or of one leaderboard alone';
+
+CREATE FUNCTION bixarena.job_command(arena text, leaderboard_id text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('CALL %I.bixarena_generate_snapshots(arena => %L, '
+			'%strigger_source => ''scheduled'', triggered_by => ''pg_cron'')',
+		n.nspname, arena, 'leaderboard_id => ' || quote_literal(leaderboard_id) || ', ')
+	FROM pg_extension AS e
+	JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'bixarena_rank'
+$$;
+COMMENT ON FUNCTION bixarena.job_command(text, text) IS
+	'what the pg_cron job of an arena, or of one leaderboard alone, does';
+
+CREATE FUNCTION bixarena.cron_setup()
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	libraries text;
+BEGIN
+	-- a server does not start where a library that it is to load is missing
+	IF NOT EXISTS (SELECT FROM pg_available_extensions AS e WHERE e.name = 'pg_cron') THEN
+		RETURN format('Install the package of pg_cron first, on Debian by'
+				' apt-get install postgresql-%s-cron; then call this function again,'
+				' and its hint is what comes next.',
+			current_setting('server_version_num')::integer / 10000);
+	END IF;
+	IF NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
+		RETURN 'A superuser who calls this function is told the statements that set pg_cron up.';
+	END IF;
+	-- a list's items must be given one by one, or they become a single name
+	SELECT string_agg(quote_literal(replace(btrim(l.item[1], '"'), '""', '"')), ', ')
+	INTO libraries
+	FROM regexp_matches(current_setting('shared_preload_libraries'),
+		'("(?:[^"]|"")+"|[^", ]+)', 'g') AS l (item);
+	-- a server knows no parameter of a library that it has not loaded, unless
+	-- the session has set it; without background workers, pg_cron connects to
+	-- localhost, where it is asked for a password
+	RETURN format(E'ALTER SYSTEM SET shared_preload_libraries = %s;\n'
+			'SET cron.database_name = %2$L;\n'
+			'ALTER SYSTEM SET cron.database_name = %2$L;\n'
+			'SET cron.use_background_workers = on;\n'
+			'ALTER SYSTEM SET cron.use_background_workers = on;\n'
+			'-- restart the server, then\n'
+			'CREATE EXTENSION pg_cron;',
+		concat_ws(', ', libraries, '''pg_cron'''), current_database());
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_setup() IS
+	'what makes this database that of pg_cron''s jobs: a package, then statements';
+
+CREATE FUNCTION bixarena.check_cron(statement text)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	there text := bixarena.cron_database();
+BEGIN
+	IF there IS NULL THEN
+		RAISE EXCEPTION 'the server has not loaded pg_cron'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = 'pg_cron keeps the schedules, and is loaded when the server starts.',
+				HINT = bixarena.cron_setup();
+	END IF;
+	IF there <> current_database() THEN
+		RAISE EXCEPTION 'pg_cron cannot be used from database "%"', current_database()
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = format('Its jobs are in %s; there a superuser can do the same by what the hint says.',
+					coalesce(format('database "%s"', nullif(there, '')), 'another database')),
+				HINT = statement;
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
+		RAISE EXCEPTION 'the extension pg_cron is missing in database "%"', there
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = 'The server has loaded it for this database.',
+				HINT = 'CREATE EXTENSION pg_cron;';
+	END IF;
+	IF NOT has_schema_privilege('cron', 'USAGE') THEN
+		RAISE EXCEPTION 'permission denied for schema cron'
+			USING ERRCODE = 'insufficient_privilege',
+				DETAIL = 'pg_cron''s functions are there.',
+				HINT = format('GRANT USAGE ON SCHEMA cron TO %I;', current_user);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_cron(text) IS
+	'an error unless pg_cron can be used here; where it lives elsewhere, the hint is what to run there';
+
+CREATE FUNCTION bixarena_schedule(
+	schedule text DEFAULT '0 2 * * *',
+	arena text DEFAULT NULL,
+	leaderboard_id text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	job text := bixarena.job_name(found_arena, leaderboard_id);
+	command text := bixarena.job_command(found_arena, leaderboard_id);
+	other_role text;
+BEGIN
+	IF schedule IS NULL THEN
+		RAISE EXCEPTION 'schedule must not be null'
+			USING ERRCODE = 'null_value_not_allowed',
+				HINT = 'bixarena_unschedule() removes a schedule.';
+	END IF;
+	-- an error if there is none
+	PERFORM bixarena.find_leaderboard(leaderboard_id, found_arena)
+	WHERE leaderboard_id IS NOT NULL;
+	IF NOT (SELECT r.rolcanlogin FROM pg_roles AS r WHERE r.rolname = current_user) THEN
+		RAISE EXCEPTION 'role "%" cannot log in', current_user
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = 'pg_cron runs a job by logging in as the role that scheduled it.',
+				HINT = format('Schedule it as another role, or ALTER ROLE %I LOGIN.', current_user);
+	END IF;
+	-- where pg_cron is elsewhere, it cannot be asked
+	IF bixarena.cron_database() <> current_database()
+		AND bixarena.read_schedule(schedule) IS NULL THEN
+		RAISE EXCEPTION 'invalid schedule: %', schedule
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'A schedule is a cron expression, such as 0 2 * * *.';
+	END IF;
+	PERFORM bixarena.check_cron(format(
+		E'CREATE EXTENSION IF NOT EXISTS pg_cron;\n'
+		'SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+		job, schedule, command, current_database(), current_user));
+
+	-- superusers see it, and would make a second one
+	SELECT j.username INTO other_role
+	FROM cron.job AS j
+	WHERE j.jobname::text = job AND j.database = current_database()
+		AND j.username <> current_user
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'job "%" belongs to role "%"', job, other_role
+			USING ERRCODE = 'duplicate_object',
+				HINT = format('SET ROLE %I to change it, or remove it first with bixarena_unschedule().', other_role);
+	END IF;
+
+	PERFORM cron.schedule(job, schedule, command);
+	RETURN job;
+END
+$$;
+COMMENT ON FUNCTION bixarena_schedule(text, text, text) IS
+	'make snapshots of an arena, or of one leaderboard, on a schedule';
+-- it makes jobs
+REVOKE ALL ON FUNCTION bixarena_schedule(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.tell_schedules(arena text)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	prefix text := bixarena.job_name(arena, NULL) || '/';
+	boards text[];
+	schedules text[];
+BEGIN
+	-- of an arena that is gone, or whose leaderboards the caller may not read,
+	-- the names of jobs tell all but the odd ones
+	IF EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+			WHERE n.nspname = arena AND c.relname = 'leaderboard'
+				AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')) THEN
+		SELECT array_agg(j.leaderboard), array_agg(j.schedule) INTO boards, schedules
+		FROM bixarena.cron_jobs(arena) AS j
+		WHERE j.leaderboard IS NOT NULL AND j.active;
+	ELSE
+		SELECT array_agg(substr(j.jobname::text, length(prefix) + 1)), array_agg(j.schedule)
+		INTO boards, schedules
+		FROM cron.job AS j
+		WHERE starts_with(j.jobname::text, prefix) AND j.database = current_database()
+			AND j.active;
+	END IF;
+	IF boards IS NULL THEN
+		RETURN;
+	END IF;
+	RAISE NOTICE 'schedules of leaderboards go on: %',
+		(SELECT string_agg(format('%s (%s)', b.slug, b.schedule), ', ' ORDER BY b.slug COLLATE "C")
+			FROM unnest(boards, schedules) AS b (slug, schedule))
+		USING HINT = (SELECT string_agg(format('SELECT %I.bixarena_unschedule(%L, %L);',
+				n.nspname, arena, b.slug), E'\n' ORDER BY b.slug COLLATE "C")
+			FROM unnest(boards) AS b (slug), pg_extension AS e
+			JOIN pg_namespace AS n ON n.oid = e.extnamespace
+			WHERE e.extname = 'bixarena_rank');
+END
+$$;
+COMMENT ON FUNCTION bixarena.tell_schedules(text) IS
+	'a notice of the leaderboards of an arena that have a schedule of their own';
+
+CREATE FUNCTION bixarena_unschedule(
+	arena text DEFAULT NULL,
+	leaderboard_id text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- one that is named may be gone already
+	found_arena text := coalesce(arena, bixarena.resolve_arena(NULL));
+	job text := bixarena.job_name(found_arena, leaderboard_id);
+	num_jobs integer;
+BEGIN
+	PERFORM bixarena.check_cron(format(
+		'SELECT cron.unschedule(jobid) FROM cron.job WHERE jobname = %L AND database = %L;',
+		job, current_database()));
+
+	SELECT count(cron.unschedule(j.jobid)) INTO num_jobs
+	FROM cron.job AS j
+	WHERE j.jobname::text = job AND j.database = current_database();
+	IF leaderboard_id IS NULL THEN
+		PERFORM bixarena.tell_schedules(found_arena);
+	END IF;
+	IF num_jobs = 0 THEN
+		RAISE EXCEPTION 'there is no job "%"', job
+			USING ERRCODE = 'undefined_object',
+				DETAIL = 'If there is, it belongs to another role.',
+				HINT = 'SELECT jobname, schedule, command FROM cron.job;';
+	END IF;
+	RETURN job;
+END
+$$;
+COMMENT ON FUNCTION bixarena_unschedule(text, text) IS
+	'end the schedule of an arena, or of one leaderboard';
+-- it removes jobs
+REVOKE ALL ON FUNCTION bixarena_unschedule(text, text) FROM PUBLIC;
+
+
+/*
+ * Health: is all as an operator expects it?  With the caller's rights, so it
+ * speaks of the runs and pg_cron jobs that the caller may see.
+ */
+
+-- what is a warning and what is critical stands here, and nowhere else; alerts
+-- get it from bixarena.metrics
+CREATE FUNCTION bixarena.health_limits(
+	OUT grace_hours integer,			-- for a scheduled snapshot, from the time it is due
+	OUT unscheduled_hours integer,		-- age of a snapshot without a schedule: warning
+	OUT failed_days integer,
+	OUT failed_critical integer,		-- more failed runs in failed_days
+	OUT dead_requests integer,			-- more requests in failed_days that failed for good
+	OUT waiting_warning integer,		-- more minutes in the queue
+	OUT waiting_critical integer,
+	OUT share_days integer,
+	OUT share_warning double precision,	-- a lesser percentage of good runs
+	OUT share_critical double precision,
+	OUT spread_days integer,
+	OUT spread_runs integer,			-- fewer say nothing
+	OUT spread_quantile double precision,
+	OUT spread_warning double precision,	-- more medians
+	OUT usual_runs integer,				-- fewer of a leaderboard do not tell what is usual
+	OUT usual_seconds double precision)	-- more or less, whatever the median, is usual
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 1, 48, 14, 10, 10, 10, 60, 30, 95.0, 80.0, 30, 20, 0.95, 5.0, 5, 1.0
+$$;
+COMMENT ON FUNCTION bixarena.health_limits() IS 'thresholds of bixarena_health() and of alerts';
+
+CREATE TYPE bixarena.health_row AS (
+	check_name text,
+	leaderboard_id text,
+	status text,
+	figure double precision,
+	unit text,
+	message text
+);
+COMMENT ON TYPE bixarena.health_row IS 'what a check has found';
+
+CREATE FUNCTION bixarena.grade(warning boolean, critical boolean)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN critical THEN 'critical' WHEN warning THEN 'warning' ELSE 'ok' END;
+COMMENT ON FUNCTION bixarena.grade(boolean, boolean) IS 'the status of a check';
+
+CREATE FUNCTION bixarena.in_utc(moment timestamptz)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
+$$;
+COMMENT ON FUNCTION bixarena.in_utc(timestamptz) IS 'a moment, for people';
+
+/*
+ * What pg_cron knows of an arena.
+ */
+
+CREATE FUNCTION bixarena.can_read_cron()
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- a superuser's tables only: reading what another role has made could run
+	-- its code as the caller
+	RETURN (SELECT count(*) = 2
+		FROM pg_namespace AS n
+		JOIN pg_class AS c ON c.relnamespace = n.oid
+		JOIN pg_roles AS o ON o.oid = c.relowner
+		WHERE n.nspname = 'cron' AND c.relname IN ('job', 'job_run_details')
+			AND c.relkind = 'r' AND o.rolsuper
+			AND has_schema_privilege(n.oid, 'USAGE')
+			AND has_table_privilege(c.oid, 'SELECT'));
+END
+$$;
+COMMENT ON FUNCTION bixarena.can_read_cron() IS
+	'is pg_cron in this database, and may the caller read its tables?';
+
+CREATE FUNCTION bixarena.cron_jobs(arena text)
+RETURNS TABLE (jobid bigint, leaderboard text, schedule text, active boolean)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	whole text := bixarena.job_name(arena, NULL);
+BEGIN
+	IF NOT bixarena.can_read_cron() THEN
+		RETURN;
+	END IF;
+	-- a job of one leaderboard may have a name that does not say which
+	RETURN QUERY
+		SELECT j.jobid, coalesce(l.slug,
+				nullif(substr(j.jobname::text, length(whole) + 2), '')),
+			j.schedule, j.active
+		FROM cron.job AS j
+		LEFT JOIN LATERAL (
+			SELECT r.slug
+			FROM bixarena.read_leaderboards(CASE
+				WHEN j.jobname::text ~ '^bixarena_rank [0-9a-f]{32}$' THEN arena END) AS r
+			WHERE j.jobname::text = bixarena.job_name(arena, r.slug)
+		) AS l ON true
+		WHERE (l.slug IS NOT NULL OR j.jobname::text = whole
+				OR starts_with(j.jobname::text, whole || '/'))
+			AND j.database = current_database()
+		ORDER BY j.jobname::text COLLATE "C", j.jobid;
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_jobs(text) IS
+	'the jobs of pg_cron that bixarena_schedule() has made for an arena or (not null) one leaderboard';
+
+CREATE FUNCTION bixarena.due_times(arena text, moment timestamptz)
+RETURNS TABLE (leaderboard text, due timestamptz)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job record;
+BEGIN
+	FOR job IN SELECT j.* FROM bixarena.cron_jobs(arena) AS j WHERE j.active LOOP
+		leaderboard := job.leaderboard;
+		due := bixarena.cron_due(job.schedule, moment);
+		CONTINUE WHEN due IS NULL;
+		RETURN NEXT;
+		due := bixarena.cron_due(job.schedule, due - interval '1 second');
+		CONTINUE WHEN due IS NULL;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bixarena.due_times(text, timestamptz) IS
+	'the last two times of each job of an arena up to a moment';
+
+/*
+ * What the checks, and bixarena.metrics, are about.
+ */
+
+CREATE FUNCTION bixarena.public_snapshots(arena text)
+RETURNS TABLE (leaderboard text, latest timestamptz)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+		SELECT l.slug, max(s.created_at)
+		FROM bixarena.read_leaderboards(arena) AS l
+		LEFT JOIN bixarena.read_snapshots(arena, NULL, 'infinity') AS s
+			ON s.leaderboard_id = l.id
+		GROUP BY l.slug;
+END
+$$;
+COMMENT ON FUNCTION bixarena.public_snapshots(text) IS
+	'the leaderboards of an arena, and when the latest public snapshot of each was made';
+
+CREATE FUNCTION bixarena.future_snapshots(arena text)
+RETURNS TABLE (leaderboard text, message text)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- a minute is what clocks of servers may differ by
+	RETURN QUERY
+		SELECT l.slug, format(
+			'snapshot "%s" is dated in the future, %s%s: delete it, or correct its created_at',
+			(array_agg(s.snapshot_identifier ORDER BY s.created_at, s.id))[1],
+			CASE WHEN isfinite(min(s.created_at)) THEN bixarena.in_utc(min(s.created_at))
+				ELSE 'infinity' END,
+			CASE WHEN count(*) > 1 THEN format(' (the first of %s)', count(*)) END)
+		FROM bixarena.read_leaderboards(arena) AS l
+		JOIN bixarena.read_snapshots(arena, NULL,
+				after => clock_timestamp() + interval '1 minute') AS s
+			ON s.leaderboard_id = l.id
+		GROUP BY l.slug;
+END
+$$;
+COMMENT ON FUNCTION bixarena.future_snapshots(text) IS
+	'the leaderboards of an arena that have snapshots dated in the future, and which is the first of them';
+
+CREATE FUNCTION bixarena.ended_runs(
+	arena text,
+	days integer,
+	OUT ended bigint,
+	OUT failed bigint,
+	OUT dead_requests bigint)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+BEGIN
+	SELECT count(*), count(*) FILTER (WHERE r.status = 'failed'),
+		count(*) FILTER (WHERE r.status = 'failed' AND r.trigger_source = 'api')
+	INTO ended, failed, dead_requests
+	FROM bixarena.run AS r
+	WHERE r.arena = ended_runs.arena AND r.status NOT IN ('queued', 'running')
+		AND r.requested_at >= now() - make_interval(days => days);
+END
+$$;
+COMMENT ON FUNCTION bixarena.ended_runs(text, integer) IS
+	'how many runs of the last days have ended, and have failed; none is tried again then';
+
+CREATE FUNCTION bixarena.queue(
+	arena text,
+	OUT waiting bigint,
+	OUT seconds double precision)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+BEGIN
+	SELECT count(*), coalesce(max(extract(epoch FROM now() - r.requested_at)), 0)
+	INTO waiting, seconds
+	FROM bixarena.run AS r
+	WHERE r.arena = queue.arena AND r.status = 'queued';
+END
+$$;
+COMMENT ON FUNCTION bixarena.queue(text) IS
+	'how many runs wait, and how long the first has waited';
+
+CREATE FUNCTION bixarena.durations(arena text)
+RETURNS TABLE (leaderboard text, seconds double precision)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 600
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+BEGIN
+	-- a run of the past is one of fewer battles
+	RETURN QUERY
+		SELECT r.leaderboard, extract(epoch FROM r.ended_at - r.started_at)::double precision
+		FROM bixarena.health_limits() AS limits
+		JOIN bixarena.run AS r ON r.arena = durations.arena AND r.status = 'succeeded'
+			AND r.parameters ->> 'as_of' IS NULL
+			AND r.requested_at >= now() - make_interval(days => limits.spread_days);
+END
+$$;
+COMMENT ON FUNCTION bixarena.durations(text) IS
+	'how long each of the latest successful runs took';
+
+CREATE FUNCTION bixarena.usual_durations(arena text)
+RETURNS TABLE (leaderboard text, runs bigint, seconds double precision)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- a large leaderboard takes longer than a small one
+	RETURN QUERY
+		SELECT d.leaderboard, count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY d.seconds)
+		FROM bixarena.durations(arena) AS d
+		GROUP BY d.leaderboard;
+END
+$$;
+COMMENT ON FUNCTION bixarena.usual_durations(text) IS
+	'the median of the durations of each leaderboard';
+
+/*
+ * The checks: each function is one.
+ */
+
+CREATE FUNCTION bixarena.pauses(arena text, leaderboards text[])
+RETURNS TABLE (leaderboard text, source text)
+AS 'MODULE_PATHNAME', 'bixarena_pauses'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.pauses(text, text[]) IS
+	'those of the leaderboards that are paused, and whose setting pauses them: arena or leaderboard';
+
+CREATE FUNCTION bixarena.skipped_since(leaderboard_id text, arena text, moment timestamptz)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+	SELECT 'the last run was skipped: ' || coalesce(last.skip_reason, 'no reason given')
+	FROM (
+		SELECT r.status, r.skip_reason
+		FROM bixarena.run AS r
+		WHERE r.arena = skipped_since.arena AND r.leaderboard = leaderboard_id
+			AND r.requested_at >= moment
+		ORDER BY r.requested_at DESC LIMIT 1
+	) AS last
+	WHERE last.status = 'skipped'
+$$;
+COMMENT ON FUNCTION bixarena.skipped_since(text, text, timestamptz) IS
+	'why the last run of a leaderboard was skipped; null: it was not, or there is none since that moment';
+
+CREATE FUNCTION bixarena.age_seconds(latest timestamptz)
+RETURNS double precision
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- one that is newer than this transaction, or dated in the future, is of now
+	SELECT greatest(extract(epoch FROM now() - latest), 0)
+$$;
+COMMENT ON FUNCTION bixarena.age_seconds(timestamptz) IS
+	'the age of a snapshot; never negative';
+
+CREATE FUNCTION bixarena.judge_age(
+	leaderboard_id text,
+	arena text,
+	latest timestamptz,
+	due timestamptz[],
+	paused_by text,
+	future text)
+RETURNS bixarena.health_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- due: the last times that a snapshot was due, the latest first; future: what
+	-- there is to say of snapshots dated in the future, beside which no age tells
+	unscheduled integer := (bixarena.health_limits()).unscheduled_hours;
+	since timestamptz := coalesce(due[1], now() - make_interval(hours => unscheduled));
+	excuse text := 'paused by the setting enabled of the ' || paused_by;
+	result bixarena.health_row;
+BEGIN
+	IF excuse IS NULL AND (latest >= since) IS NOT TRUE THEN
+		excuse := bixarena.skipped_since(leaderboard_id, arena, since);
+	END IF;
+	result.check_name := 'snapshot_age';
+	result.leaderboard_id := leaderboard_id;
+	result.status := bixarena.grade(
+		future IS NOT NULL OR excuse IS NULL AND (latest >= since) IS NOT TRUE,
+		excuse IS NULL AND latest < due[2]);
+	result.figure := round(bixarena.age_seconds(latest)::numeric / 3600, 1);
+	result.unit := 'hours';
+	result.message := CASE
+		WHEN future IS NOT NULL THEN future
+		WHEN excuse IS NOT NULL THEN excuse
+		WHEN latest IS NULL THEN 'there is no public snapshot'
+		WHEN due[1] IS NULL THEN format(
+			'there is no schedule that can be read; the latest public snapshot is %s than %s hours',
+			CASE WHEN latest >= since THEN 'younger' ELSE 'older' END, unscheduled)
+		WHEN latest >= since THEN format(
+			'a public snapshot has come since one was due at %s', bixarena.in_utc(due[1]))
+		WHEN latest < due[2] THEN format(
+			'no public snapshot has come since two were due, at %s and %s',
+			bixarena.in_utc(due[2]), bixarena.in_utc(due[1]))
+		ELSE format('no public snapshot has come since one was due at %s',
+			bixarena.in_utc(due[1])) END;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION bixarena.judge_age(text, text, timestamptz, timestamptz[], text, text) IS
+	'is the latest public snapshot of a leaderboard as young as its schedule says?';
+
+CREATE FUNCTION bixarena.check_snapshot_age(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+		WITH due AS MATERIALIZED (
+			SELECT t.leaderboard, t.due
+			FROM bixarena.health_limits() AS limits,
+				bixarena.due_times(arena, now() - make_interval(hours => limits.grace_hours)) AS t
+		), board AS MATERIALIZED (
+			SELECT s.* FROM bixarena.public_snapshots(arena) AS s
+		)
+		SELECT a.*
+		FROM board AS l
+		LEFT JOIN bixarena.pauses(arena, ARRAY(SELECT b.leaderboard FROM board AS b)) AS p
+			ON p.leaderboard = l.leaderboard
+		LEFT JOIN bixarena.future_snapshots(arena) AS f ON f.leaderboard = l.leaderboard
+		CROSS JOIN LATERAL (
+			SELECT array_agg(DISTINCT d.due ORDER BY d.due DESC) AS times
+			FROM due AS d WHERE d.leaderboard IS NULL OR d.leaderboard = l.leaderboard
+		) AS d
+		CROSS JOIN LATERAL bixarena.judge_age(l.leaderboard, arena, l.latest, d.times,
+			p.source, f.message) AS a
+		ORDER BY l.leaderboard COLLATE "C";
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_snapshot_age(text) IS
+	'are the latest public snapshots as young as their schedule says?';
+
+CREATE FUNCTION bixarena.check_failed_runs(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+		SELECT 'failed_runs', NULL::text, bixarena.grade(failed > 0, failed > limits.failed_critical),
+			failed::double precision, 'runs',
+			format('%s of %s runs of the last %s days failed', failed, ended, limits.failed_days)
+				|| CASE WHEN failed > 0 THEN '; bixarena_runs(status => ''failed'') lists them'
+					ELSE '' END
+		FROM bixarena.health_limits() AS limits
+		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS counts;
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_failed_runs(text) IS 'have runs failed lately?';
+
+CREATE FUNCTION bixarena.check_waiting_runs(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+		SELECT 'waiting_runs', NULL::text,
+			bixarena.grade(minutes > limits.waiting_warning, minutes > limits.waiting_critical),
+			round(minutes::numeric, 1)::double precision, 'minutes',
+			CASE WHEN waiting = 0 THEN 'no run waits in the queue'
+				ELSE format('runs in the queue: %s; the first has waited for %s minutes',
+					waiting, trunc(minutes)) END
+				|| CASE WHEN minutes > limits.waiting_warning
+					THEN '; CALL bixarena_process_requests() makes them' ELSE '' END
+		FROM bixarena.health_limits() AS limits
+		CROSS JOIN bixarena.queue(arena) AS queue
+		CROSS JOIN LATERAL (SELECT queue.seconds / 60) AS m (minutes);
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_waiting_runs(text) IS
+	'do requests wait longer than they should?';
+
+CREATE FUNCTION bixarena.check_abandoned_runs(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+DECLARE
+	abandoned bigint;
+BEGIN
+	IF pg_is_in_recovery() THEN
+		RETURN QUERY SELECT 'abandoned_runs', NULL::text, 'ok', NULL::double precision, 'runs',
+			'a standby cannot tell which runs are worked at';
+		RETURN;
+	END IF;
+	SELECT count(*) INTO abandoned FROM bixarena.run AS r
+	WHERE r.arena = check_abandoned_runs.arena AND r.status = 'running'
+		AND bixarena.is_abandoned(r.correlation_id);
+	RETURN QUERY SELECT 'abandoned_runs', NULL::text, bixarena.grade(abandoned > 0, false),
+		abandoned::double precision, 'runs',
+		CASE WHEN abandoned = 0 THEN 'every run in status running is being worked at'
+			ELSE format('runs in status running that no process works at: %s;'
+				' CALL bixarena_process_requests() takes them up', abandoned) END;
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_abandoned_runs(text) IS
+	'are there runs in status running that no process works at?';
+
+CREATE FUNCTION bixarena.check_cron_job(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	missing text := 'pg_cron cannot be seen from here: it is not in database "%s", or role "%s" may not read its tables';
+BEGIN
+	IF bixarena.can_read_cron() THEN
+		RETURN QUERY
+			SELECT 'cron_job', j.leaderboard,
+				bixarena.grade(NOT j.active, d.status = 'failed'),
+				round(extract(epoch FROM now() - d.ended_at) / 3600, 1)::double precision, 'hours',
+				CASE WHEN j.active THEN '' ELSE 'the job is not active; ' END
+					|| CASE WHEN d.status = 'failed' THEN 'the last run of the job failed'
+						|| coalesce(': ' || left(d.return_message, 200), '')
+					WHEN d.status IS NULL THEN 'no outcome of the job is on record yet'
+					ELSE 'the last run of the job succeeded' END
+			FROM bixarena.cron_jobs(arena) AS j
+			LEFT JOIN LATERAL (
+				SELECT c.status,
+					nullif(regexp_replace(c.return_message, '[[:space:]]+', ' ', 'g'), ''),
+					coalesce(c.end_time, c.start_time)
+				FROM cron.job_run_details AS c
+				WHERE c.jobid = j.jobid AND c.status IN ('succeeded', 'failed')
+				ORDER BY c.runid DESC LIMIT 1
+			) AS d (status, return_message, ended_at) ON true;
+		missing := 'in database "%s", role "%s" sees no job of pg_cron named "bixarena_rank %s";'
+			' bixarena_schedule() makes it';
+	END IF;
+	IF NOT FOUND THEN
+		RETURN QUERY SELECT 'cron_job', NULL::text, 'warning', NULL::double precision, 'hours',
+			format(missing, current_database(), current_user, arena);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_cron_job(text) IS
+	'is the job of pg_cron there and active, and how did it end last?';
+
+CREATE FUNCTION bixarena.check_success_share(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+		SELECT 'success_share', NULL::text,
+			bixarena.grade(share < limits.share_warning, share < limits.share_critical),
+			round(share::numeric, 2)::double precision, 'percent',
+			CASE WHEN ended = 0 THEN format('no run of the last %s days has ended', limits.share_days)
+				ELSE format('%s of %s runs of the last %s days succeeded or were skipped',
+					good, ended, limits.share_days) END
+		FROM bixarena.health_limits() AS limits
+		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS counts
+		CROSS JOIN LATERAL (SELECT ended - failed, 100.0 * (ended - failed) / nullif(ended, 0))
+			AS s (good, share);
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_success_share(text) IS 'do nearly all runs go well?';
+
+CREATE FUNCTION bixarena.check_duration_spread(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- each duration in medians of its own leaderboard
+	RETURN QUERY
+		WITH summary AS (
+			SELECT count(*) AS runs, percentile_cont((bixarena.health_limits()).spread_quantile)
+				WITHIN GROUP (ORDER BY d.seconds / usual.seconds) AS spread
+			FROM bixarena.durations(arena) AS d
+			JOIN bixarena.usual_durations(arena) AS usual USING (leaderboard)
+			WHERE usual.seconds > 0
+		)
+		SELECT 'duration_spread', NULL::text,
+			bixarena.grade(runs >= limits.spread_runs AND spread > limits.spread_warning, false),
+			CASE WHEN runs >= limits.spread_runs THEN round(spread::numeric, 2)::double precision END,
+			'medians',
+			CASE WHEN runs < limits.spread_runs THEN format(
+					'%s runs of the last %s days succeeded; fewer than %s do not tell',
+					runs, limits.spread_days, limits.spread_runs)
+				ELSE format('%s %% of %s runs of the last %s days took up to %s times as long'
+					' as is usual for their leaderboard', 100 * limits.spread_quantile, runs,
+					limits.spread_days, round(spread::numeric, 2)) END
+		FROM summary, bixarena.health_limits() AS limits;
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_duration_spread(text) IS
+	'do runs take about as long as they usually do?';
+
+CREATE FUNCTION bixarena.health(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT c.* FROM bixarena.check_snapshot_age(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_failed_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_waiting_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_abandoned_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_cron_job(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_success_share(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.check_duration_spread(arena) AS c;
+END
+$$;
+COMMENT ON FUNCTION bixarena.health(text) IS 'all checks of an arena, one after the other';
+
+CREATE FUNCTION bixarena_health(arena text DEFAULT NULL)
+RETURNS TABLE (
+	check_name text,
+	leaderboard_id text,
+	status text,
+	figure double precision,
+	unit text,
+	message text)
+LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.* FROM bixarena.health(bixarena.resolve_arena(arena)) AS c
+$$;
+COMMENT ON FUNCTION bixarena_health(text) IS
+	'is the arena well? snapshots, runs, queue and schedule, each with a status';
+
+/*
+ * The leaderboards of an arena, with the caller's rights.
+ */
+
+CREATE FUNCTION bixarena_leaderboards(arena text DEFAULT NULL)
+RETURNS TABLE (
+	leaderboard_id text,
+	name text,
+	snapshot_identifier text,
+	created_at timestamptz,
+	entry_count bigint,
+	vote_count bigint,
+	next_due timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+BEGIN
+	RETURN QUERY
+		WITH l AS MATERIALIZED (
+			SELECT r.* FROM bixarena.read_leaderboards(found_arena) AS r
+		), s AS MATERIALIZED (
+			SELECT r.* FROM bixarena.read_snapshots(found_arena, NULL, 'infinity') AS r
+		), e AS (
+			SELECT r.snapshot_id, count(*) AS entries, sum(r.vote_count)::bigint AS votes
+			FROM bixarena.read_entries(found_arena, ARRAY(SELECT s.id FROM s)) AS r
+			GROUP BY r.snapshot_id
+		), due AS MATERIALIZED (
+			SELECT j.leaderboard, bixarena.cron_next(j.schedule, now()) AS moment
+			FROM bixarena.cron_jobs(found_arena) AS j WHERE j.active
+		)
+		SELECT l.slug, l.name, s.snapshot_identifier, s.created_at,
+			CASE WHEN s.id IS NOT NULL THEN coalesce(e.entries, 0) END, e.votes,
+			(SELECT min(d.moment) FROM due AS d
+			WHERE p.leaderboard IS NULL AND (d.leaderboard IS NULL OR d.leaderboard = l.slug))
+		FROM l
+		LEFT JOIN s ON s.leaderboard_id = l.id
+		LEFT JOIN e ON e.snapshot_id = s.id
+		LEFT JOIN bixarena.pauses(found_arena, ARRAY(SELECT l.slug FROM l)) AS p
+			ON p.leaderboard = l.slug
+		ORDER BY l.slug <> 'overall', l.slug COLLATE "C";
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboards(text) IS
+	'the leaderboards of an arena, each with its latest public snapshot and when the next is due';
+
+/*
+ * Metrics, for Prometheus: numbers that bixarena_health() judges, and its
+ * judgement.  With the caller's rights, and nothing here writes.
+ *
+ * A metric is there or is absent; it is never null or NaN.  Names and labels
+ * together are unique, and leaderboards are the only labels that can be many.
+ */
+
+CREATE TYPE bixarena.metric AS (
+	name text,
+	labels jsonb,
+	value double precision
+);
+COMMENT ON TYPE bixarena.metric IS 'a number that is watched';
+
+CREATE FUNCTION bixarena.metric_help()
+RETURNS TABLE (name text, help text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- the one list of all metrics: what is not here is not shown
+	SELECT v.name, v.help
+	FROM bixarena.health_limits() AS limits
+	CROSS JOIN LATERAL (VALUES
+		('bixarena_extension_info', 'Version of bixarena_rank, as a label; always 1.'),
+		('bixarena_arena_up', '1 if all metrics of the arena could be read, 0 if it is gone or broken.'),
+		('bixarena_failed_runs', format(
+			'Runs of the last %s days that failed.', limits.failed_days)),
+		('bixarena_failed_runs_max', 'More failed runs than this are critical.'),
+		('bixarena_dead_requests', format(
+			'Requests of the last %s days whose runs failed for good.', limits.failed_days)),
+		('bixarena_dead_requests_max', 'More dead requests than this need somebody.'),
+		('bixarena_waiting_runs', 'Runs in the queue.'),
+		('bixarena_waiting_age_seconds', 'How long the first run in the queue has waited; 0 if there is none.'),
+		('bixarena_abandoned_runs', 'Runs in status running that no process works at.'),
+		('bixarena_success_ratio', format(
+			'Share of the ended runs of the last %s days that succeeded or were skipped.',
+			limits.share_days)),
+		('bixarena_success_ratio_min', 'A lesser share needs somebody.'),
+		('bixarena_health_status', 'Status of a check of bixarena_health(): 0 ok, 1 warning, 2 critical.'),
+		('bixarena_snapshot_late', '1 if the latest public snapshot is older than the schedule says, with no excuse.'),
+		('bixarena_snapshot_age_seconds', 'Age of the latest public snapshot.'),
+		('bixarena_last_run_failed', '1 if the last run that has ended failed, else 0.'),
+		('bixarena_last_success_duration_seconds', 'How long the last successful run took.'),
+		('bixarena_last_success_entries', 'Models that the last successful run ranked.'),
+		('bixarena_last_success_evaluations', 'Battles that the last successful run used.'),
+		('bixarena_usual_duration_min_seconds', 'A shorter run is unusual for the leaderboard.'),
+		('bixarena_usual_duration_max_seconds', 'A longer run is unusual for the leaderboard.')
+	) AS v (name, help)
+$$;
+COMMENT ON FUNCTION bixarena.metric_help() IS 'the metrics that there are';
+
+CREATE FUNCTION bixarena.extension_metrics()
+RETURNS SETOF bixarena.metric
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'bixarena_extension_info', jsonb_build_object('version', e.extversion), 1.0
+	FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'
+$$;
+COMMENT ON FUNCTION bixarena.extension_metrics() IS 'metrics that are of no arena';
+
+CREATE FUNCTION bixarena.run_metrics(arena text)
+RETURNS SETOF bixarena.metric
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 9
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+		SELECT v.name, jsonb_build_object('arena', arena), v.value
+		FROM bixarena.health_limits() AS limits
+		CROSS JOIN bixarena.queue(arena) AS queue
+		CROSS JOIN bixarena.check_abandoned_runs(arena) AS abandoned
+		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS lately
+		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS share
+		CROSS JOIN LATERAL (VALUES
+			('bixarena_failed_runs', lately.failed::double precision),
+			('bixarena_failed_runs_max', limits.failed_critical),
+			('bixarena_dead_requests', lately.dead_requests),
+			('bixarena_dead_requests_max', limits.dead_requests),
+			('bixarena_waiting_runs', queue.waiting),
+			('bixarena_waiting_age_seconds', queue.seconds),
+			('bixarena_abandoned_runs', abandoned.figure),
+			('bixarena_success_ratio',
+				(share.ended - share.failed)::double precision / nullif(share.ended, 0)),
+			('bixarena_success_ratio_min', limits.share_warning / 100)
+		) AS v (name, value)
+		WHERE v.value IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION bixarena.run_metrics(text) IS
+	'metrics of an arena that the record of runs tells, whatever has become of its tables';
+
+CREATE FUNCTION bixarena.health_metrics(arena text)
+RETURNS SETOF bixarena.metric
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 40
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+		WITH health AS MATERIALIZED (
+			-- two roles can have a job of the same name
+			SELECT h.check_name, h.leaderboard_id,
+				max(array_position('{ok,warning,critical}', h.status) - 1) AS status
+			FROM bixarena.health(arena) AS h
+			GROUP BY h.check_name, h.leaderboard_id
+		)
+		SELECT 'bixarena_health_status', jsonb_strip_nulls(jsonb_build_object('arena', arena,
+			'check', h.check_name, 'leaderboard', h.leaderboard_id)), h.status::double precision
+		FROM health AS h
+		UNION ALL
+		SELECT 'bixarena_snapshot_late',
+			jsonb_build_object('arena', arena, 'leaderboard', h.leaderboard_id), least(h.status, 1)
+		FROM health AS h WHERE h.check_name = 'snapshot_age';
+END
+$$;
+COMMENT ON FUNCTION bixarena.health_metrics(text) IS 'what bixarena_health() says, in numbers';
+
+CREATE FUNCTION bixarena.leaderboard_metrics(arena text)
+RETURNS SETOF bixarena.metric
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+BEGIN
+	-- of runs those of now, not those of the past (as_of)
+	RETURN QUERY
+		SELECT v.name, jsonb_build_object('arena', arena, 'leaderboard', s.leaderboard), v.value
+		FROM bixarena.health_limits() AS limits
+		CROSS JOIN bixarena.public_snapshots(arena) AS s
+		LEFT JOIN LATERAL (
+			SELECT extract(epoch FROM r.ended_at - r.started_at)::double precision AS seconds,
+				r.entry_count, r.evaluation_count
+			FROM bixarena.run AS r
+			WHERE r.arena = leaderboard_metrics.arena AND r.leaderboard = s.leaderboard
+				AND r.status = 'succeeded' AND r.parameters ->> 'as_of' IS NULL
+			ORDER BY r.requested_at DESC LIMIT 1
+		) AS good ON true
+		LEFT JOIN LATERAL (
+			SELECT (r.status = 'failed')::integer AS failed
+			FROM bixarena.run AS r
+			WHERE r.arena = leaderboard_metrics.arena AND r.leaderboard = s.leaderboard
+				AND r.status NOT IN ('queued', 'running') AND r.parameters ->> 'as_of' IS NULL
+			ORDER BY r.requested_at DESC LIMIT 1
+		) AS last ON true
+		LEFT JOIN bixarena.usual_durations(arena) AS usual
+			ON usual.leaderboard = s.leaderboard AND usual.runs >= limits.usual_runs
+		CROSS JOIN LATERAL (VALUES
+			('bixarena_snapshot_age_seconds', bixarena.age_seconds(s.latest)),
+			('bixarena_last_run_failed', last.failed),
+			('bixarena_last_success_duration_seconds', good.seconds),
+			('bixarena_last_success_entries', good.entry_count),
+			('bixarena_last_success_evaluations', good.evaluation_count),
+			('bixarena_usual_duration_min_seconds', CASE WHEN usual.seconds IS NOT NULL
+				THEN greatest(usual.seconds / limits.spread_warning - limits.usual_seconds, 0) END),
+			('bixarena_usual_duration_max_seconds',
+				usual.seconds * limits.spread_warning + limits.usual_seconds)
+		) AS v (name, value)
+		WHERE v.value IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION bixarena.leaderboard_metrics(text) IS
+	'metrics of each leaderboard of an arena';
+
+CREATE FUNCTION bixarena.read_metrics(arena text)
+RETURNS SETOF bixarena.metric
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 150
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT m.* FROM bixarena.health_metrics(arena) AS m;
+	RETURN QUERY SELECT m.* FROM bixarena.leaderboard_metrics(arena) AS m;
+END
+$$;
+COMMENT ON FUNCTION bixarena.read_metrics(text) IS
+	'metrics that need the relations of an arena; all of them or an error';
+
+CREATE FUNCTION bixarena.metrics_within(arena text, milliseconds integer)
+RETURNS SETOF bixarena.metric
+AS 'MODULE_PATHNAME', 'bixarena_metrics_within'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 150
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.metrics_within(text, integer) IS
+	'the same, or none if they cannot be read in this time';
+
+CREATE FUNCTION bixarena.can_be_watched(arena text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT count(*) = 2
+		FROM pg_class AS c
+		WHERE c.relnamespace = to_regnamespace(quote_ident(arena))
+			AND c.relname IN ('leaderboard', 'leaderboard_snapshot')
+			AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+			AND (has_table_privilege(c.oid, 'SELECT')
+				OR has_any_column_privilege(c.oid, 'SELECT')));
+END
+$$;
+COMMENT ON FUNCTION bixarena.can_be_watched(text) IS
+	'are there the relations of an arena that metrics need, and may the caller read them?';
+
+CREATE FUNCTION bixarena.arena_metrics()
+RETURNS SETOF bixarena.metric
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+-- compiling takes longer than such queries, and nothing ends it
+SET jit = off
+AS $$
+DECLARE
+	watched record;
+	found_metrics bixarena.metric[];
+	began timestamptz;
+	-- What arenas that cannot be read in time may cost all together, in milliseconds.
+	-- Each gets a part of what is left, so that there always is something left.
+	spare double precision := 8000;
+	part constant double precision := 0.2;
+BEGIN
+	FOR watched IN
+		SELECT a.name::text AS arena, n.oid IS NOT NULL AS is_there
+		FROM bixarena.arena AS a
+		LEFT JOIN pg_namespace AS n ON n.nspname = a.name
+		WHERE n.oid IS NULL OR has_schema_privilege(n.oid, 'USAGE')
+		ORDER BY a.name
+	LOOP
+		found_metrics := '{}';
+		IF watched.is_there THEN
+			RETURN QUERY SELECT m.* FROM bixarena.run_metrics(watched.arena) AS m;
+		END IF;
+		IF bixarena.can_be_watched(watched.arena) THEN
+			began := clock_timestamp();
+			found_metrics := ARRAY(SELECT m FROM bixarena.metrics_within(watched.arena,
+				greatest(spare * part, 1)::integer) AS m);
+			IF found_metrics = '{}' THEN
+				spare := greatest(spare
+					- 1000 * extract(epoch FROM clock_timestamp() - began), 0);
+			END IF;
+			RETURN QUERY SELECT m.* FROM unnest(found_metrics) AS m;
+		END IF;
+		RETURN QUERY SELECT 'bixarena_arena_up', jsonb_build_object('arena', watched.arena),
+			(found_metrics <> '{}')::integer::double precision;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bixarena.arena_metrics() IS
+	'all metrics of all arenas whose schemas are open to the caller or gone';
+
+-- text of a view has no search_path of its own
+CREATE VIEW bixarena.metrics WITH (security_invoker = true) AS
+SELECT m.name, m.labels, m.value, h.help
+FROM (
+	SELECT e.name, e.labels, e.value
+	FROM bixarena.extension_metrics() AS e
+	UNION ALL
+	SELECT m.name, m.labels, m.value
+	FROM bixarena.arena_metrics() AS m
+) AS m
+JOIN bixarena.metric_help() AS h ON h.name OPERATOR(pg_catalog.=) m.name;
+COMMENT ON VIEW bixarena.metrics IS
+	'numbers to watch of all arenas that are open to the reader; see contrib/prometheus';
+COMMENT ON COLUMN bixarena.metrics.name IS 'name of the metric, for Prometheus';
+COMMENT ON COLUMN bixarena.metrics.labels IS
+	'what it is of: names and values, all of them texts';
+COMMENT ON COLUMN bixarena.metrics.value IS 'the number, now';
+COMMENT ON COLUMN bixarena.metrics.help IS 'what the metric means';
+
+/*
+ * Pages: one self-contained file of XHTML each, which a browser takes for HTML.
+ */
+
+CREATE FUNCTION bixarena.page_style()
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- charts come twice, laid out for a wide page and for one so narrow that it
+	-- would make their letters too small
+	SELECT ':root{color-scheme:light dark}'
+		'*{box-sizing:border-box}'
+		'body{margin:0;background:#ffffff;color:#1b1e23;font:16px/1.5 system-ui,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}'
+		'header,main,footer{max-width:992px;margin:0 auto;padding:0 16px}'
+		'h1{font-size:1.8rem;line-height:1.2;margin:1.5rem 0 .5rem}'
+		'h2{font-size:1.25rem;margin:2.5rem 0 .5rem}'
+		'p,ul,dl{max-width:72ch;overflow-wrap:anywhere}'
+		'.muted,caption,dt{color:#565b63}'
+		'table{border-collapse:collapse;width:100%;font-size:.9375rem;font-variant-numeric:tabular-nums}'
+		'caption{text-align:left;padding-bottom:6px}'
+		'th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid #d8dbe0;overflow-wrap:break-word}'
+		'thead th{border-bottom:2px solid #8a9099}'
+		'tbody th{font-weight:600;min-width:6.5em;overflow-wrap:anywhere}td.text{overflow-wrap:anywhere;min-width:7em}'
+		'.number{text-align:right}td.number{white-space:nowrap}'
+		'th:last-child,td:last-child{padding-right:0}'
+		'dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px}dd{margin:0;overflow-wrap:anywhere}'
+		'th.board{width:24%}td.models{width:26%}.models div{padding-left:1.1em;text-indent:-1.1em}'
+		'a{color:#0b5cad}'
+		'.skip{position:absolute;left:-999px}.skip:focus{position:static}'
+		'.state{font-weight:600;white-space:nowrap}.state.bad{color:#b3261e}.state.fair{color:#8a4b00}.state.good{color:#1b6e3c}'
+		'svg{display:block;max-width:100%;height:auto}.narrow{display:none}'
+		'footer{padding-top:1rem;padding-bottom:2rem;margin-top:3rem;border-top:1px solid #d8dbe0;font-size:.875rem}'
+		'@media (max-width:920px){.wide{display:none}.narrow{display:block}}'
+		'@media (max-width:700px){th.board{width:30%}td.models{width:35%}body{font-size:15px}table{font-size:.875rem}th,td{padding-right:8px}td.text{min-width:5em}.aside{display:none}'
+			'dl{grid-template-columns:1fr}dd{margin-bottom:8px}}'
+		'@media screen and (prefers-color-scheme:dark){body{background:#14171c;color:#e8eaed}'
+			'.muted,caption,dt{color:#a8aeb8}th,td,footer{border-color:#343a43}thead th{border-color:#7c838d}a{color:#5cb3ff}'
+			'.state.bad{color:#ff8a80}.state.fair{color:#f5a742}.state.good{color:#7fd8a0}}'
+		'@media print{body{font-size:10pt}h2{break-after:avoid}tr,svg{break-inside:avoid}'
+			'.wide{display:block}.narrow{display:none}.aside{display:table-cell}.skip{display:none}}'
+$$;
+COMMENT ON FUNCTION bixarena.page_style() IS 'the style sheet of a page';
+
+CREATE FUNCTION bixarena.page(title text, header text, body text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format(E'<!DOCTYPE html>'
+		'\n<html xmlns="http://www.w3.org/1999/xhtml" lang="en"><head><meta charset="utf-8"/>'
+		'<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+		'<title>%s</title><style>%s</style></head>'
+		'\n<body><a class="skip" href="#main">To the content</a>'
+		'\n<header><h1>%1$s</h1>%3$s</header>\n<main id="main">%4$s</main>'
+		'\n<footer><p class="muted">Made at %5$s by bixarena_rank %6$s.</p></footer></body></html>\n',
+		bixarena.escape_markup(title), bixarena.page_style(), header, body,
+		bixarena.in_utc(now()),
+		(SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'))
+$$;
+COMMENT ON FUNCTION bixarena.page(text, text, text) IS 'a page of HTML';
+
+CREATE FUNCTION bixarena.section(title text, body text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format(E'\n<section aria-label="%1$s"><h2>%1$s</h2>%2$s</section>',
+		bixarena.escape_markup(title), body)
+$$;
+COMMENT ON FUNCTION bixarena.section(text, text) IS 'a part of a page';
+
+CREATE FUNCTION bixarena.two_charts(wide text, narrow text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<div class="wide">%s</div><div class="narrow">%s</div>', wide, narrow)
+$$;
+COMMENT ON FUNCTION bixarena.two_charts(text, text) IS
+	'a chart for wide pages and for narrow ones';
+
+CREATE FUNCTION bixarena.page_widths(OUT wide integer, OUT narrow integer)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 960, 358
+$$;
+COMMENT ON FUNCTION bixarena.page_widths() IS 'widths of the charts in a page';
+
+CREATE FUNCTION bixarena.table_of(caption text, head text, rows text)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format(E'<table><caption>%s</caption><thead><tr>%s</tr></thead>\n<tbody>%s</tbody></table>',
+		bixarena.escape_markup(caption), head, rows)
+$$;
+COMMENT ON FUNCTION bixarena.table_of(text, text, text) IS
+	'a table of a page; null: it has no rows';
+
+CREATE FUNCTION bixarena.heads(VARIADIC columns text[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- "#" before a name: a column of numbers; "?": one that narrow pages leave out
+	SELECT string_agg(format('<th scope="col"%s>%s</th>',
+		' class="' || nullif(concat_ws(' ', CASE WHEN c ~ '^[?]?#' THEN 'number' END,
+			CASE WHEN c ~ '^#?[?]' THEN 'aside' END), '') || '"',
+		bixarena.escape_markup(ltrim(c, '#?'))), '' ORDER BY n)
+	FROM unnest(columns) WITH ORDINALITY AS u (c, n)
+$$;
+COMMENT ON FUNCTION bixarena.heads(text[]) IS 'the heads of a table''s columns';
+
+CREATE FUNCTION bixarena.cell(value text, class text DEFAULT NULL)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<td%s>%s</td>', ' class="' || class || '"',
+		coalesce(bixarena.escape_markup(value), ''))
+$$;
+COMMENT ON FUNCTION bixarena.cell(text, text) IS 'a cell of a table';
+
+CREATE FUNCTION bixarena.facts(VARIADIC pairs text[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a term, what is to be said of it, the next term; nulls are left out
+	SELECT format('<dl>%s</dl>', string_agg(format('<dt>%s</dt><dd>%s</dd>',
+		bixarena.escape_markup(pairs[n]), bixarena.escape_markup(pairs[n + 1])), '' ORDER BY n))
+	FROM generate_series(1, cardinality(pairs), 2) AS n
+	WHERE pairs[n + 1] IS NOT NULL
+$$;
+COMMENT ON FUNCTION bixarena.facts(text[]) IS 'a list of terms and what is to be said of them';
+
+CREATE FUNCTION bixarena.paragraph(value text)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<p>%s</p>', bixarena.escape_markup(value))
+$$;
+COMMENT ON FUNCTION bixarena.paragraph(text) IS 'a paragraph of a page';
+
+/*
+ * The report of a leaderboard: all there is to see of it on one page.
+ */
+
+CREATE FUNCTION bixarena.rank_change_text(change integer)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- said in a word, too, for those who do not see the sign
+	SELECT CASE
+		WHEN change IS NULL THEN '<span class="muted">new</span>'
+		WHEN change = 0 THEN '<span class="muted">=</span>'
+		WHEN change > 0 THEN format('<span class="state good" title="up">&#9650; %s</span>', change)
+		ELSE format('<span class="state bad" title="down">&#9660; %s</span>', -change) END
+$$;
+COMMENT ON FUNCTION bixarena.rank_change_text(integer) IS
+	'markup of ranks gained or lost';
+
+CREATE FUNCTION bixarena.report_table(rows bixarena_leaderboard_row[], since text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.table_of(
+		format('Models by rank%s.%s', CASE WHEN cardinality(rows) < (rows[1]).total_count
+				THEN ': ' || bixarena.count_models(cardinality(rows), (rows[1]).total_count) ELSE '' END,
+			coalesce(' Changes since snapshot ' || since || '.', '')),
+		bixarena.heads(VARIADIC ARRAY['#Rank']
+			|| CASE WHEN since IS NULL THEN '{}' ELSE '{#Change}'::text[] END
+			|| '{Model,?Organization,?License,#Score,#?95 % interval,#Battles}'),
+		string_agg(concat(E'\n<tr>', bixarena.cell(r.rank::text, 'number'),
+			CASE WHEN since IS NOT NULL
+				THEN format('<td class="number">%s</td>', bixarena.rank_change_text(r.rank_change)) END,
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(r.model)),
+			bixarena.cell(r.organization, 'text aside'), bixarena.cell(r.license, 'aside'),
+			bixarena.cell(round(r.bt_score)::text, 'number'),
+			bixarena.cell(format('%s to %s', bixarena.bound_text(r.bootstrap_q025, r.bt_score),
+				bixarena.bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
+			bixarena.cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY r.ordinality))
+	FROM unnest(rows) WITH ORDINALITY AS r
+$$;
+COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], text) IS
+	'a leaderboard as a table of a page';
+
+CREATE FUNCTION bixarena.report_movers(movers bixarena_comparison_row[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(bixarena.table_of('At most 20, the biggest movers first.',
+		bixarena.heads('Model', '#Rank before', '#Rank now', '#Score', '#?Battles', '?Intervals'),
+		string_agg(concat(E'\n<tr>',
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(m.model)),
+			bixarena.cell(coalesce(m.rank_before::text, 'new'), 'number'),
+			bixarena.cell(coalesce(m.rank_after::text, 'gone'), 'number'),
+			bixarena.cell(to_char(m.score_change, 'SGFM999990'), 'number'),
+			bixarena.cell(to_char(m.battles_gained, 'SGFM9999999990'), 'number aside'),
+			bixarena.cell(CASE WHEN m.intervals_part THEN 'part'
+				WHEN NOT m.intervals_part THEN 'overlap' END, 'aside'), '</tr>'), '' ORDER BY n)),
+		bixarena.paragraph('No rank has changed, and no model has come or gone.'))
+	FROM (SELECT (u).* FROM unnest(movers) WITH ORDINALITY AS u
+		(model, slug, status, rank_before, rank_after, rank_change, score_before, score_after,
+		score_change, intervals_part, battles_gained, snapshot_before, snapshot_after, n)
+		WHERE u.rank_change IS DISTINCT FROM 0 ORDER BY u.n LIMIT 20) AS m
+$$;
+COMMENT ON FUNCTION bixarena.report_movers(bixarena_comparison_row[]) IS
+	'movers as a table of a page';
+
+CREATE FUNCTION bixarena.report_unranked(unranked jsonb)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(bixarena.table_of(format('Models that have battles and no rank%s.',
+			CASE WHEN min(u.total) > count(*) THEN format(': the first %s of %s', count(*), min(u.total)) END),
+		bixarena.heads('Model', 'Why', 'What it means'),
+		string_agg(concat(E'\n<tr>',
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(u.slug)),
+			bixarena.cell(replace(u.status, '_', ' ')), bixarena.cell(m.meaning), '</tr>'), ''
+			ORDER BY u.slug COLLATE "C")),
+		bixarena.paragraph('Every model that has battles is ranked.'))
+	FROM (SELECT e.key, e.value, count(*) OVER () FROM jsonb_each_text(unranked) AS e
+		ORDER BY e.key COLLATE "C" LIMIT 200) AS u (slug, status, total)
+	LEFT JOIN (VALUES
+		('few_evaluations', 'It has fewer battles than are asked for (min_evaluations).'),
+		('winless', 'It, or a group around it, never won or tied against the rest: nothing bounds its score from below.'),
+		('undefeated', 'It, or a group around it, never lost or tied against the rest: nothing bounds its score from above.'),
+		('disconnected', 'No chain of battles ties it to the ranked models.'),
+		('separated', 'It lost to some and beat others that are not connected otherwise.'),
+		('out_of_range', 'Its score lies too far from the others.')
+	) AS m (status, meaning) USING (status)
+$$;
+COMMENT ON FUNCTION bixarena.report_unranked(jsonb) IS
+	'models without a rank as a table of a page';
+
+CREATE FUNCTION bixarena.report_making(made bixarena.run)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.facts(
+		'Run', made.correlation_id::text,
+		'Asked for', concat_ws(', ', made.trigger_source, 'by ' || made.triggered_by,
+			'as role ' || made.role),
+		'Made', bixarena.in_utc(made.ended_at),
+		'Took', round(extract(epoch FROM made.ended_at - made.started_at), 3) || ' seconds',
+		'Battles used', made.evaluation_count::text,
+		'Battles ignored', made.ignored_battles::text,
+		'Replicates that could not place all models', made.incomplete_replicates::text,
+		'Settings', (SELECT string_agg(p.name || ' ' || p.value, ', ' ORDER BY p.name)
+			FROM jsonb_each_text(made.parameters) AS p (name, value)))
+$$;
+COMMENT ON FUNCTION bixarena.report_making(bixarena.run) IS
+	'how a snapshot was made, for a page';
+
+CREATE FUNCTION bixarena.how_to_read()
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('<p>%s</p>', p), '')
+	FROM unnest(ARRAY[
+		'<strong>Score.</strong> People compare the answers of two models; a Bradley&#8211;Terry model turns'
+		' these battles into scores, a tie counting as half a win for either. A lead of 100 points means'
+		' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1). Only differences mean anything.',
+		'<strong>95 % interval.</strong> How much the score would vary if as many other battles had been'
+		' fought: the middle 95 % of the scores from battles drawn again at random. More battles make it'
+		' narrower. &#8220;Open&#8221; says that the battles do not bound the score on that side.',
+		'<strong>Ties in rank.</strong> Two models whose intervals overlap may well be equally good,'
+		' whatever their order. Where ranks are by significance, a model''s rank is one more than the'
+		' number of models whose interval lies wholly above its own, so that some share a rank.']) AS p
+$$;
+COMMENT ON FUNCTION bixarena.how_to_read() IS 'what a reader of a report should know';
+
+CREATE FUNCTION bixarena.report_matchups(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	rows bixarena_leaderboard_row[],
+	arena text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	widths record := bixarena.page_widths();
+	num_models constant integer := 25;
+BEGIN
+	RETURN (SELECT bixarena.two_charts(
+			bixarena.draw_matchups(rows[:num_models], m.list, widths.wide, 'auto'),
+			bixarena.draw_matchups(rows[:num_models], m.list, widths.narrow, 'auto'))
+		FROM bixarena.matchups_among(leaderboard_id, shown, rows[:num_models], arena) AS m (list));
+EXCEPTION WHEN insufficient_privilege THEN
+	-- who may read results need not be able to read battles
+	RETURN bixarena.paragraph('The battles are not open to you.');
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_matchups(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
+	'the chart of the matchups of the leading models, if the caller may read battles';
+
+CREATE FUNCTION bixarena.report_charts(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	rows bixarena_leaderboard_row[],
+	arena text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	widths record := bixarena.page_widths();
+	num_leading constant integer := 10;
+	num_scores constant integer := 200;
+	history bixarena.history_point[] := ARRAY(SELECT p FROM bixarena.history_points(
+		shown.leaderboard, 'rank', num_leading, NULL, widths.narrow / 4, arena) AS p);
+BEGIN
+	RETURN bixarena.section('Scores with 95 % intervals', bixarena.two_charts(
+			bixarena.draw_leaderboard(rows[:num_scores], widths.wide, 'auto'),
+			bixarena.draw_leaderboard(rows[:num_scores], widths.narrow, 'auto')))
+		|| bixarena.section('Ranks over time', bixarena.two_charts(
+			bixarena.draw_history(history, 'rank', widths.wide, 'auto'),
+			bixarena.draw_history(history, 'rank', widths.narrow, 'auto')))
+		|| bixarena.section('Who beats whom',
+			bixarena.report_matchups(leaderboard_id, shown, rows, arena));
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_charts(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
+	'the charts of a report';
+
+CREATE FUNCTION bixarena.run_of_snapshot(snapshot uuid, leaderboard_id text, arena text)
+RETURNS bixarena.run
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+DECLARE
+	made bixarena.run;
+BEGIN
+	-- who may not read the record reads a report without it
+	IF has_table_privilege('bixarena.run', 'SELECT') THEN
+		SELECT r.* INTO made FROM bixarena.run AS r
+		WHERE r.arena = run_of_snapshot.arena AND r.leaderboard = leaderboard_id
+			AND r.snapshot_id = snapshot
+		LIMIT 1;
+	END IF;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION bixarena.run_of_snapshot(uuid, text, text) IS
+	'the run that made a snapshot, null if it is not on record or not for the caller';
+
+CREATE FUNCTION bixarena.report_body(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	earlier bixarena.snapshot_key,
+	rows bixarena_leaderboard_row[],
+	movers bixarena_comparison_row[],
+	made bixarena.run,
+	arena text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF shown.id IS NULL THEN
+		RETURN bixarena.paragraph('There is no public snapshot yet.');
+	END IF;
+	RETURN concat(
+		bixarena.section('Ranking', bixarena.report_table(rows, earlier.snapshot_identifier)),
+		bixarena.report_charts(leaderboard_id, shown, rows, arena),
+		bixarena.section('Movers', CASE WHEN earlier.id IS NULL
+			THEN bixarena.paragraph('There is no earlier snapshot to compare with.')
+			ELSE bixarena.paragraph(format('Since snapshot %s.', earlier.snapshot_identifier))
+				|| bixarena.report_movers(movers) END),
+		CASE WHEN made IS NULL
+			THEN bixarena.section('How it was made',
+				bixarena.paragraph('The run that made this snapshot is not on record, or not open to you.'))
+			ELSE bixarena.section('Not ranked', bixarena.report_unranked(made.unranked))
+				|| bixarena.section('How it was made', bixarena.report_making(made)) END,
+		bixarena.section('How to read it', bixarena.how_to_read()));
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_comparison_row[], bixarena.run, text) IS
+	'the parts of the report of a leaderboard';
+
+CREATE FUNCTION bixarena.board_name(name text, slug text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a heading and a link need something to be seen
+	SELECT coalesce(nullif(btrim(name), ''), nullif(btrim(slug), ''), 'Leaderboard')
+$$;
+COMMENT ON FUNCTION bixarena.board_name(text, text) IS 'what a leaderboard is called in a page';
+
+CREATE FUNCTION bixarena.report_page(
+	leaderboard_id text,
+	lookback interval,
+	arena text,
+	navigation text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	shown bixarena.snapshot_key := bixarena.shown_snapshot(leaderboard_id, NULL, arena);
+	earlier bixarena.snapshot_key := bixarena.snapshot_before(shown, lookback, arena);
+	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, arena);
+	name text;
+BEGIN
+	SELECT l.name INTO name FROM bixarena.read_leaderboards(arena) AS l
+	WHERE l.slug = leaderboard_id;
+	RETURN bixarena.page(bixarena.board_name(name, leaderboard_id),
+		concat(navigation, bixarena.paragraph(CASE WHEN shown.id IS NOT NULL THEN
+			format('Snapshot %s of %s%s.', shown.snapshot_identifier,
+				bixarena.in_utc(shown.created_at),
+				', from ' || made.evaluation_count || ' battles') END)),
+		bixarena.report_body(leaderboard_id, shown, earlier,
+			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, arena) AS r LIMIT 1000),
+			ARRAY(SELECT c FROM bixarena.comparison_rows(earlier, shown, arena) AS c),
+			made, arena));
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_page(text, interval, text, text) IS
+	'the report of a leaderboard, with markup that leads to other pages';
+
+CREATE FUNCTION bixarena_report(
+	leaderboard_id text,
+	lookback interval DEFAULT '7 days',
+	arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.report_page(leaderboard_id, lookback, bixarena.resolve_arena(arena), NULL)
+$$;
+COMMENT ON FUNCTION bixarena_report(text, interval, text) IS
+	'a page with the table of a leaderboard, its charts, movers and unranked models, and how it was made';
+
+/*
+ * The chart of durations: a dot for each run that has ended, when it began and
+ * how long it took.  What failed is a cross, what was skipped a ring, so that
+ * colour is not all that tells them apart.
+ */
+
+CREATE FUNCTION bixarena.draw_run(status text, title text, x double precision, y double precision)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<g class="run"><title>%s</title>%s</g>', bixarena.escape_markup(title),
+		CASE status
+			WHEN 'succeeded' THEN format('<circle class="dot1" cx="%s" cy="%s" r="3.5"/>',
+				bixarena.pixel(x), bixarena.pixel(y))
+			WHEN 'failed' THEN format('<path class="bad" d="M%s %sl3 3l3 -3l2 2l-3 3l3 3l-2 2l-3 -3l-3 3l-2 -2l3 -3l-3 -3z"/>',
+				bixarena.pixel(x - 3), bixarena.pixel(y - 5))
+			ELSE format('<path class="idle" fill-rule="evenodd" d="M%s %sh8v8h-8zm2 2v4h4v-4z"/>',
+				bixarena.pixel(x - 4), bixarena.pixel(y - 4)) END)
+$$;
+COMMENT ON FUNCTION bixarena.draw_run(text, text, double precision, double precision) IS
+	'a run in the chart of durations';
+
+CREATE FUNCTION bixarena.draw_run_legend(y double precision)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(replace(bixarena.draw_run(l.status, l.status, l.x, y - 4), 'class="run"', 'class="legend"')
+		|| format('<text class="muted small" x="%s" y="%s">%s</text>',
+			bixarena.pixel(l.x + 10), bixarena.pixel(y), l.status), '' ORDER BY l.x)
+	FROM (VALUES ('succeeded', 16), ('failed', 112), ('skipped', 182)) AS l (status, x)
+$$;
+COMMENT ON FUNCTION bixarena.draw_run_legend(double precision) IS
+	'what the marks of runs mean';
+
+CREATE FUNCTION bixarena.draw_durations(runs bixarena.run[], width integer, theme text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	left_edge constant double precision := 48;
+	top constant double precision := 34;
+	bottom constant double precision := 214;
+	time_axis bixarena.axis;
+	value_axis bixarena.axis;
+	range record;
+	drawn text;
+BEGIN
+	SELECT extract(epoch FROM min(r.started_at)) AS first,
+		extract(epoch FROM max(r.started_at)) AS last,
+		greatest(max(extract(epoch FROM r.ended_at - r.started_at)) * 1.05, 0.001) AS longest,
+		count(*) AS total
+	INTO range
+	FROM unnest(runs) AS r WHERE r.started_at IS NOT NULL AND r.ended_at IS NOT NULL;
+	IF range.total = 0 THEN
+		RETURN bixarena.empty_chart(width, theme, 'No run has ended in this time.');
+	END IF;
+	time_axis := (range.first, range.last, left_edge + 10, width - 34)::bixarena.axis;
+	value_axis := (range.longest, 0, top, bottom)::bixarena.axis;
+
+	SELECT string_agg(bixarena.draw_run(r.status, format('%s: %s at %s, %s seconds', r.leaderboard,
+			r.status, bixarena.in_utc(r.started_at), d.text),
+		bixarena.place(time_axis, extract(epoch FROM r.started_at)::double precision),
+		bixarena.place(value_axis, d.seconds)), '' ORDER BY r.started_at)
+	INTO drawn
+	FROM unnest(runs) AS r,
+		LATERAL (SELECT extract(epoch FROM r.ended_at - r.started_at)::double precision) AS s (seconds),
+		LATERAL (SELECT s.seconds, round(s.seconds::numeric, 3)) AS d (seconds, text)
+	WHERE r.started_at IS NOT NULL AND r.ended_at IS NOT NULL;
+	RETURN bixarena.chart(width, bottom + 70, theme, format('Durations of %s runs', range.total),
+		bixarena.draw_time_grid(time_axis, top, bottom)
+		|| bixarena.draw_value_grid(value_axis, NULL, 0, left_edge, width - 8) || drawn
+		|| '<text class="muted small" x="8" y="18">duration in seconds</text>'
+		|| bixarena.draw_run_legend(bottom + 58));
+END
+$$;
+COMMENT ON FUNCTION bixarena.draw_durations(bixarena.run[], integer, text) IS
+	'the chart of durations';
+
+/*
+ * The operator's page: is all well, what has run, and what runs next.
+ */
+
+CREATE FUNCTION bixarena.state_text(status text)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<span class="state %s">%s</span>', CASE
+		WHEN status IN ('failed', 'critical') THEN 'bad'
+		WHEN status IN ('skipped', 'warning') THEN 'fair'
+		WHEN status IN ('succeeded', 'ok') THEN 'good' ELSE 'open' END, status)
+$$;
+COMMENT ON FUNCTION bixarena.state_text(text) IS 'markup of the status of a run or a check';
+
+CREATE FUNCTION bixarena.report_health(checks bixarena.health_row[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- what is wrong comes first
+	SELECT bixarena.table_of('Checks of bixarena_health(), the worst first'
+			|| CASE WHEN count(*) < min(c.total) THEN format(': %s of %s.', count(*), min(c.total)) ELSE '.' END,
+		bixarena.heads('Status', 'Check', 'What was found'),
+		string_agg(concat(E'\n<tr><td>', bixarena.state_text(c.status), '</td>',
+			format('<th scope="row">%s</th>', bixarena.escape_markup(concat_ws(' of ',
+				replace(c.check_name, '_', ' '), c.leaderboard_id))),
+			bixarena.cell(c.message, 'text'), '</tr>'), ''
+			ORDER BY c.badness, c.n))
+	FROM (SELECT u.*, count(*) OVER () AS total, array_position('{critical,warning,ok}', u.status) AS badness
+		FROM unnest(checks) WITH ORDINALITY AS u
+			(check_name, leaderboard_id, status, figure, unit, message, n)
+		ORDER BY badness, u.n LIMIT 200) AS c
+$$;
+COMMENT ON FUNCTION bixarena.report_health(bixarena.health_row[]) IS
+	'checks as a table of a page';
+
+CREATE FUNCTION bixarena.report_schedule(arena text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(bixarena.table_of('Jobs of pg_cron, in its time (GMT).',
+		bixarena.heads('Leaderboard', 'Schedule', 'Next run'),
+		string_agg(concat(E'\n<tr>', format('<th scope="row">%s</th>',
+				bixarena.escape_markup(coalesce(j.leaderboard, 'all'))),
+			bixarena.cell(j.schedule),
+			bixarena.cell(CASE WHEN NOT j.active THEN 'none: the job is not active'
+				ELSE coalesce(bixarena.in_utc(bixarena.cron_next(j.schedule, now())), 'not known') END),
+			'</tr>'), '' ORDER BY j.leaderboard COLLATE "C" NULLS FIRST)),
+		bixarena.paragraph('No job of pg_cron can be seen from this database.'))
+	FROM bixarena.cron_jobs(arena) AS j
+$$;
+COMMENT ON FUNCTION bixarena.report_schedule(text) IS
+	'jobs of an arena and when they run next, as a table of a page';
+
+CREATE FUNCTION bixarena.report_runs(runs bixarena.run[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(bixarena.table_of('The latest 50 runs.',
+		bixarena.heads('Requested', 'Leaderboard', 'Status', '?Asked for', '#?Seconds', '#?Battles',
+			'What happened'),
+		string_agg(concat(E'\n<tr>', bixarena.cell(bixarena.in_utc(r.requested_at)),
+			format('<th scope="row">%s</th>', bixarena.escape_markup(r.leaderboard)),
+			format('<td>%s</td>', bixarena.state_text(r.status)),
+			bixarena.cell(concat_ws(', ', r.trigger_source, r.triggered_by), 'text aside'),
+			bixarena.cell(round(extract(epoch FROM r.ended_at - r.started_at), 2)::text, 'number aside'),
+			bixarena.cell(r.evaluation_count::text, 'number aside'),
+			bixarena.cell(bixarena.shorten(coalesce(r.error_sqlstate || ' ' || r.error_message,
+				r.skip_reason, r.snapshot_identifier), 1000), 'text'), '</tr>'), '' ORDER BY n)),
+		bixarena.paragraph('There are no runs yet.'))
+	FROM generate_subscripts(runs, 1) AS n, LATERAL (SELECT (runs[n]).*) AS r
+$$;
+COMMENT ON FUNCTION bixarena.report_runs(bixarena.run[]) IS 'runs as a table of a page';
+
+CREATE FUNCTION bixarena.runs_page(arena text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+DECLARE
+	checks bixarena.health_row[] := ARRAY(
+		SELECT c FROM bixarena.health(arena) AS c);
+	-- as many as a chart shows apart
+	lately bixarena.run[] := ARRAY(
+		SELECT r FROM bixarena.run AS r
+		WHERE r.arena = runs_page.arena AND r.requested_at >= now() - interval '30 days'
+		ORDER BY r.requested_at DESC LIMIT 2000);
+	latest bixarena.run[] := ARRAY(
+		SELECT r FROM bixarena.run AS r WHERE r.arena = runs_page.arena
+		ORDER BY r.requested_at DESC, r.correlation_id LIMIT 50);
+	widths record := bixarena.page_widths();
+BEGIN
+	RETURN bixarena.page(format('Runs of arena %s', arena),
+		(SELECT bixarena.paragraph(format('Checks that need attention: %s; %s.',
+				count(*) FILTER (WHERE c.status <> 'ok'),
+				max(c.message) FILTER (WHERE c.check_name = 'success_share')))
+			FROM unnest(checks) AS c),
+		bixarena.section('Health', bixarena.report_health(checks))
+		|| bixarena.section('Next runs', bixarena.report_schedule(arena))
+		|| bixarena.section('Durations of the last 30 days', bixarena.two_charts(
+			bixarena.draw_durations(lately, widths.wide, 'auto'),
+			bixarena.draw_durations(lately, widths.narrow, 'auto')))
+		|| bixarena.section('Runs', bixarena.report_runs(latest)));
+END
+$$;
+COMMENT ON FUNCTION bixarena.runs_page(text) IS
+	'the operator''s page of an arena';
+
+CREATE FUNCTION bixarena_runs_report(arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.runs_page(bixarena.resolve_arena(arena))
+$$;
+COMMENT ON FUNCTION bixarena_runs_report(text) IS
+	'the operator''s page: health, schedule, durations and the latest runs';
+
+/*
+ * The site of an arena: all pages and where each belongs.  What everybody may see
+ * is in one folder, the operator's page in another, so that a web server can be
+ * given the one alone.
+ */
+
+CREATE FUNCTION bixarena.site_file(slug text)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- A slug may hold anything.  As a name of a file it is left as it is where all
+	-- file systems and addresses bear it.  Of others a hash tells which it is: after
+	-- a dot, which no slug left as it is has.  No two names differ in case alone.
+	SELECT CASE
+		WHEN slug ~ '^[a-z0-9][a-z0-9_-]{0,63}$' AND NOT r.is_reserved THEN slug
+		ELSE concat(CASE WHEN w.words = '' OR r.is_reserved THEN 'leaderboard' ELSE w.words END,
+			'.', encode(sha256(convert_to(slug, getdatabaseencoding())), 'hex'))
+		END || '.html'
+	FROM (SELECT btrim(left(regexp_replace(lower(slug COLLATE "C"), '[^a-z0-9]+', '-', 'g'), 40), '-')) AS w (words),
+		-- the index, and devices of Windows
+		LATERAL (SELECT w.words ~ '^(index|con|prn|aux|nul|com[0-9]|lpt[0-9])$') AS r (is_reserved)
+$$;
+COMMENT ON FUNCTION bixarena.site_file(text) IS
+	'name of the file with the report of a leaderboard: one of its own, which any file system and address can bear';
+
+CREATE TYPE bixarena.site_board AS (
+	slug text,
+	name text,
+	shown bixarena.snapshot_key,
+	earlier bixarena.snapshot_key
+);
+COMMENT ON TYPE bixarena.site_board IS 'a leaderboard of a site, its latest public snapshot and the one to compare with';
+
+CREATE FUNCTION bixarena.site_boards(lookback interval, arena text)
+RETURNS SETOF bixarena.site_board
+LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- that of all battles comes first
+	SELECT l.slug, l.name, s, bixarena.snapshot_before(s, lookback, arena)
+	FROM (SELECT DISTINCT ON (b.slug COLLATE "C") b.id, b.slug,
+			bixarena.board_name(b.name, b.slug) AS name
+		FROM bixarena.read_leaderboards(arena) AS b WHERE b.slug IS NOT NULL
+		ORDER BY b.slug COLLATE "C") AS l,
+		LATERAL bixarena.latest_snapshot(l.id, 'infinity', arena) AS s
+	ORDER BY l.slug <> 'overall', l.name COLLATE "C", l.slug COLLATE "C"
+$$;
+COMMENT ON FUNCTION bixarena.site_boards(interval, text) IS 'the leaderboards of a site';
+
+CREATE FUNCTION bixarena.site_leaders(rows bixarena_leaderboard_row[])
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('<div><span class="muted">%s</span> <bdi>%s</bdi></div>',
+		r.rank, bixarena.escape_markup(bixarena.shorten(r.model, 80))), '' ORDER BY r.ordinality)
+	FROM unnest(rows[:3]) WITH ORDINALITY AS r
+$$;
+COMMENT ON FUNCTION bixarena.site_leaders(bixarena_leaderboard_row[]) IS
+	'the three leaders of a leaderboard as markup';
+
+CREATE FUNCTION bixarena.site_movers(rows bixarena_leaderboard_row[])
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('<div>%s <bdi>%s</bdi></div>', bixarena.rank_change_text(m.rank_change),
+		bixarena.escape_markup(bixarena.shorten(m.model, 80))), '' ORDER BY m.n)
+	FROM (SELECT r.model, r.rank_change,
+			row_number() OVER (ORDER BY abs(r.rank_change) DESC, r.rank, r.ordinality) AS n
+		FROM unnest(rows) WITH ORDINALITY AS r
+		WHERE r.rank_change <> 0) AS m
+	WHERE m.n <= 3
+$$;
+COMMENT ON FUNCTION bixarena.site_movers(bixarena_leaderboard_row[]) IS
+	'the three biggest movers of a leaderboard as markup';
+
+CREATE FUNCTION bixarena.site_row(
+	board bixarena.site_board,
+	rows bixarena_leaderboard_row[],
+	lookback interval)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a battle is one of two models
+	SELECT concat(E'\n<tr>',
+		format('<th scope="row" class="board"><a href="%s"><bdi>%s</bdi></a></th>',
+			bixarena.site_file(board.slug),
+			bixarena.escape_markup(bixarena.shorten(board.name, 200))),
+		CASE WHEN (board.shown).id IS NULL
+			THEN '<td class="muted" colspan="2">There is no public snapshot yet.</td>'
+			ELSE format('<td class="text models">%s</td><td class="text models">%s</td>',
+				bixarena.site_leaders(rows), coalesce(bixarena.site_movers(rows),
+				CASE WHEN (board.earlier).id IS NULL THEN '<span class="muted">nothing earlier</span>'
+					ELSE '<span class="muted">none</span>' END)) END,
+		bixarena.cell((rows[1]).total_count::text, 'number aside'),
+		bixarena.cell((SELECT sum(r.vote_count) / 2 FROM unnest(rows) AS r)::text, 'number aside'),
+		bixarena.cell(left(bixarena.in_utc((board.shown).created_at), 10), 'number aside'), '</tr>')
+$$;
+COMMENT ON FUNCTION bixarena.site_row(bixarena.site_board, bixarena_leaderboard_row[], interval) IS
+	'a leaderboard in the index of a site';
+
+CREATE FUNCTION bixarena.site_index(lookback interval, arena text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.page('Leaderboards',
+		bixarena.paragraph(format('Arena %s: models ranked by battles of two at a time.', arena)),
+		bixarena.section('All leaderboards', coalesce(
+			bixarena.table_of('The leading models, those whose ranks have changed most, and the day (UTC) of the snapshot.',
+				bixarena.heads('Leaderboard', 'Leaders', 'Movers', '#?Models', '#?Battles', '#?Made'),
+				string_agg(bixarena.site_row(b.board,
+					ARRAY(SELECT r FROM bixarena.leaderboard_rows((b.board).shown, (b.board).earlier, arena) AS r),
+					lookback), '' ORDER BY b.n)),
+			bixarena.paragraph('There is no leaderboard yet.'))))
+	FROM (SELECT l AS board, row_number() OVER () AS n
+		FROM bixarena.site_boards(lookback, arena) AS l) AS b
+$$;
+COMMENT ON FUNCTION bixarena.site_index(interval, text) IS
+	'the page that leads to all leaderboards of a site';
+
+CREATE FUNCTION bixarena_site(
+	arena text DEFAULT NULL,
+	lookback interval DEFAULT '7 days')
+RETURNS TABLE (path text, content text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	board bixarena.site_board;
+BEGIN
+	path := 'public/index.html';
+	content := bixarena.site_index(lookback, found_arena);
+	RETURN NEXT;
+	FOR board IN SELECT b.* FROM bixarena.site_boards(lookback, found_arena) AS b LOOP
+		path := 'public/' || bixarena.site_file(board.slug);
+		content := bixarena.report_page(board.slug, lookback, found_arena,
+			'<p><a href="index.html">All leaderboards</a></p>');
+		RETURN NEXT;
+	END LOOP;
+	-- who may not read the record makes a site without it
+	IF has_table_privilege('bixarena.run', 'SELECT') THEN
+		path := 'operator/index.html';
+		content := bixarena.runs_page(found_arena);
+		RETURN NEXT;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena_site(text, interval) IS
+	'all pages of an arena and where each belongs: an index, the report of each leaderboard, and apart from them the operator''s page';
+/*
+ * Readers, operators and admins of arenas.  A membership is a note of who is
+ * what; its rights are the server's own, and those alone are checked.
+ */
+
+CREATE FUNCTION bixarena.kinds_up_to(kind text)
+RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null if there is no such kind
+	SELECT k.kinds[:array_position(k.kinds, kind)]
+	FROM (VALUES ('{reader,operator,admin}'::text[])) AS k (kinds)
+	WHERE kind = ANY (k.kinds)
+$$;
+COMMENT ON FUNCTION bixarena.kinds_up_to(text) IS
+	'a kind of member and those that it includes';
+
+CREATE FUNCTION bixarena.owner_of_arena(arena text)
+RETURNS oid
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- pg_database_owner, to whom the schema public belongs, is who owns the database
+	SELECT CASE n.nspowner WHEN 'pg_database_owner'::regrole THEN d.datdba ELSE n.nspowner END
+	FROM pg_namespace AS n, pg_database AS d
+	WHERE n.nspname = arena AND d.datname = current_database()
+$$;
+COMMENT ON FUNCTION bixarena.owner_of_arena(text) IS
+	'the role that owns the schema of an arena';
+
+CREATE FUNCTION bixarena.battle_rights(arena text)
+RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- What a view without security_invoker reads is read with its owner's rights.
+	-- What one with it reads must be every owner's to give away through whose hands
+	-- it goes: the arena's, and those of the views that lead there.  Else whoever
+	-- makes a view could have a superuser grant rights on anything.
+	WITH RECURSIVE source AS (
+		SELECT r.oid, ARRAY[bixarena.owner_of_arena(arena)] AS owners
+		FROM unnest(bixarena.battle_relations(arena)) AS r (oid)
+		UNION
+		SELECT c.oid, ARRAY(SELECT DISTINCT o FROM unnest(s.owners || v.relowner) AS o ORDER BY o)
+		FROM source AS s
+		JOIN pg_class AS v ON v.oid = s.oid AND v.relkind = 'v'
+		JOIN pg_rewrite AS r ON r.ev_class = v.oid
+		JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+			AND d.refclassid = 'pg_class'::regclass
+		JOIN pg_class AS c ON c.oid = d.refobjid AND c.oid <> v.oid
+		WHERE EXISTS (SELECT FROM pg_options_to_table(v.reloptions) AS o
+			WHERE o.option_name = 'security_invoker' AND o.option_value::boolean)
+	)
+	SELECT r.object_type, r.object, r.privilege, bool_and(r.is_owners)
+	FROM source AS s
+	JOIN pg_class AS c ON c.oid = s.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f'),
+		unnest(s.owners) AS o (owner),
+		LATERAL (VALUES
+			('TABLE', c.oid::regclass::text, 'SELECT',
+				has_table_privilege(o.owner, c.oid, 'SELECT WITH GRANT OPTION')),
+			('SCHEMA', c.relnamespace::regnamespace::text, 'USAGE',
+				has_schema_privilege(o.owner, c.relnamespace, 'USAGE WITH GRANT OPTION')))
+			AS r (object_type, object, privilege, is_owners)
+	WHERE c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+	GROUP BY r.object_type, r.object, r.privilege, s.owners
+$$;
+COMMENT ON FUNCTION bixarena.battle_rights(text) IS
+	'the rights that a reader of the battles of an arena needs, and whether they are its owner''s to grant';
+
+CREATE FUNCTION bixarena.needed_rights(kind text, arena text)
+RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- The one list of who gets what; a kind also gets what those before it get.
+	-- What is the arena's, and what its battles are read from, may belong to
+	-- anybody: is it its owner's to grant?
+	WITH wanted (kind, object_type, schema, name, privilege) AS (VALUES
+		('reader', 'SCHEMA', arena, NULL, 'USAGE'),
+		('reader', 'TABLE', arena, 'leaderboard', 'SELECT'),
+		('reader', 'TABLE', arena, 'model', 'SELECT'),
+		('reader', 'TABLE', arena, 'leaderboard_snapshot', 'SELECT'),
+		('reader', 'TABLE', arena, 'leaderboard_entry', 'SELECT'),
+		('operator', 'TABLE', arena, 'leaderboard_snapshot', 'INSERT'),
+		('operator', 'TABLE', arena, 'leaderboard_snapshot', 'UPDATE'),
+		('operator', 'TABLE', arena, 'leaderboard_entry', 'INSERT'),
+		('operator', 'TABLE', 'bixarena', 'run', 'SELECT'),
+		('operator', 'TABLE', 'bixarena', 'arena', 'SELECT'),
+		('operator', 'TABLE', 'bixarena', 'metrics', 'SELECT'),
+		('admin', 'SCHEMA', arena, NULL, 'CREATE'),
+		('admin', 'TABLE', arena, 'leaderboard_snapshot', 'DELETE'),
+		('admin', 'TABLE', arena, 'leaderboard_entry', 'DELETE')
+	), routines (kind, name) AS (VALUES
+		('operator', 'bixarena_generate_snapshot'),
+		('operator', 'bixarena_generate_snapshots'),
+		('operator', 'bixarena_request_snapshot'),
+		('operator', 'bixarena_process_requests'),
+		('operator', 'bixarena_update_snapshot'),
+		('admin', 'bixarena_configure'),
+		('admin', 'bixarena_attach_arena'),
+		('admin', 'register_arena'),
+		('admin', 'retire_battle_view'),
+		('admin', 'bixarena_delete_snapshot'),
+		('admin', 'bixarena_backfill'),
+		('admin', 'bixarena_schedule'),
+		('admin', 'bixarena_unschedule')
+	), owner AS (
+		SELECT bixarena.owner_of_arena(arena) AS oid
+	), found AS (
+		SELECT w.kind, w.object_type, quote_ident(n.nspname) AS object, w.privilege,
+			true AS is_owners
+		FROM wanted AS w
+		JOIN pg_namespace AS n ON n.nspname = w.schema
+		WHERE w.object_type = 'SCHEMA'
+		UNION
+		SELECT w.kind, w.object_type, c.oid::regclass::text, w.privilege,
+			w.schema = 'bixarena'
+				OR has_table_privilege(o.oid, c.oid, w.privilege || ' WITH GRANT OPTION')
+		FROM owner AS o, wanted AS w
+		JOIN pg_namespace AS n ON n.nspname = w.schema
+		JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name
+			AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+		WHERE w.object_type = 'TABLE'
+		UNION
+		-- what the battles are read from, in whatever schema
+		SELECT 'operator', r.*
+		FROM bixarena.battle_rights(arena) AS r
+		UNION
+		-- functions, and the schema in which they are
+		SELECT r.kind, 'ROUTINE', p.oid::regprocedure::text, 'EXECUTE', true
+		FROM routines AS r
+		JOIN pg_proc AS p ON p.proname = r.name
+		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+			AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+		JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'bixarena_rank'
+		UNION
+		SELECT 'reader', 'SCHEMA', e.extnamespace::regnamespace::text, 'USAGE', true
+		FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'
+		UNION
+		SELECT 'admin', 'SCHEMA', 'cron', 'USAGE', true
+		FROM pg_extension AS e WHERE e.extname = 'pg_cron'
+	)
+	SELECT f.object_type, f.object, f.privilege, bool_or(f.is_owners)
+	FROM found AS f
+	WHERE f.kind = ANY (bixarena.kinds_up_to(needed_rights.kind))
+	GROUP BY f.object_type, f.object, f.privilege
+$$;
+COMMENT ON FUNCTION bixarena.needed_rights(text, text) IS
+	'the rights that a kind of member needs in an arena, and whether its owner may grant them';
+
+CREATE FUNCTION bixarena.rights(kind text, arena text)
+RETURNS TABLE (object_type text, object text, privilege text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- else whoever makes a view could have a superuser grant rights on anything
+	SELECT r.object_type, r.object, r.privilege
+	FROM bixarena.needed_rights(kind, arena) AS r
+	WHERE r.is_owners
+$$;
+COMMENT ON FUNCTION bixarena.rights(text, text) IS
+	'the rights that a kind of member is given in an arena';
+
+CREATE FUNCTION bixarena.warn_of_rights(role name, kind text, arena text)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lacking text;
+BEGIN
+	SELECT string_agg(format('GRANT %s ON %s %s TO %I;', r.privilege, r.object_type,
+		r.object, role), ' ' ORDER BY r.object_type, r.object, r.privilege)
+	INTO lacking
+	FROM bixarena.needed_rights(kind, arena) AS r
+	WHERE NOT r.is_owners AND NOT CASE r.object_type
+		WHEN 'SCHEMA' THEN has_schema_privilege(role, r.object::regnamespace, r.privilege)
+		ELSE has_table_privilege(role, r.object::regclass, r.privilege) END;
+	IF lacking IS NOT NULL THEN
+		RAISE WARNING 'role "%" lacks rights that are not granted', role
+			USING DETAIL = format('They are on objects that the owner of arena "%s" may not grant rights on.', arena),
+				HINT = 'If their owners agree: ' || lacking;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.warn_of_rights(name, text, text) IS
+	'tell which rights a member needs that the arena''s owner may not grant';
+
+CREATE FUNCTION bixarena.check_kind(role name, kind text)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF num_nulls(role, kind) > 0 THEN
+		RAISE EXCEPTION 'role and kind must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF bixarena.kinds_up_to(kind) IS NULL THEN
+		RAISE EXCEPTION 'kind must be reader, operator or admin, not "%"', kind
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.check_kind(name, text) IS
+	'an error unless there is such a kind of member';
+
+CREATE FUNCTION bixarena_grant(role name, kind text, arena text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	needed record;
+BEGIN
+	PERFORM bixarena.check_kind(role, kind);
+	IF role = 'public' THEN
+		RAISE EXCEPTION 'public is not a role'
+			USING ERRCODE = 'invalid_grant_operation',
+				HINT = 'Make a role, and everybody a member of it.';
+	END IF;
+	IF to_regrole(quote_ident(role)) IS NULL THEN
+		RAISE EXCEPTION 'role "%" does not exist', role
+			USING ERRCODE = 'undefined_object';
+	END IF;
+
+	INSERT INTO bixarena.membership (arena, role, kind)
+	VALUES (found_arena, bixarena_grant.role, bixarena_grant.kind)
+	ON CONFLICT DO NOTHING;
+	FOR needed IN
+		SELECT r.* FROM bixarena.rights(kind, found_arena) AS r ORDER BY r.*
+	LOOP
+		EXECUTE format('GRANT %s ON %s %s TO %I', needed.privilege,
+			needed.object_type, needed.object, role);
+	END LOOP;
+	PERFORM bixarena.warn_of_rights(role, kind, found_arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena_grant(name, text, text) IS
+	'make a role reader, operator or admin of an arena';
+-- it grants rights
+REVOKE ALL ON FUNCTION bixarena_grant(name, text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_revoke(role name, kind text, arena text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- one that is named may be gone already
+	found_arena text := coalesce(arena, bixarena.resolve_arena(NULL));
+	surplus record;
+BEGIN
+	PERFORM bixarena.check_kind(role, kind);
+	DELETE FROM bixarena.membership AS m
+	WHERE m.arena = found_arena AND m.role = bixarena_revoke.role
+		AND m.kind = bixarena_revoke.kind;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'role "%" has not been made % of arena "%"', role, kind, found_arena
+			USING ERRCODE = 'undefined_object',
+				HINT = 'TABLE bixarena.membership lists who is what.';
+	END IF;
+	IF to_regrole(quote_ident(role)) IS NULL THEN
+		-- its rights have gone with it
+		RETURN;
+	END IF;
+
+	-- all but what the role is still due
+	FOR surplus IN
+		SELECT r.* FROM bixarena.rights(kind, found_arena) AS r
+		EXCEPT
+		SELECT r.*
+		FROM bixarena.membership AS m
+		JOIN pg_namespace AS n ON n.nspname = m.arena,
+			LATERAL bixarena.rights(m.kind, m.arena) AS r
+		WHERE m.role = bixarena_revoke.role
+		ORDER BY 1, 2, 3
+	LOOP
+		EXECUTE format('REVOKE %s ON %s %s FROM %I', surplus.privilege,
+			surplus.object_type, surplus.object, role);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bixarena_revoke(name, text, text) IS
+	'take from a role what bixarena_grant() gave it';
+-- it revokes rights
+REVOKE ALL ON FUNCTION bixarena_revoke(name, text, text) FROM PUBLIC;
+
+
+/*
+ * Simulated battles, for demonstrations and tests.
+ */
+
+CREATE FUNCTION bixarena.draw_scores(num_models integer, seed bigint)
+RETURNS double precision[]
+AS 'MODULE_PATHNAME', 'bixarena_draw_scores'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.draw_scores(integer, bigint) IS
+	'scores of simulated models, in points';
+
+CREATE FUNCTION bixarena.draw_battles(
+	num_battles bigint,
+	scores double precision[],
+	tie_share double precision,
+	num_voters integer,
+	seed bigint)
+RETURNS TABLE (
+	model1 integer,
+	model2 integer,
+	outcome text,
+	voter integer,
+	moment double precision)
+AS 'MODULE_PATHNAME', 'bixarena_draw_battles'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 10000;
+COMMENT ON FUNCTION bixarena.draw_battles(bigint, double precision[], double precision, integer, bigint) IS
+	'battles between simulated models';
+
+CREATE FUNCTION bixarena_simulate_battles(
+	num_battles bigint DEFAULT 10000,
+	num_models bigint DEFAULT 20,
+	scores double precision[] DEFAULT NULL,
+	tie_share double precision DEFAULT 0.2,
+	num_voters bigint DEFAULT 100,
+	categories text[] DEFAULT '{}',
+	period interval DEFAULT '30 days',
+	seed bigint DEFAULT 0,
+	arena text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.resolve_arena(arena);
+	real_models bigint;
+	drawn double precision[];
+BEGIN
+	IF num_nulls(num_battles, num_models, tie_share, num_voters, categories,
+			period, seed) > 0 THEN
+		RAISE EXCEPTION 'only scores and arena may be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF num_battles NOT BETWEEN 1 AND 100000000 OR num_voters NOT BETWEEN 1 AND 2147483647
+		OR NOT tie_share BETWEEN 0 AND 1 OR period < '0' THEN
+		RAISE EXCEPTION 'num_battles must be from 1 to 100000000, num_voters from 1 to 2147483647, tie_share from 0 to 1, and period not negative'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	drawn := coalesce(scores, CASE WHEN num_models BETWEEN 2 AND 2000
+		THEN bixarena.draw_scores(num_models::integer, seed) END);
+	IF drawn IS NULL OR cardinality(drawn) NOT BETWEEN 2 AND 2000
+		OR array_ndims(drawn) <> 1 OR array_position(drawn, NULL) IS NOT NULL
+		OR NOT 100000 >= ALL (SELECT abs(s) FROM unnest(drawn) AS s) THEN
+		RAISE EXCEPTION 'there must be from 2 to 2000 models, each with a score within 100000 points of 0'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	IF NOT EXISTS (SELECT FROM pg_attribute AS a
+			WHERE a.attrelid = to_regclass(quote_ident(found_arena) || '.battle')
+				AND a.attname = 'categories' AND NOT a.attisdropped) THEN
+		RAISE EXCEPTION 'arena "%" was not made by bixarena_create_arena()', found_arena
+			USING ERRCODE = 'wrong_object_type',
+				HINT = 'Simulate battles in an arena made for it.';
+	END IF;
+	EXECUTE format($sql$
+		SELECT count(*) FROM %I.model
+		WHERE organization IS DISTINCT FROM 'Simulated'
+		$sql$, found_arena)
+		INTO real_models;
+	IF real_models > 0 THEN
+		RAISE EXCEPTION 'arena "%" has models that are not simulated', found_arena
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = format('There are %s of them.', real_models),
+				HINT = 'Simulated battles must not mix with real ones; make an arena for them.';
+	END IF;
+
+	-- the same ids every time, so that rankings are the same to the last digit
+	EXECUTE format($sql$
+		INSERT INTO %I.model AS m
+			(id, slug, name, license, organization, description)
+		SELECT md5(format('simulated-%%s', n))::uuid,
+			format('simulated-%%s', lpad(n::text, 4, '0')),
+			format('Simulated %%s', lpad(n::text, 4, '0')),
+			(ARRAY['open-source', 'proprietary'])[n %% 2 + 1], 'Simulated',
+			format('simulated with a score of %%s points', round(score::numeric, 3))
+		FROM unnest($1) WITH ORDINALITY AS u (score, n)
+		ON CONFLICT (slug) DO UPDATE SET description = excluded.description
+		$sql$, found_arena)
+		USING drawn;
+	EXECUTE format($sql$
+		INSERT INTO %I.leaderboard (slug, name)
+		SELECT c, initcap(c) FROM unnest($1) AS c ON CONFLICT DO NOTHING
+		$sql$, found_arena)
+		USING categories;
+	-- a battle has up to three categories: as many, and which, as the digits of
+	-- its moment say
+	EXECUTE format($sql$
+		INSERT INTO %1$I.battle
+			(model1_id, model2_id, outcome, voter_id, categories, created_at)
+		SELECT a.id, b.id, d.outcome,
+			format('5157a7ed-0000-4000-8000-%%s', lpad(d.voter::text, 12, '0'))::uuid,
+			ARRAY(SELECT DISTINCT $6[1 + digits / (1000 ^ k)::bigint %% cardinality($6)]
+				FROM generate_series(1, digits %% 4) AS k
+				WHERE cardinality($6) > 0),
+			now() - $7 * (1 - d.moment)
+		FROM bixarena.draw_battles($1, $2, $3, $4, $5) AS d
+		CROSS JOIN LATERAL int8(floor(d.moment * 1e12)) AS f (digits)
+		JOIN %1$I.model AS a
+			ON a.slug = format('simulated-%%s', lpad(d.model1::text, 4, '0'))
+		JOIN %1$I.model AS b
+			ON b.slug = format('simulated-%%s', lpad(d.model2::text, 4, '0'))
+		$sql$, found_arena)
+		USING num_battles, drawn, tie_share, num_voters::integer, seed, categories, period;
+	RETURN num_battles;
+END
+$$;
+COMMENT ON FUNCTION bixarena_simulate_battles(bigint, bigint, double precision[], double precision, bigint, text[], interval, bigint, text) IS
+	'fill an arena made for it with battles that never took place';
+-- it writes models and battles
+REVOKE ALL ON FUNCTION bixarena_simulate_battles(bigint, bigint, double precision[], double precision, bigint, text[], interval, bigint, text) FROM PUBLIC;

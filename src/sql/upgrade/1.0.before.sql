@@ -1,0 +1,25 @@
+-- every table has a primary key, for logical replication; the whole arena is the empty
+-- slug
+UPDATE bixarena.setting SET leaderboard = '' WHERE leaderboard IS NULL;
+ALTER TABLE bixarena.setting ALTER leaderboard SET DEFAULT '', ALTER leaderboard SET NOT NULL;
+ALTER TABLE bixarena.setting ADD PRIMARY KEY (arena, leaderboard, name);
+
+-- roles by their oid, numbered requests, and runs of one call
+ALTER TABLE bixarena.run
+	ADD COLUMN role_id oid NOT NULL DEFAULT 0,
+	ADD COLUMN request_number bigint,
+	ADD COLUMN call_id uuid;
+UPDATE bixarena.run AS r SET role_id = a.oid
+FROM pg_catalog.pg_roles AS a WHERE a.rolname OPERATOR(pg_catalog.=) r.role;
+UPDATE bixarena.run AS r SET request_number = n.number
+FROM (
+	SELECT q.correlation_id, pg_catalog.row_number() OVER (
+		PARTITION BY q.arena ORDER BY q.requested_at, q.correlation_id)
+	FROM bixarena.run AS q WHERE q.trigger_source OPERATOR(pg_catalog.=) 'api'
+) AS n (correlation_id, number)
+WHERE n.correlation_id OPERATOR(pg_catalog.=) r.correlation_id;
+
+-- a model's id and link, and when its entry was made
+ALTER TYPE bixarena_leaderboard_row ADD ATTRIBUTE id uuid,
+	ADD ATTRIBUTE external_link text,
+	ADD ATTRIBUTE created_at timestamptz;
