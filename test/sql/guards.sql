@@ -92,6 +92,19 @@ SELECT (bixarena_generate_snapshot('overall', arena => 'other')).status;
 RESET ROLE;
 SELECT r.role FROM bixarena.run AS r WHERE r.arena = 'other' ORDER BY r.requested_at DESC LIMIT 1;
 
+-- requests are made in the order in which they were asked for
+INSERT INTO own.leaderboard (slug, name) VALUES ('aside', 'Aside');
+BEGIN;
+SELECT count(bixarena_request_snapshot(l, arena => 'own')) FROM unnest('{overall,aside}'::text[]) AS l;
+COMMIT;
+DO $$BEGIN
+	WHILE EXISTS (SELECT FROM bixarena.run WHERE status IN ('queued', 'running')) LOOP
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END$$;
+SELECT r.leaderboard, r.status FROM bixarena.run AS r
+WHERE r.arena = 'own' AND r.trigger_source = 'api' ORDER BY r.started_at;
+
 -- the notice of a failed run is cut, whatever its message is full of
 CREATE FUNCTION other.shout() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
