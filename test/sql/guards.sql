@@ -130,6 +130,14 @@ SET TimeZone = 'Asia/Tokyo';
 SELECT bixarena.draw_time_grid((0, 86400, 0, 600)::bixarena.axis, 0, 100) ~ 'until 1970-01-02 00:00<';
 RESET TimeZone;
 
+-- marks and words on pages mean what they say
+SELECT bixarena.draw_run_legend(0) ~ 'x="122"[^>]*>failed<' AS failed_is_failed,
+	bixarena.page('title', 'header', 'body') ~ '<html [^>]*lang="en"' AS is_english,
+	bixarena.report_movers(ARRAY[('M', 'm', 'stayed', 1, 2, -1, 1100, 1000, -100, true, 5, 'a', 'b'
+		)::bixarena_comparison_row]) ~ '>part<' AS parts,
+	bixarena_runs_report('other') ~ format('need attention: %s;', (SELECT count(*)
+		FROM bixarena_health('other') AS h WHERE h.status <> 'ok')) AS attention;
+
 DROP EXTENSION bixarena_rank;
 DROP SCHEMA own, other CASCADE;
 DROP OWNED BY regress_own_admin;
