@@ -92,6 +92,19 @@ SELECT (bixarena_generate_snapshot('overall', arena => 'other')).status;
 RESET ROLE;
 SELECT r.role FROM bixarena.run AS r WHERE r.arena = 'other' ORDER BY r.requested_at DESC LIMIT 1;
 
+-- requests are made in the order in which they were asked for
+INSERT INTO own.leaderboard (slug, name) VALUES ('aside', 'Aside');
+BEGIN;
+SELECT count(bixarena_request_snapshot(l, arena => 'own')) FROM unnest('{overall,aside}'::text[]) AS l;
+COMMIT;
+DO $$BEGIN
+	WHILE EXISTS (SELECT FROM bixarena.run WHERE status IN ('queued', 'running')) LOOP
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END$$;
+SELECT r.leaderboard, r.status FROM bixarena.run AS r
+WHERE r.arena = 'own' AND r.trigger_source = 'api' ORDER BY r.started_at;
+
 -- the notice of a failed run is cut, whatever its message is full of
 CREATE FUNCTION other.shout() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -116,6 +129,14 @@ SELECT bixarena.place((5, 5, 10, 110)::bixarena.axis, 5);
 SET TimeZone = 'Asia/Tokyo';
 SELECT bixarena.draw_time_grid((0, 86400, 0, 600)::bixarena.axis, 0, 100) ~ 'until 1970-01-02 00:00<';
 RESET TimeZone;
+
+-- marks and words on pages mean what they say
+SELECT bixarena.draw_run_legend(0) ~ 'x="122"[^>]*>failed<' AS failed_is_failed,
+	bixarena.page('title', 'header', 'body') ~ '<html [^>]*lang="en"' AS is_english,
+	bixarena.report_movers(ARRAY[('M', 'm', 'stayed', 1, 2, -1, 1100, 1000, -100, true, 5, 'a', 'b'
+		)::bixarena_comparison_row]) ~ '>part<' AS parts,
+	bixarena_runs_report('other') ~ format('need attention: %s;', (SELECT count(*)
+		FROM bixarena_health('other') AS h WHERE h.status <> 'ok')) AS attention;
 
 DROP EXTENSION bixarena_rank;
 DROP SCHEMA own, other CASCADE;
