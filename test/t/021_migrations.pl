@@ -278,26 +278,7 @@ sql($node, q{
 	SELECT bixarena_grant('maker', 'admin', 'old')});
 is((sql_state_of($node, 'ALTER TABLE old.battle_evaluation ALTER outcome TYPE varchar(40)'))[0],
 	'0A000', 'a view of 1.0 pins the columns');
-{
-	my $update = slurp_file("$top/src/sql/upgrade/1.0.after.sql");
-
-	if (value($node, q{SELECT path IS NOT NULL FROM pg_extension_update_paths('bixarena_rank')
-		WHERE source = '1.0' AND target = (SELECT default_version FROM pg_available_extensions WHERE name = 'bixarena_rank')}) eq 't')
-	{
-		sql($node, 'ALTER EXTENSION bixarena_rank UPDATE');
-	}
-	else
-	{
-		# what the update does, after another way to this version
-		sql($node, q{CREATE TABLE arenas AS TABLE bixarena.arena;
-			CREATE TABLE members AS TABLE bixarena.membership;
-			DROP EXTENSION bixarena_rank;
-			CREATE EXTENSION bixarena_rank;
-			INSERT INTO bixarena.arena TABLE arenas;
-			INSERT INTO bixarena.membership TABLE members;});
-		sql($node, $update);
-	}
-}
+sql($node, 'ALTER EXTENSION bixarena_rank UPDATE');
 is_value($node, q{SELECT to_regclass('old.leaderboard_battle') IS NULL AND to_regclass('own.leaderboard_battle') IS NOT NULL},
 	't', 'the update drops the view from the application\'s schema');
 is((sql_state_of($node, 'ALTER TABLE old.battle_evaluation ALTER outcome TYPE varchar(40)'))[0],
