@@ -186,27 +186,3 @@ record_never_begun(const Run *call, const ErrorData *error)
 				 " AND attempts OPERATOR(pg_catalog.=) 0",
 				 SPI_OK_UPDATE, &parameters);
 }
-
-/*
- * The runs of a call, into SPI's result: how many there are, and how many of them
- * have succeeded, were skipped and have failed; slugs of the failed.
- */
-void
-read_call(const Run *call)
-{
-	Parameters	parameters = {0};
-	OwnerScope	scope = become_owner();
-
-	add_parameter(&parameters, UUIDOID, call->call_id, false);
-	execute_query("SELECT pg_catalog.count(*),"
-				  " pg_catalog.count(*) FILTER (WHERE r.status OPERATOR(pg_catalog.=) 'succeeded'),"
-				  " pg_catalog.count(*) FILTER (WHERE r.status OPERATOR(pg_catalog.=) 'skipped'),"
-				  " pg_catalog.count(*) FILTER (WHERE r.status OPERATOR(pg_catalog.=) 'failed'),"
-				  " ARRAY(SELECT f.leaderboard FROM bixarena.run AS f"
-				  " WHERE f.call_id OPERATOR(pg_catalog.=) $1"
-				  " AND f.status OPERATOR(pg_catalog.=) 'failed'"
-				  " ORDER BY f.requested_at LIMIT 100)"
-				  " FROM bixarena.run AS r WHERE r.call_id OPERATOR(pg_catalog.=) $1",
-				  SPI_OK_SELECT, false, &parameters);
-	leave_owner(scope);
-}

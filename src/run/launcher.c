@@ -55,6 +55,9 @@
 
 #define PREPARED_SECONDS 60
 
+StaticAssertDecl(sizeof(Oid) + sizeof(Queue) <= BGW_EXTRALEN,
+				 "orders of a worker must fit into bgw_extra");
+
 PGDLLEXPORT void bixarena_launcher_main(Datum argument);
 
 /* A queue for which workers are, or were, started */
@@ -120,6 +123,29 @@ wake_launcher_at_commit(void)
 		RegisterXactCallback(at_transaction_end, NULL);
 	registered = true;
 	wakes_launcher = true;
+}
+
+/*
+ * Ask the server for a worker that tells this process when it starts and ends.
+ * NULL: it has no free slot (max_worker_processes).
+ */
+static BackgroundWorkerHandle *
+start_worker(const Queue *queue)
+{
+	BackgroundWorker worker = {0};
+	BackgroundWorkerHandle *handle;
+
+	strlcpy(worker.bgw_name, "bixarena_rank worker", BGW_MAXLEN);
+	strlcpy(worker.bgw_type, "bixarena_rank worker", BGW_MAXLEN);
+	strlcpy(worker.bgw_library_name, "bixarena_rank", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, "bixarena_worker_main", BGW_MAXLEN);
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_notify_pid = MyProcPid;
+	memcpy(worker.bgw_extra, &MyDatabaseId, sizeof(Oid));
+	memcpy(worker.bgw_extra + sizeof(Oid), queue, sizeof(Queue));
+	return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : NULL;
 }
 
 static Watch *

@@ -16,8 +16,6 @@
 
 #include "arena/arena.h"
 
-struct BackgroundWorkerHandle;
-
 /* A run: the making of a snapshot, as bixarena.run keeps it */
 typedef struct Run
 {
@@ -98,9 +96,11 @@ typedef struct QueuePosition
 	pg_uuid_t	correlation_id;
 } QueuePosition;
 
-/* run.c */
+/* run_setting.c */
 extern const Settings *settings_of(const Run *run);
 extern Settings *read_run_settings(const Run *run);
+
+/* run.c */
 extern void check_correlation_id(Datum correlation_id);
 extern Datum run_parameters(const Run *run);
 extern void check_slug(const Run *run);
@@ -116,7 +116,6 @@ extern void delete_old_runs(const char *arena);
 /* call.c */
 extern Datum *record_call(const Run *call, List *slugs);
 extern void record_never_begun(const Run *call, const ErrorData *error);
-extern void read_call(const Run *call);
 
 /* notice.c */
 extern void notify_end(const Run *run);
@@ -155,23 +154,30 @@ extern void begin_time_limit(const Settings *settings);
 extern void end_time_limit(ErrorData *error);
 extern bool time_limit_passed(void);
 
-/* waiting.c */
+/* queue.c */
+extern const QueuePosition head_of_queue;
+
 extern Run *find_queued_run(const Run *run);
-extern Run *first_waiting_run(const Queue *queue);
 extern List *list_queues(void);
+extern Run *first_waiting_run(const Queue *queue);
+extern Run *take_abandoned_run(const Queue *queue, QueuePosition *after);
+extern Run *take_queued_run(const Queue *queue, QueuePosition *after);
+extern ErrorData *make_error(int sqlstate, char *message, char *detail);
+extern void read_settings_of_run(void *run);
+extern void fail_waiting_run(Run *run, const ErrorData *error);
 extern bool fail_if_expired(Run *run);
 extern void fail_queue(const Queue *queue, const ErrorData *error);
-extern ErrorData *make_error(int sqlstate, char *message, char *detail);
-extern void take_up_queue(Campaign *campaign, const Queue *queue);
-extern void take_up_waiting_runs(Campaign *campaign, const char *arena);
 
-/* worker.c */
+/* worker_role.c */
 extern void check_worker_role(Oid role);
 extern ErrorData *find_obstacle(Oid role);
-extern struct BackgroundWorkerHandle *start_worker(const Queue *queue);
 
 /* launcher.c */
 extern void wake_launcher(void);
 extern void wake_launcher_at_commit(void);
+
+/* waiting.c */
+extern void take_up_queue(Campaign *campaign, const Queue *queue);
+extern void take_up_waiting_runs(Campaign *campaign, const char *arena);
 
 #endif							/* BIXARENA_RUN_H */

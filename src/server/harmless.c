@@ -255,7 +255,8 @@ check_harmless(const char *sql, Oid *types, int num_types)
 	{
 		read_folded_expressions(&search);
 		for (uint64 row = 0; row < SPI_processed && search.harm == NULL; row++)
-			(void) find_harm(stringToNode(result_text(row, 1)), &search);
+			(void) find_harm(stringToNode(SPI_getvalue(SPI_tuptable->vals[row],
+															 SPI_tuptable->tupdesc, 1)), &search);
 	}
 	if (search.harm)
 		ereport(ERROR,
