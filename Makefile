@@ -29,6 +29,7 @@ NUMERIC_OBJS = \
 
 DATABASE_OBJS = \
 	src/init.o \
+	src/version.o \
 	src/query.o \
 	src/locks.o \
 	src/harmless.o \
@@ -99,7 +100,7 @@ SHLIB_LINK = -llapack -lblas -lm
 
 # PostgreSQL's own headers do not compile without a warning of -Wextra, so they
 # count as the system's
-PG_CPPFLAGS = -isystem $(includedir_server)
+PG_CPPFLAGS = -isystem $(includedir_server) -DEXTENSION_VERSION='"$(EXTVERSION)"'
 
 # the loops marked "omp simd" become vector instructions; there is no OpenMP
 # runtime, and no thread
@@ -121,6 +122,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 $(OBJS): src/bixarena_rank.h src/compat.h
+src/version.o: bixarena_rank.control
 
 $(DATA_built): $(SQL_PARTS) Makefile
 	mkdir -p build

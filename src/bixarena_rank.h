@@ -592,6 +592,9 @@ typedef struct QueuePosition
 extern char *arena_setting;
 extern bool progress_setting;
 
+/* version.c */
+extern void check_version(void);
+
 /* query.c */
 extern void add_parameter(Parameters *parameters, Oid type, Datum value,
 						  bool isnull);

@@ -247,19 +247,14 @@ try_all(Campaign *campaign, const Run *call, List *slugs, const ArenaBattles *al
 	}
 }
 
-static bool
-argument_true(FunctionCallInfo fcinfo, int number)
-{
-	/* version 1.0 of the extension has fewer arguments */
-	return PG_NARGS() > number && !PG_ARGISNULL(number) && PG_GETARG_BOOL(number);
-}
-
 Datum
 bixarena_generate_snapshots(PG_FUNCTION_ARGS)
 {
-	Campaign	campaign = {.dry_run = argument_true(fcinfo, ARGUMENT_DRY_RUN)};
+	Campaign	campaign = {0};
 	Run			run = {0};
 
+	check_version();
+	campaign.dry_run = !PG_ARGISNULL(ARGUMENT_DRY_RUN) && PG_GETARG_BOOL(ARGUMENT_DRY_RUN);
 	campaign_begin_procedure(&campaign, fcinfo, "bixarena_generate_snapshots()");
 	run.arena = resolve_arena(argument_text(fcinfo, ARGUMENT_ARENA));
 	run.slug = argument_text(fcinfo, ARGUMENT_LEADERBOARD_ID);

@@ -182,6 +182,7 @@ become_owner(void)
 	OwnerScope	scope;
 	HeapTuple	tuple;
 
+	check_version();
 	scope.guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", PINNED_SEARCH_PATH, PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);

@@ -163,15 +163,14 @@ check_enabled(const Run *run)
 }
 
 /*
- * A value that the request sets instead of a setting of this name, or NULL.  The
- * function of version 1.0 has no such arguments.
+ * A value that the request sets instead of a setting of this name, or NULL.
  */
 static const int64 *
 requested_value(FunctionCallInfo fcinfo, int number, const char *setting)
 {
 	int64	   *value;
 
-	if (number >= PG_NARGS() || PG_ARGISNULL(number))
+	if (PG_ARGISNULL(number))
 		return NULL;
 	value = palloc(sizeof(int64));
 	*value = PG_GETARG_INT64(number);
@@ -186,6 +185,7 @@ bixarena_request_snapshot(PG_FUNCTION_ARGS)
 	Run			run = {0};
 	pg_uuid_t  *correlation_id;
 
+	check_version();
 	PreventCommandIfReadOnly("bixarena_request_snapshot()");
 	PreventCommandIfParallelMode("bixarena_request_snapshot()");
 	if (PG_ARGISNULL(ARGUMENT_LEADERBOARD_ID))

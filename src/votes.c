@@ -144,6 +144,7 @@ bixarena_rank(PG_FUNCTION_ARGS)
 	RankOptions options;
 	Ranking    *ranking;
 
+	check_version();
 	PreventCommandIfParallelMode("bixarena_rank()");
 	check_arguments(fcinfo);
 	InitMaterializedSRF(fcinfo, 0);
