@@ -66,7 +66,7 @@ sub run_page
 		}
 		elsif ($block->{kind} eq 'sql' || $block->{kind} eq 'setup')
 		{
-			run_sql($node, $block, $title);
+			run_sql($node, $folder, $block, $title);
 		}
 		elsif ($runners{ $block->{kind} })
 		{
@@ -76,23 +76,30 @@ sub run_page
 	$node->stop;
 }
 
-# As if typed into psql
+# As if typed into psql, in the folder in which the page's programs run
 sub run_sql
 {
-	my ($node, $block, $title) = @_;
+	my ($node, $folder, $block, $title) = @_;
 	my ($out, $err) = ('', '');
 	my $psql = [ 'psql', '--no-psqlrc', '--set=ON_ERROR_STOP=1', '--set=VERBOSITY=verbose',
-		'--quiet', '--pset=pager=off', '--file=-', '--dbname=' . $node->connstr('postgres') ];
-	my $status = IPC::Run::run($psql, '<', \$block->{text}, '>', \$out, '2>', \$err);
+		'--set=SHOW_CONTEXT=never', '--quiet', '--pset=pager=off', '--file=-',
+		'--dbname=' . $node->connstr($block->{database} // 'postgres') ];
+	my $status = IPC::Run::run($psql, '<', \$block->{text}, '>', \$out, '2>', \$err,
+		init => sub { chdir $folder or die });
 	my ($state) = $err =~ /ERROR:\s+([0-9A-Z]{5}):/;
 
 	utf8::decode($out);
+	utf8::decode($err);
+	# a page that shows messages shows them before all rows
+	$out = messages_of($err) . $out if ($block->{output} // '') =~ /^[A-Z]+:  /m;
 	if ($block->{error})
 	{
 		is($state, $block->{error}, "$title fails as it says") or diag($err);
-		return;
 	}
-	ok($status, "$title runs") or diag($block->{text}, $err);
+	else
+	{
+		ok($status, "$title runs") or diag($block->{text}, $err);
+	}
 	compare($block, $out, $title);
 }
 
@@ -102,7 +109,8 @@ sub run_program
 	my $file = "$folder/block.$block->{kind}";
 	my ($out, $err) = ('', '');
 	local @ENV{qw(PGHOST PGPORT PGDATABASE PGUSER NODE_PATH)} =
-	  ($node->host, $node->port, 'postgres', getpwuid($<), '/usr/share/nodejs:/usr/lib/nodejs');
+	  ($node->host, $node->port, $block->{database} // 'postgres', scalar(getpwuid($<)),
+		join(':', grep { defined } $ENV{NODE_PATH}, '/usr/share/nodejs', '/usr/lib/nodejs'));
 
 	unlink $file;
 	append_to_file($file, $block->{text});
