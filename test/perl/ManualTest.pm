@@ -42,10 +42,10 @@ sub blocks_of
 
 	for (my $i = 0; $i < @lines; $i++)
 	{
-		if ($lines[$i] =~ /^<!--\s*setup\b/)
+		if ($lines[$i] =~ /^\s*<!--\s*setup\b/)
 		{
 			my $start = $i;
-			my $text = $lines[$i] =~ s/^<!--\s*setup\s*//r;
+			my $text = $lines[$i] =~ s/^\s*<!--\s*setup\s*//r;
 
 			$text .= "\n" . $lines[ ++$i ] until $text =~ /-->/ || $i == $#lines;
 			push @blocks,
@@ -55,7 +55,7 @@ sub blocks_of
 		{
 			$database = $1;
 		}
-		elsif ($lines[$i] =~ /^<!--\s*(not run|error|varies)(?::\s*(.*?))?\s*-->\s*$/)
+		elsif ($lines[$i] =~ /^\s*<!--\s*(not run|error|varies)(?::\s*(.*?))?\s*-->\s*$/)
 		{
 			$said{$1} = $2 // 1;
 		}
