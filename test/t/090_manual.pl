@@ -11,6 +11,7 @@
 use strict;
 use warnings;
 
+use Cwd 'abs_path';
 use FindBin;
 use File::Basename;
 use lib "$FindBin::RealBin/../perl";
@@ -24,7 +25,7 @@ $ENV{PGCLIENTENCODING} = 'UTF8';
 # as psql shows things to a new user
 delete @ENV{qw(PGOPTIONS PSQL_PAGER PAGER)};
 
-my $top = "$FindBin::RealBin/../..";
+my $top = abs_path("$FindBin::RealBin/../..");
 my @pages = grep { -f "$top/$_" } 'README.md', 'CONTRIBUTING.md',
   map { s{^\Q$top\E/}{}r } sort(glob("$top/doc/*.md"), glob("$top/contrib/*/README.md"));
 
@@ -46,7 +47,7 @@ sub run_page
 	my ($name) = @_;
 	my $page = slurp_file("$top/$name");
 	my @blocks = blocks_of($page);
-	my $folder = PostgreSQL::Test::Utils::tempdir();
+	my $folder = abs_path(PostgreSQL::Test::Utils::tempdir());
 	my $node;
 
 	return unless grep { ($_->{kind} eq 'sql' || $runners{ $_->{kind} }) && !defined $_->{skip} } @blocks;
@@ -54,6 +55,8 @@ sub run_page
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
 	$node->append_conf('postgresql.conf', "timezone = 'UTC'\n" . settings_of($page));
 	$node->start;
+	# as in a checkout, from which a page may take files
+	symlink("$top/$_", "$folder/$_") or die foreach qw(contrib doc script test);
 
 	foreach my $block (@blocks)
 	{
