@@ -42,20 +42,20 @@ sub blocks_of
 
 	for (my $i = 0; $i < @lines; $i++)
 	{
-		if ($lines[$i] =~ /^<!--\s*setup\b/)
+		if ($lines[$i] =~ /^\s*<!--\s*setup\b/)
 		{
 			my $start = $i;
-			my $text = $lines[$i] =~ s/^<!--\s*setup\b(?::.*)?\s*//r;
+			my $text = $lines[$i] =~ s/^\s*<!--\s*setup\b(?::.*)?\s*//r;
 
 			$text .= "\n" . $lines[ ++$i ] until $text =~ /-->/ || $i == $#lines;
 			push @blocks,
 			  { kind => 'setup', text => $text =~ s/\s*-->.*//sr, line => $start + 1, database => $database };
 		}
-		elsif ($lines[$i] =~ /^<!--\s*database:\s*(\S+)\s*-->\s*$/)
+		elsif ($lines[$i] =~ /^\s*<!--\s*database:\s*(\S+)\s*-->\s*$/)
 		{
 			$database = $1;
 		}
-		elsif ($lines[$i] =~ /^<!--\s*(not run|error|varies)(?::\s*(.*?))?\s*-->\s*$/)
+		elsif ($lines[$i] =~ /^\s*<!--\s*(not run|error|varies)(?::\s*(.*?))?\s*-->\s*$/)
 		{
 			$said{$1} = $2 // 1;
 		}
