@@ -8,7 +8,7 @@
 # must print.  What a reader need not see stands in comments:
 #
 #	<!-- server: NAME = VALUE -->	a line of postgresql.conf, for the whole page
-#	<!-- setup                      SQL that is run here: what the page says, in
+#	<!-- setup (or setup: WHY)      SQL that is run here: what the page says, in
 #	SQL -->                         words, that its reader has
 #	<!-- database: NAME -->			from here on blocks are run in this database
 #	<!-- not run: WHY -->			the next block is not run
@@ -45,13 +45,13 @@ sub blocks_of
 		if ($lines[$i] =~ /^\s*<!--\s*setup\b/)
 		{
 			my $start = $i;
-			my $text = $lines[$i] =~ s/^\s*<!--\s*setup\s*//r;
+			my $text = $lines[$i] =~ s/^\s*<!--\s*setup\b(?::.*)?\s*//r;
 
 			$text .= "\n" . $lines[ ++$i ] until $text =~ /-->/ || $i == $#lines;
 			push @blocks,
 			  { kind => 'setup', text => $text =~ s/\s*-->.*//sr, line => $start + 1, database => $database };
 		}
-		elsif ($lines[$i] =~ /^<!--\s*database:\s*(\S+)\s*-->\s*$/)
+		elsif ($lines[$i] =~ /^\s*<!--\s*database:\s*(\S+)\s*-->\s*$/)
 		{
 			$database = $1;
 		}

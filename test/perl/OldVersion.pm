@@ -3,7 +3,7 @@
 #	  A database as an older version of the extension has left it.
 #
 # The library is this version's, and its functions refuse to work with tables of an
-# older one (src/version.c).  So what an old version did is done again by its
+# older one (src/server/version.c).  So what an old version did is done again by its
 # functions in SQL and plpgsql, with stand-ins for the few in C that they call; these
 # are as they were again afterwards.
 
