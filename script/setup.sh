@@ -177,6 +177,21 @@ find_prometheus() {
 	unpack_packages "$work/prometheus" "${missing[@]}"
 }
 
+# Node's driver for PostgreSQL, in the folder $work/node/usr/share/nodejs if it is not
+# installed.  Debian's package asks for Debian's Node, and a machine may have another.
+find_node_driver() {
+	local packages
+
+	if is_installed node-pg; then
+		return
+	fi
+	update_package_lists
+	mapfile -t packages < <(apt-cache depends --recurse --no-recommends --no-suggests \
+		--no-conflicts --no-breaks --no-replaces --no-enhances node-pg |
+		grep '^node-' | sort -u)
+	unpack_packages "$work/node" "${packages[@]}"
+}
+
 #------------------------------------------------------------------------------
 # Build and installation
 #------------------------------------------------------------------------------

@@ -8,8 +8,9 @@
 # must print.  What a reader need not see stands in comments:
 #
 #	<!-- server: NAME = VALUE -->	a line of postgresql.conf, for the whole page
-#	<!-- setup                      SQL that is run here: what the page says, in
+#	<!-- setup (or setup: WHY)      SQL that is run here: what the page says, in
 #	SQL -->                         words, that its reader has
+#	<!-- database: NAME -->			from here on blocks are run in this database
 #	<!-- not run: WHY -->			the next block is not run
 #	<!-- error: SQLSTATE -->		the next block ends with this error
 #	<!-- varies -->					of the next output only the shape is compared:
@@ -18,6 +19,8 @@
 # Dates, times, uuids and identifiers of snapshots match any of their kind, and
 # blanks and lines of dashes whatever their width.  A line "..." or "…" stands for
 # any number of lines.  The numbers of rows that psql prints need not be shown.
+# Messages (NOTICE, WARNING, ERROR and what belongs to them) are compared where the
+# output that is shown has some.
 
 package ManualTest;
 
@@ -26,7 +29,8 @@ use warnings;
 
 use Exporter 'import';
 
-our @EXPORT = qw(blocks_of settings_of output_matches anchors_of links_of);
+our @EXPORT = qw(blocks_of settings_of output_matches messages_of anchors_of
+  links_of);
 
 # The blocks of a page, in order: kind (sql, sh, python, js, setup), text, line,
 # and where there is any: skip (why it is not run), error, output, varies
@@ -34,19 +38,24 @@ sub blocks_of
 {
 	my ($page) = @_;
 	my @lines = split /\n/, $page, -1;
-	my (@blocks, %said);
+	my (@blocks, %said, $database);
 
 	for (my $i = 0; $i < @lines; $i++)
 	{
-		if ($lines[$i] =~ /^<!--\s*setup\b/)
+		if ($lines[$i] =~ /^\s*<!--\s*setup\b/)
 		{
 			my $start = $i;
-			my $text = $lines[$i] =~ s/^<!--\s*setup\s*//r;
+			my $text = $lines[$i] =~ s/^\s*<!--\s*setup\b(?::.*)?\s*//r;
 
 			$text .= "\n" . $lines[ ++$i ] until $text =~ /-->/ || $i == $#lines;
-			push @blocks, { kind => 'setup', text => $text =~ s/\s*-->.*//sr, line => $start + 1 };
+			push @blocks,
+			  { kind => 'setup', text => $text =~ s/\s*-->.*//sr, line => $start + 1, database => $database };
 		}
-		elsif ($lines[$i] =~ /^<!--\s*(not run|error|varies)(?::\s*(.*?))?\s*-->\s*$/)
+		elsif ($lines[$i] =~ /^\s*<!--\s*database:\s*(\S+)\s*-->\s*$/)
+		{
+			$database = $1;
+		}
+		elsif ($lines[$i] =~ /^\s*<!--\s*(not run|error|varies)(?::\s*(.*?))?\s*-->\s*$/)
 		{
 			$said{$1} = $2 // 1;
 		}
@@ -71,7 +80,7 @@ sub blocks_of
 			else
 			{
 				push @blocks,
-				  { %block, end => $i, skip => $said{'not run'}, error => $said{error} };
+				  { %block, end => $i, skip => $said{'not run'}, error => $said{error}, database => $database };
 			}
 			%said = ();
 		}
@@ -90,6 +99,17 @@ sub settings_of
 	my ($page) = @_;
 
 	return join('', map { "$_\n" } $page =~ /^<!--\s*server:\s*(.*?)\s*-->/mg);
+}
+
+# What psql says on its standard error, as it says it to a user who has not asked for
+# more
+sub messages_of
+{
+	my ($text) = @_;
+
+	$text =~ s/^LOCATION:  .*\n//mg;
+	$text =~ s/^(?:psql:<stdin>:\d+: )?([A-Z]+:  )(?:[0-9A-Z]{5}: )?/$1/mg;
+	return $text;
 }
 
 # A line of output as a pattern matches it

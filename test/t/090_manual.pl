@@ -11,6 +11,7 @@
 use strict;
 use warnings;
 
+use Cwd 'abs_path';
 use FindBin;
 use File::Basename;
 use lib "$FindBin::RealBin/../perl";
@@ -24,7 +25,7 @@ $ENV{PGCLIENTENCODING} = 'UTF8';
 # as psql shows things to a new user
 delete @ENV{qw(PGOPTIONS PSQL_PAGER PAGER)};
 
-my $top = "$FindBin::RealBin/../..";
+my $top = abs_path("$FindBin::RealBin/../..");
 my @pages = grep { -f "$top/$_" } 'README.md', 'CONTRIBUTING.md',
   map { s{^\Q$top\E/}{}r } sort(glob("$top/doc/*.md"), glob("$top/contrib/*/README.md"));
 
@@ -46,7 +47,7 @@ sub run_page
 	my ($name) = @_;
 	my $page = slurp_file("$top/$name");
 	my @blocks = blocks_of($page);
-	my $folder = PostgreSQL::Test::Utils::tempdir();
+	my $folder = abs_path(PostgreSQL::Test::Utils::tempdir());
 	my $node;
 
 	return unless grep { ($_->{kind} eq 'sql' || $runners{ $_->{kind} }) && !defined $_->{skip} } @blocks;
@@ -54,6 +55,8 @@ sub run_page
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
 	$node->append_conf('postgresql.conf', "timezone = 'UTC'\n" . settings_of($page));
 	$node->start;
+	# as in a checkout, from which a page may take files
+	symlink("$top/$_", "$folder/$_") or die foreach qw(contrib doc script test);
 
 	foreach my $block (@blocks)
 	{
@@ -65,7 +68,7 @@ sub run_page
 		}
 		elsif ($block->{kind} eq 'sql' || $block->{kind} eq 'setup')
 		{
-			run_sql($node, $block, $title);
+			run_sql($node, $folder, $block, $title);
 		}
 		elsif ($runners{ $block->{kind} })
 		{
@@ -75,23 +78,30 @@ sub run_page
 	$node->stop;
 }
 
-# As if typed into psql
+# As if typed into psql, in the folder in which the page's programs run
 sub run_sql
 {
-	my ($node, $block, $title) = @_;
+	my ($node, $folder, $block, $title) = @_;
 	my ($out, $err) = ('', '');
 	my $psql = [ 'psql', '--no-psqlrc', '--set=ON_ERROR_STOP=1', '--set=VERBOSITY=verbose',
-		'--quiet', '--pset=pager=off', '--file=-', '--dbname=' . $node->connstr('postgres') ];
-	my $status = IPC::Run::run($psql, '<', \$block->{text}, '>', \$out, '2>', \$err);
+		'--set=SHOW_CONTEXT=never', '--quiet', '--pset=pager=off', '--file=-',
+		'--dbname=' . $node->connstr($block->{database} // 'postgres') ];
+	my $status = IPC::Run::run($psql, '<', \$block->{text}, '>', \$out, '2>', \$err,
+		init => sub { chdir $folder or die });
 	my ($state) = $err =~ /ERROR:\s+([0-9A-Z]{5}):/;
 
 	utf8::decode($out);
+	utf8::decode($err);
+	# a page that shows messages shows them before all rows
+	$out = messages_of($err) . $out if ($block->{output} // '') =~ /^[A-Z]+:  /m;
 	if ($block->{error})
 	{
 		is($state, $block->{error}, "$title fails as it says") or diag($err);
-		return;
 	}
-	ok($status, "$title runs") or diag($block->{text}, $err);
+	else
+	{
+		ok($status, "$title runs") or diag($block->{text}, $err);
+	}
 	compare($block, $out, $title);
 }
 
@@ -101,7 +111,8 @@ sub run_program
 	my $file = "$folder/block.$block->{kind}";
 	my ($out, $err) = ('', '');
 	local @ENV{qw(PGHOST PGPORT PGDATABASE PGUSER NODE_PATH)} =
-	  ($node->host, $node->port, 'postgres', getpwuid($<), '/usr/share/nodejs:/usr/lib/nodejs');
+	  ($node->host, $node->port, $block->{database} // 'postgres', scalar(getpwuid($<)),
+		join(':', grep { defined } $ENV{NODE_PATH}, '/usr/share/nodejs', '/usr/lib/nodejs'));
 
 	unlink $file;
 	append_to_file($file, $block->{text});

@@ -297,7 +297,7 @@ BEGIN
 		RAISE EXCEPTION 'pg_cron cannot be used from database "%"', current_database()
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				DETAIL = format('Its jobs are in %s; there a superuser can do the same by what the hint says.',
-					coalesce(format('database "%s"', nullif(there, '')), 'another database')),
+					coalesce('database "' || nullif(there, '') || '"', 'another database')),
 				HINT = statement;
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
