@@ -1,5 +1,5 @@
 
-# 022_calls.pl
+# 026_calls.pl
 #	  Calls of bixarena_generate_snapshots(): what one that is killed while it reads
 #	  leaves, who makes up for it, and what is told of a call; and notices that the
 #	  server cannot take, which cost no run.
