@@ -69,6 +69,8 @@ REGRESS_OPTS = --inputdir=test
 SPECS = $(wildcard test/specs/*.spec)
 ISOLATION = $(patsubst test/specs/%.spec,%,$(SPECS))
 ISOLATION_OPTS = --inputdir=test --outputdir=.
+# on a busy machine what is quick here takes so long that its progress is told
+export PGOPTIONS := $(PGOPTIONS) -c bixarena_rank.progress=off
 
 PG_CONFIG = pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)

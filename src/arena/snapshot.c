@@ -57,14 +57,21 @@ numbered_identifier(const char *base, int64 number)
 
 /*
  * The greatest number of the identifiers that a query finds, of which $1 is the
- * first and $2 a pattern for all; 0 if it finds none.
+ * first; 0 if it finds none.  The others have a "_" and up to nine digits behind
+ * it: no regular expression says so, since one for which there is no memory fails
+ * as one that is wrong, up to PostgreSQL 15.
  */
+#define BEHIND_IDENTIFIER "pg_catalog.substr(i.name, pg_catalog.int4pl(pg_catalog.length($1), 2))"
 #define GREATEST_NUMBER(identifiers) \
 	"SELECT coalesce(pg_catalog.max(CASE WHEN i.name OPERATOR(pg_catalog.=) $1 THEN 1" \
-	" ELSE pg_catalog.substr(i.name, pg_catalog.int4pl(pg_catalog.length($1), 2))" \
-	"::pg_catalog.int8 END), 0)" \
+	" ELSE " BEHIND_IDENTIFIER "::pg_catalog.int8 END), 0)" \
 	" FROM (" identifiers ") AS i (name) WHERE pg_catalog.starts_with(i.name, $1)" \
-	" AND i.name OPERATOR(pg_catalog.~) $2"
+	" AND (i.name OPERATOR(pg_catalog.=) $1" \
+	" OR pg_catalog.starts_with(i.name, pg_catalog.textcat($1, '_'))" \
+	" AND pg_catalog.length(" BEHIND_IDENTIFIER ") OPERATOR(pg_catalog.>=) 1" \
+	" AND pg_catalog.length(" BEHIND_IDENTIFIER ") OPERATOR(pg_catalog.<=) 9" \
+	" AND pg_catalog.translate(" BEHIND_IDENTIFIER ", '0123456789', '')" \
+	" OPERATOR(pg_catalog.=) '')"
 
 static int64
 greatest_in_result(void)
@@ -86,7 +93,6 @@ greatest_number(const Leaderboard *leaderboard, const char *base)
 	OwnerScope	scope;
 
 	add_text(&parameters, base);
-	add_text(&parameters, psprintf("^%s(_[0-9]{1,9})?$", base));
 	execute_query_now(psprintf(GREATEST_NUMBER("SELECT s.snapshot_identifier::pg_catalog.text"
 											   " FROM %s.leaderboard_snapshot AS s"),
 							   leaderboard->schema),
@@ -96,7 +102,7 @@ greatest_number(const Leaderboard *leaderboard, const char *base)
 	add_text(&parameters, leaderboard->arena);
 	scope = become_owner();
 	execute_query_now(GREATEST_NUMBER("SELECT r.snapshot_identifier"
-									  " FROM bixarena.run AS r WHERE r.arena = $3"
+									  " FROM bixarena.run AS r WHERE r.arena = $2"
 									  " AND r.snapshot_identifier COLLATE \"C\" >= $1"
 									  " AND r.snapshot_identifier COLLATE \"C\""
 									  " <= $1 || '_999999999'"),

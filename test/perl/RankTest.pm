@@ -45,7 +45,8 @@ sub new_arena
 	$node->init(
 		extra => [ '--encoding=UTF8', '--locale=C' ],
 		allows_streaming => $options{streaming} // 0);
-	$node->append_conf('postgresql.conf', $options{conf} // '');
+	# on a busy machine what is quick here takes so long that its progress is told
+	$node->append_conf('postgresql.conf', "bixarena_rank.progress = off\n" . ($options{conf} // ''));
 	$node->start;
 	sql($node, qq{
 		CREATE EXTENSION bixarena_rank;

@@ -1,5 +1,5 @@
 
-# 022_calls.pl
+# 026_calls.pl
 #	  Calls of bixarena_generate_snapshots(): what one that is killed while it reads
 #	  leaves, who makes up for it, and what is told of a call; and notices that the
 #	  server cannot take, which cost no run.
@@ -331,7 +331,7 @@ SKIP:
 	start_afresh($node);
 	# the slug is given in bytes of UTF-8
 	sql($node, qq{SET client_encoding = 'UTF8'; INSERT INTO arena.leaderboard (slug, name) VALUES ('$slug', 'Long')});
-	($state, $message) = sql_state_of($node, q{DO $$
+	($state, $message) = sql_state_of($node, q{SET bixarena_rank.progress = on; DO $$
 		DECLARE
 			long text := slug FROM arena.leaderboard WHERE name = 'Long';
 		BEGIN

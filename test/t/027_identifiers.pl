@@ -1,5 +1,5 @@
 
-# 041_identifiers.pl
+# 027_identifiers.pl
 #	  No two snapshots of an arena bear one identifier, however many are made at the
 #	  same time: by clients of all leaderboards, in an arena that has no constraint
 #	  to prevent it; and in one whose tables are on another server, where a

@@ -1,5 +1,5 @@
 
-# 021_migrations.pl
+# 024_migrations.pl
 #	  The application's migrations before, between, during and after runs: through
 #	  its three ages (evaluations, validations, categories) and back.  Which battles
 #	  count follows the tables that there are, nothing of ours holds up a change of

@@ -1,5 +1,5 @@
 
-# 033_groups.pl
+# 028_groups.pl
 #	  How tests are counted (script/groups.sh): passed, failed and skipped, each by
 #	  itself, and what was skipped is said.
 

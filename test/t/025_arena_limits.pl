@@ -1,5 +1,5 @@
 
-# 022_arena_limits.pl
+# 025_arena_limits.pl
 #	  What reading all leaderboards of an arena at once may cost: what the data says
 #	  of no leaderboard costs nothing, what a leaderboard costs grows with its models,
 #	  and all together have a limit, beyond which each is read by itself.

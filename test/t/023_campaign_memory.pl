@@ -1,5 +1,5 @@
 
-# 021_campaign_memory.pl
+# 023_campaign_memory.pl
 #	  What makes many runs has the memory of its largest run, whatever their
 #	  number: calls, backfills and workers, also where runs fail.
 #
