@@ -14,10 +14,13 @@
 
 #include <math.h>
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 
 #include "arena/arena.h"
@@ -396,17 +399,23 @@ bixarena_settings(PG_FUNCTION_ARGS)
 /*
  * bixarena.pauses(arena, leaderboards): those whose setting enabled is false in
  * force, and whose value it is.  Asked once for all of them, since that is what
- * metrics need.
+ * metrics need.  Whoever may not look into the arena is told no more than the table
+ * of settings tells: not which leaderboards have one of their own.
  */
 Datum
 bixarena_pauses(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *arena = argument_text(fcinfo, 0);
+	Oid			schema = get_namespace_oid(arena, true);
 	Parameters	parameters = {0};
 	OwnerScope	scope;
 
-	add_text(&parameters, argument_text(fcinfo, 0));
+	add_text(&parameters, arena);
 	add_parameter(&parameters, TEXTARRAYOID, PG_GETARG_DATUM(1), false);
+	add_parameter(&parameters, BOOLOID,
+				  BoolGetDatum(OidIsValid(schema) && may_use_schema(schema, GetUserId())),
+				  false);
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	scope = become_owner();
@@ -417,7 +426,8 @@ bixarena_pauses(PG_FUNCTION_ARGS)
 				  " JOIN bixarena.setting AS s"
 				  " ON s.arena OPERATOR(pg_catalog.=) $1"
 				  " AND s.name OPERATOR(pg_catalog.=) 'enabled'"
-				  " AND s.leaderboard OPERATOR(pg_catalog.=) ANY (ARRAY['', l.slug])"
+				  " AND (s.leaderboard OPERATOR(pg_catalog.=) ''"
+				  " OR $3 AND s.leaderboard OPERATOR(pg_catalog.=) l.slug)"
 				  " ORDER BY l.slug, s.leaderboard DESC",
 				  SPI_OK_SELECT, true, &parameters);
 	leave_owner(scope);

@@ -345,10 +345,10 @@ fail_queue(const Queue *queue, const ErrorData *error)
 }
 
 /*
- * Is a run running on record, and no process at it?
+ * The attempt at a run that is running on record while no process is at it, or -1.
  */
-static bool
-is_left_running(Datum correlation_id)
+static int
+attempt_left_running(Datum correlation_id)
 {
 	Parameters	parameters = {0};
 
@@ -356,7 +356,7 @@ is_left_running(Datum correlation_id)
 	look_up("SELECT " RUN_COLUMNS " FROM bixarena.run AS r"
 			" WHERE r.correlation_id OPERATOR(pg_catalog.=) $1"
 			" AND r.status OPERATOR(pg_catalog.=) 'running'", &parameters);
-	return SPI_processed > 0 && !run_of_row_is_held(0);
+	return SPI_processed > 0 && !run_of_row_is_held(0) ? run_of_row(0)->attempts : -1;
 }
 
 /*
@@ -364,21 +364,23 @@ is_left_running(Datum correlation_id)
  * no process works at it?  Null on a standby, which knows nothing of the locks of
  * its primary.
  *
- * The caller has the run from a snapshot, and it may have ended since, or begun
- * anew: so the record is read again after the lock was found free, and the lock
- * looked at again after that.
+ * The caller has the run from a snapshot, and it may have ended since; it may also
+ * end between a look at the record and one at the lock.  So the record is read
+ * again after the lock was found free: an attempt that is still running there has
+ * had nobody at it in between.
  */
 Datum
 bixarena_is_abandoned(PG_FUNCTION_ARGS)
 {
 	Datum		run = PG_GETARG_DATUM(0);
-	bool		abandoned = false;
+	int			attempt;
+	bool		abandoned;
 
 	if (RecoveryInProgress())
 		PG_RETURN_NULL();
 	SPI_connect();
-	if (!run_is_held(run))
-		abandoned = is_left_running(run);
+	attempt = attempt_left_running(run);
+	abandoned = attempt >= 0 && attempt_left_running(run) == attempt;
 	SPI_finish();
 	PG_RETURN_BOOL(abandoned);
 }

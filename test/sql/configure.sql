@@ -95,6 +95,23 @@ SELECT value, source FROM bixarena_settings(arena => 'arena') WHERE setting = 's
 UPDATE bixarena.setting SET value = '1';
 RESET ROLE;
 
+-- what settings single leaderboards have, and so which there are, is not for who may not
+-- look into the arena
+SELECT bixarena_configure('enabled', 'false', 'overall', 'second');
+SELECT * FROM bixarena.pauses('second', '{overall,none}');
+SET ROLE regress_configurer;
+SELECT * FROM bixarena.pauses('second', '{overall,none}');
+SELECT setting FROM bixarena_settings('overall', 'second') WHERE source <> 'default';
+SELECT setting FROM bixarena.settings_in_force('overall', 'second') WHERE source <> 'default';
+SELECT leaderboard, name FROM bixarena.setting WHERE arena = 'second';
+RESET ROLE;
+SELECT bixarena_configure('enabled', 'false', arena => 'second');
+SELECT bixarena_configure('enabled', NULL, 'overall', 'second');
+SET ROLE regress_configurer;
+SELECT * FROM bixarena.pauses('second', '{overall}');
+RESET ROLE;
+SELECT bixarena_configure('enabled', NULL, arena => 'second');
+
 -- a new arena of the name of one that was dropped starts anew
 SET client_min_messages = warning;
 DROP SCHEMA IF EXISTS arena, second CASCADE;

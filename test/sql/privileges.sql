@@ -82,9 +82,13 @@ SELECT p.proname FROM own AS p
 WHERE p.pronamespace <> 'bixarena'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY 1;
 -- An internal one is for everybody only where one for users calls it, with the rights of who
 -- calls that, or the view of the metrics does; what nobody but the server calls is for nobody.
+-- A right on one for users is enough to call it, also where it is not for everybody, so what it
+-- calls is; but bixarena_grant() and bixarena_revoke() write a table with the rights of the
+-- caller, so what only these call is for nobody.
 -- Those of the metrics that are called from C are not found in this way.
 WITH RECURSIVE reached AS (
 	SELECT p.oid, p.proname, p.prosrc FROM own AS p WHERE p.pronamespace <> 'bixarena'::regnamespace
+		AND p.proname NOT IN ('bixarena_grant', 'bixarena_revoke')
 	UNION
 	SELECT p.oid, p.proname, p.prosrc FROM own AS p JOIN pg_depend AS d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid
 	WHERE d.classid = 'pg_rewrite'::regclass

@@ -179,6 +179,8 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.battle_relations(text) IS
 	'the relations of an arena that its battles are read from';
+-- only bixarena_grant() and bixarena_revoke() need it
+REVOKE ALL ON FUNCTION bixarena.battle_relations(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_battle_query(arena text DEFAULT NULL)
 RETURNS text
@@ -190,7 +192,7 @@ COMMENT ON FUNCTION bixarena_battle_query(text) IS
 
 CREATE FUNCTION bixarena.view_of_1_0(arena text, tables name[])
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -1,6 +1,9 @@
 /*
  * Readers, operators and admins of arenas.  A membership is a note of who is
  * what; its rights are the server's own, and those alone are checked.
+ *
+ * Nothing here is for everybody.  Who may write memberships, which a right on
+ * bixarena_grant() alone does not give, needs rights on what is called, too.
  */
 
 CREATE FUNCTION bixarena.kinds_up_to(kind text)
@@ -15,6 +18,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.kinds_up_to(text) IS
 	'a kind of member and those that it includes';
+REVOKE ALL ON FUNCTION bixarena.kinds_up_to(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.owner_of_arena(arena text)
 RETURNS oid
@@ -28,6 +32,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.owner_of_arena(text) IS
 	'the role that owns the schema of an arena';
+REVOKE ALL ON FUNCTION bixarena.owner_of_arena(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.battle_rights(arena text)
 RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
@@ -67,6 +72,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.battle_rights(text) IS
 	'the rights that a reader of the battles of an arena needs, and whether they are its owner''s to grant';
+REVOKE ALL ON FUNCTION bixarena.battle_rights(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.needed_rights(kind text, arena text)
 RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
@@ -148,6 +154,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.needed_rights(text, text) IS
 	'the rights that a kind of member needs in an arena, and whether its owner may grant them';
+REVOKE ALL ON FUNCTION bixarena.needed_rights(text, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.rights(kind text, arena text)
 RETURNS TABLE (object_type text, object text, privilege text)
@@ -161,6 +168,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.rights(text, text) IS
 	'the rights that a kind of member is given in an arena';
+REVOKE ALL ON FUNCTION bixarena.rights(text, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.warn_of_rights(role name, kind text, arena text)
 RETURNS void
@@ -186,6 +194,7 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.warn_of_rights(name, text, text) IS
 	'tell which rights a member needs that the arena''s owner may not grant';
+REVOKE ALL ON FUNCTION bixarena.warn_of_rights(name, text, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.check_kind(role name, kind text)
 RETURNS void
@@ -205,6 +214,7 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.check_kind(name, text) IS
 	'an error unless there is such a kind of member';
+REVOKE ALL ON FUNCTION bixarena.check_kind(name, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_grant(role name, kind text, arena text DEFAULT NULL)
 RETURNS void

@@ -145,7 +145,7 @@ COMMENT ON FUNCTION bixarena.drawn_models(bigint, bigint, bigint) IS
 
 CREATE FUNCTION bixarena.count_models(drawn bigint, total bigint)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN drawn < total THEN format('the first %s of %s models', drawn, total)
@@ -156,7 +156,7 @@ COMMENT ON FUNCTION bixarena.count_models(bigint, bigint) IS
 
 CREATE FUNCTION bixarena.draw_omission(drawn bigint, total bigint, y double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- empty where no model is left out

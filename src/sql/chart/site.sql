@@ -7,7 +7,7 @@
 
 CREATE FUNCTION bixarena.site_file(slug text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- A slug may hold anything.  As a name of a file it is left as it is where all
@@ -51,7 +51,7 @@ COMMENT ON FUNCTION bixarena.site_boards(interval, text) IS 'the leaderboards of
 
 CREATE FUNCTION bixarena.site_leaders(rows bixarena_leaderboard_row[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<div><span class="muted">%s</span> <bdi>%s</bdi></div>',
@@ -63,7 +63,7 @@ COMMENT ON FUNCTION bixarena.site_leaders(bixarena_leaderboard_row[]) IS
 
 CREATE FUNCTION bixarena.site_movers(rows bixarena_leaderboard_row[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<div>%s <bdi>%s</bdi></div>', bixarena.rank_change_text(m.rank_change),
