@@ -152,6 +152,38 @@ check_arena_admin(const char *arena)
 }
 
 /*
+ * An error unless the current user may call the function that registers such an
+ * arena: one whose schema is there is attached, any other is made.  So a right on
+ * one of these is all that it takes, and nothing can be done without it.
+ */
+static void
+check_may_register(const char *arena)
+{
+	Parameters	parameters = {0};
+
+	add_text(&parameters, arena);
+	execute_query("SELECT p.proname FROM pg_catalog.pg_proc AS p"
+				  " JOIN pg_catalog.pg_depend AS d"
+				  " ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass"
+				  " AND d.objid OPERATOR(pg_catalog.=) p.oid"
+				  " AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass"
+				  " AND d.deptype OPERATOR(pg_catalog.=) 'e'"
+				  " JOIN pg_catalog.pg_extension AS e ON e.oid OPERATOR(pg_catalog.=) d.refobjid"
+				  " AND e.extname OPERATOR(pg_catalog.=) 'bixarena_rank'"
+				  " WHERE p.proname OPERATOR(pg_catalog.=) CASE WHEN EXISTS"
+				  " (SELECT FROM pg_catalog.pg_namespace AS n"
+				  " WHERE n.nspname OPERATOR(pg_catalog.=) $1)"
+				  " THEN 'bixarena_attach_arena' ELSE 'bixarena_create_arena' END"
+				  " AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')",
+				  SPI_OK_SELECT, true, &parameters);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to register arena \"%s\"", arena),
+				 errdetail("It takes EXECUTE on bixarena_attach_arena() for a schema that is there, on bixarena_create_arena() for any other.")));
+}
+
+/*
  * bixarena.register_arena(arena text): add it to those that are known.  If
  * there is no schema of that name yet, settings of that name are those of an
  * arena that was dropped.
@@ -171,6 +203,7 @@ bixarena_register_arena(PG_FUNCTION_ARGS)
 						   (int) strlen(arena), NAMEDATALEN - 1)));
 	add_text(&parameters, arena);
 	SPI_connect();
+	check_may_register(arena);
 	check_arena_admin(arena);
 	scope = become_owner();
 	execute_query("DELETE FROM bixarena.setting AS s"

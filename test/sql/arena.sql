@@ -292,10 +292,9 @@ SELECT bixarena_attach_arena('partial');
 SELECT pg_get_viewdef('partial.leaderboard_battle') = :'definition' AS untouched;
 SELECT bixarena_battle_query('partial');
 
--- who attaches needs the right to create in the schema, not more
+-- who attaches needs the function, and the right to create in the schema, not more
 CREATE ROLE regress_attacher;
-GRANT EXECUTE ON FUNCTION bixarena_attach_arena(text), bixarena.retire_battle_view(text, boolean),
-	bixarena.register_arena(text), bixarena_create_arena(text) TO regress_attacher;
+GRANT EXECUTE ON FUNCTION bixarena_attach_arena TO regress_attacher;
 DROP VIEW partial.leaderboard_battle;
 SET ROLE regress_attacher;
 SELECT bixarena_attach_arena('partial');
@@ -303,19 +302,53 @@ RESET ROLE;
 GRANT USAGE, CREATE ON SCHEMA partial TO regress_attacher;
 SET ROLE regress_attacher;
 SELECT bixarena_attach_arena('partial');
+-- what it does about a view of 1.0 is with the rights of the role
+SELECT bixarena.retire_battle_view('partial', true);
+-- and gets no further with it
+SELECT bixarena_create_arena('own');
+SELECT bixarena.register_arena('own');
+RESET ROLE;
+SELECT bixarena.register_arena('own');
+DELETE FROM bixarena.arena WHERE name = 'own';
+
+-- who creates needs the function, and the right to make schemas, not more
+CREATE ROLE regress_creator;
+GRANT EXECUTE ON FUNCTION bixarena_create_arena TO regress_creator;
+SET ROLE regress_creator;
 SELECT bixarena_create_arena('own');
 RESET ROLE;
-SELECT format('GRANT CREATE ON DATABASE %I TO regress_attacher', current_database()) \gexec
+SELECT format('GRANT CREATE ON DATABASE %I TO regress_creator, regress_attacher', current_database()) \gexec
+SET ROLE regress_creator;
+SELECT bixarena_create_arena('own');
+-- and gets no further with it: not into a schema that is there, be it the role's own
+SELECT bixarena_attach_arena('own');
+CREATE SCHEMA theirs;
+SELECT bixarena.register_arena('theirs');
+SELECT bixarena.register_arena('partial');
+SELECT bixarena_configure('seed', '1', arena => 'own');
+INSERT INTO bixarena.arena VALUES ('theirs');
+RESET ROLE;
+-- without a function, rights on schemas are none on arenas
 SET ROLE regress_attacher;
-SELECT bixarena_create_arena('own');
+SELECT bixarena.register_arena('more');
 RESET ROLE;
+REVOKE EXECUTE ON FUNCTION bixarena_attach_arena FROM regress_attacher;
+SET ROLE regress_attacher;
+SELECT bixarena.register_arena('partial');
+RESET ROLE;
+-- a function of that name that is not ours does not count
+SET ROLE regress_creator;
+CREATE FUNCTION theirs.bixarena_attach_arena(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+SELECT bixarena.register_arena('theirs');
+RESET ROLE;
+SELECT name FROM bixarena.arena WHERE name IN ('partial', 'own', 'theirs', 'more') ORDER BY name;
 SELECT relname, relowner::regrole FROM pg_class
 WHERE oid IN ('own.leaderboard_battle'::regclass, 'own.battle'::regclass)
 ORDER BY relname, oid;
 
 SET client_min_messages = warning;
 DROP FUNCTION expected, plan;
-DROP SCHEMA IF EXISTS api, partial, vacant, own CASCADE;
-SELECT format('REVOKE CREATE ON DATABASE %I FROM regress_attacher', current_database()) \gexec
+DROP SCHEMA IF EXISTS api, partial, vacant, own, theirs CASCADE;
+SELECT format('REVOKE CREATE ON DATABASE %I FROM regress_creator, regress_attacher', current_database()) \gexec
 DROP EXTENSION bixarena_rank;
-DROP ROLE regress_attacher;
+DROP ROLE regress_creator, regress_attacher;

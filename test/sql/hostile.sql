@@ -151,7 +151,7 @@ DELETE FROM bixarena.arena;
 -- An arena of his, in which whatever is read or written puts his search_path back,
 -- in the midst of our call.  He may call all that an admin may.  Our own tables are
 -- read and written with the owner's rights, and with nothing of his.
-GRANT EXECUTE ON FUNCTION bixarena_configure, bixarena_attach_arena, bixarena.register_arena,
+GRANT EXECUTE ON FUNCTION bixarena_configure, bixarena_attach_arena,
 	bixarena_generate_snapshot, bixarena_request_snapshot, bixarena_update_snapshot, bixarena_delete_snapshot
 	TO regress_mallory;
 GRANT SELECT ON bixarena.run TO regress_mallory;

@@ -8,7 +8,7 @@ CREATE ROLE regress_mallory;
 CREATE ROLE regress_reader;
 CREATE ROLE regress_member IN ROLE regress_mallory;
 CREATE SCHEMA trap AUTHORIZATION regress_mallory;
-GRANT EXECUTE ON FUNCTION bixarena_attach_arena, bixarena.register_arena TO regress_mallory;
+GRANT EXECUTE ON FUNCTION bixarena_attach_arena TO regress_mallory;
 
 -- the owner's code notes as whom it runs, and tries to become somebody else
 SET ROLE regress_mallory;

@@ -36,7 +36,7 @@ sql($node, q{
 	SELECT bixarena_simulate_battles(500, 5, arena => 'fine');
 	SELECT bixarena_configure('num_bootstrap', '10', arena => 'fine');
 	SELECT bixarena_generate_snapshot('overall', arena => 'fine');
-	GRANT EXECUTE ON FUNCTION bixarena_attach_arena, bixarena.register_arena, bixarena_configure,
+	GRANT EXECUTE ON FUNCTION bixarena_attach_arena, bixarena_configure,
 		bixarena_generate_snapshot, bixarena_request_snapshot, bixarena_update_snapshot,
 		bixarena_delete_snapshot TO mallory;
 	GRANT EXECUTE ON PROCEDURE bixarena_generate_snapshots, bixarena_backfill TO mallory;

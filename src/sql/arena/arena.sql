@@ -16,9 +16,7 @@ AS 'MODULE_PATHNAME', 'bixarena_register_arena'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.register_arena(text) IS
-	'register a schema as an arena';
--- it writes a table of ours
-REVOKE ALL ON FUNCTION bixarena.register_arena(text) FROM PUBLIC;
+	'register a schema as an arena, for who may attach or create one';
 
 CREATE FUNCTION bixarena.view_of_battles(arena text)
 RETURNS text
@@ -330,8 +328,6 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.retire_battle_view(text, boolean) IS
 	'drop or replace the view leaderboard_battle of an arena if it is one that version 1.0 made';
--- it drops and replaces views
-REVOKE ALL ON FUNCTION bixarena.retire_battle_view(text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_attach_arena(schema text)
 RETURNS text

@@ -105,8 +105,6 @@ AS $$
 		('operator', 'bixarena_update_snapshot'),
 		('admin', 'bixarena_configure'),
 		('admin', 'bixarena_attach_arena'),
-		('admin', 'register_arena'),
-		('admin', 'retire_battle_view'),
 		('admin', 'bixarena_delete_snapshot'),
 		('admin', 'bixarena_backfill'),
 		('admin', 'bixarena_schedule'),
