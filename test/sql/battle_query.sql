@@ -148,7 +148,12 @@ ALTER TABLE api.battle_evaluation ALTER created_at TYPE timestamptz USING create
 SELECT bixarena_attach_arena('api');
 -- read by what reads leaderboards, too
 ALTER TABLE api.leaderboard_snapshot ALTER created_at TYPE timestamp USING created_at AT TIME ZONE 'UTC';
+INSERT INTO api.leaderboard (slug, name) VALUES ('overall', 'Overall');
 SELECT * FROM bixarena_leaderboard('overall', arena => 'api');
+SELECT count(*) FROM bixarena_leaderboards('api');
+SELECT count(*) FROM bixarena_health('api');
+SELECT count(*) FROM bixarena_site('api');
+SELECT labels ->> 'arena' AS arena, value FROM bixarena.metrics WHERE name = 'bixarena_arena_up' ORDER BY 1;
 RESET TimeZone;
 \pset format aligned
 DROP SCHEMA api CASCADE;
