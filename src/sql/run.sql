@@ -199,7 +199,8 @@ BEGIN
 	SELECT min(r.arena::text) AS arena, min(r.role::text) AS role,
 		min(r.trigger_source) AS trigger_source, min(r.triggered_by) AS triggered_by,
 		min(r.requested_at) AS requested_at,
-		max(r.ended_at) - coalesce(min(r.started_at), min(r.requested_at)) AS duration,
+		-- with the reading of the battles, which comes before the first run
+		greatest(max(r.ended_at) - min(r.requested_at), '0') AS duration,
 		count(*) AS runs,
 		count(*) FILTER (WHERE r.status = 'succeeded') AS succeeded,
 		count(*) FILTER (WHERE r.status = 'skipped') AS skipped,
