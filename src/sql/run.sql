@@ -232,11 +232,18 @@ BEGIN
 				(9, 'Call id', call_id::text)
 			) AS f (position, label, value)
 			WHERE f.value IS NOT NULL),
-		(SELECT bixarena.slack_labelled('Failed', string_agg(
-				format('%s: %s (%s)', r.leaderboard, r.error_message, r.error_sqlstate),
-				E'\n' ORDER BY r.requested_at, r.leaderboard), 3000)
-			FROM bixarena.run AS r
-			WHERE r.call_id = slack_call.call_id AND r.status = 'failed'),
+		-- many runs of a leaderboard, as of a backfill, fail in one way
+		(SELECT bixarena.slack_labelled('Failed', string_agg(concat(
+				format('%s: %s (%s)', f.leaderboard, f.error_message, f.error_sqlstate),
+				CASE WHEN f.times > 1 THEN format(', %s times', f.times) END),
+				E'\n' ORDER BY f.first_at, f.leaderboard), 3000)
+			FROM (
+				SELECT r.leaderboard, r.error_message, r.error_sqlstate, count(*) AS times,
+					min(r.requested_at) AS first_at
+				FROM bixarena.run AS r
+				WHERE r.call_id = slack_call.call_id AND r.status = 'failed'
+				GROUP BY r.leaderboard, r.error_message, r.error_sqlstate
+			) AS f),
 		NULL, bixarena.slack_request(call.requested_at, call.role::name));
 END
 $$;

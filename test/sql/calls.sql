@@ -187,6 +187,15 @@ SET own.seconds = 0;
 TRUNCATE bixarena.run;
 CALL bixarena_generate_snapshots();
 SELECT own.shown(bixarena_slack_message((SELECT min(call_id::text)::uuid FROM bixarena.run)));
+-- what fails in one way is told once
+UPDATE arena.battle SET created_at = '2019-01-01';
+TRUNCATE bixarena.run;
+CALL bixarena_backfill('oncology', '2020-01-01', '2020-01-03');
+SELECT own.shown(bixarena_slack_message((SELECT min(call_id::text)::uuid FROM bixarena.run)));
+TRUNCATE bixarena.run;
+\set VERBOSITY terse
+CALL bixarena_generate_snapshots();
+\set VERBOSITY default
 DROP TRIGGER unlucky ON arena.leaderboard_snapshot;
 UPDATE bixarena.run SET status = 'skipped' WHERE status = 'failed';
 SELECT own.shown(bixarena_slack_message((SELECT min(call_id::text)::uuid FROM bixarena.run)));
