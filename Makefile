@@ -10,96 +10,50 @@ DATA_built = build/$(CURRENT_SCRIPT)
 DATA = $(filter-out sql/$(CURRENT_SCRIPT),$(wildcard sql/bixarena_rank--*.sql))
 EXTRA_CLEAN = build
 
-OBJS = $(NUMERIC_OBJS) $(DATABASE_OBJS)
-
-# the way of the data
-NUMERIC_OBJS = \
-	src/tally.o \
-	src/outcome.o \
-	src/ballots.o \
-	src/components.o \
-	src/lapack.o \
-	src/likelihood.o \
-	src/tree.o \
-	src/fit.o \
-	src/resample.o \
-	src/scale.o \
-	src/interval.o \
-	src/ranking.o
-
-DATABASE_OBJS = \
-	src/init.o \
-	src/query.o \
-	src/locks.o \
-	src/harmless.o \
-	src/watch.o \
-	src/metrics.o \
-	src/arena.o \
-	src/setting.o \
-	src/columns.o \
-	src/battle_query.o \
-	src/battles.o \
-	src/relation.o \
-	src/contenders.o \
-	src/votes.o \
-	src/matchups.o \
-	src/snapshot.o \
-	src/retention.o \
-	src/run.o \
-	src/call.o \
-	src/notice.o \
-	src/progress.o \
-	src/generate.o \
-	src/campaign.o \
-	src/generate_all.o \
-	src/backfill.o \
-	src/request.o \
-	src/time_limit.o \
-	src/waiting.o \
-	src/launcher.o \
-	src/worker.o \
-	src/schedule.o \
-	src/simulate.o
+# each folder knows those before it, and none after
+FOLDERS = method server arena run
+OBJS = $(patsubst %.c,%.o,$(foreach folder,$(FOLDERS),$(sort $(wildcard src/$(folder)/*.c))) src/init.c)
+HEADERS = src/compat.h $(wildcard src/*/*.h)
 
 # the install script is made of these, in this order
 SQL_PARTS = \
 	src/sql/header.sql \
 	src/sql/tables.sql \
-	src/sql/rank.sql \
-	src/sql/arena.sql \
-	src/sql/watch.sql \
-	src/sql/setting.sql \
-	src/sql/generate.sql \
-	src/sql/request.sql \
-	src/sql/paging.sql \
-	src/sql/leaderboard.sql \
-	src/sql/history.sql \
-	src/sql/comparison.sql \
-	src/sql/matchup.sql \
-	src/sql/markup.sql \
-	src/sql/chart.sql \
-	src/sql/leaderboard_chart.sql \
-	src/sql/history_chart.sql \
-	src/sql/matchup_chart.sql \
-	src/sql/snapshot.sql \
-	src/sql/run.sql \
-	src/sql/schedule.sql \
-	src/sql/health.sql \
-	src/sql/leaderboards.sql \
-	src/sql/metrics.sql \
-	src/sql/html.sql \
-	src/sql/report.sql \
-	src/sql/duration_chart.sql \
-	src/sql/runs_report.sql \
-	src/sql/site.sql \
-	src/sql/role.sql \
-	src/sql/simulate.sql
+	src/sql/arena/rank.sql \
+	src/sql/arena/arena.sql \
+	src/sql/read/watch.sql \
+	src/sql/arena/setting.sql \
+	src/sql/run/generate.sql \
+	src/sql/run/request.sql \
+	src/sql/read/paging.sql \
+	src/sql/read/leaderboard.sql \
+	src/sql/read/history.sql \
+	src/sql/read/comparison.sql \
+	src/sql/read/matchup.sql \
+	src/sql/chart/markup.sql \
+	src/sql/chart/chart.sql \
+	src/sql/chart/leaderboard_chart.sql \
+	src/sql/chart/history_chart.sql \
+	src/sql/chart/matchup_chart.sql \
+	src/sql/read/snapshot.sql \
+	src/sql/run/run.sql \
+	src/sql/run/schedule.sql \
+	src/sql/watch/health.sql \
+	src/sql/read/leaderboards.sql \
+	src/sql/watch/metrics.sql \
+	src/sql/chart/html.sql \
+	src/sql/chart/report.sql \
+	src/sql/chart/duration_chart.sql \
+	src/sql/chart/runs_report.sql \
+	src/sql/chart/site.sql \
+	src/sql/arena/role.sql \
+	src/sql/arena/simulate.sql
 
 SHLIB_LINK = -llapack -lblas -lm
 
 # PostgreSQL's own headers do not compile without a warning of -Wextra, so they
 # count as the system's
-PG_CPPFLAGS = -isystem $(includedir_server)
+PG_CPPFLAGS = -isystem $(includedir_server) -I$(srcdir)/src -DEXTENSION_VERSION='"$(EXTVERSION)"'
 
 # the loops marked "omp simd" become vector instructions; there is no OpenMP
 # runtime, and no thread
@@ -120,7 +74,8 @@ PG_CONFIG = pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-$(OBJS): src/bixarena_rank.h src/compat.h
+$(OBJS): $(HEADERS)
+src/server/version.o: bixarena_rank.control
 
 $(DATA_built): $(SQL_PARTS) Makefile
 	mkdir -p build

@@ -4027,15 +4027,13 @@ BEGIN
 END
 $$;
 
--- The right is given again.  What a script of an extension grants counts as the
--- extension's own, which pg_dump does not save: so that is taken back from the
--- record of what was there at first.
+-- the right is given again
 DO $$
 DECLARE
 	granted record;
 BEGIN
 	FOR granted IN
-		SELECT p.oid, p.oid::regprocedure AS routine, g.role
+		SELECT p.oid::regprocedure AS routine, g.role
 		FROM pg_temp.bixarena_granted AS g
 		JOIN pg_proc AS p ON p.proname = g.name
 		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
@@ -4044,12 +4042,20 @@ BEGIN
 		WHERE p.proname IN ('arena_metrics', 'check_chart', 'draw_history', 'draw_leaderboard', 'draw_matchups', 'empty_chart', 'history_points', 'judge_age', 'page_offset', 'bixarena_generate_snapshot', 'bixarena_generate_snapshots', 'bixarena_history_svg', 'bixarena_leaderboard', 'bixarena_leaderboard_svg', 'bixarena_matchups_svg', 'bixarena_model_history', 'bixarena_rank', 'bixarena_request_snapshot', 'bixarena_runs', 'bixarena_simulate_battles', 'bixarena_snapshots')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', granted.routine, granted.role);
-		UPDATE pg_init_privs AS i SET initprivs = ARRAY(
-			SELECT u.item FROM unnest(i.initprivs) AS u (item)
-			WHERE NOT EXISTS (SELECT FROM aclexplode(ARRAY[u.item]) AS a
-				WHERE a.grantee = granted.role::oid))
-		WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = granted.oid AND i.objsubid = 0;
 	END LOOP;
 END
 $$;
 DROP TABLE pg_temp.bixarena_granted;
+
+-- What this script has granted to roles is not the extension's own, or pg_dump would
+-- not save it: so it is taken from the record of what was there at first.
+UPDATE pg_catalog.pg_init_privs AS i SET initprivs = ARRAY(
+	SELECT u.item FROM pg_catalog.unnest(i.initprivs) AS u (item)
+	WHERE NOT EXISTS (SELECT FROM pg_catalog.aclexplode(ARRAY[u.item]) AS a
+		WHERE a.grantee <> 0 AND a.grantee <> e.extowner))
+FROM pg_catalog.pg_extension AS e, pg_catalog.pg_depend AS d
+WHERE e.extname = 'bixarena_rank' AND d.refobjid = e.oid AND d.deptype = 'e'
+	AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+	AND d.classid = i.classoid AND d.objid = i.objoid
+	AND EXISTS (SELECT FROM pg_catalog.aclexplode(i.initprivs) AS a
+		WHERE a.grantee <> 0 AND a.grantee <> e.extowner);

@@ -13,15 +13,9 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
-#include "bixarena_rank.h"
+#include "run/run.h"
 
 PG_MODULE_MAGIC;
-
-/* GUC bixarena_rank.arena: the arena meant where a call names none */
-char	   *arena_setting;
-
-/* GUC bixarena_rank.progress: does a long call tell how far it is? */
-bool		progress_setting = true;
 
 PGDLLEXPORT void _PG_init(void);
 

@@ -11,7 +11,7 @@
  */
 #include "postgres.h"
 
-#include "bixarena_rank.h"
+#include "method/method.h"
 #include "battles.h"
 #include "exact.h"
 #include "input.h"

@@ -17,7 +17,7 @@
  */
 #include "postgres.h"
 
-#include "bixarena_rank.h"
+#include "method/method.h"
 #include "battles.h"
 #include "input.h"
 #include "unit.h"

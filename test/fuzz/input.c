@@ -39,7 +39,7 @@
 
 #include <math.h>
 
-#include "bixarena_rank.h"
+#include "method/method.h"
 #include "battles.h"
 #include "input.h"
 

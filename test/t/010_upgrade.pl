@@ -15,6 +15,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
 use CopiedInstallation;
+use OldVersion;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -24,6 +25,7 @@ my $catalog = slurp_file("$top/test/upgrade/catalog.sql");
 
 # Scripts of the folder "extension" of the copy
 my ($node, $scripts) = copied_installation('upgrade');
+$node->safe_psql('postgres', 'CREATE ROLE member');
 my $here = value('postgres',
 	q{SELECT default_version FROM pg_available_extensions WHERE name = 'bixarena_rank'});
 my $fresh = catalog_of('fresh', "CREATE EXTENSION bixarena_rank");
@@ -207,6 +209,33 @@ sub catalog_of
 	return [ split /\n/, value($database, $catalog) ];
 }
 
+# What there is in a database before the upgrade
+my $old_contents;
+
+INIT
+{
+	$old_contents = q{
+		SELECT bixarena_create_arena('arena');
+		SELECT bixarena_simulate_battles(500, 5);
+		INSERT INTO bixarena.setting (arena, leaderboard, name, value)
+		VALUES ('arena', NULL, 'seed', '7'), ('arena', 'overall', 'num_bootstrap', '10');
+		INSERT INTO bixarena.membership VALUES ('arena', 'member', 'operator');
+		GRANT EXECUTE ON PROCEDURE bixarena_generate_snapshots TO member;
+		WITH snapshot AS (
+			INSERT INTO arena.leaderboard_snapshot (leaderboard_id, snapshot_identifier, visibility)
+			SELECT id, 'snapshot_2026-01-09_02-00-00', 'public' FROM arena.leaderboard
+			RETURNING id, leaderboard_id
+		), entry AS (
+			INSERT INTO arena.leaderboard_entry
+				(leaderboard_id, model_id, snapshot_id, bt_score, rank, bootstrap_q025, bootstrap_q975)
+			SELECT s.leaderboard_id, m.id, s.id, 1000 - m.rank, m.rank, 900, 1100
+			FROM snapshot AS s, (SELECT id, row_number() OVER (ORDER BY slug) AS rank FROM arena.model) AS m
+		)
+		INSERT INTO bixarena.run (arena, leaderboard, status, trigger_source, role, parameters,
+			attempts, ended_at, snapshot_id)
+		SELECT 'arena', 'overall', 'succeeded', 'api', current_user, '{}', 1, now(), id FROM snapshot;};
+}
+
 # An upgrade gives the catalogs expected, and keeps what there was
 sub is_upgraded
 {
@@ -215,27 +244,48 @@ sub is_upgraded
 	my $database = "upgraded_$from" =~ s/\W/_/gr;
 	my $contents = q{
 		SELECT name, created_at FROM bixarena.arena;
-		SELECT arena, leaderboard, name, value FROM bixarena.setting ORDER BY name;
+		SELECT arena, coalesce(leaderboard, ''), name, value FROM bixarena.setting ORDER BY name;
 		SELECT arena, role, kind FROM bixarena.membership;
 		SELECT correlation_id, status, parameters, snapshot_id, unranked FROM bixarena.run;
-		SELECT rank, model, bt_score FROM bixarena_leaderboard('overall');};
+		SELECT e.rank, m.name, e.bt_score FROM arena.leaderboard_entry AS e
+		JOIN arena.model AS m ON m.id = e.model_id ORDER BY e.rank;
+		SELECT has_function_privilege('member', p.oid, 'EXECUTE') FROM pg_proc AS p
+		WHERE p.proname = 'bixarena_generate_snapshots';};
 	my $before;
 
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
-	$node->safe_psql($database, qq{
-		CREATE EXTENSION bixarena_rank VERSION '$from';
-		SELECT bixarena_create_arena('arena');
-		SELECT bixarena_simulate_battles(500, 5);
-		SELECT bixarena_configure('seed', '7'), bixarena_configure('num_bootstrap', '10');
-		SELECT bixarena_grant(current_user, 'reader');
-		SELECT bixarena_generate_snapshot('overall');});
+	$node->safe_psql($database, "CREATE EXTENSION bixarena_rank VERSION '$from'");
+	run_as_old_version($node, $database, $from, $released{$from} ? $old_contents : $old_contents =~ s/NULL, 'seed'/'', 'seed'/r);
+	like(refusal($database), qr/ALTER EXTENSION bixarena_rank UPDATE/, "$name: before, functions say what to do")
+	  if $released{$from};
 	$before = value($database, $contents);
 	$node->safe_psql($database, "ALTER EXTENSION bixarena_rank UPDATE TO '$to'");
-	is(join("\n", differences([ split /\n/, value($database, $catalog) ], $expected)),
+	# a role's rights are of the user's making, unless they count as the extension's
+	is(join("\n", differences([ grep { !/ member: EXECUTE/ || / at first / } split /\n/, value($database, $catalog) ],
+		$expected)),
 		'', "$name: the catalogs are those of a fresh installation");
 	is(value($database, $contents), $before, "$name: what was there is kept");
 	is_value($database, q{SELECT status FROM bixarena_generate_snapshot('overall')},
 		'succeeded', "$name: it works");
+	like(dump_of($database), qr/^GRANT ALL ON PROCEDURE public\.bixarena_generate_snapshots\(.*\) TO member;$/m,
+		"$name: pg_dump saves what was granted");
+}
+
+# What a function says of tables that are too old for the library
+sub refusal
+{
+	my ($database) = @_;
+	my (undef, undef, $error) = $node->psql($database, q{SELECT * FROM bixarena_leaderboard('overall')});
+
+	return $error;
+}
+
+sub dump_of
+{
+	my ($database) = @_;
+	my ($dump) = run_command([ 'pg_dump', '--no-sync', '--schema-only', $node->connstr($database) ]);
+
+	return $dump;
 }
 
 # Lines that only one of two has

@@ -13,6 +13,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use OldVersion;
 use RankTest;
 use Test::More;
 
@@ -272,7 +273,7 @@ sql($node, q{
 	CREATE EXTENSION bixarena_rank VERSION '1.0'});
 sql($node, add_validations('old'));
 sql($node, add_battles('old', 100, biomedical => 'true'));
-sql($node, q{
+run_as_old_version($node, 'postgres', '1.0', q{
 	SELECT bixarena_attach_arena('old');
 	SELECT bixarena_create_arena('own');
 	SELECT bixarena_grant('maker', 'admin', 'old')});

@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use OldVersion;
 use RankTest;
 use Test::More;
 
@@ -68,8 +69,8 @@ foreach my $write (@writes)
 
 # a dump of 1.0
 sql($node, 'CREATE DATABASE old');
-$node->safe_psql('old', q{
-	CREATE EXTENSION bixarena_rank VERSION '1.0';
+$node->safe_psql('old', q{CREATE EXTENSION bixarena_rank VERSION '1.0'});
+run_as_old_version($node, 'old', '1.0', q{
 	SELECT bixarena_create_arena('arena');
 	SELECT bixarena_simulate_battles(500, 5, arena => 'arena');
 	INSERT INTO bixarena.setting (arena, leaderboard, name, value) VALUES

@@ -176,14 +176,14 @@ my $copy = sub {
 
 	IPC::Run::run([ 'bash', '-c', "source $checkout/script/setup.sh; copy_sources $folder/$name" ]) or die;
 	return join(' ', map { -e "$folder/$name/$_" ? $_ : () }
-		  'Makefile', 'script/demo', 'src/battles.c', 'src/new.c', 'log', 'results', 'src/left.o', 'bixarena_rank.so');
+		  'Makefile', 'script/demo', 'src/init.c', 'src/new.c', 'log', 'results', 'src/left.o', 'bixarena_rank.so');
 };
-my $belongs = 'Makefile script/demo src/battles.c src/new.c';
+my $belongs = 'Makefile script/demo src/init.c src/new.c';
 is($copy->('without'), $belongs, 'a stray file is not copied');
 SKIP:
 {
 	skip 'there is no git here', 1 if system('git --version >/dev/null 2>&1') != 0;
-	system("cd $checkout && git init -q . && git add Makefile script src/*.c bixarena_rank.control && git reset -q src/new.c; rm src/arena.c") == 0 or die;
+	system("cd $checkout && git init -q . && git add Makefile script src bixarena_rank.control && git reset -q src/new.c; rm src/arena/arena.c") == 0 or die;
 	is($copy->('with'), $belongs, '... and git says what is one');
 }
 

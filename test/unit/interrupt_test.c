@@ -20,7 +20,7 @@
 
 #include "miscadmin.h"
 
-#include "bixarena_rank.h"
+#include "method/method.h"
 #include "battles.h"
 #include "unit.h"
 

@@ -17,7 +17,7 @@
 
 #include <math.h>
 
-#include "bixarena_rank.h"
+#include "method/method.h"
 #include "battles.h"
 #include "exact.h"
 #include "unit.h"

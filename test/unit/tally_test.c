@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "bixarena_rank.h"
+#include "method/method.h"
 #include "battles.h"
 #include "exact.h"
 #include "unit.h"

@@ -23,7 +23,7 @@
 
 #include "miscadmin.h"
 
-#include "bixarena_rank.h"
+#include "method/method.h"
 #include "unit.h"
 
 /* What a test that goes wrong at every turn may say of it */

@@ -1,0 +1,210 @@
+/*-------------------------------------------------------------------------
+ *
+ * arena.h
+ *	  Arenas: what is in them, which of their battles count, reading them, and the
+ *	  snapshots stored in them.
+ *
+ * This folder knows the method's structures and no mathematics; it does not know
+ * who makes a snapshot, and when.
+ *
+ * Copyright (c) 2026, the bixarena_rank authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef BIXARENA_ARENA_H
+#define BIXARENA_ARENA_H
+
+#include "datatype/timestamp.h"
+#include "nodes/params.h"
+#include "nodes/pg_list.h"
+
+#include "method/method.h"
+#include "server/server.h"
+
+/*
+ * Bytes of a leaderboard's slug: with an arena's name beside it, what an index
+ * of bixarena.run holds.
+ */
+#define MAX_SLUG			2000
+
+/* A model as the battles name it: an id's or a name's bytes */
+typedef struct ModelKey
+{
+	char	   *bytes;
+	int			length;
+} ModelKey;
+
+/* How many battles could not be used, by reason */
+typedef struct IgnoredBattles
+{
+	int64		null_model;
+	int64		null_outcome;
+	int64		unknown_outcome;
+	int64		same_model;		/* a model against itself */
+	int64		unknown_model;	/* it has no row in the arena's model table */
+} IgnoredBattles;
+
+/* What was read: a tally and the models that it speaks of, in its order */
+typedef struct Battles
+{
+	char	   *leaderboard;	/* slug, where all of an arena were read */
+	Tally	   *tally;
+	ModelKey   *models;			/* as read, ascending by their bytes */
+	IgnoredBattles ignored;
+	OutcomeReading reading;
+	OutcomeWords *outcomes;
+	char	   *outcome_column; /* its name, quoted */
+} Battles;
+
+/* The models of a tally of an arena, in its order */
+typedef struct Contenders
+{
+	int			num_models;
+	Datum	   *ids;			/* uuids */
+	char	  **slugs;
+	int		   *name_order;		/* place of each in the order of names */
+} Contenders;
+
+/* What a column of an arena must hold */
+typedef enum RequiredKind
+{
+	REQUIRED_UUID,
+	REQUIRED_BOOLEAN,
+	REQUIRED_TEXT,
+	REQUIRED_NUMBER,
+	REQUIRED_DATE
+} RequiredKind;
+
+/* A column that an arena must have */
+typedef struct RequiredColumn
+{
+	const char *relation;
+	const char *name;
+	RequiredKind	kind;
+} RequiredColumn;
+
+/* An arena's leaderboard */
+typedef struct Leaderboard
+{
+	char	   *arena;			/* the schema's name */
+	char	   *schema;			/* the same, quoted for generated SQL */
+	char	   *slug;
+	Datum		id;				/* a uuid */
+} Leaderboard;
+
+/* Which runs of a call are notified one by one */
+typedef enum NotifyRuns
+{
+	NOTIFY_ALL,
+	NOTIFY_FAILED,
+	NOTIFY_NONE
+} NotifyRuns;
+
+/* Settings of an arena or a leaderboard: see setting.c for what they mean */
+typedef struct Settings
+{
+	int64		num_bootstrap;
+	int64		min_evaluations;
+	int64		min_total_battles;
+	int64		min_total_models;
+	bool		rank_by_significance;
+	bool		auto_publish;
+	int64		keep_snapshots; /* 0: all */
+	double		keep_days;		/* 0: for ever */
+	double		keep_runs_days; /* likewise, of runs on record */
+	bool		enabled;
+	int64		max_attempts;
+	double		retry_seconds;
+	int64		requests_per_day;
+	double		expire_hours;	/* 0: never */
+	double		run_timeout;	/* in seconds, 0: none */
+	char	   *notify_channel; /* empty: none */
+	NotifyRuns	notify_runs;	/* which runs of a call, besides the call */
+	char	   *leaderboard_url;	/* or NULL */
+	double		prior_battles;
+	char	   *anchor_model;
+	double		anchor_score;
+	int64		seed;
+	double		max_unread_percent;
+} Settings;
+
+/* A snapshot to be stored, and what became of it: see snapshot.c */
+typedef struct StoredSnapshot
+{
+	const Leaderboard *leaderboard;
+	const Settings *settings;
+	const TimestampTz *as_of;	/* the date that it bears, or NULL: now */
+	int			entry_count;
+	int64		evaluation_count;
+	Datum		id;				/* a uuid, once it is stored */
+	char	   *identifier;
+} StoredSnapshot;
+
+/* arena.c */
+extern char *arena_setting;
+
+extern char *resolve_arena(const char *arena);
+extern void check_arena_admin(const char *arena);
+extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
+extern Leaderboard *find_watched_leaderboard(const char *arena, const char *slug);
+extern List *list_leaderboards(const char *arena);
+extern bool has_privilege(const Leaderboard *leaderboard, const char *table,
+						  const char *privilege);
+extern void check_may_write(const char *arena);
+extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
+
+/* columns.c */
+extern Oid	find_arena_relation(const char *arena, const char *name);
+extern char *missing_columns(const char *arena, const RequiredColumn *required,
+							 int count);
+extern void check_moment(const char *arena, const char *relation,
+						 const char *column);
+extern void check_moments(const char *arena);
+
+/* watch.c */
+extern bool watch_strictly;
+
+extern void watch(const char *arena, const char *relation, Step step,
+				  void *argument);
+extern void watch_leaderboard(const char *arena, const char *slug);
+
+/* setting.c */
+extern Settings *default_settings(void);
+extern Settings *read_settings(const char *arena, const char *slug);
+extern void check_setting_integer(const char *name, int64 number);
+extern void check_setting_number(const char *name, double number);
+
+/* battle_query.c */
+extern bool has_own_battles(const char *arena);
+extern char *battle_query(const char *arena);
+
+/* battles.c */
+extern List *read_battles(const char *sql, ParamListInfo parameters,
+						  bool uuid_models, List *slugs, bool now,
+						  char *source);
+extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
+										 const TimestampTz *as_of, bool now);
+extern List *read_arena_battles(const char *arena, List *slugs);
+extern Battles *no_battles(void);
+extern void keep_models(Battles *battles, const int *index, int num_kept);
+extern int64 count_ignored(const IgnoredBattles *ignored);
+extern void check_outcomes(const Battles *battles, double max_unread_percent,
+						   const char *source);
+extern void report_ignored(const Battles *battles, const char *source);
+
+/* relation.c */
+extern Battles *read_relation_battles(Oid relation, const char *model1,
+									  const char *model2, const char *outcome);
+
+/* contenders.c */
+extern Contenders *read_contenders(const Leaderboard *leaderboard,
+								   Battles *battles);
+
+/* snapshot.c */
+extern void write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking,
+						   const Contenders *contenders);
+
+/* retention.c */
+extern void apply_retention(const StoredSnapshot *snapshot);
+
+#endif							/* BIXARENA_ARENA_H */

@@ -1,0 +1,822 @@
+/*-------------------------------------------------------------------------
+ *
+ * battles.c
+ *	  Battles read into a tally.
+ *
+ * One plain query counts the battles by (model1, model2, outcome), and its
+ * rows go straight from the executor into the tally, so that nothing but the
+ * counts is ever held.  The query is planned for its values and never by a
+ * cursor: the planner may run it in parallel or push it down to where a
+ * foreign or distributed table lives.  Which battles count is said by
+ * battle_query.c.
+ *
+ * Models are told apart by what stands in the column: in an arena the bytes of
+ * a uuid, in any other relation the text of the value.  Their canonical order
+ * is that of these bytes.
+ *
+ * What the outcomes mean is decided when all have been read (outcome.c); until
+ * then battles wait as ballots.  A battle that says nothing is ignored and
+ * counted: without a model or an outcome, with an outcome that is not read, or
+ * of a model against itself.
+ *
+ * Memory: what is read is kept in a context that ends with the (sub)transaction,
+ * should the reading fail, and as soon as the battles are in their order.  It
+ * grows with the models and pairs that are met, whose number is bounded, also
+ * where all leaderboards of an arena are read at once.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "tcop/dest.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "arena/arena.h"
+
+/* Columns of the query */
+enum
+{
+	COLUMN_MODEL1,
+	COLUMN_MODEL2,
+	COLUMN_OUTCOME,
+	COLUMN_COUNT,
+	COLUMN_LEADERBOARD			/* only where all of an arena are read */
+};
+
+/* Room for so many models or pairs at first */
+#define INITIAL_SIZE 16
+
+typedef struct ModelEntry
+{
+	ModelKey	key;
+	char		status;			/* used by simplehash */
+	int			number;			/* in the order in which they were met */
+} ModelEntry;
+
+static inline bool
+same_key(ModelKey a, ModelKey b)
+{
+	return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+}
+
+static ModelKey
+copy_key(ModelKey key)
+{
+	key.bytes = memcpy(palloc0(key.length + 1), key.bytes, key.length);
+	return key;
+}
+
+#define SH_PREFIX		modeltable
+#define SH_ELEMENT_TYPE	ModelEntry
+#define SH_KEY_TYPE		ModelKey
+#define SH_KEY			key
+#define SH_HASH_KEY(tb, key)	hash_bytes((const unsigned char *) (key).bytes, (key).length)
+#define SH_EQUAL(tb, a, b)		same_key(a, b)
+#define SH_SCOPE		static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+/* The battles of one leaderboard, or of a whole relation, while they come in */
+typedef struct BattleGroup
+{
+	char	   *leaderboard;	/* its slug, or NULL */
+	Ballots    *ballots;
+	OutcomeWords *outcomes;
+	modeltable_hash *models;
+	IgnoredBattles ignored;
+} BattleGroup;
+
+/* The receiver of the query's rows */
+typedef struct BattleReader
+{
+	DestReceiver receiver;
+	bool		uuid_models;	/* else by their text */
+	char	  **slugs;			/* of the leaderboards, ascending by their
+								 * bytes, or NULL */
+	int			num_groups;		/* one each, or one in all */
+	BattleGroup **groups;		/* NULL: no battle of it has been met */
+	int			num_models;		/* of all groups */
+	int			num_pairs;
+	FmgrInfo	output[COLUMN_LEADERBOARD + 1];
+	Oid			outcome_type;	/* under any domain */
+	char	   *outcome_column;
+	MemoryContext result;		/* for what is returned */
+	MemoryContext memory;		/* for what is kept */
+	MemoryContext row_memory;	/* reset for each row */
+} BattleReader;
+
+static char *
+column_text(BattleReader *reader, TupleTableSlot *slot, int column)
+{
+	return OutputFunctionCall(&reader->output[column], slot->tts_values[column]);
+}
+
+static ModelKey
+column_model(BattleReader *reader, TupleTableSlot *slot, int column)
+{
+	ModelKey	key;
+
+	if (reader->uuid_models)
+	{
+		key.bytes = (char *) DatumGetUUIDP(slot->tts_values[column])->data;
+		key.length = UUID_LEN;
+	}
+	else
+	{
+		key.bytes = column_text(reader, slot, column);
+		key.length = strlen(key.bytes);
+	}
+	return key;
+}
+
+/*
+ * An error for leaderboards that have too much in all.
+ */
+static void
+report_too_much(int limit, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("too many %s to read the battles of all leaderboards at once",
+					what),
+			 errdetail("The leaderboards have more than %d %s in all.", limit,
+					   what)));
+}
+
+/*
+ * The number of a model, a new one if it is met for the first time.
+ */
+static int
+model_number(BattleReader *reader, BattleGroup *group, ModelKey key)
+{
+	ModelEntry *entry = modeltable_lookup(group->models, key);
+	MemoryContext row_memory;
+	bool		found;
+
+	if (entry)
+		return entry->number;
+
+	if (group->models->members >= MAX_MODELS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many models to rank"),
+				 errdetail("The battles are of more than %d models.", MAX_MODELS)));
+	if (++reader->num_models > MAX_ARENA_MODELS)
+		report_too_much(MAX_ARENA_MODELS, "models");
+	row_memory = MemoryContextSwitchTo(reader->memory);
+	entry = modeltable_insert(group->models, copy_key(key), &found);
+	entry->number = group->models->members - 1;
+	MemoryContextSwitchTo(row_memory);
+	return entry->number;
+}
+
+/*
+ * The text of an outcome, NULL if there is none.
+ */
+static char *
+outcome_text(BattleReader *reader, TupleTableSlot *slot)
+{
+	if (slot->tts_isnull[COLUMN_OUTCOME])
+		return NULL;
+	if (reader->outcome_type == BOOLOID)
+		return DatumGetBool(slot->tts_values[COLUMN_OUTCOME]) ? "true" : "false";
+	return column_text(reader, slot, COLUMN_OUTCOME);
+}
+
+/*
+ * Does an outcome name this model?  An integer may have become a number like
+ * 57.0, as programs make of a column in which some are missing.
+ */
+static bool
+names_model(BattleReader *reader, const char *text, ModelKey model)
+{
+	const char *rest;
+
+	if (reader->uuid_models)
+		return strlen(text) == 36 &&
+			pg_strcasecmp(text, DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(model.bytes)))) == 0;
+	if (strncmp(text, model.bytes, model.length) != 0)
+		return false;
+	rest = text + model.length;
+	if (*rest == '\0')
+		return true;
+	return rest[0] == '.' && rest[1] && strspn(rest + 1, "0") == strlen(rest + 1) &&
+		model.length > 0 && model.length == (int) strspn(model.bytes, "0123456789");
+}
+
+/*
+ * Which model an outcome names: the first or the second one, or else
+ * OUTCOME_TIE.
+ */
+static Outcome
+named_model(BattleReader *reader, const char *text, ModelKey model1, ModelKey model2)
+{
+	if (text && names_model(reader, text, model1))
+		return OUTCOME_FIRST;
+	if (text && names_model(reader, text, model2))
+		return OUTCOME_SECOND;
+	return OUTCOME_TIE;
+}
+
+/*
+ * Take one row: so many battles between these models with this outcome.
+ */
+static void
+take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
+{
+	int64		count = DatumGetInt64(slot->tts_values[COLUMN_COUNT]);
+	ModelKey	model1,
+				model2;
+	char	   *text;
+	Meaning		meaning;
+	int			size = ballots_size(group->ballots);
+
+	if (slot->tts_isnull[COLUMN_MODEL1] || slot->tts_isnull[COLUMN_MODEL2])
+	{
+		group->ignored.null_model += count;
+		return;
+	}
+	model1 = column_model(reader, slot, COLUMN_MODEL1);
+	model2 = column_model(reader, slot, COLUMN_MODEL2);
+	if (same_key(model1, model2))
+	{
+		group->ignored.same_model += count;
+		return;
+	}
+	text = outcome_text(reader, slot);
+	meaning = outcome_words_add(group->outcomes, text,
+								named_model(reader, text, model1, model2), count);
+	if (meaning == 0)
+		return;
+	ballots_add(group->ballots, meaning, model_number(reader, group, model1),
+				model_number(reader, group, model2), count);
+	reader->num_pairs += ballots_size(group->ballots) - size;
+	if (reader->num_pairs > MAX_ARENA_PAIRS)
+		report_too_much(MAX_ARENA_PAIRS, "pairs of models");
+}
+
+static BattleGroup *
+new_group(BattleReader *reader, char *leaderboard)
+{
+	MemoryContext caller = MemoryContextSwitchTo(reader->memory);
+	BattleGroup *group = palloc0(sizeof(BattleGroup));
+
+	group->leaderboard = leaderboard;
+	group->ballots = ballots_create();
+	group->models = modeltable_create(reader->memory, INITIAL_SIZE, NULL);
+	/* messages about them come after the reading */
+	MemoryContextSwitchTo(reader->result);
+	group->outcomes = outcome_words_create();
+	MemoryContextSwitchTo(caller);
+	return group;
+}
+
+static int
+compare_slugs(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/*
+ * The group that a row belongs to, NULL if it is of no leaderboard.
+ */
+static BattleGroup *
+find_group(BattleReader *reader, TupleTableSlot *slot)
+{
+	int			number = 0;
+
+	if (reader->slugs)
+	{
+		char	   *leaderboard;
+		char	  **slug;
+
+		if (slot->tts_isnull[COLUMN_LEADERBOARD])
+			return NULL;
+		leaderboard = column_text(reader, slot, COLUMN_LEADERBOARD);
+		slug = bsearch(&leaderboard, reader->slugs, reader->num_groups,
+					   sizeof(char *), compare_slugs);
+		if (slug == NULL)
+			return NULL;
+		number = slug - reader->slugs;
+	}
+	if (reader->groups[number] == NULL)
+		reader->groups[number] = new_group(reader, reader->slugs ?
+										   reader->slugs[number] : NULL);
+	return reader->groups[number];
+}
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	BattleReader *reader = (BattleReader *) self;
+	MemoryContext caller = MemoryContextSwitchTo(reader->row_memory);
+	BattleGroup *group;
+
+	slot_getallattrs(slot);
+	group = find_group(reader, slot);
+	if (group)
+		take_row(reader, group, slot);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(reader->row_memory);
+	return true;
+}
+
+static void
+start_rows(DestReceiver *self, int operation pg_attribute_unused(),
+		   TupleDesc columns)
+{
+	BattleReader *reader = (BattleReader *) self;
+
+	for (int column = 0; column < columns->natts; column++)
+	{
+		Oid			type = TupleDescAttr(columns, column)->atttypid;
+		Oid			output;
+		bool		is_varlena;
+
+		if (reader->uuid_models && column < COLUMN_OUTCOME && type != UUIDOID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of the view leaderboard_battle must be a uuid, not %s",
+							NameStr(TupleDescAttr(columns, column)->attname),
+							format_type_be(type))));
+		if (column == COLUMN_OUTCOME)
+		{
+			reader->outcome_type = getBaseType(type);
+			reader->outcome_column =
+				MemoryContextStrdup(reader->result,
+									quote_identifier(NameStr(TupleDescAttr(columns, column)->attname)));
+		}
+		getTypeOutputInfo(type, &output, &is_varlena);
+		fmgr_info_cxt(output, &reader->output[column], reader->memory);
+	}
+}
+
+static void
+end_rows(DestReceiver *self pg_attribute_unused())
+{
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const ModelKey *x = &(*(ModelEntry *const *) a)->key;
+	const ModelKey *y = &(*(ModelEntry *const *) b)->key;
+	int			order = memcmp(x->bytes, y->bytes, Min(x->length, y->length));
+
+	return order != 0 ? order : x->length - y->length;
+}
+
+/*
+ * Leave out models of which no battle was read.
+ */
+static void
+drop_idle_models(Battles *battles)
+{
+	const Tally *tally = battles->tally;
+	int		   *index = palloc(sizeof(int) * (tally->num_models + 1));
+	int64	   *count = palloc(sizeof(int64) * (tally->num_models + 1));
+	int			num_kept = 0;
+
+	tally_count_battles(tally, count);
+	for (int i = 0; i < tally->num_models; i++)
+		index[i] = count[i] > 0 ? num_kept++ : -1;
+	if (num_kept < tally->num_models)
+		keep_models(battles, index, num_kept);
+}
+
+/*
+ * Read the outcomes, and bring what was read into the canonical order.
+ */
+static Battles *
+finish_group(const BattleReader *reader, BattleGroup *group)
+{
+	Battles    *battles = palloc0(sizeof(Battles));
+	int			n = group->models->members;
+	ModelEntry **entries = palloc(sizeof(ModelEntry *) * (n + 1));
+	int		   *position = palloc(sizeof(int) * (n + 1));
+	modeltable_iterator iterator;
+	ModelEntry *entry;
+	int			num_entries = 0;
+
+	modeltable_start_iterate(group->models, &iterator);
+	while ((entry = modeltable_iterate(group->models, &iterator)) != NULL)
+		entries[num_entries++] = entry;
+	qsort(entries, n, sizeof(ModelEntry *), compare_keys);
+
+	battles->models = palloc(sizeof(ModelKey) * (n + 1));
+	for (int place = 0; place < n; place++)
+	{
+		battles->models[place] = copy_key(entries[place]->key);
+		position[entries[place]->number] = place;
+	}
+	battles->leaderboard = group->leaderboard ? pstrdup(group->leaderboard) : NULL;
+	battles->outcome_column = reader->outcome_column;
+	battles->outcomes = group->outcomes;
+	battles->reading = read_outcomes(group->outcomes);
+	battles->tally = tally_finish(ballots_count(group->ballots,
+												battles->reading.vocabulary),
+								  n, position);
+	battles->ignored = group->ignored;
+	battles->ignored.unknown_outcome = battles->reading.unknown;
+	battles->ignored.null_outcome = battles->reading.none;
+	if (battles->reading.unknown + battles->reading.none > 0)
+		drop_idle_models(battles);
+	return battles;
+}
+
+static void
+reading_context(void *source)
+{
+	errcontext("reading the battles of %s", (char *) source);
+}
+
+/*
+ * A reader of battles of these leaderboards, or where there are none of a whole
+ * relation.
+ */
+static BattleReader *
+create_reader(bool uuid_models, List *slugs)
+{
+	MemoryContext memory = AllocSetContextCreate(CurTransactionContext,
+												 "bixarena_rank reading",
+												 ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(memory);
+	BattleReader *reader = palloc0(sizeof(BattleReader));
+	ListCell   *cell;
+
+	reader->receiver.receiveSlot = receive_row;
+	reader->receiver.rStartup = start_rows;
+	reader->receiver.rShutdown = end_rows;
+	reader->receiver.rDestroy = end_rows;
+	reader->receiver.mydest = DestTuplestore;
+	reader->uuid_models = uuid_models;
+	reader->memory = memory;
+	reader->result = caller;
+	reader->row_memory = AllocSetContextCreate(memory, "bixarena_rank row",
+											   ALLOCSET_DEFAULT_SIZES);
+	if (slugs != NIL)
+		reader->slugs = palloc(mul_size(list_length(slugs), sizeof(char *)));
+	foreach(cell, slugs)
+		reader->slugs[reader->num_groups++] = pstrdup(lfirst(cell));
+	if (slugs != NIL)
+		qsort(reader->slugs, reader->num_groups, sizeof(char *), compare_slugs);
+	else
+		reader->num_groups = 1;
+	reader->groups = palloc0(mul_size(reader->num_groups, sizeof(BattleGroup *)));
+	if (slugs == NIL)
+		reader->groups[0] = new_group(reader, NULL);
+	MemoryContextSwitchTo(caller);
+	return reader;
+}
+
+/*
+ * The same as check_query() for another form of parameters.
+ */
+static void
+check_watched_parameters(const char *sql, ParamListInfo parameters)
+{
+	Oid			types[MAX_PARAMETERS];
+	int			num_types = parameters ? parameters->numParams : 0;
+
+	for (int i = 0; i < num_types; i++)
+		types[i] = parameters->params[i].ptype;
+	check_query(sql, types, num_types);
+}
+
+/*
+ * Run a query for (model1, model2, outcome, count), or these and leaderboard,
+ * in an SPI connection.  The result is a list of Battles, one for each of the
+ * leaderboards that has some; or where there are none, of one.
+ */
+List *
+read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
+			 List *slugs, bool now, char *source)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	BattleReader *reader = create_reader(uuid_models, slugs);
+	SPIExecuteOptions options = {0};
+	ErrorContextCallback context = {
+		.previous = error_context_stack,
+		.callback = reading_context,
+		.arg = source
+	};
+	List	   *result = NIL;
+	int			code;
+
+	free_result();
+	error_context_stack = &context;
+	check_watched_parameters(sql, parameters);
+	options.params = parameters;
+
+	/*
+	 * The tables of an arena may have waited for a migration to commit: a run
+	 * reads what is in them now, not what was when the statement began.
+	 */
+	options.read_only = !now;
+	options.dest = &reader->receiver;
+	code = SPI_execute_extended(sql, &options);
+	MemoryContextSwitchTo(caller);
+	if (code != SPI_OK_SELECT)
+		elog(ERROR, "unexpected result of a query: %s",
+			 SPI_result_code_string(code));
+	error_context_stack = context.previous;
+
+	for (int i = 0; i < reader->num_groups; i++)
+		if (reader->groups[i])
+			result = lappend(result, finish_group(reader, reader->groups[i]));
+	MemoryContextDelete(reader->memory);
+	return result;
+}
+
+/*
+ * A parameter whose value the planner may rely on.
+ */
+static void
+set_parameter(ParamExternData *parameter, Oid type, Datum value, bool isnull)
+{
+	parameter->ptype = type;
+	parameter->value = value;
+	parameter->isnull = isnull;
+	parameter->pflags = PARAM_FLAG_CONST;
+}
+
+/*
+ * Where the battles of an arena are, for a message.
+ */
+static char *
+battle_source(const char *arena)
+{
+	return psprintf(has_own_battles(arena) ? "view %s.leaderboard_battle" :
+					"the tables of schema %s", quote_identifier(arena));
+}
+
+/*
+ * The battles that count for a leaderboard, with as_of only those up to then.
+ */
+Battles *
+read_leaderboard_battles(const Leaderboard *leaderboard,
+						 const TimestampTz *as_of, bool now)
+{
+	ParamListInfo parameters = makeParamList(2);
+	char	   *sql;
+
+	set_parameter(&parameters->params[0], TEXTOID,
+				  CStringGetTextDatum(leaderboard->slug), false);
+	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
+				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
+				  as_of == NULL);
+	sql = psprintf("SELECT b.model1_id, b.model2_id, b.outcome, pg_catalog.count(*)"
+				   " FROM (%s) AS b"
+				   " WHERE b.leaderboard::pg_catalog.text OPERATOR(pg_catalog.=) $1%s"
+				   " GROUP BY 1, 2, 3",
+				   battle_query(leaderboard->arena),
+				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "");
+	return linitial(read_battles(sql, parameters, true, NIL, now,
+								 psprintf("leaderboard \"%s\" from %s",
+										  leaderboard->slug,
+										  battle_source(leaderboard->arena))));
+}
+
+/*
+ * Until the end of the GUC nest level let a query use as much memory as
+ * maintenance may.  The groups of all leaderboards together are soon more than
+ * work_mem holds; the planner would rather sort every battle, on disk, than hash
+ * them.  Like the server's check of a new foreign key, which does the same, the
+ * query is simple enough to use that memory once.
+ */
+static void
+allow_maintenance_memory(void)
+{
+	char		kilobytes[32];
+
+	snprintf(kilobytes, sizeof(kilobytes), "%d",
+			 Max(work_mem, maintenance_work_mem));
+	(void) set_config_option("work_mem", kilobytes, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Texts as an array.
+ */
+static Datum
+text_array(List *texts)
+{
+	Datum	   *values = palloc(mul_size(list_length(texts) + 1, sizeof(Datum)));
+	ListCell   *cell;
+
+	foreach(cell, texts)
+		values[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
+	return PointerGetDatum(construct_array(values, list_length(texts), TEXTOID,
+										   -1, false, TYPALIGN_INT));
+}
+
+/*
+ * The battles that count for these leaderboards of an arena at this moment, as a
+ * list of Battles.  Leaderboards without any are not in it.
+ */
+List *
+read_arena_battles(const char *arena, List *slugs)
+{
+	ParamListInfo parameters = makeParamList(1);
+	int			guc_level;
+	List	   *result;
+
+	if (slugs == NIL)
+		return NIL;
+	guc_level = NewGUCNestLevel();
+	set_parameter(&parameters->params[0], TEXTARRAYOID, text_array(slugs), false);
+	allow_maintenance_memory();
+	result = read_battles(psprintf("SELECT b.model1_id, b.model2_id, b.outcome,"
+								   " pg_catalog.count(*),"
+								   " b.leaderboard::pg_catalog.text"
+								   " FROM (%s) AS b"
+								   " WHERE b.leaderboard::pg_catalog.text"
+								   " OPERATOR(pg_catalog.=) ANY ($1)"
+								   " GROUP BY 1, 2, 3, 5", battle_query(arena)),
+						  parameters, true, slugs, true,
+						  psprintf("all leaderboards from %s", battle_source(arena)));
+	AtEOXact_GUC(true, guc_level);
+	return result;
+}
+
+/*
+ * What a leaderboard has that no battle counts for.
+ */
+Battles *
+no_battles(void)
+{
+	Battles    *battles = palloc0(sizeof(Battles));
+
+	battles->tally = tally_finish(tally_begin(), 0, NULL);
+	return battles;
+}
+
+/*
+ * Keep some of the models, in another order: index[i] is the new number of
+ * model i, or -1.  Battles of the others are ignored from now on.
+ */
+void
+keep_models(Battles *battles, const int *index, int num_kept)
+{
+	Tally	   *tally = tally_among(battles->tally, index, num_kept);
+	ModelKey   *models = palloc(sizeof(ModelKey) * (num_kept + 1));
+
+	for (int i = 0; i < battles->tally->num_models; i++)
+		if (index[i] >= 0)
+			models[index[i]] = battles->models[i];
+	battles->ignored.unknown_model += battles->tally->num_battles -
+		tally->num_battles;
+	battles->tally = tally;
+	battles->models = models;
+}
+
+int64
+count_ignored(const IgnoredBattles *ignored)
+{
+	return ignored->null_model + ignored->null_outcome +
+		ignored->unknown_outcome + ignored->same_model + ignored->unknown_model;
+}
+
+static void
+append_reason(StringInfo reasons, int64 count, const char *reason)
+{
+	if (count > 0)
+		appendStringInfo(reasons, "%s%lld %s", reasons->len > 0 ? ", " : "",
+						 (long long) count, reason);
+}
+
+/*
+ * What cannot be used, and why.
+ */
+static char *
+describe_ignored(const Battles *battles)
+{
+	const IgnoredBattles *ignored = &battles->ignored;
+	StringInfoData reasons;
+
+	initStringInfo(&reasons);
+	append_reason(&reasons, ignored->null_model, "without a model");
+	append_reason(&reasons, ignored->same_model, "of a model against itself");
+	append_reason(&reasons, ignored->null_outcome, "without an outcome");
+	append_reason(&reasons, ignored->unknown_outcome, "with an unknown outcome");
+	if (ignored->unknown_outcome > 0)
+		appendStringInfo(&reasons, ": %s",
+						 list_outcomes(battles->outcomes,
+									   battles->reading.vocabulary, false));
+	append_reason(&reasons, ignored->unknown_model,
+				  "of a model that the arena does not have");
+	return reasons.data;
+}
+
+/*
+ * How to have outcomes read that are not: by the words of this very column.
+ */
+static char *
+mapping_hint(const Battles *battles)
+{
+	const char *example = unread_example(battles->outcomes,
+										 battles->reading.vocabulary);
+
+	if (example)
+		return psprintf("A view can translate them, as by CASE %s WHEN %s THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
+						battles->outcome_column, quote_literal_cstr(example));
+	return psprintf("A view can say what no outcome means, as by coalesce(%s::text, 'tie'), or leave these battles out.",
+					battles->outcome_column);
+}
+
+static void
+report_unread(const Battles *battles, int64 unread, int64 count, const char *source)
+{
+	int			vocabulary = battles->reading.vocabulary;
+	const char *read = battles->tally->num_battles == 0 ? "" :
+		psprintf(" The others were read as %s%s%s.", vocabulary_name(vocabulary),
+				 vocabulary == VOCABULARY_NAMES ? "" : ": ",
+				 vocabulary == VOCABULARY_NAMES ? "" :
+				 list_outcomes(battles->outcomes, vocabulary, true));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 outcomes_are_mixed(battles->outcomes, vocabulary) ?
+			 errmsg("%lld of %lld battles of %s cannot be read, as outcomes are written in more than one way",
+					(long long) unread, (long long) count, source) :
+			 errmsg("%lld of %lld battles of %s cannot be read",
+					(long long) unread, (long long) count, source),
+			 errdetail("Ignored: %s.%s", describe_ignored(battles), read),
+			 errhint("%s Up to max_unread_percent of the battles are ignored with a warning.",
+					 mapping_hint(battles))));
+}
+
+/*
+ * An error where outcomes would be read wrongly: if too many are not read, or
+ * if they can be read in more than one way.
+ */
+void
+check_outcomes(const Battles *battles, double max_unread_percent,
+			   const char *source)
+{
+	const OutcomeReading *reading = &battles->reading;
+	const IgnoredBattles *ignored = &battles->ignored;
+	int64		unread = ignored->null_outcome + ignored->unknown_outcome;
+	int64		count = battles->tally->num_battles + count_ignored(ignored);
+
+	if (count == 0)
+		return;
+	if (unread > count * (max_unread_percent / 100))
+		report_unread(battles, unread, count, source);
+	if (reading->rival >= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("outcomes of %s can be read in more than one way", source),
+				 errdetail("%s", explain_rivals(battles->outcomes, reading)),
+				 errhint("A view can say which it is, as by CASE %s WHEN ... THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
+						 battles->outcome_column)));
+	if (reading->tie_name)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("outcomes of %s can be read in more than one way", source),
+				 errdetail("\"%s\" may be a tie, or the model of that name.",
+						   reading->tie_name),
+				 errhint("A view can say who won by model1, model2 and tie.")));
+	if (reading->null_ties > 0)
+		ereport(WARNING,
+				(errmsg("%lld battles of %s without an outcome were read as ties, as the others are true or false",
+						(long long) reading->null_ties, source),
+				 errhint("If that is not what they mean, leave them out, as by a view with WHERE %s IS NOT NULL.",
+						 battles->outcome_column)));
+}
+
+/*
+ * Tell of battles that were ignored, by a warning, or by an error if there is
+ * no other.
+ */
+void
+report_ignored(const Battles *battles, const char *source)
+{
+	int64		count = count_ignored(&battles->ignored);
+	int64		num_battles = battles->tally->num_battles;
+
+	if (count == 0)
+		return;
+	ereport(num_battles > 0 ? WARNING : ERROR,
+			(errcode(num_battles > 0 ? ERRCODE_WARNING : ERRCODE_DATA_EXCEPTION),
+			 num_battles > 0 ?
+			 errmsg("%lld of %lld battles of %s were ignored", (long long) count,
+					(long long) (count + num_battles), source) :
+			 errmsg("none of the %lld battles of %s can be used",
+					(long long) count, source),
+			 errdetail("Ignored: %s.", describe_ignored(battles)),
+			 battles->ignored.unknown_outcome > 0 ?
+			 errhint("%s", mapping_hint(battles)) : 0));
+}

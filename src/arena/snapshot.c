@@ -1,0 +1,367 @@
+/*-------------------------------------------------------------------------
+ *
+ * snapshot.c
+ *	  A ranking stored as a snapshot and its entries.
+ *
+ * The tables are the arena's; they are written with the caller's rights, in
+ * the columns that the application's schema has.  Scores there are
+ * decimal(10,6), which holds no infinity: a bound that is infinite is stored as
+ * INFINITE_BOUND or its negative, or as the score where that lies further out,
+ * and a finite one that has too many digits as the number nearest to it.
+ *
+ * A snapshot's identifier tells the second that it speaks of, in UTC, and is
+ * unique in its arena, whatever constraints the arena has.  A second snapshot of
+ * the same second gets the suffix _2, and so on.  Transactions that have not
+ * ended do not see each other's snapshots, so each holds a lock on the
+ * identifiers that it gave; one that finds such a lock takes the next number, and
+ * waits for nobody.  What has been committed is looked for as of now, whatever
+ * the isolation, and in the record of runs too: where the arena's tables are on
+ * another server, a transaction may not see there what was committed since it
+ * began.
+ *
+ * Snapshots are ordered by created_at.  Of two of one leaderboard, the later is
+ * dated later by a microsecond at least, also if there is one that is dated in the
+ * future.  A snapshot of the past bears the date that it speaks of, or is the
+ * first free microsecond after it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "pgtime.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "arena/arena.h"
+
+/* What an infinite bound is stored as */
+#define INFINITE_BOUND 3000.0
+
+/* The largest number that decimal(10,6) holds */
+#define LARGEST_BOUND 9999.999999
+
+/* How often another program may be quicker with an identifier */
+#define MAX_IDENTIFIER_TRIES 100
+
+static char *
+numbered_identifier(const char *base, int64 number)
+{
+	return number == 1 ? pstrdup(base) : psprintf("%s_%lld", base, (long long) number);
+}
+
+/*
+ * The greatest number of the identifiers that a query finds, of which $1 is the
+ * first and $2 a pattern for all; 0 if it finds none.
+ */
+#define GREATEST_NUMBER(identifiers) \
+	"SELECT coalesce(pg_catalog.max(CASE WHEN i.name OPERATOR(pg_catalog.=) $1 THEN 1" \
+	" ELSE pg_catalog.substr(i.name, pg_catalog.int4pl(pg_catalog.length($1), 2))" \
+	"::pg_catalog.int8 END), 0)" \
+	" FROM (" identifiers ") AS i (name) WHERE pg_catalog.starts_with(i.name, $1)" \
+	" AND i.name OPERATOR(pg_catalog.~) $2"
+
+static int64
+greatest_in_result(void)
+{
+	bool		isnull;
+
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+									   SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/*
+ * The greatest number of the identifiers in use in an arena, 0 if none is.
+ */
+static int64
+greatest_number(const Leaderboard *leaderboard, const char *base)
+{
+	Parameters	parameters = {0};
+	int64		shown;
+	OwnerScope	scope;
+
+	add_text(&parameters, base);
+	add_text(&parameters, psprintf("^%s(_[0-9]{1,9})?$", base));
+	execute_query_now(psprintf(GREATEST_NUMBER("SELECT s.snapshot_identifier::pg_catalog.text"
+											   " FROM %s.leaderboard_snapshot AS s"),
+							   leaderboard->schema),
+					  &parameters);
+	shown = greatest_in_result();
+
+	add_text(&parameters, leaderboard->arena);
+	scope = become_owner();
+	execute_query_now(GREATEST_NUMBER("SELECT r.snapshot_identifier"
+									  " FROM bixarena.run AS r WHERE r.arena = $3"
+									  " AND r.snapshot_identifier COLLATE \"C\" >= $1"
+									  " AND r.snapshot_identifier COLLATE \"C\""
+									  " <= $1 || '_999999999'"),
+					  &parameters);
+	leave_owner(scope);
+	return Max(shown, greatest_in_result());
+}
+
+static char *
+identifier_key(const Leaderboard *leaderboard, const char *identifier)
+{
+	return psprintf("%s %s", leaderboard->arena, identifier);
+}
+
+/*
+ * Choose an identifier that no snapshot of the arena has, and let no other
+ * transaction choose it.  Returns its number.
+ */
+static int64
+choose_identifier(StoredSnapshot *snapshot, const char *base)
+{
+	const Leaderboard *leaderboard = snapshot->leaderboard;
+	int64		number = 0;		/* the one that is locked, 0: none */
+	int64		greatest;
+	char	   *key = NULL;
+
+	while (number <= (greatest = greatest_number(leaderboard, base)))
+	{
+		if (number > 0)
+			unlock_for_transaction(LOCK_IDENTIFIER, key, strlen(key));
+		number = greatest;
+		do
+		{
+			snapshot->identifier = numbered_identifier(base, ++number);
+			key = identifier_key(leaderboard, snapshot->identifier);
+		} while (!lock_for_transaction(LOCK_IDENTIFIER, key, strlen(key), false));
+	}
+	return number;
+}
+
+/*
+ * An error for rows that were written and are not there.
+ */
+static void
+report_lost_rows(const char *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("rows written to table \"%s\" were not stored", table),
+			 errhint("A trigger, a rule or another constraint of the table keeps them off.")));
+}
+
+/*
+ * Write the snapshot's row.  Should another program write one of the same
+ * identifier meanwhile, take the next.
+ */
+static void
+insert_snapshot(StoredSnapshot *snapshot, TimestampTz moment, TimestampTz created_at)
+{
+	const Leaderboard *leaderboard = snapshot->leaderboard;
+	pg_time_t	second = timestamptz_to_time_t(moment);
+	char		base[64];
+
+	pg_strftime(base, sizeof(base), "snapshot_%Y-%m-%d_%H-%M-%S", pg_gmtime(&second));
+	for (int tries = 0; tries < MAX_IDENTIFIER_TRIES; tries++)
+	{
+		int64		number = choose_identifier(snapshot, base);
+		Parameters	parameters = {0};
+
+		add_parameter(&parameters, UUIDOID, leaderboard->id, false);
+		add_text(&parameters, snapshot->identifier);
+		add_text(&parameters,
+				 psprintf("Leaderboard snapshot with %lld evaluations and %d ranked models",
+						  (long long) snapshot->evaluation_count, snapshot->entry_count));
+		add_text(&parameters, snapshot->settings->auto_publish ? "public" : "private");
+		add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(created_at), false);
+		add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(moment), false);
+		execute_query(psprintf("INSERT INTO %s.leaderboard_snapshot"
+							   " (leaderboard_id, snapshot_identifier, description,"
+							   " visibility, created_at, updated_at)"
+							   " VALUES ($1, $2, $3, $4, $5, $6)"
+							   " ON CONFLICT DO NOTHING RETURNING id",
+							   leaderboard->schema),
+					  SPI_OK_INSERT_RETURNING, false, &parameters);
+		if (SPI_processed > 0)
+		{
+			snapshot->id = result_uuid(0, 1);
+			return;
+		}
+		if (greatest_number(leaderboard, base) < number)
+			report_lost_rows("leaderboard_snapshot");
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("no free identifier for a snapshot of leaderboard \"%s\"",
+					leaderboard->slug),
+			 errdetail("\"%s\" and all before it exist.", snapshot->identifier)));
+}
+
+/*
+ * A bound as decimal(10,6) can hold it.
+ */
+static double
+stored_bound(double bound, double score)
+{
+	if (isinf(bound))
+		return bound < 0 ? Min(-INFINITE_BOUND, score) : Max(INFINITE_BOUND, score);
+	return Max(Min(bound, LARGEST_BOUND), -LARGEST_BOUND);
+}
+
+static void
+add_array(Parameters *parameters, Oid array_type, Oid type, int length,
+		  bool by_value, char alignment, Datum *values, int num_values)
+{
+	add_parameter(parameters, array_type,
+				  PointerGetDatum(construct_array(values, num_values, type,
+												  length, by_value, alignment)),
+				  false);
+}
+
+/*
+ * Write the entries of all ranked models by one statement.
+ */
+static void
+insert_entries(const StoredSnapshot *snapshot, const Ranking *ranking,
+			   const Contenders *contenders, TimestampTz created_at)
+{
+	int			n = ranking->num_ranked;
+	Parameters	parameters = {0};
+	Datum	   *models = palloc(sizeof(Datum) * n);
+	Datum	   *ranks = palloc(sizeof(Datum) * n);
+	Datum	   *votes = palloc(sizeof(Datum) * n);
+	Datum	   *scores = palloc(sizeof(Datum) * n);
+	Datum	   *lower = palloc(sizeof(Datum) * n);
+	Datum	   *upper = palloc(sizeof(Datum) * n);
+
+	for (int k = 0; k < n; k++)
+	{
+		const Rating *rating = &ranking->ratings[ranking->order[k]];
+
+		if (rating->vote_count > PG_INT32_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("model \"%s\" has too many battles for column vote_count",
+							contenders->slugs[ranking->order[k]]),
+					 errdetail("It has %lld; an integer holds %d.",
+							   (long long) rating->vote_count, PG_INT32_MAX)));
+		models[k] = contenders->ids[ranking->order[k]];
+		ranks[k] = Int32GetDatum(rating->rank);
+		votes[k] = Int64GetDatum(rating->vote_count);
+		scores[k] = Float8GetDatum(rating->score);
+		lower[k] = Float8GetDatum(stored_bound(rating->lower, rating->score));
+		upper[k] = Float8GetDatum(stored_bound(rating->upper, rating->score));
+	}
+
+	add_parameter(&parameters, UUIDOID, snapshot->leaderboard->id, false);
+	add_parameter(&parameters, UUIDOID, snapshot->id, false);
+	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(created_at), false);
+	add_array(&parameters, UUIDARRAYOID, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
+			  models, n);
+	add_array(&parameters, INT4ARRAYOID, INT4OID, sizeof(int32), true,
+			  TYPALIGN_INT, ranks, n);
+	add_array(&parameters, INT8ARRAYOID, INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
+			  TYPALIGN_DOUBLE, votes, n);
+	add_array(&parameters, FLOAT8ARRAYOID, FLOAT8OID, sizeof(double),
+			  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, scores, n);
+	add_array(&parameters, FLOAT8ARRAYOID, FLOAT8OID, sizeof(double),
+			  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, lower, n);
+	add_array(&parameters, FLOAT8ARRAYOID, FLOAT8OID, sizeof(double),
+			  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, upper, n);
+	execute_query(psprintf("INSERT INTO %s.leaderboard_entry"
+						   " (leaderboard_id, snapshot_id, created_at, model_id,"
+						   " rank, vote_count, bt_score, bootstrap_q025, bootstrap_q975)"
+						   " SELECT $1, $2, $3, e.* FROM ROWS FROM"
+						   " (pg_catalog.unnest($4), pg_catalog.unnest($5),"
+						   " pg_catalog.unnest($6), pg_catalog.unnest($7),"
+						   " pg_catalog.unnest($8), pg_catalog.unnest($9)) AS e",
+						   snapshot->leaderboard->schema),
+				  SPI_OK_INSERT, false, &parameters);
+	if (SPI_processed != (uint64) n)
+		report_lost_rows("leaderboard_entry");
+}
+
+/*
+ * The date of a new snapshot that speaks of a moment: that one, or if need be one
+ * after all dates of the leaderboard's.  What cannot be passed, since it is
+ * infinite or the last that there is, does not count.
+ */
+static TimestampTz
+date_of_present(const Leaderboard *leaderboard, TimestampTz moment)
+{
+	Parameters	parameters = {0};
+	TimestampTz latest;
+	bool		isnull;
+
+	add_parameter(&parameters, UUIDOID, leaderboard->id, false);
+	execute_query_now(psprintf("SELECT pg_catalog.max(s.created_at::pg_catalog.timestamptz)"
+							   " FROM %s.leaderboard_snapshot AS s"
+							   " WHERE s.leaderboard_id OPERATOR(pg_catalog.=) $1"
+							   " AND pg_catalog.isfinite(s.created_at)",
+							   leaderboard->schema),
+					  &parameters);
+	latest = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0],
+											   SPI_tuptable->tupdesc, 1, &isnull));
+	if (isnull || latest < moment || !IS_VALID_TIMESTAMP(latest + 1))
+		return moment;
+	return latest + 1;
+}
+
+/*
+ * The date of a snapshot of the past: the moment that it speaks of, or the first
+ * microsecond after it that no other snapshot of the leaderboard is dated.
+ */
+static TimestampTz
+date_of_past(const Leaderboard *leaderboard, TimestampTz moment)
+{
+	Parameters	parameters = {0};
+	bool		isnull;
+
+	add_parameter(&parameters, UUIDOID, leaderboard->id, false);
+	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(moment), false);
+	execute_query_now(psprintf("WITH taken (moment) AS MATERIALIZED"
+							   " (SELECT s.created_at::pg_catalog.timestamptz"
+							   " FROM %s.leaderboard_snapshot AS s"
+							   " WHERE s.leaderboard_id OPERATOR(pg_catalog.=) $1"
+							   " AND s.created_at OPERATOR(pg_catalog.>=) $2"
+							   " AND s.created_at OPERATOR(pg_catalog.<) '294276-12-31 UTC')"
+							   " SELECT pg_catalog.min(f.moment) FROM (SELECT $2 UNION ALL"
+							   " SELECT t.moment OPERATOR(pg_catalog.+)"
+							   " '1 microsecond'::pg_catalog.interval FROM taken AS t)"
+							   " AS f (moment) WHERE NOT EXISTS (SELECT FROM taken AS t"
+							   " WHERE t.moment OPERATOR(pg_catalog.=) f.moment)",
+							   leaderboard->schema),
+					  &parameters);
+	return DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0],
+											 SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+static void
+writing_context(void *leaderboard)
+{
+	errcontext("writing a snapshot of leaderboard \"%s\" into arena \"%s\"",
+			   ((Leaderboard *) leaderboard)->slug,
+			   ((Leaderboard *) leaderboard)->arena);
+}
+
+/*
+ * Write a ranking as a snapshot.
+ */
+void
+write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking, const Contenders *contenders)
+{
+	const Leaderboard *leaderboard = snapshot->leaderboard;
+	TimestampTz moment = snapshot->as_of ? *snapshot->as_of : GetCurrentTimestamp();
+	TimestampTz created_at;
+	ErrorContextCallback context = {
+		.previous = error_context_stack,
+		.callback = writing_context,
+		.arg = unconstify(Leaderboard *, leaderboard)
+	};
+
+	error_context_stack = &context;
+	created_at = snapshot->as_of ? date_of_past(leaderboard, moment) :
+		date_of_present(leaderboard, moment);
+	insert_snapshot(snapshot, moment, created_at);
+	insert_entries(snapshot, ranking, contenders, created_at);
+	error_context_stack = context.previous;
+}

@@ -1,0 +1,361 @@
+/*-------------------------------------------------------------------------
+ *
+ * method.h
+ *	  The method: from outcomes to a ranking.
+ *
+ *	outcome, ballots -> tally -> components -> likelihood, lapack, tree -> fit
+ *			-> resample -> interval, scale -> ranking
+ *
+ * This half knows no table, no SPI and no GUC.  Of the server it uses palloc,
+ * ereport, interrupts, its hash functions and its PRNG, so that it can be tested
+ * and fuzzed by itself.
+ *
+ * Copyright (c) 2026, the bixarena_rank authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef BIXARENA_METHOD_H
+#define BIXARENA_METHOD_H
+
+#include "common/pg_prng.h"
+#include "compat.h"
+
+/*
+ * Limits.
+ *
+ * MAX_MODELS bounds the dense Hessian (32 MB at 2,000 models) and, by the
+ * number of pairs that many models can form, the tally.  MAX_ARENA_MODELS and
+ * MAX_ARENA_PAIRS bound the tallies of all leaderboards that are read at once.
+ * MAX_BATTLES is where a double stops holding every integer.
+ */
+#define MAX_MODELS			2000
+#define MAX_PAIRS			2000000
+#define MAX_ARENA_MODELS	1000000
+#define MAX_ARENA_PAIRS		8000000
+#define MAX_BATTLES			(INT64CONST(1) << 53)
+
+#define MIN_BOOTSTRAP		10
+#define MAX_BOOTSTRAP		10000
+#define DEFAULT_BOOTSTRAP	1000
+
+/* Scores are on the scale of the Elo system: points = 1000 + 400/ln 10 * strength */
+#define POINTS_PER_STRENGTH	173.71779276130073	/* 400 / ln 10 */
+#define CENTRE_SCORE		1000.0
+
+/* Scores are published in steps of 1e-6 points, to which they are exact */
+#define STEPS_PER_POINT		1e6
+
+/* A score further than this from CENTRE_SCORE is not ranked */
+#define MAX_SCORE_DISTANCE	5000.0
+
+/* Check for interrupts in a long loop, at every 65,536th of its steps */
+#define CHECK_FOR_INTERRUPTS_AT(step) \
+	do { \
+		if (((step) & 0xFFFF) == 0) \
+			CHECK_FOR_INTERRUPTS(); \
+	} while (0)
+
+typedef enum Outcome
+{
+	OUTCOME_FIRST,				/* the first model of the pair won */
+	OUTCOME_SECOND,				/* the second one did */
+	OUTCOME_TIE
+} Outcome;
+
+#define NUM_OUTCOMES 3
+
+/*
+ * One pair of models and its battles, by Outcome.  In a finished tally
+ * first < second.
+ */
+typedef struct Pair
+{
+	int32		first;
+	int32		second;
+	int64		count[NUM_OUTCOMES];
+} Pair;
+
+/*
+ * Battles as counts: all that the method needs to know of them.  The pairs
+ * stand in ascending order of (first, second), whatever the order in which
+ * the battles came; every later step walks them in that order, which is why
+ * the same battles give the same bytes.
+ */
+typedef struct Tally
+{
+	int			num_models;
+	int			num_pairs;
+	int64		num_battles;
+	Pair	   *pairs;
+} Tally;
+
+/* A tally in the making: see tally.c */
+typedef struct TallyBuilder TallyBuilder;
+
+/* The ways in which people write outcomes down: see outcome.c */
+typedef enum Vocabulary
+{
+	VOCABULARY_NUMBERED,		/* model1, model2 */
+	VOCABULARY_LETTERED,		/* model_a, model_b */
+	VOCABULARY_SIDES,			/* left, right */
+	VOCABULARY_ORDER,			/* first, second */
+	VOCABULARY_COLOURS,			/* white, black */
+	VOCABULARY_HOME,			/* home, away */
+	VOCABULARY_HOME_LETTERS,	/* H, A, D */
+	VOCABULARY_RESULT,			/* win, loss: of the first model */
+	VOCABULARY_ONE_TWO,			/* 1, 2, 0 */
+	VOCABULARY_POINTS,			/* 1, 0, 0.5: of the first model */
+	VOCABULARY_SIGN,			/* 1, -1, 0 */
+	VOCABULARY_GAME,			/* 1-0, 0-1, 1/2-1/2 */
+	VOCABULARY_COMPARISON,		/* A>B, B>A, A=B */
+	VOCABULARY_BOOLEAN,			/* true, false, null */
+	VOCABULARY_NAMES			/* the winner's name */
+} Vocabulary;
+
+#define NUM_VOCABULARIES 15
+
+/*
+ * What a word means: for each vocabulary two bits, 0 where it is none of its
+ * words, else 1 more than the outcome.
+ */
+typedef uint32 Meaning;
+
+#define MEANS(vocabulary, outcome) ((Meaning) ((outcome) + 1) << 2 * (vocabulary))
+
+/* The outcome that a meaning is in a vocabulary, or -1 */
+static inline int
+meaning_in(Meaning meaning, int vocabulary)
+{
+	return (int) (meaning >> 2 * vocabulary & 3) - 1;
+}
+
+/* Outcomes as they were met, with counts: see outcome.c */
+typedef struct OutcomeWords OutcomeWords;
+
+/* Battles that wait until it is known how to read them: see ballots.c */
+typedef struct Ballots Ballots;
+
+/* How outcomes are read, all together */
+typedef struct OutcomeReading
+{
+	int			vocabulary;
+	int			rival;			/* another that reads as many, but otherwise,
+								 * or -1 */
+	char	   *tie_name;		/* says a tie or the name of a model, or NULL */
+	int64		unknown;		/* battles with an outcome that is not read */
+	int64		none;			/* battles without an outcome */
+	int64		null_ties;		/* nulls that are ties, beside true and false */
+} OutcomeReading;
+
+/*
+ * The points that the two sides of each pair of a tally took off each other,
+ * a tie counted as half a point for either: arrays of num_pairs.  A tally has
+ * one such set, each bootstrap replicate another.
+ */
+typedef struct PairPoints
+{
+	double	   *first;
+	double	   *second;
+} PairPoints;
+
+/* The neighbours of each model in a tally: see components.c */
+typedef struct BattleGraph BattleGraph;
+
+/*
+ * Where a model stands to the placed ones, that is to the largest set of
+ * models that can be compared with each other.
+ */
+typedef enum Standing
+{
+	STANDING_PLACED,			/* it is one of them */
+	STANDING_ABOVE,				/* it beat them, directly or through others */
+	STANDING_BELOW,				/* it lost to them, likewise */
+	STANDING_APART				/* nothing says which */
+} Standing;
+
+/* Why a model has no rank, or that it has one */
+typedef enum ModelStatus
+{
+	MODEL_RANKED,
+	MODEL_UNDEFEATED,			/* its component of the graph only beats
+								 * others */
+	MODEL_WINLESS,				/* its component only loses to others */
+	MODEL_DISCONNECTED,			/* no chain of battles ties it to the ranked */
+	MODEL_SEPARATED,			/* any other way of not being comparable */
+	MODEL_OUT_OF_RANGE,			/* beyond MAX_SCORE_DISTANCE */
+	MODEL_FEW_EVALUATIONS		/* fewer battles than asked for */
+} ModelStatus;
+
+/* The log-likelihood of strengths, given points: see likelihood.c */
+typedef struct Likelihood Likelihood;
+
+/* A factored Hessian, which turns a gradient into a step: see lapack.c */
+typedef struct Curvature Curvature;
+
+/* The climb where models hang by threads: see tree.c */
+typedef struct Tree Tree;
+
+/* Workspace of the climb to the maximum: see fit.c */
+typedef struct Fitter Fitter;
+
+/* Draws resamples of the battles of a tally: see resample.c */
+typedef struct Resampler Resampler;
+
+/*
+ * The point estimate of models that can all be placed, arrays of num_models.
+ */
+typedef struct PointEstimate
+{
+	double	   *strengths;		/* at the maximum of the likelihood */
+	double	   *scores;			/* the same on the scale of points */
+	bool	   *ranked;			/* gets a rank */
+	bool	   *reference;		/* the mean of these scores fixes the scale */
+} PointEstimate;
+
+/* The bounds of the models' intervals, arrays of num_models */
+typedef struct Bounds
+{
+	double	   *lower;			/* 2.5 % quantile, possibly infinite */
+	double	   *upper;			/* 97.5 % quantile, likewise */
+} Bounds;
+
+typedef struct RankOptions
+{
+	int			num_bootstrap;	/* MIN_BOOTSTRAP to MAX_BOOTSTRAP */
+	int64		min_evaluations;	/* models with fewer battles get no rank */
+	bool		rank_by_significance;	/* else by score */
+	double		prior_battles;	/* virtual battles a model, 0: none */
+	int			anchor_model;	/* index of the model of fixed score, or -1 */
+	double		anchor_score;	/* its score in points */
+	uint64		seed;
+	const int  *name_order;		/* place of each model in the order of names */
+	void		(*progress) (int done, int total);	/* told of the replicates
+													 * done, or NULL */
+} RankOptions;
+
+/* What the method says of one model; scores in points, rounded to 1e-6 */
+typedef struct Rating
+{
+	ModelStatus status;
+	int			rank;			/* from 1; 0 when not ranked */
+	int64		vote_count;		/* battles of the model */
+	double		score;
+	double		lower;			/* 2.5 % quantile, possibly infinite */
+	double		upper;			/* 97.5 % quantile, likewise */
+} Rating;
+
+typedef struct Ranking
+{
+	int			num_models;
+	Rating	   *ratings;		/* by model, in the order of the tally */
+	int		   *order;			/* models, ranked ones by rank, then the
+								 * others */
+	int			num_ranked;
+	bool		anchor_lost;	/* the anchor cannot be placed: nobody is
+								 * ranked */
+	int			num_incomplete; /* replicates that could not place all models */
+	double		fit_seconds;
+	double		bootstrap_seconds;
+} Ranking;
+
+/* tally.c */
+extern Outcome mirrored(Outcome outcome);
+extern TallyBuilder *tally_begin(void);
+extern void tally_add(TallyBuilder *builder, int model1, int model2,
+					  Outcome outcome, int64 count);
+extern void tally_pour(TallyBuilder *builder, TallyBuilder *source,
+					   const int *outcomes);
+extern int	tally_num_pairs(const TallyBuilder *builder);
+extern Tally *tally_finish(TallyBuilder *builder, int num_models,
+						   const int *position);
+extern Tally *tally_among(const Tally *tally, const int *index, int num_kept);
+extern void tally_count_battles(const Tally *tally, int64 *battles);
+extern PairPoints tally_points(const Tally *tally);
+extern PairPoints points_create(int num_pairs);
+
+/* components.c */
+extern BattleGraph *graph_create(const Tally *tally);
+extern int	graph_find_standings(BattleGraph *graph, PairPoints points,
+								 Standing *standing);
+extern void graph_explain(BattleGraph *graph, PairPoints points,
+						  ModelStatus *status);
+
+/* lapack.c */
+extern void lapack_init(void);
+extern Curvature *curvature_create(int size);
+extern double *curvature_matrix(Curvature *curvature);
+extern bool curvature_factor(Curvature *curvature);
+extern bool curvature_factor_laplacian(Curvature *curvature);
+extern void curvature_invert(Curvature *curvature);
+extern void curvature_variances(const Curvature *curvature, double *variances);
+extern void curvature_solve(const Curvature *curvature,
+							const double *gradient, double *step);
+
+/* likelihood.c */
+extern Likelihood *likelihood_create(const Tally *tally, double prior_battles);
+extern void likelihood_gradient(Likelihood *likelihood, PairPoints points,
+								const double *strengths, double *gradient);
+extern void likelihood_exact_gradient(Likelihood *likelihood,
+									  PairPoints points,
+									  const double *strengths,
+									  double *gradient);
+extern void likelihood_hessian(Likelihood *likelihood, PairPoints points,
+							   const double *strengths, double *matrix);
+extern double best_shift(const double *strengths, int num_models);
+
+/* tree.c */
+extern Tree *tree_create(const Tally *tally, double prior_battles);
+extern double curvature_of(double battles, double ahead);
+extern bool tree_climb(Tree *tree, PairPoints points, const bool *placed,
+					   double tolerance, double *strengths);
+
+/* fit.c */
+extern Fitter *fitter_create(const Tally *tally, double prior_battles);
+extern void fit_maximum(Fitter *fitter, PairPoints points, double *strengths);
+extern void fit_replicate(Fitter *fitter, PairPoints points,
+						  const bool *placed, double *strengths);
+
+/* resample.c */
+extern Resampler *resampler_create(const Tally *tally);
+extern void resample(Resampler *resampler, pg_prng_state *prng,
+					 PairPoints points);
+extern void seed_replicate(pg_prng_state *prng, uint64 seed, int replicate);
+
+/* scale.c */
+extern double round_score(double score);
+extern double mean_score(const double *scores, const bool *among,
+						 int num_models);
+extern void shift_scores(double *scores, int num_models, double points);
+extern double win_share(double score, double other_score);
+
+/* interval.c */
+extern int	bootstrap_intervals(Fitter *fitter, const Tally *tally,
+								PointEstimate estimate,
+								const RankOptions *options,
+								Bounds bounds, Bounds *centred);
+
+/* ranking.c */
+extern Ranking *rank_models(const Tally *tally, const RankOptions *options);
+extern const char *model_status_name(ModelStatus status);
+
+/* outcome.c */
+extern Meaning outcome_meaning(const char *text);
+extern OutcomeWords *outcome_words_create(void);
+extern Meaning outcome_words_add(OutcomeWords *words, char *text, Outcome named,
+								 int64 count);
+extern OutcomeReading read_outcomes(const OutcomeWords *words);
+extern char *list_outcomes(const OutcomeWords *words, int vocabulary, bool read);
+extern const char *unread_example(const OutcomeWords *words, int vocabulary);
+extern bool outcomes_are_mixed(const OutcomeWords *words, int vocabulary);
+extern const char *vocabulary_name(int vocabulary);
+extern char *explain_rivals(const OutcomeWords *words,
+							const OutcomeReading *reading);
+
+/* ballots.c */
+extern Ballots *ballots_create(void);
+extern void ballots_add(Ballots *ballots, Meaning meaning, int model1,
+						int model2, int64 count);
+extern int	ballots_size(const Ballots *ballots);
+extern TallyBuilder *ballots_count(Ballots *ballots, int vocabulary);
+
+#endif							/* BIXARENA_METHOD_H */

@@ -1,0 +1,307 @@
+/*-------------------------------------------------------------------------
+ *
+ * ranking.c
+ *	  From a tally to a ranking: the numeric half in one call.
+ *
+ * Which models can be placed is found first (components.c); these are fitted
+ * on the battles among themselves (fit.c), which is the limit of the
+ * likelihood for them, so that a model that cannot be placed shifts nobody.
+ * Their scores are put on the scale (scale.c): the ranked are those with enough
+ * evaluations and a score that is not absurdly far out; the others inform the
+ * fit but not the scale.  Then come the intervals (interval.c) and the ranks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "portability/instr_time.h"
+
+#include "method/method.h"
+
+/* A ranking in the making, for the comparison of two models in it */
+typedef struct RankingOrder
+{
+	const Rating *ratings;
+	const int  *name_order;
+} RankingOrder;
+
+static int	compare_models(const int *a, const int *b, RankingOrder *order);
+
+#define ST_SORT sort_models
+#define ST_ELEMENT_TYPE int
+#define ST_COMPARE_ARG_TYPE RankingOrder
+#define ST_COMPARE(a, b, arg) compare_models(a, b, arg)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/*
+ * The name of a status as users see it.
+ */
+const char *
+model_status_name(ModelStatus status)
+{
+	switch (status)
+	{
+		case MODEL_RANKED:
+			return "ranked";
+		case MODEL_UNDEFEATED:
+			return "undefeated";
+		case MODEL_WINLESS:
+			return "winless";
+		case MODEL_DISCONNECTED:
+			return "disconnected";
+		case MODEL_SEPARATED:
+			return "separated";
+		case MODEL_OUT_OF_RANGE:
+			return "out_of_range";
+		case MODEL_FEW_EVALUATIONS:
+			return "few_evaluations";
+	}
+	return NULL;				/* not reached */
+}
+
+/*
+ * By descending score, equal scores by name; models without a rank come last,
+ * by name.
+ */
+static int
+compare_models(const int *a, const int *b, RankingOrder *order)
+{
+	const Rating *x = &order->ratings[*a];
+	const Rating *y = &order->ratings[*b];
+	bool		x_ranked = x->status == MODEL_RANKED;
+	bool		y_ranked = y->status == MODEL_RANKED;
+
+	if (x_ranked != y_ranked)
+		return x_ranked ? -1 : 1;
+	if (x_ranked && x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return order->name_order[*a] < order->name_order[*b] ? -1 : 1;
+}
+
+/*
+ * Say which of the fitted models are ranked, and which fix the scale: the
+ * anchor or the ranked.
+ */
+static int
+choose_reference(PointEstimate *estimate, const ModelStatus *status,
+				 int num_models, int anchor)
+{
+	int			num_reference = 0;
+
+	for (int i = 0; i < num_models; i++)
+	{
+		estimate->ranked[i] = status[i] == MODEL_RANKED;
+		estimate->reference[i] = anchor < 0 ? estimate->ranked[i] : i == anchor;
+		num_reference += estimate->reference[i];
+	}
+	return num_reference;
+}
+
+/*
+ * Take the rank from the model whose score is furthest out of range, and from
+ * others as far out but for rounding, so that symmetric battles are treated
+ * symmetrically.  False if none is out of range.  The anchor's score is where
+ * the user wants it.
+ */
+static bool
+drop_furthest_out(const PointEstimate *estimate, ModelStatus *status,
+				  int num_models, int anchor)
+{
+	double		furthest = 0;
+
+	for (int i = 0; i < num_models; i++)
+		if (estimate->ranked[i] && i != anchor)
+			furthest = Max(furthest, fabs(estimate->scores[i] - CENTRE_SCORE));
+	if (furthest <= MAX_SCORE_DISTANCE)
+		return false;
+
+	for (int i = 0; i < num_models; i++)
+		if (estimate->ranked[i] && i != anchor &&
+			fabs(estimate->scores[i] - CENTRE_SCORE) >= furthest - 1 / STEPS_PER_POINT)
+			status[i] = MODEL_OUT_OF_RANGE;
+	return true;
+}
+
+/*
+ * Put the scores of the fitted models on the scale, and say which are ranked.
+ *
+ * A model too far out drags the mean along, and with it others out of range.
+ * So the furthest is dropped, the scale is fixed by those that are left, and so
+ * on until none is out of range.
+ */
+static void
+scale_estimate(PointEstimate *estimate, ModelStatus *status, int num_models,
+			   int anchor, double anchor_score)
+{
+	double		target = anchor < 0 ? CENTRE_SCORE : anchor_score;
+
+	while (choose_reference(estimate, status, num_models, anchor) > 0)
+	{
+		shift_scores(estimate->scores, num_models,
+					 target - mean_score(estimate->scores, estimate->reference,
+										 num_models));
+		if (!drop_furthest_out(estimate, status, num_models, anchor))
+			break;
+	}
+}
+
+/*
+ * Ranks in the order of scores, or 1 plus the number of models that are
+ * significantly better: whose interval lies wholly above, by the bounds to compare.
+ */
+static void
+assign_ranks(Ranking *ranking, Bounds bounds, const RankOptions *options)
+{
+	RankingOrder order = {ranking->ratings, options->name_order};
+
+	for (int i = 0; i < ranking->num_models; i++)
+	{
+		ranking->order[i] = i;
+		ranking->num_ranked += ranking->ratings[i].status == MODEL_RANKED;
+	}
+	sort_models(ranking->order, ranking->num_models, &order);
+
+	for (int k = 0; k < ranking->num_ranked; k++)
+	{
+		int			i = ranking->order[k];
+		Rating	   *rating = &ranking->ratings[i];
+
+		rating->rank = 1;
+		if (!options->rank_by_significance)
+			rating->rank += k;
+		else
+			for (int other = 0; other < ranking->num_ranked; other++)
+				rating->rank += bounds.lower[ranking->order[other]] > bounds.upper[i];
+	}
+}
+
+static Bounds
+bounds_create(int num_models)
+{
+	Bounds		bounds;
+
+	bounds.lower = palloc0(sizeof(double) * num_models);
+	bounds.upper = palloc0(sizeof(double) * num_models);
+	return bounds;
+}
+
+/*
+ * Fit and rate models that can all be placed.  status comes with
+ * MODEL_FEW_EVALUATIONS for those that have too few; the rest is found here, and the
+ * bounds that ranks by significance compare.  These have the mean of the ranked at
+ * 1000, whatever the anchor.
+ */
+static void
+rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
+				   ModelStatus *status, int anchor, Bounds compared,
+				   const RankOptions *options)
+{
+	int			n = tally->num_models;
+	Fitter	   *fitter = fitter_create(tally, options->prior_battles);
+	bool		recentre = anchor >= 0 && options->rank_by_significance;
+	Bounds		bounds = bounds_create(n);
+	Bounds		centred = recentre ? bounds_create(n) : bounds;
+	double		off_centre = 0;
+	PointEstimate estimate;
+	instr_time	start,
+				fitted,
+				done;
+
+	estimate.strengths = palloc0(sizeof(double) * n);
+	estimate.scores = palloc(sizeof(double) * n);
+	estimate.ranked = palloc(sizeof(bool) * n);
+	estimate.reference = palloc(sizeof(bool) * n);
+
+	INSTR_TIME_SET_CURRENT(start);
+	fit_maximum(fitter, tally_points(tally), estimate.strengths);
+	for (int i = 0; i < n; i++)
+		estimate.scores[i] = POINTS_PER_STRENGTH * estimate.strengths[i];
+	scale_estimate(&estimate, status, n, anchor, options->anchor_score);
+
+	INSTR_TIME_SET_CURRENT(fitted);
+	ranking->num_incomplete = bootstrap_intervals(fitter, tally, estimate,
+												  options, bounds,
+												  recentre ? &centred : NULL);
+	if (recentre && choose_reference(&estimate, status, n, -1) > 0)
+		off_centre = mean_score(estimate.scores, estimate.ranked, n) - CENTRE_SCORE;
+	for (int i = 0; i < n; i++)
+	{
+		Rating	   *rating = &ranking->ratings[model[i]];
+
+		rating->status = status[i];
+		if (status[i] != MODEL_RANKED)
+			continue;
+		rating->score = round_score(estimate.scores[i]);
+		rating->lower = round_score(bounds.lower[i]);
+		rating->upper = round_score(bounds.upper[i]);
+		compared.lower[model[i]] = round_score(centred.lower[i] - off_centre);
+		compared.upper[model[i]] = round_score(centred.upper[i] - off_centre);
+	}
+
+	INSTR_TIME_SET_CURRENT(done);
+	INSTR_TIME_SUBTRACT(done, fitted);
+	INSTR_TIME_SUBTRACT(fitted, start);
+	ranking->fit_seconds = INSTR_TIME_GET_DOUBLE(fitted);
+	ranking->bootstrap_seconds = INSTR_TIME_GET_DOUBLE(done);
+}
+
+/*
+ * Rank the models of a tally.
+ */
+Ranking *
+rank_models(const Tally *tally, const RankOptions *options)
+{
+	int			n = tally->num_models;
+	Ranking    *ranking = palloc0(sizeof(Ranking));
+	ModelStatus *status = palloc0(sizeof(ModelStatus) * n);
+	ModelStatus *placed_status = palloc(sizeof(ModelStatus) * n);
+	int64	   *battles = palloc(sizeof(int64) * n);
+	int		   *index = palloc(sizeof(int) * n);	/* among the placed, or -1 */
+	int		   *placed = palloc(sizeof(int) * n);
+	Bounds		compared = bounds_create(n);
+	int			num_placed = 0;
+	int			anchor = -1;
+
+	ranking->num_models = n;
+	ranking->ratings = palloc0(sizeof(Rating) * n);
+	ranking->order = palloc(sizeof(int) * n);
+
+	/* status is MODEL_RANKED so far; with a prior, all can be placed */
+	if (!(options->prior_battles > 0))
+		graph_explain(graph_create(tally), tally_points(tally), status);
+	tally_count_battles(tally, battles);
+
+	for (int i = 0; i < n; i++)
+	{
+		Rating	   *rating = &ranking->ratings[i];
+
+		rating->status = status[i];
+		rating->score = rating->lower = rating->upper = NAN;
+		rating->vote_count = battles[i];
+		index[i] = -1;
+		if (status[i] != MODEL_RANKED)
+			continue;
+		index[i] = num_placed;
+		placed_status[num_placed] = battles[i] < options->min_evaluations ?
+			MODEL_FEW_EVALUATIONS : MODEL_RANKED;
+		placed[num_placed++] = i;
+	}
+
+	if (options->anchor_model >= 0)
+	{
+		anchor = index[options->anchor_model];
+		ranking->anchor_lost = anchor < 0;
+	}
+	if (ranking->anchor_lost)
+		for (int i = 0; i < num_placed; i++)
+			ranking->ratings[placed[i]].status = MODEL_SEPARATED;
+	else if (num_placed > 0)
+		rate_placed_models(ranking, tally_among(tally, index, num_placed),
+						   placed, placed_status, anchor, compared, options);
+	assign_ranks(ranking, compared, options);
+	return ranking;
+}

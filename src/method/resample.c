@@ -1,0 +1,557 @@
+/*-------------------------------------------------------------------------
+ *
+ * resample.c
+ *	  Resamples of the battles of a tally.
+ *
+ * A resample of N battles with replacement is, as counts, multinomial:
+ * N draws over the cells (a pair and an outcome) with chances count / N.
+ *
+ * Independent Poisson variables given their total are multinomial.  So each
+ * cell is drawn from Poisson(f count) with f = 1 - 2.5 / sqrt(N), which keeps
+ * the total below N in 99.4 of 100 cases; in the others all is drawn again.
+ * What is missing to N, about 2.5 sqrt(N) battles, is multinomial over the
+ * same chances, and drawn one by one.  The sum is the multinomial of N.  Where
+ * there are few battles for the number of cells, all are drawn one by one;
+ * where very many are missing, they are drawn by Poisson variables in turn.
+ *
+ * Both kinds of draw go by alias tables (Walker 1977, built as by Vose 1991),
+ * a few nanoseconds each.  All cells of the same count share one Poisson
+ * table, cut beyond 9 standard deviations.  Cells of more than
+ * MAX_TABLE_COUNT battles, for which tables would grow large, are drawn by
+ * transformed rejection (Hormann, "The transformed rejection method for
+ * generating Poisson random variables", 1993, algorithm PTRS), its density by
+ * Loader's saddle-point expansion ("Fast and accurate computation of binomial
+ * probabilities", 2000), which keeps its digits at any mean.
+ *
+ * Resolution: the chances in the tables are multiples of 2^-32.
+ *
+ * Streams: replicate r draws from a generator seeded by (seed, r) alone, cells
+ * in the order of the tally.
+ *
+ * Memory: 8 bytes a cell (a pair has three) and 6 a pair, and up to 25 MB of
+ * Poisson tables, should every count up to MAX_TABLE_COUNT occur.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+
+#include "method/method.h"
+
+/* Below the mean by this many standard deviations goes the first total */
+#define TOTAL_MARGIN 2.5
+
+/* The largest count drawn by a table of its own */
+#define MAX_TABLE_COUNT 4096
+
+/* Poisson tables end this many standard deviations from the mean */
+#define TABLE_DEVIATIONS 9
+
+/* A draw one by one costs as much as this many draws from Poisson tables */
+#define SINGLE_DRAW_COST 2.5
+
+/* ... and a Poisson draw without a table as much as this many one by one */
+#define REJECTION_DRAW_COST 8
+
+/* The chance of a column's own value, in 2^-32; else its alias is drawn */
+typedef struct AliasColumn
+{
+	uint32		own;
+	int32		alias;
+} AliasColumn;
+
+/* The same with the two values in it, so that a draw has no more to compute */
+typedef struct PoissonColumn
+{
+	uint32		own;
+	int16		values[2];		/* its own, and its alias */
+} PoissonColumn;
+
+typedef struct PoissonTable
+{
+	uint32		num_columns;
+	const PoissonColumn *columns;
+} PoissonTable;
+
+/* The table of each cell of a pair, which is its count; -1: no table */
+typedef struct PairTables
+{
+	int16		table[NUM_OUTCOMES];
+} PairTables;
+
+struct Resampler
+{
+	const Tally *tally;
+	bool		one_by_one;		/* all battles are */
+	AliasColumn *cells;			/* NUM_OUTCOMES a pair */
+	PairTables *pair_tables;	/* NULL when one_by_one */
+	PoissonTable *tables;
+};
+
+/* What one battle of each outcome adds to the points of a pair's two sides */
+static const double points_of_first[NUM_OUTCOMES] = {1.0, 0.0, 0.5};
+static const double points_of_second[NUM_OUTCOMES] = {0.0, 1.0, 0.5};
+
+/*
+ * The generator of one replicate.
+ */
+void
+seed_replicate(pg_prng_state *prng, uint64 seed, int replicate)
+{
+	pg_prng_seed(prng, hash_bytes_uint32_extended((uint32) replicate, seed));
+}
+
+/*
+ * Fill an alias table for values drawn in proportion to weights, which it
+ * spoils.  Vose's method: each column that is short of the mean weight is
+ * filled up by one that has more.
+ */
+static void
+fill_alias_table(AliasColumn *columns, double *weights, int num_columns)
+{
+	int		   *queue = MemoryContextAllocHuge(CurrentMemoryContext,
+											   mul_size(num_columns, sizeof(int)));
+	int			num_short = 0;
+	int			first_long = num_columns;
+	double		total = 0;
+
+	for (int i = 0; i < num_columns; i++)
+		total += weights[i];
+
+	/* Short columns queue from the front, long ones from the back */
+	for (int i = num_columns - 1; i >= 0; i--)
+	{
+		CHECK_FOR_INTERRUPTS_AT(i);
+		weights[i] *= num_columns / total;
+		columns[i] = (AliasColumn)
+		{
+			PG_UINT32_MAX, i
+		};
+		if (weights[i] < 1)
+			queue[num_short++] = i;
+		else
+			queue[--first_long] = i;
+	}
+
+	while (num_short > 0 && first_long < num_columns)
+	{
+		int			shorter = queue[--num_short];
+		int			longer = queue[first_long];
+
+		CHECK_FOR_INTERRUPTS_AT(shorter);
+		columns[shorter].own = (uint32) Min(rint(ldexp(weights[shorter], 32)),
+											(double) PG_UINT32_MAX);
+		columns[shorter].alias = longer;
+		weights[longer] -= 1 - weights[shorter];
+		if (weights[longer] < 1)
+		{
+			first_long++;
+			queue[num_short++] = longer;
+		}
+	}
+	/* What rounding has left over keeps its own value */
+	pfree(queue);
+}
+
+/*
+ * ln k! - [ln sqrt(2 pi k) + k ln k - k] for k >= 1.
+ */
+static double
+stirling_error(double k)
+{
+	double		square = k * k;
+
+	if (k <= 15)
+		return lgamma(k + 1) - (k + 0.5) * log(k) + k - 0.5 * log(2 * M_PI);
+	return (1.0 / 12 - (1.0 / 360 - (1.0 / 1260 - 1.0 / 1680 / square) / square) / square) / k;
+}
+
+/*
+ * k ln(k / mean) + mean - k, without loss of digits where k is near the mean.
+ */
+static double
+deviance(double k, double mean)
+{
+	double		v = (k - mean) / (k + mean);
+	double		sum = (k - mean) * v;
+	double		term = 2 * k * v;
+
+	if (fabs(v) >= 0.1)
+		return k * log(k / mean) + mean - k;
+	for (int j = 1;; j++)
+	{
+		double		before = sum;
+
+		term *= v * v;
+		sum += term / (2 * j + 1);
+		if (sum == before)
+			return sum;
+	}
+}
+
+static double
+log_poisson_density(double k, double mean)
+{
+	if (k == 0)
+		return -mean;			/* also of the mean 0 */
+	return -stirling_error(k) - deviance(k, mean) - 0.5 * log(2 * M_PI * k);
+}
+
+/*
+ * The alias table of a Poisson distribution.
+ */
+static PoissonTable
+make_poisson_table(double mean)
+{
+	double		reach = mean > 0 ? TABLE_DEVIATIONS * (sqrt(mean) + 1) : 0;
+	int			lowest = Max(0, (int) floor(mean - reach));
+	int			highest = (int) ceil(mean + reach);
+	int			num_columns = highest - lowest + 1;
+	double	   *weights = palloc(sizeof(double) * num_columns);
+	AliasColumn *aliases = palloc(sizeof(AliasColumn) * num_columns);
+	PoissonColumn *columns = palloc(sizeof(PoissonColumn) * num_columns);
+
+	StaticAssertStmt(MAX_TABLE_COUNT * 2 <= PG_INT16_MAX,
+					 "values of Poisson tables fit into 16 bits");
+	for (int i = 0; i < num_columns; i++)
+		weights[i] = exp(log_poisson_density(lowest + i, mean));
+	fill_alias_table(aliases, weights, num_columns);
+	for (int i = 0; i < num_columns; i++)
+	{
+		columns[i].own = aliases[i].own;
+		columns[i].values[0] = lowest + i;
+		columns[i].values[1] = lowest + aliases[i].alias;
+	}
+	pfree(weights);
+	pfree(aliases);
+	return (PoissonTable)
+	{
+		(uint32) num_columns, columns
+	};
+}
+
+/*
+ * One value from a table, by 32 random bits: the column by their product with
+ * the number of columns, the choice within it by what is left of them.  The
+ * choice is an index, since a branch would be mispredicted half the time.
+ */
+static inline int32
+draw_from_table(const PoissonTable *table, uint32 bits)
+{
+	uint64		product = (uint64) bits * table->num_columns;
+	const PoissonColumn *column = &table->columns[product >> 32];
+
+	return column->values[(uint32) product >= column->own];
+}
+
+/*
+ * One Poisson value by multiplication of uniforms, for means below 10.
+ */
+static double
+draw_small_poisson(pg_prng_state *prng, double mean)
+{
+	double		limit = exp(-mean);
+	double		product = pg_prng_double(prng);
+	double		k = 0;
+
+	while (product > limit)
+	{
+		product *= pg_prng_double(prng);
+		k++;
+	}
+	return k;
+}
+
+/*
+ * One Poisson value of any mean: PTRS from 10 up.
+ */
+static double
+draw_poisson(pg_prng_state *prng, double mean)
+{
+	double		b,
+				a,
+				inverse_alpha,
+				quick_accept;
+
+	if (mean < 10)
+		return draw_small_poisson(prng, mean);
+
+	b = 0.931 + 2.53 * sqrt(mean);
+	a = -0.059 + 0.02483 * b;
+	inverse_alpha = 1.1239 + 1.1328 / (b - 3.4);
+	quick_accept = 0.9277 - 3.6224 / (b - 2);
+	for (;;)
+	{
+		double		u = pg_prng_double(prng) - 0.5;
+		double		v = pg_prng_double(prng);
+		double		us = 0.5 - fabs(u);
+		double		k;
+
+		/* a uniform of exactly 0 would divide by it */
+		if (us <= 0 || v <= 0)
+			continue;
+		k = floor((2 * a / us + b) * u + mean + 0.43);
+		if (us >= 0.07 && v <= quick_accept)
+			return k;
+		if (k < 0 || (us < 0.013 && v > us))
+			continue;
+		if (log(v * inverse_alpha / (a / (us * us) + b)) <=
+			log_poisson_density(k, mean))
+			return k;
+	}
+}
+
+/*
+ * Set up the table of single draws: every cell with its count.
+ */
+static void
+prepare_single_draws(Resampler *resampler)
+{
+	const Tally *tally = resampler->tally;
+	int			num_cells = tally->num_pairs * NUM_OUTCOMES;
+	Size		n = num_cells;
+	double	   *weights = MemoryContextAllocHuge(CurrentMemoryContext,
+												 mul_size(n, sizeof(double)));
+
+	for (int c = 0; c < num_cells; c++)
+	{
+		CHECK_FOR_INTERRUPTS_AT(c);
+		weights[c] = tally->pairs[c / NUM_OUTCOMES].count[c % NUM_OUTCOMES];
+	}
+	resampler->cells = MemoryContextAllocHuge(CurrentMemoryContext,
+											  mul_size(n, sizeof(AliasColumn)));
+	fill_alias_table(resampler->cells, weights, num_cells);
+	pfree(weights);
+}
+
+/*
+ * Set up the Poisson table of each count that occurs.
+ */
+static void
+prepare_poisson_draws(Resampler *resampler)
+{
+	const Tally *tally = resampler->tally;
+	double		fraction = 1 - TOTAL_MARGIN / sqrt(tally->num_battles);
+
+	resampler->tables = palloc0(sizeof(PoissonTable) * (MAX_TABLE_COUNT + 1));
+	resampler->pair_tables = MemoryContextAllocHuge(CurrentMemoryContext,
+													mul_size(tally->num_pairs,
+															 sizeof(PairTables)));
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		CHECK_FOR_INTERRUPTS_AT(p);
+		for (int i = 0; i < NUM_OUTCOMES; i++)
+		{
+			int64		count = tally->pairs[p].count[i];
+			bool		has_table = count <= MAX_TABLE_COUNT;
+
+			resampler->pair_tables[p].table[i] = has_table ? count : -1;
+			if (has_table && resampler->tables[count].columns == NULL)
+				resampler->tables[count] = make_poisson_table(fraction * count);
+		}
+	}
+}
+
+Resampler *
+resampler_create(const Tally *tally)
+{
+	Resampler  *resampler = palloc0(sizeof(Resampler));
+	double		n = tally->num_battles;
+	double		cells = (double) tally->num_pairs * NUM_OUTCOMES;
+
+	Assert(tally->num_pairs > 0);
+	resampler->tally = tally;
+	resampler->one_by_one = n < 100 ||
+		SINGLE_DRAW_COST * n <= cells + SINGLE_DRAW_COST * TOTAL_MARGIN * sqrt(n);
+	prepare_single_draws(resampler);
+	if (!resampler->one_by_one)
+		prepare_poisson_draws(resampler);
+	return resampler;
+}
+
+/*
+ * One cell's part of a resample, from its table where it has one.
+ */
+static inline double
+draw_cell(const PoissonTable *tables, int table, uint32 bits,
+		  pg_prng_state *prng, double mean)
+{
+	return table >= 0 ?
+		draw_from_table(&tables[table], bits) : draw_poisson(prng, mean);
+}
+
+/*
+ * Draw the cells of a pair of which not all have tables.  Returns their total.
+ */
+static double
+draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
+				double fraction, int p, uint64 bits, uint64 more_bits,
+				PairPoints points)
+{
+	const PoissonTable *tables = resampler->tables;
+	const int16 *table = resampler->pair_tables[p].table;
+	const int64 *count = resampler->tally->pairs[p].count;
+	double		first = draw_cell(tables, table[OUTCOME_FIRST], (uint32) bits,
+								  prng, fraction * count[OUTCOME_FIRST]);
+	double		second = draw_cell(tables, table[OUTCOME_SECOND], bits >> 32,
+								   prng, fraction * count[OUTCOME_SECOND]);
+	double		ties = draw_cell(tables, table[OUTCOME_TIE], more_bits >> 32,
+								 prng, fraction * count[OUTCOME_TIE]);
+
+	points.first[p] = first + 0.5 * ties;
+	points.second[p] = second + 0.5 * ties;
+	return first + second + ties;
+}
+
+/*
+ * Draw every cell from Poisson(fraction * count).  Returns the total.  Where
+ * all cells of a pair have tables, integers do.
+ */
+static double
+draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
+			   double fraction, PairPoints points)
+{
+	const PoissonTable *tables = resampler->tables;
+	const PairTables *pair_tables = resampler->pair_tables;
+	int			num_pairs = resampler->tally->num_pairs;
+	double		large_total = 0;
+	int64		total = 0;
+
+	for (int p = 0; p < num_pairs; p++)
+	{
+		const int16 *table = pair_tables[p].table;
+		uint64		bits = pg_prng_uint64(prng);
+		uint64		more_bits = pg_prng_uint64(prng);
+		int32		first,
+					second,
+					ties;
+
+		CHECK_FOR_INTERRUPTS_AT(p);
+		if (unlikely((table[OUTCOME_FIRST] | table[OUTCOME_SECOND] |
+					  table[OUTCOME_TIE]) < 0))
+		{
+			large_total += draw_large_pair(resampler, prng, fraction, p,
+										   bits, more_bits, points);
+			continue;
+		}
+		first = draw_from_table(&tables[table[OUTCOME_FIRST]], (uint32) bits);
+		second = draw_from_table(&tables[table[OUTCOME_SECOND]], bits >> 32);
+		ties = draw_from_table(&tables[table[OUTCOME_TIE]], more_bits >> 32);
+		points.first[p] = 0.5 * (2 * first + ties);
+		points.second[p] = 0.5 * (2 * second + ties);
+		total += first + second + ties;
+	}
+	return total + large_total;
+}
+
+/*
+ * Draw Poisson(fraction * count) more battles for every cell, without tables.
+ * Returns the total.  With no points to add to, it only counts.
+ */
+static double
+draw_more_cells(Resampler *resampler, pg_prng_state *prng, double fraction,
+				const PairPoints *points)
+{
+	const Tally *tally = resampler->tally;
+	double		total = 0;
+
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		CHECK_FOR_INTERRUPTS_AT(p);
+		for (int i = 0; i < NUM_OUTCOMES; i++)
+		{
+			double		drawn;
+
+			if (tally->pairs[p].count[i] == 0)
+				continue;
+			drawn = draw_poisson(prng, fraction * tally->pairs[p].count[i]);
+			total += drawn;
+			if (points)
+			{
+				points->first[p] += drawn * points_of_first[i];
+				points->second[p] += drawn * points_of_second[i];
+			}
+		}
+	}
+	return total;
+}
+
+/*
+ * Draw this many battles one by one.
+ */
+static void
+draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
+			 PairPoints points)
+{
+	uint64		num_cells = (uint64) resampler->tally->num_pairs * NUM_OUTCOMES;
+
+	for (int64 b = 0; b < num_battles; b++)
+	{
+		uint64		bits = pg_prng_uint64(prng);
+		uint64		high = (bits >> 32) * num_cells;
+		uint64		product = high + (((bits & PG_UINT32_MAX) * num_cells) >> 32);
+		uint32		c = product >> 32;
+		const AliasColumn *column = &resampler->cells[c];
+		uint32		keep_own = -(uint32) ((uint32) product < column->own);
+
+		CHECK_FOR_INTERRUPTS_AT(b);
+		c = (c & keep_own) | ((uint32) column->alias & ~keep_own);
+		points.first[c / NUM_OUTCOMES] += points_of_first[c % NUM_OUTCOMES];
+		points.second[c / NUM_OUTCOMES] += points_of_second[c % NUM_OUTCOMES];
+	}
+}
+
+/*
+ * Draw the battles that are missing, by Poisson variables as long as that is
+ * quicker than one by one.  A total that comes out too high is thrown away
+ * before anything is added: the generator is run on a copy first.
+ */
+static void
+draw_missing(Resampler *resampler, pg_prng_state *prng, double missing,
+			 PairPoints points)
+{
+	double		n = resampler->tally->num_battles;
+	double		cells = (double) resampler->tally->num_pairs * NUM_OUTCOMES;
+
+	while (missing > 1000 && missing > REJECTION_DRAW_COST * cells)
+	{
+		double		fraction = (missing - TOTAL_MARGIN * sqrt(missing)) / n;
+		pg_prng_state ahead = *prng;
+
+		if (draw_more_cells(resampler, &ahead, fraction, NULL) <= missing)
+			missing -= draw_more_cells(resampler, prng, fraction, &points);
+		else
+			*prng = ahead;
+	}
+	draw_singles(resampler, prng, (int64) missing, points);
+}
+
+/*
+ * Draw one resample into points.
+ */
+void
+resample(Resampler *resampler, pg_prng_state *prng, PairPoints points)
+{
+	const Tally *tally = resampler->tally;
+	double		n = tally->num_battles;
+	double		total = 0;
+
+	if (resampler->one_by_one)
+	{
+		memset(points.first, 0, sizeof(double) * tally->num_pairs);
+		memset(points.second, 0, sizeof(double) * tally->num_pairs);
+	}
+	else
+		do
+		{
+			CHECK_FOR_INTERRUPTS();
+			total = draw_all_cells(resampler, prng, 1 - TOTAL_MARGIN / sqrt(n),
+								   points);
+		} while (total > n);
+
+	draw_missing(resampler, prng, n - total, points);
+}

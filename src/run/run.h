@@ -1,0 +1,177 @@
+/*-------------------------------------------------------------------------
+ *
+ * run.h
+ *	  Runs: who asked for a snapshot, how its making goes, and the record of it.
+ *
+ * Copyright (c) 2026, the bixarena_rank authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef BIXARENA_RUN_H
+#define BIXARENA_RUN_H
+
+#include "access/xact.h"
+#include "lib/stringinfo.h"
+#include "utils/uuid.h"
+
+#include "arena/arena.h"
+
+struct BackgroundWorkerHandle;
+
+/* A run: the making of a snapshot, as bixarena.run keeps it */
+typedef struct Run
+{
+	Datum		correlation_id; /* a uuid */
+	Datum		call_id;		/* a uuid, of all runs of a call; 0: none */
+	struct Campaign *campaign;	/* that makes it, or NULL */
+	const char *arena;
+	const char *slug;			/* of the leaderboard */
+	const char *role;			/* that asked, where it is not the current one */
+	const char *trigger_source;
+	const char *triggered_by;	/* or NULL */
+	const TimestampTz *as_of;	/* only battles up to then, or NULL */
+	const int64 *num_bootstrap; /* that was asked for, or NULL: the setting */
+	const int64 *min_evaluations;	/* likewise */
+	int64		request_number; /* 0: the quota does not count it */
+	TimestampTz requested_at;	/* of one that waits */
+	int			attempts;		/* this one included */
+	int			number;			/* of so many runs of one call, from 1 */
+	int			num_runs;		/* 0: it is the only one */
+	TimestampTz started_at;
+	TimestampTz ended_at;
+
+	const Leaderboard *leaderboard; /* NULL until it was found */
+	const Settings *settings;	/* NULL until they were read */
+
+	const char *status;
+	char	   *reason;			/* why it was skipped, or NULL */
+	const ErrorData *error;		/* why it has failed, or NULL */
+	bool		has_snapshot;
+	Datum		snapshot_id;	/* a uuid */
+	char	   *snapshot_identifier;
+	int			entry_count;
+	int64		evaluation_count;
+	int			num_incomplete; /* replicates that could not place all */
+	IgnoredBattles ignored;
+	Datum		unranked;		/* jsonb: slugs and why they are */
+
+	double		read_seconds;
+	double		fit_seconds;
+	double		bootstrap_seconds;
+	double		write_seconds;
+} Run;
+
+/* A call that makes many runs, and how it goes: see campaign.c */
+typedef struct Campaign
+{
+	bool		stops_when_cancelled;	/* else only the run at hand is */
+	MemoryContext memory;		/* lasts as long as the call */
+	MemoryContext run_memory;	/* reset after each run */
+	int			num_runs;
+	int			num_failed;
+	int			first_error;	/* SQLSTATE of the first failure */
+	StringInfoData failures;	/* for the message at the end */
+
+	bool		dry_run;		/* nothing is written */
+	const Run  *call;			/* what the runs of a call have in common, if
+								 * it is to be summed up */
+	char	   *channel;		/* a notice for after the commit, or NULL */
+	char	   *notice;
+	SavedTransactionCharacteristics caller; /* of the caller's transaction */
+	int			guc_level;		/* of the transaction at hand */
+} Campaign;
+
+/* Puts the beginning of a run on record, unless there is nothing to do */
+typedef bool (*RunBeginning) (Run *run);
+
+/* A role and an arena, of which runs wait */
+typedef struct Queue
+{
+	Oid			role;
+	char		arena[NAMEDATALEN];
+} Queue;
+
+/* Where in the order of their queue runs are: after this one */
+typedef struct QueuePosition
+{
+	TimestampTz requested_at;
+	pg_uuid_t	correlation_id;
+} QueuePosition;
+
+/* run.c */
+extern const Settings *settings_of(const Run *run);
+extern Settings *read_run_settings(const Run *run);
+extern void check_correlation_id(Datum correlation_id);
+extern Datum run_parameters(const Run *run);
+extern void check_slug(const Run *run);
+extern uint64 write_record(const char *sql, int expected, Parameters *parameters);
+extern void add_time(Parameters *parameters, TimestampTz value, bool isnull);
+extern bool record_start(Run *run);
+extern bool record_request(const Run *run);
+extern bool record_attempt(Run *run);
+extern void record_end(const Run *run);
+extern void record_failure(Run *run, const ErrorData *error, bool for_good);
+extern void delete_old_runs(const char *arena);
+
+/* call.c */
+extern Datum *record_call(const Run *call, List *slugs);
+extern void record_never_begun(const Run *call, const ErrorData *error);
+extern void read_call(const Run *call);
+
+/* notice.c */
+extern void notify_end(const Run *run);
+extern void notify_call(void *campaign);
+extern void queue_kept_notice(void *campaign);
+extern void drop_kept_notice(Campaign *campaign);
+
+/* progress.c */
+extern bool progress_setting;
+
+extern void progress_to_activity(void);
+extern void progress_begin(const Run *run);
+extern void progress_phase(const char *phase);
+extern void progress_replicates(int done, int total);
+
+/* generate.c */
+extern char *checked_trigger_source(char *trigger_source);
+extern char *checked_triggered_by(char *triggered_by);
+extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
+
+/* campaign.c */
+extern void campaign_begin(Campaign *campaign);
+extern void campaign_begin_procedure(Campaign *campaign,
+									 FunctionCallInfo fcinfo, const char *name);
+extern void campaign_commit(Campaign *campaign);
+extern void campaign_make(Campaign *campaign, Run *run, RunBeginning begin,
+						  Battles *battles);
+extern void campaign_make_own(Campaign *campaign, Run run, Battles *battles);
+extern void campaign_note_failure(Campaign *campaign, const Run *run,
+								  const ErrorData *error);
+extern void campaign_cancelled(Campaign *campaign, ErrorData *error);
+extern void campaign_end(Campaign *campaign);
+
+/* time_limit.c */
+extern void begin_time_limit(const Settings *settings);
+extern void end_time_limit(ErrorData *error);
+extern bool time_limit_passed(void);
+
+/* waiting.c */
+extern Run *find_queued_run(const Run *run);
+extern Run *first_waiting_run(const Queue *queue);
+extern List *list_queues(void);
+extern bool fail_if_expired(Run *run);
+extern void fail_queue(const Queue *queue, const ErrorData *error);
+extern ErrorData *make_error(int sqlstate, char *message, char *detail);
+extern void take_up_queue(Campaign *campaign, const Queue *queue);
+extern void take_up_waiting_runs(Campaign *campaign, const char *arena);
+
+/* worker.c */
+extern void check_worker_role(Oid role);
+extern ErrorData *find_obstacle(Oid role);
+extern struct BackgroundWorkerHandle *start_worker(const Queue *queue);
+
+/* launcher.c */
+extern void wake_launcher(void);
+extern void wake_launcher_at_commit(void);
+
+#endif							/* BIXARENA_RUN_H */
