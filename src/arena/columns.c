@@ -12,10 +12,14 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_coerce.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -62,6 +66,27 @@ static const char *const moments[][2] = {
 };
 
 /*
+ * An error unless the caller has some right on a relation that is to be locked, or
+ * may change its schema, which is to be an arena.
+ */
+static void
+check_may_lock(const RangeVar *name, Oid id, Oid old_id pg_attribute_unused(),
+			   void *argument pg_attribute_unused())
+{
+	const AclMode rights = ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE;
+	char		kind = OidIsValid(id) ? get_rel_relkind(id) : '\0';
+
+	if (kind == '\0')
+		return;					/* there is none, or none any more */
+	if (pg_class_aclcheck(id, GetUserId(), rights) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(id, GetUserId(), ACL_SELECT | ACL_INSERT | ACL_UPDATE,
+								  ACLMASK_ANY) != ACLCHECK_OK &&
+		!may_change_schema(get_rel_namespace(id), GetUserId()))
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind),
+					   name->relname);
+}
+
+/*
  * A relation of an arena, invalid if there is none of that name.  It is locked,
  * so that it stays as it is until the end of the transaction.
  */
@@ -69,7 +94,8 @@ Oid
 find_arena_relation(const char *arena, const char *name)
 {
 	RangeVar   *relation = makeRangeVar(pstrdup(arena), pstrdup(name), -1);
-	Oid			id = RangeVarGetRelid(relation, AccessShareLock, true);
+	Oid			id = RangeVarGetRelidExtended(relation, AccessShareLock, RVR_MISSING_OK,
+											  check_may_lock, NULL);
 
 	if (OidIsValid(id) && !strchr("rpvmf", get_rel_relkind(id)))
 		ereport(ERROR,

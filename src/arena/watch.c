@@ -16,7 +16,9 @@
  *
  * Columns have whatever type the owner gave them.  One that is not of the type
  * we need, or near it, is read by its type's output function, so that the parser
- * never looks for a cast, and no operator of a user's gets near it.
+ * never looks for a cast, and no operator of a user's gets near it.  But a moment
+ * without its time zone is refused, as it is where snapshots are made: read by two
+ * sessions, it would be two moments.
  *
  * Making snapshots is another matter.  It writes into the arena, whose triggers
  * run as the role that writes, so its reading is not guarded either.
@@ -183,8 +185,7 @@ is_near(Oid type, ColumnKind kind)
 			return type == INT2OID || type == INT4OID || type == INT8OID ||
 				type == NUMERICOID || type == FLOAT4OID || type == FLOAT8OID;
 		case COLUMN_MOMENT:
-			return type == TIMESTAMPTZOID || type == TIMESTAMPOID ||
-				type == DATEOID;
+			return type == TIMESTAMPTZOID;
 	}
 	return false;
 }
@@ -339,8 +340,13 @@ read_relation(void *argument)
 
 	initStringInfo(&sql);
 	for (int i = 0; relation->columns[i].name; i++)
-		expressions[i] = column_expression(id, "r", relation->columns[i].name,
-										   relation->columns[i].kind);
+	{
+		const WatchedColumn *column = &relation->columns[i];
+
+		if (column->kind == COLUMN_MOMENT)
+			check_moment(query->arena, relation->name, column->name);
+		expressions[i] = column_expression(id, "r", column->name, column->kind);
+	}
 	appendStringInfoString(&sql, "SELECT ");
 	append_part(&sql, relation->distinct, expressions);
 	for (int i = 0; relation->columns[i].name; i++)

@@ -140,7 +140,7 @@ typedef struct CallResult
 
 /*
  * The runs of a call, into SPI's result: how many there are, and how many of them
- * have succeeded, were skipped and have failed; slugs of the failed.
+ * have succeeded, were skipped and have failed; slugs of the failed, each once.
  */
 static void
 read_call(const Run *call)
@@ -156,7 +156,7 @@ read_call(const Run *call)
 				  " ARRAY(SELECT f.leaderboard FROM bixarena.run AS f"
 				  " WHERE f.call_id OPERATOR(pg_catalog.=) $1"
 				  " AND f.status OPERATOR(pg_catalog.=) 'failed'"
-				  " ORDER BY f.requested_at LIMIT 100)"
+				  " GROUP BY f.leaderboard ORDER BY pg_catalog.min(f.requested_at) LIMIT 100)"
 				  " FROM bixarena.run AS r WHERE r.call_id OPERATOR(pg_catalog.=) $1",
 				  SPI_OK_SELECT, false, &parameters);
 	leave_owner(scope);

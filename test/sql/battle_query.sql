@@ -146,9 +146,33 @@ ALTER TABLE api.battle_evaluation ALTER created_at TYPE timestamp;
 SELECT bixarena_attach_arena('api');
 ALTER TABLE api.battle_evaluation ALTER created_at TYPE timestamptz USING created_at AT TIME ZONE 'UTC';
 SELECT bixarena_attach_arena('api');
+-- what locks the tables is for who has some right on them
+CREATE ROLE regress_passer;
+GRANT USAGE ON SCHEMA api TO regress_passer;
+SET ROLE regress_passer;
+SELECT bixarena_battle_query('api');
+SELECT bixarena.check_battles('api');
+SELECT bixarena.check_arena('api');
+RESET ROLE;
+GRANT SELECT ON api.battle, api.battle_evaluation TO regress_passer;
+SET ROLE regress_passer;
+SELECT bixarena_battle_query('api');
+RESET ROLE;
+GRANT SELECT (id) ON api.battle_validation, api.battle_categorization TO regress_passer;
+GRANT SELECT ON api.battle_categorization_category TO regress_passer;
+SET ROLE regress_passer;
+SELECT count(bixarena_battle_query('api'));
+RESET ROLE;
+DROP OWNED BY regress_passer;
+DROP ROLE regress_passer;
 -- read by what reads leaderboards, too
 ALTER TABLE api.leaderboard_snapshot ALTER created_at TYPE timestamp USING created_at AT TIME ZONE 'UTC';
+INSERT INTO api.leaderboard (slug, name) VALUES ('overall', 'Overall');
 SELECT * FROM bixarena_leaderboard('overall', arena => 'api');
+SELECT count(*) FROM bixarena_leaderboards('api');
+SELECT count(*) FROM bixarena_health('api');
+SELECT count(*) FROM bixarena_site('api');
+SELECT labels ->> 'arena' AS arena, value FROM bixarena.metrics WHERE name = 'bixarena_arena_up' ORDER BY 1;
 RESET TimeZone;
 \pset format aligned
 DROP SCHEMA api CASCADE;

@@ -187,6 +187,15 @@ SET own.seconds = 0;
 TRUNCATE bixarena.run;
 CALL bixarena_generate_snapshots();
 SELECT own.shown(bixarena_slack_message((SELECT min(call_id::text)::uuid FROM bixarena.run)));
+-- what fails in one way is told once
+UPDATE arena.battle SET created_at = '2019-01-01';
+TRUNCATE bixarena.run;
+CALL bixarena_backfill('oncology', '2020-01-01', '2020-01-03');
+SELECT own.shown(bixarena_slack_message((SELECT min(call_id::text)::uuid FROM bixarena.run)));
+TRUNCATE bixarena.run;
+\set VERBOSITY terse
+CALL bixarena_generate_snapshots();
+\set VERBOSITY default
 DROP TRIGGER unlucky ON arena.leaderboard_snapshot;
 UPDATE bixarena.run SET status = 'skipped' WHERE status = 'failed';
 SELECT own.shown(bixarena_slack_message((SELECT min(call_id::text)::uuid FROM bixarena.run)));
@@ -194,6 +203,16 @@ UPDATE bixarena.run SET status = 'running' WHERE status = 'skipped';
 SELECT own.shown(bixarena_slack_message((SELECT min(call_id::text)::uuid FROM bixarena.run)));
 DELETE FROM bixarena.run WHERE status = 'succeeded';
 SELECT own.shown(bixarena_slack_message((SELECT min(call_id::text)::uuid FROM bixarena.run)));
+-- how long it took, from its beginning: the reading of the battles comes before the runs
+TRUNCATE bixarena.run;
+CALL bixarena_generate_snapshots();
+UPDATE bixarena.run SET requested_at = r.moment + r.n * interval '1 us', started_at = r.moment + (4 + r.n) * interval '1 second',
+	ended_at = r.moment + (5 + r.n) * interval '1 second'
+FROM (SELECT correlation_id, now() AS moment, row_number() OVER (ORDER BY requested_at) AS n FROM bixarena.run) AS r
+WHERE r.correlation_id = run.correlation_id;
+SELECT f ->> 'text' AS duration
+FROM jsonb_path_query(bixarena_slack_message((SELECT min(call_id::text)::uuid FROM bixarena.run)), '$.blocks[*].fields[*]') AS f
+WHERE f ->> 'text' LIKE '*Duration*%';
 -- as Slack takes it, however many have failed
 INSERT INTO bixarena.run (call_id, arena, leaderboard, status, trigger_source, role, parameters, attempts)
 SELECT '00000000-0000-4000-8000-000000000000', 'arena', repeat('<', n % 500) || n, 'failed', 'manual', 'nobody', '{}', 1

@@ -31,7 +31,7 @@ SET client_min_messages = warning;
 SELECT status FROM unnest('{overall,../x,OVERALL}'::text[]) AS s, bixarena_generate_snapshot(s);
 UPDATE arena.leaderboard_snapshot SET created_at = created_at - interval '9 days'
 WHERE leaderboard_id IN (SELECT id FROM arena.leaderboard WHERE slug <> 'OVERALL');
-SELECT status FROM unnest('{overall,../x}'::text[]) AS s, bixarena_generate_snapshot(s);
+SELECT status FROM unnest('{overall,../x}'::text[]) AS s, bixarena_generate_snapshot(s, triggered_by => 'anna@example.org');
 -- in one of them the first were the last
 UPDATE arena.leaderboard_entry AS e SET rank = 7 - rank FROM arena.leaderboard_snapshot AS s
 WHERE s.id = e.snapshot_id AND s.created_at < now() - interval '1 day' AND s.leaderboard_id = (SELECT id FROM arena.leaderboard WHERE slug = 'overall');
@@ -57,11 +57,15 @@ SELECT index_cells('empty');
 \pset format aligned
 -- other movers by another lookback, of which there is nothing before
 SELECT content LIKE '%nothing earlier%' AS told FROM bixarena_site(lookback => '1 year') WHERE path = 'public/index.html';
--- a report is what bixarena_report() makes, and the link back
-SELECT replace(s.content, '<p><a href="index.html">All leaderboards</a></p>', '') = bixarena_report('../x') AS same,
+-- a report is what bixarena_report() makes, and the link back; but who asked is told to
+-- the operator alone, on whatever page
+SELECT replace(s.content, '<p><a href="index.html">All leaderboards</a></p>', '')
+		= replace(bixarena_report('../x'), 'manual, by anna@example.org, as role ' || current_user, 'manual') AS same,
 	replace(s.content, '<p><a href="index.html">All leaderboards</a></p>', '') <> s.content AS linked
 FROM bixarena_site() AS s WHERE s.path = 'public/' || bixarena.site_file('../x');
 SELECT s.content = bixarena_runs_report() AS same FROM bixarena_site() AS s WHERE s.path LIKE 'operator/%';
+SELECT split_part(path, '/', 1) AS folder, bool_or(content LIKE '%anna@example.org%' OR content LIKE '%role ' || current_user || '%') AS tells
+FROM bixarena_site() GROUP BY 1 ORDER BY 1;
 
 -- who may not read the record of runs has no operator's page
 CREATE ROLE regress_web;

@@ -154,6 +154,22 @@ SELECT count(*) FROM made('overall');
 SELECT status, figure, message FROM bixarena_health() WHERE check_name = 'snapshot_age' AND leaderboard_id = 'overall';
 SELECT value FROM bixarena.metrics WHERE name = 'bixarena_snapshot_age_seconds' AND labels ->> 'leaderboard' = 'overall';
 ROLLBACK;
+-- nor is a request of this transaction, or of a clock that was ahead, or how long a run
+-- took while the clock was set back
+CREATE FUNCTION negative() RETURNS TABLE (what text, number double precision) LANGUAGE sql AS $$
+	SELECT m.name, m.value FROM bixarena.metrics AS m WHERE m.value < 0
+	UNION ALL
+	SELECT h.check_name, h.figure FROM bixarena_health() AS h WHERE h.figure < 0
+$$;
+BEGIN;
+UPDATE bixarena.run SET ended_at = started_at - interval '1 hour';
+INSERT INTO bixarena.run (arena, leaderboard, status, trigger_source, role, parameters, attempts, requested_at)
+SELECT 'arena', b, 'queued', 'api', current_user, '{}', 0, clock_timestamp() + interval '1 hour' FROM unnest('{code,math}'::text[]) AS b;
+SELECT name, value FROM bixarena.metrics WHERE name IN ('bixarena_waiting_runs', 'bixarena_waiting_age_seconds') ORDER BY 1;
+SELECT DISTINCT value FROM bixarena.metrics WHERE name = 'bixarena_last_success_duration_seconds';
+SELECT * FROM negative();
+ROLLBACK;
+DROP FUNCTION negative;
 -- a pause is no excuse
 SELECT bixarena_configure('enabled', 'false', leaderboard_id => 'math');
 SELECT status, message FROM bixarena_health() WHERE check_name = 'snapshot_age' AND leaderboard_id = 'math';

@@ -192,6 +192,10 @@ sub notices_of
 	sql($node, q{CALL bixarena_backfill('overall', '2020-01-01', '2020-01-03')});
 	@notices = notices_of($listener);
 	is_deeply([ map { [ @$_{qw(run_count skipped_count)} ] } @notices ], [ [ 3, 3 ] ], 'a backfill is summed up');
+	sql_state_of($node, q{CALL bixarena_backfill('l02', now() - interval '2 us', now(), '1 us')});
+	@notices = notices_of($listener);
+	is_deeply([ map { [ @$_{qw(run_count failed_count)}, @{ $_->{failed_leaderboards} } ] } @notices ], [ [ 3, 3, 'l02' ] ],
+		'a backfill that fails names its leaderboard once');
 	# a dry run, and one that is cancelled
 	sql_state_of($node, q{CALL bixarena_generate_snapshots(dry_run => true)});
 	is(scalar(() = notices_of($listener)), 0, 'a dry run is not told');

@@ -269,6 +269,11 @@ DECLARE
 	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, arena);
 	name text;
 BEGIN
+	-- a page of a site is everybody's, and does not tell who asked for the run
+	IF navigation IS NOT NULL THEN
+		made.triggered_by := NULL;
+		made.role := NULL;
+	END IF;
 	SELECT l.name INTO name FROM bixarena.read_leaderboards(arena) AS l
 	WHERE l.slug = leaderboard_id;
 	RETURN bixarena.page(bixarena.board_name(name, leaderboard_id),
@@ -283,7 +288,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION bixarena.report_page(text, interval, text, text) IS
-	'the report of a leaderboard, with markup that leads to other pages';
+	'the report of a leaderboard; or as a page of a site, with markup that leads to others';
 
 CREATE FUNCTION bixarena_report(
 	leaderboard_id text,

@@ -199,7 +199,8 @@ BEGIN
 	SELECT min(r.arena::text) AS arena, min(r.role::text) AS role,
 		min(r.trigger_source) AS trigger_source, min(r.triggered_by) AS triggered_by,
 		min(r.requested_at) AS requested_at,
-		max(r.ended_at) - coalesce(min(r.started_at), min(r.requested_at)) AS duration,
+		-- with the reading of the battles, which comes before the first run
+		greatest(max(r.ended_at) - min(r.requested_at), '0') AS duration,
 		count(*) AS runs,
 		count(*) FILTER (WHERE r.status = 'succeeded') AS succeeded,
 		count(*) FILTER (WHERE r.status = 'skipped') AS skipped,
@@ -231,11 +232,18 @@ BEGIN
 				(9, 'Call id', call_id::text)
 			) AS f (position, label, value)
 			WHERE f.value IS NOT NULL),
-		(SELECT bixarena.slack_labelled('Failed', string_agg(
-				format('%s: %s (%s)', r.leaderboard, r.error_message, r.error_sqlstate),
-				E'\n' ORDER BY r.requested_at, r.leaderboard), 3000)
-			FROM bixarena.run AS r
-			WHERE r.call_id = slack_call.call_id AND r.status = 'failed'),
+		-- many runs of a leaderboard, as of a backfill, fail in one way
+		(SELECT bixarena.slack_labelled('Failed', string_agg(concat(
+				format('%s: %s (%s)', f.leaderboard, f.error_message, f.error_sqlstate),
+				CASE WHEN f.times > 1 THEN format(', %s times', f.times) END),
+				E'\n' ORDER BY f.first_at, f.leaderboard), 3000)
+			FROM (
+				SELECT r.leaderboard, r.error_message, r.error_sqlstate, count(*) AS times,
+					min(r.requested_at) AS first_at
+				FROM bixarena.run AS r
+				WHERE r.call_id = slack_call.call_id AND r.status = 'failed'
+				GROUP BY r.leaderboard, r.error_message, r.error_sqlstate
+			) AS f),
 		NULL, bixarena.slack_request(call.requested_at, call.role::name));
 END
 $$;

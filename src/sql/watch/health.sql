@@ -54,6 +54,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.in_utc(timestamptz) IS 'a moment, for people';
 
+CREATE FUNCTION bixarena.age_seconds(moment timestamptz)
+RETURNS double precision
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- what is newer than this transaction, or dated in the future, is of now
+	SELECT greatest(extract(epoch FROM now() - moment), 0)
+$$;
+COMMENT ON FUNCTION bixarena.age_seconds(timestamptz) IS
+	'how long ago a moment was; never negative';
+
 /*
  * What pg_cron knows of an arena.
  */
@@ -209,7 +220,7 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = on
 AS $$
 BEGIN
-	SELECT count(*), coalesce(max(extract(epoch FROM now() - r.requested_at)), 0)
+	SELECT count(*), coalesce(bixarena.age_seconds(min(r.requested_at)), 0)
 	INTO waiting, seconds
 	FROM bixarena.run AS r
 	WHERE r.arena = queue.arena AND r.status = 'queued';
@@ -225,9 +236,11 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = on
 AS $$
 BEGIN
-	-- a run of the past is one of fewer battles
+	-- a run of the past is one of fewer battles; a clock that was set back meanwhile
+	-- makes no duration negative
 	RETURN QUERY
-		SELECT r.leaderboard, extract(epoch FROM r.ended_at - r.started_at)::double precision
+		SELECT r.leaderboard,
+			greatest(extract(epoch FROM r.ended_at - r.started_at), 0)::double precision
 		FROM bixarena.health_limits() AS limits
 		JOIN bixarena.run AS r ON r.arena = durations.arena AND r.status = 'succeeded'
 			AND r.parameters ->> 'as_of' IS NULL
@@ -283,17 +296,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.skipped_since(text, text, timestamptz) IS
 	'why the last run of a leaderboard was skipped; null: it was not, or there is none since that moment';
-
-CREATE FUNCTION bixarena.age_seconds(latest timestamptz)
-RETURNS double precision
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- one that is newer than this transaction, or dated in the future, is of now
-	SELECT greatest(extract(epoch FROM now() - latest), 0)
-$$;
-COMMENT ON FUNCTION bixarena.age_seconds(timestamptz) IS
-	'the age of a snapshot; never negative';
 
 CREATE FUNCTION bixarena.judge_age(
 	leaderboard_id text,
@@ -455,7 +457,7 @@ BEGIN
 		RETURN QUERY
 			SELECT 'cron_job', j.leaderboard,
 				bixarena.grade(NOT j.active, d.status = 'failed'),
-				round(extract(epoch FROM now() - d.ended_at) / 3600, 1)::double precision, 'hours',
+				round(bixarena.age_seconds(d.ended_at)::numeric / 3600, 1)::double precision, 'hours',
 				CASE WHEN j.active THEN '' ELSE 'the job is not active; ' END
 					|| CASE WHEN d.status = 'failed' THEN 'the last run of the job failed'
 						|| coalesce(': ' || left(d.return_message, 200), '')

@@ -130,7 +130,7 @@ BEGIN
 		FROM bixarena.health_limits() AS limits
 		CROSS JOIN bixarena.public_snapshots(arena) AS s
 		LEFT JOIN LATERAL (
-			SELECT extract(epoch FROM r.ended_at - r.started_at)::double precision AS seconds,
+			SELECT greatest(extract(epoch FROM r.ended_at - r.started_at), 0)::double precision AS seconds,
 				r.entry_count, r.evaluation_count
 			FROM bixarena.run AS r
 			WHERE r.arena = leaderboard_metrics.arena AND r.leaderboard = s.leaderboard
