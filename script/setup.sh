@@ -189,7 +189,8 @@ find_node_driver() {
 	mapfile -t packages < <(apt-cache depends --recurse --no-recommends --no-suggests \
 		--no-conflicts --no-breaks --no-replaces --no-enhances node-pg |
 		grep '^node-' | sort -u)
-	unpack_packages "$work/node" "${packages[@]}"
+	# a Debian without it leaves the example out
+	[ ${#packages[@]} -eq 0 ] || unpack_packages "$work/node" "${packages[@]}"
 }
 
 #------------------------------------------------------------------------------
