@@ -13,6 +13,7 @@ use warnings;
 
 use FindBin;
 use File::Basename;
+use File::Spec;
 use lib "$FindBin::RealBin/../perl";
 
 use ManualTest;
@@ -46,7 +47,7 @@ sub run_page
 	my ($name) = @_;
 	my $page = slurp_file("$top/$name");
 	my @blocks = blocks_of($page);
-	my $folder = PostgreSQL::Test::Utils::tempdir();
+	my $folder = File::Spec->rel2abs(PostgreSQL::Test::Utils::tempdir());
 	my $node;
 
 	return unless grep { ($_->{kind} eq 'sql' || $runners{ $_->{kind} }) && !defined $_->{skip} } @blocks;
