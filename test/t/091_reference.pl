@@ -113,6 +113,7 @@ is(sorted(grep { /^bixarena_/ } keys %$entries),
 	sorted(map { $_->[1] } @routines), 'every function has an entry, and every entry a function');
 
 test_routine(@$_) foreach @routines;
+test_errors();
 test_settings();
 test_tables();
 test_metrics();
@@ -146,6 +147,34 @@ sub test_routine
 	ok( $entry =~ /^See also: /m, "$name: see also");
 	like($chapters->{'What do you want to do?'}, qr/\(#$name\)/, "$name: in the index");
 	isnt(query("SELECT obj_description($oid, 'pg_proc')"), '', "$name: a comment");
+}
+
+# Each error of a call that is wrong is listed where the function is
+sub test_errors
+{
+	my @calls = map { chomp; $_ } <DATA>;
+	my ($out, $err);
+
+	query(q{CREATE TABLE votes (model1 text, model2 text, outcome text);
+		INSERT INTO votes VALUES ('a', 'b', 'a');
+		CREATE TABLE odd (model1 integer, model2 text[], outcome text);
+		CREATE TABLE empty (model1 text, model2 text, outcome text);
+		CREATE SEQUENCE counter;
+		CREATE ROLE watcher;
+		SELECT bixarena_simulate_battles(500, num_models => 5);
+		SELECT bixarena_generate_snapshot('overall')});
+	$node->psql('postgres', join('', map { "$_;\n" } @calls), on_error_stop => 0,
+		extra_params => ['--set=VERBOSITY=sqlstate'], stdout => \$out, stderr => \$err);
+	my %states = $err =~ /^psql:<stdin>:(\d+): ERROR:\s+(\w{5})/mg;
+
+	foreach my $i (0 .. $#calls)
+	{
+		my ($name) = $calls[$i] =~ /(bixarena_\w+)/;
+		my $state = $states{ $i + 1 } // 'none';
+		my ($listed) = ($entries->{$name} // '') =~ /^\| error \| when \|\n(.*?)^$/ms;
+
+		like($listed // '', qr/^\|[^|]*\b$state\b[^|]*\|/m, "$calls[$i]: $state is listed");
+	}
 }
 
 sub test_settings
@@ -270,3 +299,129 @@ sub test_parameters
 		sorted(split /\n/, $parameters),
 		'every parameter, with its default');
 }
+
+__DATA__
+SELECT bixarena_rank('nosuch')
+SELECT bixarena_rank('counter')
+SELECT bixarena_rank('empty')
+SELECT bixarena_rank('votes', model1 => 'x')
+SELECT bixarena_rank('odd')
+SELECT bixarena_rank('votes', num_bootstrap => 1)
+SELECT bixarena_rank('votes', max_unread_percent => 101)
+SELECT bixarena_rank('votes', seed => NULL)
+SELECT bixarena_rank(99999999::regclass)
+SELECT bixarena_rank('votes', anchor_model => 'q', max_unread_percent => 100)
+SELECT bixarena_create_arena('arena')
+SELECT bixarena_create_arena('')
+SELECT bixarena_create_arena('pg_x')
+SELECT bixarena_create_arena(repeat('x', 64))
+SELECT bixarena_create_arena(NULL)
+SELECT bixarena_attach_arena('nosuch')
+SELECT bixarena_attach_arena('public')
+SELECT bixarena_attach_arena(NULL)
+SELECT bixarena_configure('nosuch', '1')
+SELECT bixarena_configure('num_bootstrap', 'x')
+SELECT bixarena_configure('num_bootstrap', '1')
+SELECT bixarena_configure('num_bootstrap', '99999999999999999999999')
+SELECT bixarena_configure('auto_publish', 'maybe')
+SELECT bixarena_configure('notify_channel', repeat('x', 64))
+SELECT bixarena_configure('notify_runs', 'x')
+SELECT bixarena_configure('keep_days', 'nan')
+SELECT bixarena_configure('retry_seconds', '0.0001')
+SELECT bixarena_configure(NULL, '1')
+SELECT bixarena_configure('seed', '1', 'nosuch')
+SELECT bixarena_configure('seed', '1', arena => 'nosuch')
+SELECT bixarena_settings('nosuch')
+SELECT bixarena_generate_snapshot('nosuch')
+SELECT bixarena_generate_snapshot(NULL)
+SELECT bixarena_generate_snapshot('overall', 1)
+SELECT bixarena_generate_snapshot('overall', as_of => '2999-01-01')
+SELECT bixarena_generate_snapshot('overall', as_of => 'infinity')
+SELECT bixarena_generate_snapshot('overall', trigger_source => 'x')
+SELECT bixarena_generate_snapshot('overall', triggered_by => repeat('x', 321))
+SELECT bixarena_generate_snapshot('overall', triggered_by => E'x\n')
+SELECT bixarena_generate_snapshot('overall', correlation_id => (SELECT correlation_id FROM bixarena.run LIMIT 1))
+CALL bixarena_generate_snapshots(leaderboard_id => 'nosuch')
+CALL bixarena_generate_snapshots(arena => 'nosuch')
+CALL bixarena_generate_snapshots(trigger_source => 'x')
+CALL bixarena_backfill('overall', now(), now() - interval '1 day')
+CALL bixarena_backfill('overall', now(), now() + interval '1 day')
+CALL bixarena_backfill('overall', '-infinity')
+CALL bixarena_backfill('overall', now() - interval '1 day', step => '0')
+CALL bixarena_backfill('overall', now() - interval '10 day', step => '1 second')
+CALL bixarena_backfill('overall', NULL)
+CALL bixarena_backfill('nosuch', now() - interval '10 day')
+SELECT bixarena_request_snapshot('nosuch')
+SELECT bixarena_request_snapshot(NULL)
+SELECT bixarena_request_snapshot('overall', num_bootstrap => 1)
+SELECT bixarena_request_snapshot('overall', trigger_source => 'x')
+SELECT bixarena_leaderboard('overall', 'nosuch')
+SELECT bixarena_leaderboard(NULL)
+SELECT bixarena_leaderboard('overall', lookback => NULL)
+SELECT bixarena_leaderboard('overall', lookback => '-1 day')
+SELECT bixarena_leaderboard('overall', sort_by => 'x')
+SELECT bixarena_leaderboard('overall', sort_by => NULL)
+SELECT bixarena_leaderboard('overall', page => 0)
+SELECT bixarena_leaderboard('overall', page => NULL)
+SELECT bixarena_leaderboard('overall', page_size => 0)
+SELECT bixarena_model_history('overall', 'x')
+SELECT bixarena_model_history('overall', NULL)
+SELECT bixarena_model_history(NULL, 'simulated-0001')
+SELECT bixarena_model_history('overall', 'simulated-0001', sort_by => 'x')
+SELECT bixarena_compare_snapshots('overall', 'x')
+SELECT bixarena_compare_snapshots('overall', lookback => NULL)
+SELECT bixarena_matchups('nosuch')
+SELECT bixarena_matchups(NULL)
+SELECT bixarena_matchups('overall', 'x')
+SELECT bixarena_leaderboard_svg('overall', width => 1)
+SELECT bixarena_leaderboard_svg('overall', theme => 'x')
+SELECT bixarena_leaderboard_svg('overall', theme => NULL)
+SELECT bixarena_leaderboard_svg('overall', top => 0)
+SELECT bixarena_leaderboard_svg(NULL)
+SELECT bixarena_history_svg('overall', measure => 'x')
+SELECT bixarena_history_svg('overall', measure => NULL)
+SELECT bixarena_history_svg('overall', top => 0)
+SELECT bixarena_history_svg(NULL)
+SELECT bixarena_matchups_svg('overall', top => 0)
+SELECT bixarena_matchups_svg('overall', width => NULL)
+SELECT bixarena_report('x')
+SELECT bixarena_report(NULL)
+SELECT bixarena_report('overall', NULL)
+SELECT bixarena_report('overall', '-1 s')
+SELECT bixarena_runs_report('x')
+SELECT bixarena_site('x')
+SELECT bixarena_site(lookback => NULL)
+SELECT bixarena_site(lookback => '-1 s')
+SELECT bixarena_snapshots('overall', 0)
+SELECT bixarena_snapshots('overall', page => NULL)
+SELECT bixarena_snapshots(NULL)
+SELECT bixarena_snapshots('x')
+SELECT bixarena_update_snapshot('overall', 'x')
+SELECT bixarena_update_snapshot('overall', NULL)
+SELECT bixarena_update_snapshot('overall', (SELECT snapshot_identifier FROM bixarena_snapshots('overall') LIMIT 1), 'x')
+SELECT bixarena_delete_snapshot('overall', 'x')
+SELECT bixarena_delete_snapshot('overall', NULL)
+SELECT bixarena_runs(status => 'x')
+SELECT bixarena_runs(trigger_source => 'x')
+SELECT bixarena_runs(page => NULL)
+SELECT bixarena_runs(page => 0)
+SELECT bixarena_slack_message(NULL)
+SELECT bixarena_slack_message(gen_random_uuid())
+SELECT bixarena_health('x')
+SELECT bixarena_schedule()
+SELECT bixarena_schedule(NULL)
+SELECT bixarena_schedule(leaderboard_id => 'x')
+SELECT bixarena_unschedule()
+SELECT bixarena_grant('x', 'reader')
+SELECT bixarena_grant('public', 'reader')
+SELECT bixarena_grant('watcher', 'x')
+SELECT bixarena_grant(NULL, 'reader')
+SELECT bixarena_grant('watcher', 'reader', 'x')
+SELECT bixarena_revoke('watcher', 'reader')
+SELECT bixarena_revoke('watcher', 'x')
+SELECT bixarena_revoke('watcher', NULL)
+SELECT bixarena_simulate_battles(0)
+SELECT bixarena_simulate_battles(NULL)
+SELECT bixarena_simulate_battles(num_models => 1)
+SELECT bixarena_simulate_battles(num_models => NULL, scores => '{1,2}')
+SELECT bixarena_simulate_battles(scores => '{1,NULL}')
