@@ -18,7 +18,8 @@ my $node = PostgreSQL::Test::Cluster->new('reference');
 
 $node->init;
 $node->start;
-query(q{CREATE EXTENSION bixarena_rank; SELECT bixarena_create_arena('arena');
+query(
+	q{CREATE EXTENSION bixarena_rank; SELECT bixarena_create_arena('arena');
 	CREATE FUNCTION accepts(setting text, value text) RETURNS boolean LANGUAGE plpgsql AS $$
 	BEGIN
 		PERFORM bixarena_configure(setting, value), bixarena_configure(setting, NULL);
@@ -61,7 +62,9 @@ sub table_rows
 {
 	my ($part) = @_;
 
-	return map { [ map { s/^\s+|\s+$//gr } split /\|/, $_ ] } $part =~ /^\| ?(`[^\n]*?) ?\|$/mg;
+	return map {
+		[ map { s/^\s+|\s+$//gr } split /\|/, $_ ]
+	} $part =~ /^\| ?(`[^\n]*?) ?\|$/mg;
 }
 
 # The words in backquotes of a text, each alone or before its type
@@ -109,8 +112,9 @@ my @routines = rows(
 	WHERE p.proname ~ '^bixarena_' ORDER BY p.proname});
 
 cmp_ok(scalar(@routines), '>', 30, 'there are functions');
-is(sorted(grep { /^bixarena_/ } keys %$entries),
-	sorted(map { $_->[1] } @routines), 'every function has an entry, and every entry a function');
+is( sorted(grep { /^bixarena_/ } keys %$entries),
+	sorted(map { $_->[1] } @routines),
+	'every function has an entry, and every entry a function');
 
 test_routine(@$_) foreach @routines;
 test_errors();
@@ -127,26 +131,36 @@ sub test_routine
 	my ($oid, $name, $kind, $arguments, $result, $type) = @_;
 	my $entry = $entries->{$name} // '';
 	my ($shown) = $entry =~ /^```text\n(.*?)^```$/ms;
-	my $signature = $kind eq 'p' ? "CALL $name($arguments)" : "$name($arguments) → $result";
+	my $signature =
+	  $kind eq 'p' ? "CALL $name($arguments)" : "$name($arguments) → $result";
 	my $words = $entry =~ s/^```.*?^```$//msgr;
 	my %quoted = map { $_ => 1 } quoted($words);
-	my @named = map { $_->[0] } rows(
-		qq{SELECT a.name FROM pg_proc AS p, unnest(p.proargnames) AS a (name) WHERE p.oid = $oid});
+	my @named =
+	  map { $_->[0] }
+	  rows(
+qq{SELECT a.name FROM pg_proc AS p, unnest(p.proargnames) AS a (name) WHERE p.oid = $oid}
+	  );
 
 	utf8::decode($shown) if defined $shown;
 	utf8::decode($signature);
-	is(squeezed($shown // ''), short_types($signature), "$name: as in the catalog");
+	is( squeezed($shown // ''),
+		short_types($signature),
+		"$name: as in the catalog");
 
 	push @named, map { $_->[0] } rows(
-		qq{SELECT a.attname FROM pg_type AS t JOIN pg_attribute AS a ON a.attrelid = t.typrelid
+qq{SELECT a.attname FROM pg_type AS t JOIN pg_attribute AS a ON a.attrelid = t.typrelid
 			WHERE t.oid = $type AND t.typname ~ '^bixarena_' AND a.attnum > 0});
-	is(join(', ', grep { !$quoted{$_} } @named), '', "$name: every argument and column is explained");
+	is(join(', ', grep { !$quoted{$_} } @named),
+		'', "$name: every argument and column is explained");
 
-	ok( $entry =~ /^\| error \| when \|$/m, "$name: errors");
-	ok( $entry =~ /^```(?:sql|sh)\n(?:(?!^```).)*\b$name\b/ms, "$name: an example");
-	ok( $entry =~ /^See also: /m, "$name: see also");
-	like($chapters->{'What do you want to do?'}, qr/\(#$name\)/, "$name: in the index");
-	isnt(query("SELECT obj_description($oid, 'pg_proc')"), '', "$name: a comment");
+	ok($entry =~ /^\| error \| when \|$/m, "$name: errors");
+	ok($entry =~ /^```(?:sql|sh)\n(?:(?!^```).)*\b$name\b/ms,
+		"$name: an example");
+	ok($entry =~ /^See also: /m, "$name: see also");
+	like($chapters->{'What do you want to do?'},
+		qr/\(#$name\)/, "$name: in the index");
+	isnt(query("SELECT obj_description($oid, 'pg_proc')"),
+		'', "$name: a comment");
 }
 
 # Each error of a call that is wrong is listed where the function is
@@ -155,7 +169,8 @@ sub test_errors
 	my @calls = map { chomp; $_ } <DATA>;
 	my ($out, $err);
 
-	query(q{CREATE TABLE votes (model1 text, model2 text, outcome text);
+	query(
+		q{CREATE TABLE votes (model1 text, model2 text, outcome text);
 		INSERT INTO votes VALUES ('a', 'b', 'a');
 		CREATE TABLE odd (model1 integer, model2 text[], outcome text);
 		CREATE TABLE empty (model1 text, model2 text, outcome text);
@@ -163,26 +178,38 @@ sub test_errors
 		CREATE ROLE watcher;
 		SELECT bixarena_simulate_battles(500, num_models => 5);
 		SELECT bixarena_generate_snapshot('overall')});
-	$node->psql('postgres', join('', map { "$_;\n" } @calls), on_error_stop => 0,
-		extra_params => ['--set=VERBOSITY=sqlstate'], stdout => \$out, stderr => \$err);
+	$node->psql(
+		'postgres', join('', map { "$_;\n" } @calls),
+		on_error_stop => 0,
+		extra_params => ['--set=VERBOSITY=sqlstate'],
+		stdout => \$out,
+		stderr => \$err);
 	my %states = $err =~ /^psql:<stdin>:(\d+): ERROR:\s+(\w{5})/mg;
 
 	foreach my $i (0 .. $#calls)
 	{
 		my ($name) = $calls[$i] =~ /(bixarena_\w+)/;
 		my $state = $states{ $i + 1 } // 'none';
-		my ($listed) = ($entries->{$name} // '') =~ /^\| error \| when \|\n(.*?)^$/ms;
+		my ($listed) =
+		  ($entries->{$name} // '') =~ /^\| error \| when \|\n(.*?)^$/ms;
 
-		like($listed // '', qr/^\|[^|]*\b$state\b[^|]*\|/m, "$calls[$i]: $state is listed");
+		like(
+			$listed // '',
+			qr/^\|[^|]*\b$state\b[^|]*\|/m,
+			"$calls[$i]: $state is listed");
 	}
 }
 
 sub test_settings
 {
-	my @settings = rows(q{SELECT setting, coalesce(default_value, 'none') FROM bixarena_settings()});
+	my @settings = rows(
+q{SELECT setting, coalesce(default_value, 'none') FROM bixarena_settings()}
+	);
 	my @shown = table_rows($chapters->{Settings});
 
-	is( sorted(map { "$_->[0] " . ($_->[2] =~ s/`//gr =~ s/^none:.*/none/r) } @shown),
+	is( sorted(
+			map { "$_->[0] " . ($_->[2] =~ s/`//gr =~ s/^none:.*/none/r) }
+			  @shown),
 		sorted(map { "`$_->[0]` $_->[1]" } @settings),
 		'every setting, with its default');
 	test_range($_->[0] =~ s/`//gr, $_->[3]) foreach @shown;
@@ -223,7 +250,9 @@ sub test_range
 	}
 	cmp_ok(scalar(@good), '>', 0, "$setting: a range that can be understood");
 	is(refused($setting, @good), '', "$setting: what it may be");
-	is(refused($setting, @bad), join(',', @bad), "$setting: what it may not be");
+	is( refused($setting, @bad),
+		join(',', @bad),
+		"$setting: what it may not be");
 }
 
 # Those of the values that a setting does not take
@@ -232,7 +261,8 @@ sub refused
 	my ($setting, @values) = @_;
 	my $list = join(',', map { "'$_'" } @values);
 
-	return query("SELECT string_agg(v, ',' ORDER BY n) FROM unnest(ARRAY[$list])"
+	return query(
+			"SELECT string_agg(v, ',' ORDER BY n) FROM unnest(ARRAY[$list])"
 		  . " WITH ORDINALITY AS u (v, n) WHERE NOT accepts('$setting', v)");
 }
 
@@ -251,10 +281,12 @@ sub test_tables
 	foreach my $relation (qw(run arena setting membership))
 	{
 		my $entry = $entries->{"bixarena.$relation"} // '';
-		$shown{"$relation $_"} = 1 foreach map { $_->[0] =~ s/`//gr } table_rows($entry);
+		$shown{"$relation $_"} = 1
+		  foreach map { $_->[0] =~ s/`//gr } table_rows($entry);
 	}
 	my ($metrics) = split /^\| metric /m, $chapters->{Metrics};
-	$shown{"metrics $_"} = 1 foreach map { $_->[0] =~ s/`//gr } table_rows($metrics);
+	$shown{"metrics $_"} = 1
+	  foreach map { $_->[0] =~ s/`//gr } table_rows($metrics);
 
 	is( sorted(keys %shown),
 		sorted(map { "$_->[0] $_->[1] " . short_types($_->[2]) } @columns),
@@ -266,7 +298,8 @@ sub test_metrics
 	my ($list) = $chapters->{Metrics} =~ /^\| metric (.*?)^$/ms;
 
 	is( sorted(map { quoted($_->[0]) } table_rows($list)),
-		sorted(map { $_->[0] } rows('SELECT name FROM bixarena.metric_help()')),
+		sorted(
+			map { $_->[0] } rows('SELECT name FROM bixarena.metric_help()')),
 		'every metric');
 }
 
@@ -278,14 +311,21 @@ sub fields
 
 sub test_notices
 {
-	my ($of_run) = $chapters->{Notices} =~ /^\| field of a run's notice (.*?)^$/ms;
-	my ($of_call) = $chapters->{Notices} =~ /^\| field of a call's notice (.*?)^$/ms;
+	my ($of_run) =
+	  $chapters->{Notices} =~ /^\| field of a run's notice (.*?)^$/ms;
+	my ($of_call) =
+	  $chapters->{Notices} =~ /^\| field of a call's notice (.*?)^$/ms;
 	my @notices = $node->safe_psql('postgres',
-		"LISTEN bixarena_rank;\nCALL bixarena_generate_snapshots();\nSELECT 1;") =~ /with payload "(\{.*\})" received/g;
+"LISTEN bixarena_rank;\nCALL bixarena_generate_snapshots();\nSELECT 1;"
+	) =~ /with payload "(\{.*\})" received/g;
 
 	is(scalar(@notices), 2, 'notices of a run and of its call');
-	is(sorted(map { quoted($_->[0]) } table_rows($of_run)), fields($notices[0]), 'every field of a run\'s notice');
-	is(sorted(map { quoted($_->[0]) } table_rows($of_call)), fields($notices[1]), 'every field of a call\'s notice');
+	is( sorted(map { quoted($_->[0]) } table_rows($of_run)),
+		fields($notices[0]),
+		'every field of a run\'s notice');
+	is( sorted(map { quoted($_->[0]) } table_rows($of_call)),
+		fields($notices[1]),
+		'every field of a call\'s notice');
 }
 
 sub test_parameters
@@ -295,7 +335,9 @@ sub test_parameters
 		SELECT name, CASE boot_val WHEN '' THEN 'empty' ELSE boot_val END
 		FROM pg_settings WHERE name ~ '^bixarena_rank[.]' AND context = 'user'});
 
-	is( sorted(map { join '|', $_->[0] =~ s/`//gr, $_->[2] } table_rows($chapters->{Parameters})),
+	is( sorted(
+			map { join '|', $_->[0] =~ s/`//gr, $_->[2] }
+			  table_rows($chapters->{Parameters})),
 		sorted(split /\n/, $parameters),
 		'every parameter, with its default');
 }
