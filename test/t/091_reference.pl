@@ -20,6 +20,8 @@ $node->init;
 $node->start;
 query(
 	q{CREATE EXTENSION bixarena_rank; SELECT bixarena_create_arena('arena');
+	CREATE ROLE nobody; CREATE ROLE orson; CREATE ROLE ada;
+	SELECT bixarena_grant('orson', 'operator'), bixarena_grant('ada', 'admin');
 	CREATE FUNCTION accepts(setting text, value text) RETURNS boolean LANGUAGE plpgsql AS $$
 	BEGIN
 		PERFORM bixarena_configure(setting, value), bixarena_configure(setting, NULL);
@@ -118,6 +120,7 @@ is( sorted(grep { /^bixarena_/ } keys %$entries),
 
 test_routine(@$_) foreach @routines;
 test_errors();
+test_callers();
 test_settings();
 test_tables();
 test_metrics();
@@ -161,6 +164,30 @@ qq{SELECT a.attname FROM pg_type AS t JOIN pg_attribute AS a ON a.attrelid = t.t
 		qr/\(#$name\)/, "$name: in the index");
 	isnt(query("SELECT obj_description($oid, 'pg_proc')"),
 		'', "$name: a comment");
+}
+
+# Who may call what is not for everybody
+sub test_callers
+{
+	my ($list) =
+	  $chapters->{'How to read an entry'} =~ /^\| to whom (.*?)^$/ms;
+	my %shown;
+
+	while ($list =~ /^\| (\w+)[^|]*\| (.*) \|$/mg)
+	{
+		my ($kind, $names) = ($1, $2);
+		$shown{$_} = $kind foreach quoted($names);
+	}
+	is( sorted(map { "$_ $shown{$_}" } keys %shown),
+		sorted(
+			map { "$_->[0] $_->[1]" } rows(
+				q{SELECT p.proname, CASE WHEN has_function_privilege('orson', p.oid, 'EXECUTE')
+						THEN 'operators' WHEN has_function_privilege('ada', p.oid, 'EXECUTE')
+						THEN 'admins' ELSE 'superusers' END
+				FROM pg_proc AS p
+				WHERE p.proname ~ '^bixarena_' AND NOT has_function_privilege('nobody', p.oid, 'EXECUTE')}
+			)),
+		'who may call what');
 }
 
 # Each error of a call that is wrong is listed where the function is
