@@ -13,7 +13,6 @@ use warnings;
 
 use FindBin;
 use File::Basename;
-use File::Spec;
 use lib "$FindBin::RealBin/../perl";
 
 use ManualTest;
@@ -47,7 +46,7 @@ sub run_page
 	my ($name) = @_;
 	my $page = slurp_file("$top/$name");
 	my @blocks = blocks_of($page);
-	my $folder = File::Spec->rel2abs(PostgreSQL::Test::Utils::tempdir());
+	my $folder = PostgreSQL::Test::Utils::tempdir();
 	my $node;
 
 	return unless grep { ($_->{kind} eq 'sql' || $runners{ $_->{kind} }) && !defined $_->{skip} } @blocks;
