@@ -46,6 +46,9 @@ ALTER TYPE bixarena_leaderboard_row ADD ATTRIBUTE id uuid,
 CREATE OR REPLACE VIEW bixarena.metrics WITH (security_invoker = true) AS
 SELECT NULL::pg_catalog.text AS name, NULL::pg_catalog.jsonb AS labels,
 	NULL::double precision AS value, NULL::pg_catalog.text AS help;
+
+-- it checks rights itself now, so nobody needs one on it
+DROP FUNCTION bixarena.register_arena(text);
 DROP FUNCTION bixarena_simulate_battles(bigint, integer, double precision[], double precision, integer, text[], interval, bigint, text);
 DROP FUNCTION bixarena.battle_sources(text);
 DROP FUNCTION bixarena.arena_metrics(text);
@@ -181,6 +184,14 @@ LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision) IS
 	'Bradley-Terry ranking of the models in any table or view of battles';
+
+CREATE FUNCTION bixarena.register_arena(arena text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'bixarena_register_arena'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.register_arena(text) IS
+	'register a schema as an arena, for who may attach or create one';
 
 CREATE FUNCTION bixarena.view_of_battles(arena text)
 RETURNS text
@@ -333,6 +344,7 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.battle_relations(text) IS
 	'the relations of an arena that its battles are read from';
+REVOKE ALL ON FUNCTION bixarena.battle_relations(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_battle_query(arena text DEFAULT NULL)
 RETURNS text
@@ -344,7 +356,7 @@ COMMENT ON FUNCTION bixarena_battle_query(text) IS
 
 CREATE FUNCTION bixarena.view_of_1_0(arena text, tables name[])
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -482,7 +494,6 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.retire_battle_view(text, boolean) IS
 	'drop or replace the view leaderboard_battle of an arena if it is one that version 1.0 made';
-REVOKE ALL ON FUNCTION bixarena.retire_battle_view(text, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION bixarena_attach_arena(schema text)
 RETURNS text
@@ -1141,7 +1152,7 @@ COMMENT ON FUNCTION bixarena.drawn_models(bigint, bigint, bigint) IS
 
 CREATE FUNCTION bixarena.count_models(drawn bigint, total bigint)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN drawn < total THEN format('the first %s of %s models', drawn, total)
@@ -1152,7 +1163,7 @@ COMMENT ON FUNCTION bixarena.count_models(bigint, bigint) IS
 
 CREATE FUNCTION bixarena.draw_omission(drawn bigint, total bigint, y double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- empty where no model is left out
@@ -1920,7 +1931,8 @@ BEGIN
 	SELECT min(r.arena::text) AS arena, min(r.role::text) AS role,
 		min(r.trigger_source) AS trigger_source, min(r.triggered_by) AS triggered_by,
 		min(r.requested_at) AS requested_at,
-		max(r.ended_at) - coalesce(min(r.started_at), min(r.requested_at)) AS duration,
+		-- with the reading of the battles, which comes before the first run
+		greatest(max(r.ended_at) - min(r.requested_at), '0') AS duration,
 		count(*) AS runs,
 		count(*) FILTER (WHERE r.status = 'succeeded') AS succeeded,
 		count(*) FILTER (WHERE r.status = 'skipped') AS skipped,
@@ -1952,11 +1964,18 @@ BEGIN
 				(9, 'Call id', call_id::text)
 			) AS f (position, label, value)
 			WHERE f.value IS NOT NULL),
-		(SELECT bixarena.slack_labelled('Failed', string_agg(
-				format('%s: %s (%s)', r.leaderboard, r.error_message, r.error_sqlstate),
-				E'\n' ORDER BY r.requested_at, r.leaderboard), 3000)
-			FROM bixarena.run AS r
-			WHERE r.call_id = slack_call.call_id AND r.status = 'failed'),
+		-- many runs of a leaderboard, as of a backfill, fail in one way
+		(SELECT bixarena.slack_labelled('Failed', string_agg(concat(
+				format('%s: %s (%s)', f.leaderboard, f.error_message, f.error_sqlstate),
+				CASE WHEN f.times > 1 THEN format(', %s times', f.times) END),
+				E'\n' ORDER BY f.first_at, f.leaderboard), 3000)
+			FROM (
+				SELECT r.leaderboard, r.error_message, r.error_sqlstate, count(*) AS times,
+					min(r.requested_at) AS first_at
+				FROM bixarena.run AS r
+				WHERE r.call_id = slack_call.call_id AND r.status = 'failed'
+				GROUP BY r.leaderboard, r.error_message, r.error_sqlstate
+			) AS f),
 		NULL, bixarena.slack_request(call.requested_at, call.role::name));
 END
 $$;
@@ -2179,7 +2198,7 @@ BEGIN
 		RAISE EXCEPTION 'pg_cron cannot be used from database "%"', current_database()
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				DETAIL = format('Its jobs are in %s; there a superuser can do the same by what the hint says.',
-					coalesce(format('database "%s"', nullif(there, '')), 'another database')),
+					coalesce('database "' || nullif(there, '') || '"', 'another database')),
 				HINT = statement;
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
@@ -2343,6 +2362,17 @@ AS $$
 	SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
 $$;
 
+CREATE FUNCTION bixarena.age_seconds(moment timestamptz)
+RETURNS double precision
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- what is newer than this transaction, or dated in the future, is of now
+	SELECT greatest(extract(epoch FROM now() - moment), 0)
+$$;
+COMMENT ON FUNCTION bixarena.age_seconds(timestamptz) IS
+	'how long ago a moment was; never negative';
+
 CREATE OR REPLACE FUNCTION bixarena.can_read_cron()
 RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -2460,7 +2490,7 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = on
 AS $$
 BEGIN
-	SELECT count(*), coalesce(max(extract(epoch FROM now() - r.requested_at)), 0)
+	SELECT count(*), coalesce(bixarena.age_seconds(min(r.requested_at)), 0)
 	INTO waiting, seconds
 	FROM bixarena.run AS r
 	WHERE r.arena = queue.arena AND r.status = 'queued';
@@ -2474,9 +2504,11 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = on
 AS $$
 BEGIN
-	-- a run of the past is one of fewer battles
+	-- a run of the past is one of fewer battles; a clock that was set back meanwhile
+	-- makes no duration negative
 	RETURN QUERY
-		SELECT r.leaderboard, extract(epoch FROM r.ended_at - r.started_at)::double precision
+		SELECT r.leaderboard,
+			greatest(extract(epoch FROM r.ended_at - r.started_at), 0)::double precision
 		FROM bixarena.health_limits() AS limits
 		JOIN bixarena.run AS r ON r.arena = durations.arena AND r.status = 'succeeded'
 			AND r.parameters ->> 'as_of' IS NULL
@@ -2522,17 +2554,6 @@ AS $$
 	) AS last
 	WHERE last.status = 'skipped'
 $$;
-
-CREATE FUNCTION bixarena.age_seconds(latest timestamptz)
-RETURNS double precision
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- one that is newer than this transaction, or dated in the future, is of now
-	SELECT greatest(extract(epoch FROM now() - latest), 0)
-$$;
-COMMENT ON FUNCTION bixarena.age_seconds(timestamptz) IS
-	'the age of a snapshot; never negative';
 
 CREATE FUNCTION bixarena.judge_age(
 	leaderboard_id text,
@@ -2687,7 +2708,7 @@ BEGIN
 		RETURN QUERY
 			SELECT 'cron_job', j.leaderboard,
 				bixarena.grade(NOT j.active, d.status = 'failed'),
-				round(extract(epoch FROM now() - d.ended_at) / 3600, 1)::double precision, 'hours',
+				round(bixarena.age_seconds(d.ended_at)::numeric / 3600, 1)::double precision, 'hours',
 				CASE WHEN j.active THEN '' ELSE 'the job is not active; ' END
 					|| CASE WHEN d.status = 'failed' THEN 'the last run of the job failed'
 						|| coalesce(': ' || left(d.return_message, 200), '')
@@ -2906,7 +2927,7 @@ BEGIN
 		FROM bixarena.health_limits() AS limits
 		CROSS JOIN bixarena.public_snapshots(arena) AS s
 		LEFT JOIN LATERAL (
-			SELECT extract(epoch FROM r.ended_at - r.started_at)::double precision AS seconds,
+			SELECT greatest(extract(epoch FROM r.ended_at - r.started_at), 0)::double precision AS seconds,
 				r.entry_count, r.evaluation_count
 			FROM bixarena.run AS r
 			WHERE r.arena = leaderboard_metrics.arena AND r.leaderboard = s.leaderboard
@@ -3354,6 +3375,11 @@ DECLARE
 	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, arena);
 	name text;
 BEGIN
+	-- a page of a site is everybody's, and does not tell who asked for the run
+	IF navigation IS NOT NULL THEN
+		made.triggered_by := NULL;
+		made.role := NULL;
+	END IF;
 	SELECT l.name INTO name FROM bixarena.read_leaderboards(arena) AS l
 	WHERE l.slug = leaderboard_id;
 	RETURN bixarena.page(bixarena.board_name(name, leaderboard_id),
@@ -3368,7 +3394,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION bixarena.report_page(text, interval, text, text) IS
-	'the report of a leaderboard, with markup that leads to other pages';
+	'the report of a leaderboard; or as a page of a site, with markup that leads to others';
 
 CREATE OR REPLACE FUNCTION bixarena_report(
 	leaderboard_id text,
@@ -3546,7 +3572,7 @@ $$;
 
 CREATE FUNCTION bixarena.site_file(slug text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- A slug may hold anything.  As a name of a file it is left as it is where all
@@ -3590,7 +3616,7 @@ COMMENT ON FUNCTION bixarena.site_boards(interval, text) IS 'the leaderboards of
 
 CREATE FUNCTION bixarena.site_leaders(rows bixarena_leaderboard_row[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<div><span class="muted">%s</span> <bdi>%s</bdi></div>',
@@ -3602,7 +3628,7 @@ COMMENT ON FUNCTION bixarena.site_leaders(bixarena_leaderboard_row[]) IS
 
 CREATE FUNCTION bixarena.site_movers(rows bixarena_leaderboard_row[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<div>%s <bdi>%s</bdi></div>', bixarena.rank_change_text(m.rank_change),
@@ -3692,6 +3718,7 @@ END
 $$;
 COMMENT ON FUNCTION bixarena_site(text, interval) IS
 	'all pages of an arena and where each belongs: an index, the report of each leaderboard, and apart from them the operator''s page';
+REVOKE ALL ON FUNCTION bixarena.kinds_up_to(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.owner_of_arena(arena text)
 RETURNS oid
@@ -3705,6 +3732,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.owner_of_arena(text) IS
 	'the role that owns the schema of an arena';
+REVOKE ALL ON FUNCTION bixarena.owner_of_arena(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.battle_rights(arena text)
 RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
@@ -3744,6 +3772,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.battle_rights(text) IS
 	'the rights that a reader of the battles of an arena needs, and whether they are its owner''s to grant';
+REVOKE ALL ON FUNCTION bixarena.battle_rights(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.needed_rights(kind text, arena text)
 RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
@@ -3776,8 +3805,6 @@ AS $$
 		('operator', 'bixarena_update_snapshot'),
 		('admin', 'bixarena_configure'),
 		('admin', 'bixarena_attach_arena'),
-		('admin', 'register_arena'),
-		('admin', 'retire_battle_view'),
 		('admin', 'bixarena_delete_snapshot'),
 		('admin', 'bixarena_backfill'),
 		('admin', 'bixarena_schedule'),
@@ -3825,6 +3852,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.needed_rights(text, text) IS
 	'the rights that a kind of member needs in an arena, and whether its owner may grant them';
+REVOKE ALL ON FUNCTION bixarena.needed_rights(text, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION bixarena.rights(kind text, arena text)
 RETURNS TABLE (object_type text, object text, privilege text)
@@ -3838,6 +3866,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.rights(text, text) IS
 	'the rights that a kind of member is given in an arena';
+REVOKE ALL ON FUNCTION bixarena.rights(text, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.warn_of_rights(role name, kind text, arena text)
 RETURNS void
@@ -3863,6 +3892,8 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.warn_of_rights(name, text, text) IS
 	'tell which rights a member needs that the arena''s owner may not grant';
+REVOKE ALL ON FUNCTION bixarena.warn_of_rights(name, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.check_kind(name, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION bixarena_grant(role name, kind text, arena text DEFAULT NULL)
 RETURNS void

@@ -254,9 +254,7 @@ AS 'MODULE_PATHNAME', 'bixarena_register_arena'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.register_arena(text) IS
-	'register a schema as an arena';
--- it writes a table of ours
-REVOKE ALL ON FUNCTION bixarena.register_arena(text) FROM PUBLIC;
+	'register a schema as an arena, for who may attach or create one';
 
 CREATE FUNCTION bixarena.view_of_battles(arena text)
 RETURNS text
@@ -417,6 +415,8 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.battle_relations(text) IS
 	'the relations of an arena that its battles are read from';
+-- only bixarena_grant() and bixarena_revoke() need it
+REVOKE ALL ON FUNCTION bixarena.battle_relations(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_battle_query(arena text DEFAULT NULL)
 RETURNS text
@@ -428,7 +428,7 @@ COMMENT ON FUNCTION bixarena_battle_query(text) IS
 
 CREATE FUNCTION bixarena.view_of_1_0(arena text, tables name[])
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -566,8 +566,6 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.retire_battle_view(text, boolean) IS
 	'drop or replace the view leaderboard_battle of an arena if it is one that version 1.0 made';
--- it drops and replaces views
-REVOKE ALL ON FUNCTION bixarena.retire_battle_view(text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_attach_arena(schema text)
 RETURNS text
@@ -1600,7 +1598,7 @@ COMMENT ON FUNCTION bixarena.drawn_models(bigint, bigint, bigint) IS
 
 CREATE FUNCTION bixarena.count_models(drawn bigint, total bigint)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN drawn < total THEN format('the first %s of %s models', drawn, total)
@@ -1611,7 +1609,7 @@ COMMENT ON FUNCTION bixarena.count_models(bigint, bigint) IS
 
 CREATE FUNCTION bixarena.draw_omission(drawn bigint, total bigint, y double precision)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- empty where no model is left out
@@ -2681,7 +2679,8 @@ BEGIN
 	SELECT min(r.arena::text) AS arena, min(r.role::text) AS role,
 		min(r.trigger_source) AS trigger_source, min(r.triggered_by) AS triggered_by,
 		min(r.requested_at) AS requested_at,
-		max(r.ended_at) - coalesce(min(r.started_at), min(r.requested_at)) AS duration,
+		-- with the reading of the battles, which comes before the first run
+		greatest(max(r.ended_at) - min(r.requested_at), '0') AS duration,
 		count(*) AS runs,
 		count(*) FILTER (WHERE r.status = 'succeeded') AS succeeded,
 		count(*) FILTER (WHERE r.status = 'skipped') AS skipped,
@@ -2713,11 +2712,18 @@ BEGIN
 				(9, 'Call id', call_id::text)
 			) AS f (position, label, value)
 			WHERE f.value IS NOT NULL),
-		(SELECT bixarena.slack_labelled('Failed', string_agg(
-				format('%s: %s (%s)', r.leaderboard, r.error_message, r.error_sqlstate),
-				E'\n' ORDER BY r.requested_at, r.leaderboard), 3000)
-			FROM bixarena.run AS r
-			WHERE r.call_id = slack_call.call_id AND r.status = 'failed'),
+		-- many runs of a leaderboard, as of a backfill, fail in one way
+		(SELECT bixarena.slack_labelled('Failed', string_agg(concat(
+				format('%s: %s (%s)', f.leaderboard, f.error_message, f.error_sqlstate),
+				CASE WHEN f.times > 1 THEN format(', %s times', f.times) END),
+				E'\n' ORDER BY f.first_at, f.leaderboard), 3000)
+			FROM (
+				SELECT r.leaderboard, r.error_message, r.error_sqlstate, count(*) AS times,
+					min(r.requested_at) AS first_at
+				FROM bixarena.run AS r
+				WHERE r.call_id = slack_call.call_id AND r.status = 'failed'
+				GROUP BY r.leaderboard, r.error_message, r.error_sqlstate
+			) AS f),
 		NULL, bixarena.slack_request(call.requested_at, call.role::name));
 END
 $$;
@@ -3066,7 +3072,7 @@ BEGIN
 		RAISE EXCEPTION 'pg_cron cannot be used from database "%"', current_database()
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				DETAIL = format('Its jobs are in %s; there a superuser can do the same by what the hint says.',
-					coalesce(format('database "%s"', nullif(there, '')), 'another database')),
+					coalesce('database "' || nullif(there, '') || '"', 'another database')),
 				HINT = statement;
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
@@ -3282,6 +3288,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.in_utc(timestamptz) IS 'a moment, for people';
 
+CREATE FUNCTION bixarena.age_seconds(moment timestamptz)
+RETURNS double precision
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- what is newer than this transaction, or dated in the future, is of now
+	SELECT greatest(extract(epoch FROM now() - moment), 0)
+$$;
+COMMENT ON FUNCTION bixarena.age_seconds(timestamptz) IS
+	'how long ago a moment was; never negative';
+
 /*
  * What pg_cron knows of an arena.
  */
@@ -3437,7 +3454,7 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = on
 AS $$
 BEGIN
-	SELECT count(*), coalesce(max(extract(epoch FROM now() - r.requested_at)), 0)
+	SELECT count(*), coalesce(bixarena.age_seconds(min(r.requested_at)), 0)
 	INTO waiting, seconds
 	FROM bixarena.run AS r
 	WHERE r.arena = queue.arena AND r.status = 'queued';
@@ -3453,9 +3470,11 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = on
 AS $$
 BEGIN
-	-- a run of the past is one of fewer battles
+	-- a run of the past is one of fewer battles; a clock that was set back meanwhile
+	-- makes no duration negative
 	RETURN QUERY
-		SELECT r.leaderboard, extract(epoch FROM r.ended_at - r.started_at)::double precision
+		SELECT r.leaderboard,
+			greatest(extract(epoch FROM r.ended_at - r.started_at), 0)::double precision
 		FROM bixarena.health_limits() AS limits
 		JOIN bixarena.run AS r ON r.arena = durations.arena AND r.status = 'succeeded'
 			AND r.parameters ->> 'as_of' IS NULL
@@ -3511,17 +3530,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.skipped_since(text, text, timestamptz) IS
 	'why the last run of a leaderboard was skipped; null: it was not, or there is none since that moment';
-
-CREATE FUNCTION bixarena.age_seconds(latest timestamptz)
-RETURNS double precision
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- one that is newer than this transaction, or dated in the future, is of now
-	SELECT greatest(extract(epoch FROM now() - latest), 0)
-$$;
-COMMENT ON FUNCTION bixarena.age_seconds(timestamptz) IS
-	'the age of a snapshot; never negative';
 
 CREATE FUNCTION bixarena.judge_age(
 	leaderboard_id text,
@@ -3683,7 +3691,7 @@ BEGIN
 		RETURN QUERY
 			SELECT 'cron_job', j.leaderboard,
 				bixarena.grade(NOT j.active, d.status = 'failed'),
-				round(extract(epoch FROM now() - d.ended_at) / 3600, 1)::double precision, 'hours',
+				round(bixarena.age_seconds(d.ended_at)::numeric / 3600, 1)::double precision, 'hours',
 				CASE WHEN j.active THEN '' ELSE 'the job is not active; ' END
 					|| CASE WHEN d.status = 'failed' THEN 'the last run of the job failed'
 						|| coalesce(': ' || left(d.return_message, 200), '')
@@ -3973,7 +3981,7 @@ BEGIN
 		FROM bixarena.health_limits() AS limits
 		CROSS JOIN bixarena.public_snapshots(arena) AS s
 		LEFT JOIN LATERAL (
-			SELECT extract(epoch FROM r.ended_at - r.started_at)::double precision AS seconds,
+			SELECT greatest(extract(epoch FROM r.ended_at - r.started_at), 0)::double precision AS seconds,
 				r.entry_count, r.evaluation_count
 			FROM bixarena.run AS r
 			WHERE r.arena = leaderboard_metrics.arena AND r.leaderboard = s.leaderboard
@@ -4526,6 +4534,11 @@ DECLARE
 	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, arena);
 	name text;
 BEGIN
+	-- a page of a site is everybody's, and does not tell who asked for the run
+	IF navigation IS NOT NULL THEN
+		made.triggered_by := NULL;
+		made.role := NULL;
+	END IF;
 	SELECT l.name INTO name FROM bixarena.read_leaderboards(arena) AS l
 	WHERE l.slug = leaderboard_id;
 	RETURN bixarena.page(bixarena.board_name(name, leaderboard_id),
@@ -4540,7 +4553,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION bixarena.report_page(text, interval, text, text) IS
-	'the report of a leaderboard, with markup that leads to other pages';
+	'the report of a leaderboard; or as a page of a site, with markup that leads to others';
 
 CREATE FUNCTION bixarena_report(
 	leaderboard_id text,
@@ -4767,7 +4780,7 @@ COMMENT ON FUNCTION bixarena_runs_report(text) IS
 
 CREATE FUNCTION bixarena.site_file(slug text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- A slug may hold anything.  As a name of a file it is left as it is where all
@@ -4811,7 +4824,7 @@ COMMENT ON FUNCTION bixarena.site_boards(interval, text) IS 'the leaderboards of
 
 CREATE FUNCTION bixarena.site_leaders(rows bixarena_leaderboard_row[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<div><span class="muted">%s</span> <bdi>%s</bdi></div>',
@@ -4823,7 +4836,7 @@ COMMENT ON FUNCTION bixarena.site_leaders(bixarena_leaderboard_row[]) IS
 
 CREATE FUNCTION bixarena.site_movers(rows bixarena_leaderboard_row[])
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<div>%s <bdi>%s</bdi></div>', bixarena.rank_change_text(m.rank_change),
@@ -4916,6 +4929,9 @@ COMMENT ON FUNCTION bixarena_site(text, interval) IS
 /*
  * Readers, operators and admins of arenas.  A membership is a note of who is
  * what; its rights are the server's own, and those alone are checked.
+ *
+ * Nothing here is for everybody.  Who may write memberships, which a right on
+ * bixarena_grant() alone does not give, needs rights on what is called, too.
  */
 
 CREATE FUNCTION bixarena.kinds_up_to(kind text)
@@ -4930,6 +4946,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.kinds_up_to(text) IS
 	'a kind of member and those that it includes';
+REVOKE ALL ON FUNCTION bixarena.kinds_up_to(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.owner_of_arena(arena text)
 RETURNS oid
@@ -4943,6 +4960,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.owner_of_arena(text) IS
 	'the role that owns the schema of an arena';
+REVOKE ALL ON FUNCTION bixarena.owner_of_arena(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.battle_rights(arena text)
 RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
@@ -4982,6 +5000,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.battle_rights(text) IS
 	'the rights that a reader of the battles of an arena needs, and whether they are its owner''s to grant';
+REVOKE ALL ON FUNCTION bixarena.battle_rights(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.needed_rights(kind text, arena text)
 RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
@@ -5014,8 +5033,6 @@ AS $$
 		('operator', 'bixarena_update_snapshot'),
 		('admin', 'bixarena_configure'),
 		('admin', 'bixarena_attach_arena'),
-		('admin', 'register_arena'),
-		('admin', 'retire_battle_view'),
 		('admin', 'bixarena_delete_snapshot'),
 		('admin', 'bixarena_backfill'),
 		('admin', 'bixarena_schedule'),
@@ -5063,6 +5080,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.needed_rights(text, text) IS
 	'the rights that a kind of member needs in an arena, and whether its owner may grant them';
+REVOKE ALL ON FUNCTION bixarena.needed_rights(text, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.rights(kind text, arena text)
 RETURNS TABLE (object_type text, object text, privilege text)
@@ -5076,6 +5094,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.rights(text, text) IS
 	'the rights that a kind of member is given in an arena';
+REVOKE ALL ON FUNCTION bixarena.rights(text, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.warn_of_rights(role name, kind text, arena text)
 RETURNS void
@@ -5101,6 +5120,7 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.warn_of_rights(name, text, text) IS
 	'tell which rights a member needs that the arena''s owner may not grant';
+REVOKE ALL ON FUNCTION bixarena.warn_of_rights(name, text, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.check_kind(role name, kind text)
 RETURNS void
@@ -5120,6 +5140,7 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.check_kind(name, text) IS
 	'an error unless there is such a kind of member';
+REVOKE ALL ON FUNCTION bixarena.check_kind(name, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_grant(role name, kind text, arena text DEFAULT NULL)
 RETURNS void
