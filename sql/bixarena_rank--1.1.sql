@@ -175,7 +175,7 @@ CREATE TRIGGER identify_role BEFORE INSERT ON bixarena.run
 	FOR EACH ROW EXECUTE FUNCTION bixarena.identify_role();
 COMMENT ON TRIGGER identify_role ON bixarena.run IS 'the role of the run by its oid too';
 
--- who may read the record sees the runs of arenas that are open to him; the owner
+-- who may read the record sees the runs of the arenas whose schema is open; the owner
 -- sees all
 ALTER TABLE bixarena.run ENABLE ROW LEVEL SECURITY;
 CREATE POLICY run_of_open_arenas ON bixarena.run FOR SELECT
