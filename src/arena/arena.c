@@ -51,7 +51,7 @@ list_result(void)
 /*
  * The arenas that are registered and still exist, into SPI's result.
  */
-static void
+void
 read_arenas(void)
 {
 	OwnerScope	scope = become_owner();

@@ -143,6 +143,7 @@ typedef struct StoredSnapshot
 /* arena.c */
 extern char *arena_setting;
 
+extern void read_arenas(void);
 extern char *resolve_arena(const char *arena);
 extern void check_arena_admin(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);

@@ -268,6 +268,8 @@ make_attempt(void *argument)
 	Battles    *battles = ((Attempt *) argument)->battles;
 	Run		   *run = &((Attempt *) argument)->run;
 
+	/* DROP EXTENSION locks the arenas before the settings, and so does this */
+	read_arenas();
 	run->settings = read_run_settings(run);
 	begin_time_limit(run->settings);
 	run->leaderboard = find_leaderboard(run->arena, run->slug);
