@@ -171,7 +171,7 @@ SELECT count(call_id) AS calls, count(*) AS runs FROM bixarena.run;
 CREATE FUNCTION own.shown(message jsonb) RETURNS SETOF text LANGUAGE sql AS $$
 	SELECT message ->> 'text'
 	UNION ALL
-	SELECT regexp_replace(f ->> 'text', '[0-9a-f-]{36}|[0-9.]+ s$|\d{4}-\d{2}.* UTC', '...', 'g')
+	SELECT regexp_replace(f ->> 'text', E'[0-9a-f-]{36}|[0-9.]+ s$|\\d{4}-\\d{2}.* UTC', '...', 'g')
 	FROM jsonb_path_query(message, '$.blocks[*].fields[*]') AS f
 	UNION ALL
 	SELECT b -> 'text' ->> 'text' FROM jsonb_path_query(message, '$.blocks[*]') AS b

@@ -145,15 +145,15 @@ INSERT INTO words VALUES
 	('wins', 'loses', 'draw'), ('win', 'lose', 'tie'),
 	('1', '2', '0'), ('1', '2', 'X'), ('1', '2', '1.5'), ('1', '2', 'tie'),
 	('1.0', '2.0', '0.0'), ('+1', '02', '-0'),
-	('1', '0', '0.5'), ('1.0', '0.0', '.5'), ('1', '0', '1/2'), ('1', '0', U&'\00BD'),
+	('1', '0', '0.5'), ('1.0', '0.0', '.5'), ('1', '0', '1/2'), ('1', '0', E'\u00BD'),
 	('1.000', '.0', '0.500'), ('1', '-1', '0'), ('1.0', '-1.0', '0.0'),
-	('1', U&'\22121', '0'), ('1-0', '0-1', '1/2-1/2'), ('1 - 0', '0 - 1', '1/2 - 1/2'),
-	(U&'1\20130', U&'0\20131', U&'\00BD\2013\00BD'), ('1-0', '0-1', '0.5-0.5'),
+	('1', E'\u22121', '0'), ('1-0', '0-1', '1/2-1/2'), ('1 - 0', '0 - 1', '1/2 - 1/2'),
+	(E'1\u20130', E'0\u20131', E'\u00BD\u2013\u00BD'), ('1-0', '0-1', '0.5-0.5'),
 	('A>B', 'B>A', 'A=B'), ('A>>B', 'B>>A', 'B=A'), ('a > b', 'a < b', 'a = b'),
 	('[[A>>B]]', '[[A<<B]]', '[[A=B]]'), ('B<A', 'B > A', 'tie'), ('>', '<', '='),
 	('true', 'false', 'tie'), ('t', 'f', 'tie'), ('TRUE', 'FALSE', 'Draw'),
 	('true', 'false', NULL), ('True', 'False', ''), ('true', 'false', 'null'),
-	('  left', E'right \t\n', ' Tie '), (U&'\FEFFleft', U&'right\00A0', U&'\3000tie'),
+	('  left', E'right \t\n', ' Tie '), (E'\uFEFFleft', E'right\u00A0', E'\u3000tie'),
 	(rpad('left', 99), lpad('right', 99), 'tie');
 -- a column in the words of one of these says the same as in plain words
 CREATE FUNCTION words_differ(first text, second text, tie text) RETURNS bigint

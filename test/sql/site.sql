@@ -9,8 +9,8 @@ SELECT bixarena_create_arena('arena');
 -- paths: as they are, or with a hash
 SELECT slug, bixarena.site_file(slug) FROM (VALUES
 	(1, 'overall'), (2, 'rare_diseases'), (3, 'a-1'), (4, '7'), (5, repeat('x', 64)),
-	(11, '../x'), (12, '..'), (13, '.'), (14, '/etc/passwd'), (15, 'a/b'), (16, 'a\b'), (17, 'with space'), (18, ''), (19, ' '),
-	(21, 'Overall'), (22, 'OVERALL'), (23, U&'\00FCber'), (24, U&'\5FC3'), (25, 'x.html'), (26, 'index'), (27, 'con'), (28, 'COM1'), (29, 'a?b#c%2e&"<>'''),
+	(11, '../x'), (12, '..'), (13, '.'), (14, '/etc/passwd'), (15, 'a/b'), (16, E'a\\b'), (17, 'with space'), (18, ''), (19, ' '),
+	(21, 'Overall'), (22, 'OVERALL'), (23, E'\u00FCber'), (24, E'\u5FC3'), (25, 'x.html'), (26, 'index'), (27, 'con'), (28, 'COM1'), (29, 'a?b#c%2e&"<>'''),
 	(31, repeat('x', 65)), (32, '-x'), (33, '_x'), (34, E'new\nline')) AS v (n, slug) ORDER BY n;
 -- no two on one path, also where case does not count; a path has no characters that mean something
 CREATE TEMP TABLE slug AS
@@ -19,7 +19,7 @@ SELECT DISTINCT s FROM (
 	UNION ALL SELECT left(bixarena.site_file(s), -5) FROM unnest('{A,B/,../x}'::text[]) AS s
 	UNION ALL SELECT bixarena.site_file(s) FROM unnest('{A,B/,../x}'::text[]) AS s
 	UNION ALL SELECT repeat('x', n) FROM generate_series(60, 100) AS n) AS t;
-SELECT count(*) > 500 AS many, count(DISTINCT lower(f)) = count(*) AS apart, bool_and(f ~ '^[a-z0-9][a-z0-9_-]*(\.[0-9a-f]{64})?\.html$') AS safe, max(length(f)) <= 120 AS short
+SELECT count(*) > 500 AS many, count(DISTINCT lower(f)) = count(*) AS apart, bool_and(f ~ E'^[a-z0-9][a-z0-9_-]*(\\.[0-9a-f]{64})?\\.html$') AS safe, max(length(f)) <= 120 AS short
 FROM (SELECT bixarena.site_file(s) AS f FROM slug) AS t;
 
 -- an arena of odd leaderboards, one that is empty, and one with a history
@@ -46,7 +46,7 @@ SELECT path, count(*), count(DISTINCT target) FROM link WHERE target <> '#main' 
 SELECT count(*) FILTER (WHERE s.path IS NULL) AS broken, count(*) FILTER (WHERE l.target ~ '[:/]') AS not_relative FROM link AS l LEFT JOIN bixarena_site() AS s ON s.path = 'public/' || l.target WHERE l.target <> '#main';
 -- leaders and movers
 CREATE FUNCTION index_cells(board text) RETURNS SETOF text LANGUAGE sql AS $$
-	SELECT regexp_replace(u::text, 'xmlns="[^"]*"|\d{4}-\d\d-\d\d', '', 'g') FROM bixarena_site() AS s, unnest(xpath(format('//h:tr[h:th/h:a/h:bdi = %L]/h:td', board), xmlparse(DOCUMENT s.content),
+	SELECT regexp_replace(u::text, E'xmlns="[^"]*"|\\d{4}-\\d\\d-\\d\\d', '', 'g') FROM bixarena_site() AS s, unnest(xpath(format('//h:tr[h:th/h:a/h:bdi = %L]/h:td', board), xmlparse(DOCUMENT s.content),
 		'{{h,http://www.w3.org/1999/xhtml}}')) AS u WHERE s.path = 'public/index.html'
 $$;
 \pset format unaligned

@@ -17,7 +17,7 @@ CREATE FUNCTION called(wanted text) RETURNS text LANGUAGE sql AS
 CREATE FUNCTION listed(page_size integer, page integer) RETURNS TABLE
 	(name text, visibility text, description text, entry_count bigint, changed boolean)
 LANGUAGE sql AS $$
-	SELECT c.name, s.visibility, regexp_replace(s.description, '\d+ evaluations', 'N evaluations'),
+	SELECT c.name, s.visibility, regexp_replace(s.description, E'\\d+ evaluations', 'N evaluations'),
 		s.entry_count, s.updated_at > s.created_at
 	FROM bixarena_snapshots('overall', page_size, page) WITH ORDINALITY AS
 		s (identifier, visibility, description, entry_count, created_at, updated_at, n)

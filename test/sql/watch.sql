@@ -132,7 +132,7 @@ TRUNCATE trap.noted;
 SET trap.armed = 'yes';
 BEGIN;
 SELECT slug::text FROM trap.leaderboard;
-SELECT role, count(*) FROM trap.noted GROUP BY 1 ORDER BY 1;
+SELECT CASE role WHEN session_user THEN 'superuser' ELSE role END AS role, count(*) FROM trap.noted GROUP BY 1 ORDER BY 1;
 ROLLBACK;
 SHOW search_path;
 
