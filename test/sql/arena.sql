@@ -36,6 +36,16 @@ RESET bixarena_rank.arena;
 SELECT * FROM bixarena_generate_snapshot('overall');
 SELECT status, reason FROM bixarena_generate_snapshot('overall', arena => 'first');
 
+-- its view of battles shows nobody what the table does not
+CREATE ROLE regress_viewer;
+GRANT USAGE ON SCHEMA first TO regress_viewer;
+GRANT SELECT ON first.leaderboard_battle TO regress_viewer;
+SET ROLE regress_viewer;
+SELECT count(*) FROM first.leaderboard_battle;
+RESET ROLE;
+DROP OWNED BY regress_viewer;
+DROP ROLE regress_viewer;
+
 --
 -- Names
 --

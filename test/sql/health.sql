@@ -65,6 +65,15 @@ SELECT recorded('running', '1 hour', arena => 'other'), recorded('queued', '1 ho
 SELECT * FROM health('abandoned_runs');
 SELECT recorded('running', '1 hour'), recorded('running', '1 second');
 SELECT * FROM health('abandoned_runs');
+-- whether a process is at them is asked of running ones only, however many have ended
+BEGIN;
+SET LOCAL track_functions = 'all';
+INSERT INTO bixarena.run (arena, leaderboard, status, trigger_source, role, parameters, attempts, started_at, ended_at)
+SELECT 'arena', 'overall', 'succeeded', 'scheduled', current_user, '{}', 1, now(), now() FROM generate_series(1, 500);
+SELECT * FROM health('abandoned_runs');
+SELECT calls <= count(*) FILTER (WHERE r.status = 'running') AS of_no_other
+FROM pg_stat_xact_user_functions AS f, bixarena.run AS r WHERE f.funcname = 'is_abandoned' GROUP BY calls;
+ROLLBACK;
 TRUNCATE bixarena.run;
 
 -- the share of good ones in 30 days

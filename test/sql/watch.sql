@@ -24,7 +24,8 @@ BEGIN
 		RETURN true;
 	END IF;
 	FOREACH action IN ARRAY ARRAY['RESET ROLE', 'RESET SESSION AUTHORIZATION', 'SET ROLE regress_reader',
-		'SET LOCAL search_path = trap', 'SET escape_string_warning = off'] LOOP
+		'SET LOCAL search_path = trap', 'SET escape_string_warning = off', 'CREATE TEMP TABLE left_behind ()',
+		'DECLARE left_behind CURSOR WITH HOLD FOR SELECT 1'] LOOP
 		BEGIN
 			EXECUTE action;
 			outcome := '00000';

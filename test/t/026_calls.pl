@@ -356,6 +356,23 @@ SKIP:
 	sql($node, q{DELETE FROM arena.leaderboard WHERE name = 'Long'});
 }
 
+# it is told again once two seconds have passed
+{
+	my $statement = q{DO $$
+		BEGIN
+			FOR i IN 1..2 LOOP
+				PERFORM pg_sleep(2.1);
+				PERFORM bixarena_generate_snapshot('overall', 10, dry_run => true);
+			END LOOP;
+		END $$};
+	my ($state, $message) = sql_state_of($node, $statement);
+	my @told = $message =~ /NOTICE:  00000: overall: reading battles/g;
+
+	is(@told, 2, 'progress is told every two seconds');
+	($state, $message) = sql_state_of($node, "SET bixarena_rank.progress = off; $statement");
+	unlike($message, qr/reading battles/, 'and not where it is turned off');
+}
+
 #
 # Prepared transactions
 #
