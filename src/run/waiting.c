@@ -76,8 +76,9 @@ make_runs_of(Campaign *campaign, const Queue *queue,
 static bool
 go_through_queue(Campaign *campaign, const Queue *queue)
 {
-	return make_runs_of(campaign, queue, take_abandoned_run) |
-		make_runs_of(campaign, queue, take_queued_run);
+	bool		any = make_runs_of(campaign, queue, take_abandoned_run);
+
+	return make_runs_of(campaign, queue, take_queued_run) || any;
 }
 
 /*

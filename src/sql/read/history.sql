@@ -42,6 +42,8 @@ CREATE TYPE bixarena_history_row AS (
 );
 COMMENT ON TYPE bixarena_history_row IS 'a model''s line in one of the snapshots of a leaderboard';
 
+-- Of the rows of functions the planner knows too little: it would join a thousand
+-- snapshots with their entries by a loop in a loop.
 CREATE FUNCTION bixarena_model_history(
 	leaderboard_id text,
 	model text,
@@ -53,6 +55,7 @@ CREATE FUNCTION bixarena_model_history(
 RETURNS SETOF bixarena_history_row
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
