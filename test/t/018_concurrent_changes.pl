@@ -458,7 +458,8 @@ foreach my $kind ('function', 'call', 'worker')
 	close_gate($node, 'writing');
 	$call = start_sql($node, [ 'CALL bixarena_generate_snapshots()', q{SELECT 'goes on'} ]);
 	wait_for_gate();
-	$drop = start_sql($node, [ 'DROP EXTENSION bixarena_rank', q{SELECT 'done'} ]);
+	# of a deadlock, which may come of it, the call is the victim
+	$drop = start_sql($node, [ q{SET deadlock_timeout = '1 h'}, 'DROP EXTENSION bixarena_rank', q{SELECT 'done'} ]);
 	wait_for_lock('^DROP');
 	open_gate($node);
 	($out, $err) = finish_sql($drop);
