@@ -655,6 +655,14 @@ COMMENT ON FUNCTION bixarena_request_snapshot(text, text, text, text, bigint, bi
 	'queue a run for a background worker; returns its correlation id at once';
 REVOKE ALL ON FUNCTION bixarena_request_snapshot(text, text, text, text, bigint, bigint) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION bixarena.is_abandoned(correlation_id uuid)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'bixarena_is_abandoned'
+-- it looks at the record: of the runs of an arena only those are to be asked for that
+-- are running, which costs less to see
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000
+SET search_path = pg_catalog, pg_temp;
+
 CREATE FUNCTION bixarena.page_offset(page_size bigint, page bigint)
 RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -934,6 +942,7 @@ CREATE FUNCTION bixarena_model_history(
 RETURNS SETOF bixarena_history_row
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);

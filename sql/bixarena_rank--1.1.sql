@@ -810,7 +810,9 @@ REVOKE ALL ON PROCEDURE bixarena_process_requests() FROM PUBLIC;
 CREATE FUNCTION bixarena.is_abandoned(correlation_id uuid)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'bixarena_is_abandoned'
-LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+-- it looks at the record: of the runs of an arena only those are to be asked for that
+-- are running, which costs less to see
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.is_abandoned(uuid) IS
 	'does no process work at this run, which is running on record? null: this is a standby';
@@ -1196,6 +1198,8 @@ CREATE TYPE bixarena_history_row AS (
 );
 COMMENT ON TYPE bixarena_history_row IS 'a model''s line in one of the snapshots of a leaderboard';
 
+-- Of the rows of functions the planner knows too little: it would join a thousand
+-- snapshots with their entries by a loop in a loop.
 CREATE FUNCTION bixarena_model_history(
 	leaderboard_id text,
 	model text,
@@ -1207,6 +1211,7 @@ CREATE FUNCTION bixarena_model_history(
 RETURNS SETOF bixarena_history_row
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
 AS $$
 DECLARE
 	found_arena text := bixarena.resolve_arena(arena);
