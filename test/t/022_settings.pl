@@ -78,8 +78,7 @@ my @reads = (
 	q{SELECT } . masked(q{regexp_replace(public.bixarena_report('rare', '1 hour', 'arena'), '<svg.*?</svg>', '', 'g')}),
 	q{SELECT } . masked(q{regexp_replace(public.bixarena_runs_report('arena'), '<svg.*?</svg>', '', 'g')}),
 	q{SELECT bixarena.cron_next(s, '2026-03-01 12:00+00') AS next
-		FROM unnest(ARRAY['*/5 1-3,4 $ * *', '@daily', '30 seconds', E' 0\t0 * 2 sun']) AS s},
-	q{SELECT object_type, replace(object, '"', '') AS object, privilege FROM bixarena.rights('admin', 'arena')});
+		FROM unnest(ARRAY['*/5 1-3,4 $ * *', '@daily', '30 seconds', E' 0\t0 * 2 sun']) AS s});
 
 # Do it all in one session with these options, and keep what comes of it in a schema
 sub use_arena
