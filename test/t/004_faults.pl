@@ -238,7 +238,8 @@ sub cancel_call
 	my ($session, $out, $err);
 
 	start_afresh($node);
-	$session = start_sql($node, [ $call,
+	# it is by its progress that the bootstrap is seen
+	$session = start_sql($node, [ 'SET bixarena_rank.progress = on', $call,
 		q{SELECT 'locks', count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()} ]);
 	if ($phase eq 'bootstrap')
 	{
