@@ -365,7 +365,7 @@ SKIP:
 				PERFORM bixarena_generate_snapshot('overall', 10, dry_run => true);
 			END LOOP;
 		END $$};
-	my ($state, $message) = sql_state_of($node, $statement);
+	my ($state, $message) = sql_state_of($node, "SET bixarena_rank.progress = on; $statement");
 	my @told = $message =~ /NOTICE:  00000: overall: reading battles/g;
 
 	is(@told, 2, 'progress is told every two seconds');
