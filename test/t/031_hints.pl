@@ -195,10 +195,12 @@ value($db, q{
 		CASE winner WHEN 'tie' THEN 'tie' ELSE 'won by ' || winner END AS outcome FROM votes;
 	CREATE VIEW digits AS SELECT left_model AS model1, right_model AS model2,
 		CASE winner WHEN 'model1' THEN 1 ELSE 0 END AS outcome FROM votes});
-told($db, q{SELECT count(*) FROM bixarena_rank('named', 10)}, 'WARNING');
-value($db, q{CREATE OR REPLACE VIEW named AS SELECT left_model AS model1, right_model AS model2, winner::text AS outcome FROM votes});
-is(told($db, q{SELECT count(*) FROM bixarena_rank('named', 10)}, ''), '', 'outcomes in words that are known');
-my ($case) = told($db, q{SELECT count(*) FROM bixarena_rank('digits', 10)}, 'WARNING') =~ /as by (CASE.*END)\.$/;
+my ($case) = failure($db, q{SELECT count(*) FROM bixarena_rank('named', 10)}, '22000') =~ /as by (CASE.*END)\. /;
+$case =~ s/WHEN '(won by (model[12]))' THEN 'model1' WHEN \.\.\. THEN 'model2'/"WHEN '$1' THEN '$2' WHEN 'won by model" . ($2 eq 'model1' ? 2 : 1) . "' THEN 'model" . ($2 eq 'model1' ? 2 : 1) . "'"/e;
+value($db, "CREATE VIEW translated AS SELECT model1, model2, $case AS outcome FROM named");
+is(told($db, q{SELECT count(*) FROM bixarena_rank('translated', 10)}, ''), '', 'outcomes in words that are known');
+($case) = failure($db, q{SELECT count(*) FROM bixarena_rank('digits', 10)}, '22000') =~ /as by (CASE.*END)\.$/;
+$case =~ s/WHEN \.\.\. THEN 'model1' WHEN \.\.\. THEN 'model2'/WHEN 1 THEN 'model1' WHEN 0 THEN 'model2'/;
 value($db, "CREATE VIEW words AS SELECT model1, model2, $case AS outcome FROM digits");
 is(told($db, q{SELECT count(*) FROM bixarena_rank('words', 10)}, ''), '', 'digits by the hint');
 
@@ -300,10 +302,27 @@ value($db, q{SELECT bixarena_revoke('everybody', 'reader')});
 # All hints of the source
 #
 
-# Why a hint of the source cannot be seen here
+# Hints of the source that are not met here: where they are followed, or why not
 my %unseen = (
 	'Create the extension bixarena_rank in this database.' =>
-	  'a worker that finds no extension ends without a word: test/t/003_requests.pl');
+	  'a worker that finds no extension ends without a word: test/t/003_requests.pl',
+	'If their owners agree: ' => 'test/sql/roles.sql',
+	'Once it is dropped, they are read from the tables that are there at each run.' => 'test/sql/battle_query.sql',
+	'That role, or a superuser, may attach the arena again.' => 'test/sql/battle_query.sql',
+	'Once they are dropped, attach the arena again.' => 'test/sql/battle_query.sql',
+	'SELECT bixarena_attach_arena(%L) replaces it.' => 'test/sql/battle_query.sql',
+	'ALTER EXTENSION bixarena_rank UPDATE;' => 'test/t/010_upgrade.pl',
+	'Let the relation be a table, or call no functions but the server\'s own in it.' => 'test/sql/watch.sql',
+	'Set prior_battles, which ties all models together.' => 'test/sql/rank.sql',
+	'A view can say who won by model1, model2 and tie.' => 'test/sql/outcomes.sql',
+	'If that is not what they mean, leave them out, as by a view with WHERE %s IS NOT NULL.' => 'test/sql/outcomes.sql',
+	'If they are meant as UTC: ALTER TABLE %s.%s ALTER %s TYPE timestamptz USING %s AT TIME ZONE \'UTC\'.' =>
+	  'test/sql/battle_query.sql',
+	'If they are meant as UTC, let the relation have them as %s AT TIME ZONE \'UTC\'.' => 'test/sql/battle_query.sql',
+	'bixarena_grant() makes a role operator of an arena.' => 'test/sql/guards.sql',
+	'A session that has done LISTEN is in a transaction since long; pg_stat_activity shows it.' => 'test/t/026_calls.pl',
+	'What it was to tell is committed; bixarena.run has it.' => 'test/t/026_calls.pl',
+	'It was a dry run: nothing is on record.' => 'test/sql/generate_all.sql');
 
 foreach my $source (hints_of_source())
 {
