@@ -82,3 +82,8 @@ src/server/version.o: bixarena_rank.control
 $(DATA_built): $(SQL_PARTS) Makefile
 	mkdir -p build
 	cat $(SQL_PARTS) > $@
+
+# is everything written as the server's own sources are?
+.PHONY: check-style
+check-style:
+	script/check-style

@@ -80,7 +80,7 @@ typedef struct RequiredColumn
 {
 	const char *relation;
 	const char *name;
-	RequiredKind	kind;
+	RequiredKind kind;
 } RequiredColumn;
 
 /* An arena's leaderboard */

@@ -200,16 +200,16 @@ outcome_text(BattleReader *reader, TupleTableSlot *slot)
  * 57.0, as programs make of a column in which some are missing.
  */
 static bool
-names_model(BattleReader *reader, const char *text, ModelKey model)
+names_model(BattleReader *reader, const char *string, ModelKey model)
 {
 	const char *rest;
 
 	if (reader->uuid_models)
-		return strlen(text) == 36 &&
-			pg_strcasecmp(text, DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(model.bytes)))) == 0;
-	if (strncmp(text, model.bytes, model.length) != 0)
+		return strlen(string) == 36 &&
+			pg_strcasecmp(string, DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(model.bytes)))) == 0;
+	if (strncmp(string, model.bytes, model.length) != 0)
 		return false;
-	rest = text + model.length;
+	rest = string + model.length;
 	if (*rest == '\0')
 		return true;
 	return rest[0] == '.' && rest[1] && strspn(rest + 1, "0") == strlen(rest + 1) &&
@@ -221,11 +221,11 @@ names_model(BattleReader *reader, const char *text, ModelKey model)
  * OUTCOME_TIE.
  */
 static Outcome
-named_model(BattleReader *reader, const char *text, ModelKey model1, ModelKey model2)
+named_model(BattleReader *reader, const char *string, ModelKey model1, ModelKey model2)
 {
-	if (text && names_model(reader, text, model1))
+	if (string && names_model(reader, string, model1))
 		return OUTCOME_FIRST;
-	if (text && names_model(reader, text, model2))
+	if (string && names_model(reader, string, model2))
 		return OUTCOME_SECOND;
 	return OUTCOME_TIE;
 }
@@ -239,7 +239,7 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 	int64		count = DatumGetInt64(slot->tts_values[COLUMN_COUNT]);
 	ModelKey	model1,
 				model2;
-	char	   *text;
+	char	   *string;
 	Meaning		meaning;
 	int			size = ballots_size(group->ballots);
 
@@ -255,9 +255,9 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 		group->ignored.same_model += count;
 		return;
 	}
-	text = outcome_text(reader, slot);
-	meaning = outcome_words_add(group->outcomes, text,
-								named_model(reader, text, model1, model2), count);
+	string = outcome_text(reader, slot);
+	meaning = outcome_words_add(group->outcomes, string,
+								named_model(reader, string, model1, model2), count);
 	if (meaning == 0)
 		return;
 	ballots_add(group->ballots, meaning, model_number(reader, group, model1),

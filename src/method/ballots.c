@@ -45,7 +45,8 @@ typedef struct Pile
 	int			max_rows;
 	BallotRow  *rows;
 	Meaning		ambiguous;		/* the one meaning of all in it, or 0 */
-	Meaning		decided;		/* vocabularies of those that somebody won, or 0 */
+	Meaning		decided;		/* vocabularies of those that somebody won, or
+								 * 0 */
 	Meaning		tied;			/* vocabularies of those that are ties, or 0 */
 } Pile;
 
@@ -226,6 +227,7 @@ ballots_add(Ballots *ballots, Meaning meaning, int model1, int model2, int64 cou
 {
 	Slot	   *slot = NULL;
 	Pile	   *pile;
+	BallotRow  *row;
 
 	for (int i = 0; i < ballots->num_slots && slot == NULL; i++)
 		if (ballots->slots[i].meaning == meaning)
@@ -240,8 +242,11 @@ ballots_add(Ballots *ballots, Meaning meaning, int model1, int model2, int64 cou
 	}
 	if (pile->num_rows == pile->max_rows)
 		make_room(ballots, pile);
-	pile->rows[pile->num_rows++] =
-		(BallotRow) {model1, model2, slot->outcome, count};
+	row = &pile->rows[pile->num_rows++];
+	row->model1 = model1;
+	row->model2 = model2;
+	row->outcome = slot->outcome;
+	row->count = count;
 }
 
 /*

@@ -339,9 +339,9 @@ extern Ranking *rank_models(const Tally *tally, const RankOptions *options);
 extern const char *model_status_name(ModelStatus status);
 
 /* outcome.c */
-extern Meaning outcome_meaning(const char *text);
+extern Meaning outcome_meaning(const char *string);
 extern OutcomeWords *outcome_words_create(void);
-extern Meaning outcome_words_add(OutcomeWords *words, char *text, Outcome named,
+extern Meaning outcome_words_add(OutcomeWords *words, char *string, Outcome named,
 								 int64 count);
 extern OutcomeReading read_outcomes(const OutcomeWords *words);
 extern char *list_outcomes(const OutcomeWords *words, int vocabulary, bool read);

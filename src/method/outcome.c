@@ -122,17 +122,18 @@ static const char *const outcome_names[NUM_OUTCOMES] = {
 /* A word as it was met */
 typedef struct WordEntry
 {
-	char	   *text;
+	char	   *word;
 	char		status;			/* used by simplehash */
 	Meaning		meaning;
 	int64		count;
-	int64		named;			/* of these, of a battle of a model of that name */
+	int64		named;			/* of these, of a battle of a model of that
+								 * name */
 } WordEntry;
 
 #define SH_PREFIX		wordtable
 #define SH_ELEMENT_TYPE	WordEntry
 #define SH_KEY_TYPE		char *
-#define SH_KEY			text
+#define SH_KEY			word
 #define SH_HASH_KEY(tb, key)	hash_bytes((const unsigned char *) (key), strlen(key))
 #define SH_EQUAL(tb, a, b)		(strcmp(a, b) == 0)
 #define SH_SCOPE		static inline
@@ -161,14 +162,14 @@ struct OutcomeWords
  * ASCII's there are those that spreadsheets and web pages leave behind.
  */
 static int
-blank_length(const char *text)
+blank_length(const char *string)
 {
 	static const char *const wide[] = {"\xC2\xA0", "\xE3\x80\x80", "\xEF\xBB\xBF"};
 
-	if (*text && strchr(" \t\n\r\f\v", *text))
+	if (*string && strchr(" \t\n\r\f\v", *string))
 		return 1;
 	for (Size i = 0; i < lengthof(wide); i++)
-		if (strncmp(text, wide[i], strlen(wide[i])) == 0)
+		if (strncmp(string, wide[i], strlen(wide[i])) == 0)
 			return strlen(wide[i]);
 	return 0;
 }
@@ -178,22 +179,22 @@ blank_length(const char *text)
  * what is meant by a sign that typography has instead.  Returns the bytes read.
  */
 static int
-append_character(char *word, int *length, const char *text)
+append_character(char *word, int *length, const char *string)
 {
 	static const char *const signs[][2] = {
 		{"\xE2\x88\x92", "-"}, {"\xE2\x80\x90", "-"}, {"\xE2\x80\x91", "-"},
 		{"\xE2\x80\x93", "-"}, {"\xC2\xBD", "1/2"}
 	};
 
-	if (IS_HIGHBIT_SET(*text))
+	if (IS_HIGHBIT_SET(*string))
 		for (Size i = 0; i < lengthof(signs); i++)
-			if (strncmp(text, signs[i][0], strlen(signs[i][0])) == 0)
+			if (strncmp(string, signs[i][0], strlen(signs[i][0])) == 0)
 			{
 				strcpy(word + *length, signs[i][1]);
 				*length += strlen(signs[i][1]);
 				return strlen(signs[i][0]);
 			}
-	word[(*length)++] = pg_ascii_tolower((unsigned char) *text);
+	word[(*length)++] = pg_ascii_tolower((unsigned char) *string);
 	return 1;
 }
 
@@ -269,25 +270,25 @@ remove_blanks(char *word)
  * before it.  False if the text is longer than any word.
  */
 static bool
-normalize(const char *text, char *word)
+normalize(const char *string, char *word)
 {
 	const char *end;
 	int			length = 0;
 	int			blank;
 
-	while ((blank = blank_length(text)) > 0)
-		text += blank;
-	end = text;
-	for (const char *c = text; *c; c += Max(blank, 1))
+	while ((blank = blank_length(string)) > 0)
+		string += blank;
+	end = string;
+	for (const char *c = string; *c; c += Max(blank, 1))
 	{
 		blank = blank_length(c);
 		if (blank == 0)
 			end = c + 1;
-		if (end - text > WORD_LENGTH / 2)
+		if (end - string > WORD_LENGTH / 2)
 			return false;
 	}
-	while (text < end)
-		text += append_character(word, &length, text);
+	while (string < end)
+		string += append_character(word, &length, string);
 	word[length] = '\0';
 	return true;
 }
@@ -338,15 +339,15 @@ find_numbered(const char *word)
  * letter case and between any blanks.  NULL and blanks are no outcome.
  */
 Meaning
-outcome_meaning(const char *text)
+outcome_meaning(const char *string)
 {
 	char		buffer[WORD_LENGTH + 2] = "";
 	char	   *word = buffer + 1;
 	Meaning		meaning;
 
-	if (text == NULL)
+	if (string == NULL)
 		return NONE;
-	if (!normalize(text, word))
+	if (!normalize(string, word))
 		return 0;
 	if (*word == '\0')
 		return NONE;
@@ -377,22 +378,22 @@ outcome_words_create(void)
  * same only if it means the same.
  */
 static WordEntry *
-find_entry(OutcomeWords *words, char *text, Meaning *meaning)
+find_entry(OutcomeWords *words, char *string, Meaning *meaning)
 {
 	char		clipped[WORD_LENGTH + 1];
-	int			length = strnlen(text, WORD_LENGTH + 1);
+	int			length = strnlen(string, WORD_LENGTH + 1);
 	WordEntry  *entry;
 
 	if (length <= WORD_LENGTH)
 	{
-		entry = wordtable_lookup(words->table, text);
-		*meaning = entry ? entry->meaning : outcome_meaning(text);
+		entry = wordtable_lookup(words->table, string);
+		*meaning = entry ? entry->meaning : outcome_meaning(string);
 		return entry;
 	}
-	length = pg_mbcliplen(text, length, WORD_LENGTH);
-	memcpy(clipped, text, length);
+	length = pg_mbcliplen(string, length, WORD_LENGTH);
+	memcpy(clipped, string, length);
 	clipped[length] = '\0';
-	*meaning = outcome_meaning(text);
+	*meaning = outcome_meaning(string);
 	entry = wordtable_lookup(words->table, clipped);
 	return entry && entry->meaning == *meaning ? entry : NULL;
 }
@@ -401,9 +402,9 @@ find_entry(OutcomeWords *words, char *text, Meaning *meaning)
  * Make an entry for a word that has none, unless there are too many already.
  */
 static WordEntry *
-add_entry(OutcomeWords *words, const char *text, Meaning meaning)
+add_entry(OutcomeWords *words, const char *string, Meaning meaning)
 {
-	int			length = strnlen(text, WORD_LENGTH + 1);
+	int			length = strnlen(string, WORD_LENGTH + 1);
 	WordEntry  *entry;
 	char	   *word;
 	bool		found;
@@ -411,9 +412,9 @@ add_entry(OutcomeWords *words, const char *text, Meaning meaning)
 	if (words->table->members >= MAX_WORDS)
 		return NULL;
 	if (length > WORD_LENGTH)
-		length = pg_mbcliplen(text, length, WORD_LENGTH);
+		length = pg_mbcliplen(string, length, WORD_LENGTH);
 	word = MemoryContextAlloc(words->memory, length + 1);
-	memcpy(word, text, length);
+	memcpy(word, string, length);
 	word[length] = '\0';
 	entry = wordtable_insert(words->table, word, &found);
 	if (found)					/* a cut text that means something else */
@@ -453,13 +454,13 @@ count_meaning(OutcomeWords *words, Meaning meaning, int64 count)
  * any vocabulary.  Names that are nothing else are not held: there are many.
  */
 Meaning
-outcome_words_add(OutcomeWords *words, char *text, Outcome named, int64 count)
+outcome_words_add(OutcomeWords *words, char *string, Outcome named, int64 count)
 {
 	Meaning		meaning = NONE;
-	WordEntry  *entry = text ? find_entry(words, text, &meaning) : NULL;
+	WordEntry  *entry = string ? find_entry(words, string, &meaning) : NULL;
 
-	if (text && entry == NULL && (named == OUTCOME_TIE || meaning != 0))
-		entry = add_entry(words, text, meaning);
+	if (string && entry == NULL && (named == OUTCOME_TIE || meaning != 0))
+		entry = add_entry(words, string, meaning);
 	if (entry)
 		entry->count += count;
 	if (named != OUTCOME_TIE && meaning != NONE)
@@ -469,8 +470,8 @@ outcome_words_add(OutcomeWords *words, char *text, Outcome named, int64 count)
 		if (meaning != TIE_IN_ALL)
 			meaning |= MEANS(VOCABULARY_NAMES, named);
 		else if (words->tie_name == NULL)
-			words->tie_name = strcpy(MemoryContextAlloc(words->memory, strlen(text) + 1),
-									 text);
+			words->tie_name = strcpy(MemoryContextAlloc(words->memory, strlen(string) + 1),
+									 string);
 	}
 	count_meaning(words, meaning, count);
 	return meaning;
@@ -580,7 +581,7 @@ count_read(const WordEntry *entry, int vocabulary)
 
 typedef struct Example
 {
-	const char *text;
+	const char *word;
 	int64		count;
 } Example;
 
@@ -592,7 +593,7 @@ compare_examples(const void *a, const void *b)
 
 	if (x->count != y->count)
 		return x->count > y->count ? -1 : 1;
-	return strcmp(x->text, y->text);
+	return strcmp(x->word, y->word);
 }
 
 /*
@@ -615,7 +616,10 @@ sort_examples(const OutcomeWords *words, int vocabulary, bool read, int *number)
 		if (!read)
 			count = entry->count - count;
 		if (count > 0 && entry->meaning != NONE)
-			examples[(*number)++] = (Example) {entry->text, count};
+		{
+			examples[*number].word = entry->word;
+			examples[(*number)++].count = count;
+		}
 	}
 	qsort(examples, *number, sizeof(Example), compare_examples);
 	return examples;
@@ -635,7 +639,7 @@ list_outcomes(const OutcomeWords *words, int vocabulary, bool read)
 	initStringInfo(&list);
 	for (int i = 0; i < Min(number, NUM_EXAMPLES); i++)
 		appendStringInfo(&list, "%s\"%s\" (%lld)", i > 0 ? ", " : "",
-						 examples[i].text, (long long) examples[i].count);
+						 examples[i].word, (long long) examples[i].count);
 	if (number > NUM_EXAMPLES)
 		appendStringInfoString(&list, " and others");
 	return list.data;
@@ -650,7 +654,7 @@ unread_example(const OutcomeWords *words, int vocabulary)
 	int			number;
 	Example    *examples = sort_examples(words, vocabulary, false, &number);
 
-	return number > 0 ? examples[0].text : NULL;
+	return number > 0 ? examples[0].word : NULL;
 }
 
 /*
@@ -704,15 +708,15 @@ explain_rivals(const OutcomeWords *words, const OutcomeReading *reading)
 						vocabulary_names[vocabulary], vocabulary_names[rival]);
 	for (int i = number - 1; i >= 0; i--)
 	{
-		Meaning		meaning = outcome_meaning(examples[i].text);
+		Meaning		meaning = outcome_meaning(examples[i].word);
 
 		if (meaning_in(meaning, vocabulary) != meaning_in(meaning, rival))
 			chosen = i;
 	}
 	return psprintf("\"%s\" (%lld) means: %s, where outcomes are %s; %s, where they are %s.",
-					examples[chosen].text, (long long) examples[chosen].count,
-					word_says(examples[chosen].text, vocabulary),
+					examples[chosen].word, (long long) examples[chosen].count,
+					word_says(examples[chosen].word, vocabulary),
 					vocabulary_names[vocabulary],
-					word_says(examples[chosen].text, rival),
+					word_says(examples[chosen].word, rival),
 					vocabulary_names[rival]);
 }

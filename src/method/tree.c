@@ -85,8 +85,8 @@ struct Tree
 	int		   *position;
 
 	/*
-	 * By position: parents come before their children, and what is below one lies
-	 * between it and its end.  What is in no tree comes last.
+	 * By position: parents come before their children, and what is below one
+	 * lies between it and its end.  What is in no tree comes last.
 	 */
 	int			num_joined;
 	int		   *order;			/* nodes as they joined */

@@ -400,7 +400,7 @@ try_entry(Campaign *campaign, Step step, Entry *entry)
 static ErrorData *
 begin_next_attempt(Campaign *campaign, Run *run)
 {
-	Entry		entry = {.run = run, .begin = record_attempt};
+	Entry		entry = {.run = run,.begin = record_attempt};
 	ErrorData  *error;
 
 	end_transaction(campaign);
@@ -417,7 +417,7 @@ begin_next_attempt(Campaign *campaign, Run *run)
 static bool
 put_failure_on_record(Campaign *campaign, Run *run, ErrorData *failure, bool for_good)
 {
-	Entry		entry = {.run = run, .error = failure, .for_good = for_good};
+	Entry		entry = {.run = run,.error = failure,.for_good = for_good};
 	ErrorData  *error = try_entry(campaign, enter_failure, &entry);
 
 	if (error)
@@ -501,7 +501,7 @@ void
 campaign_make(Campaign *campaign, Run *run, RunBeginning begin, Battles *battles)
 {
 	const unsigned char *key = DatumGetUUIDP(run->correlation_id)->data;
-	Entry		entry = {.run = run, .begin = begin};
+	Entry		entry = {.run = run,.begin = begin};
 	ErrorData  *volatile error = NULL;
 
 	if (!lock_for_session(LOCK_RUN, key, UUID_LEN))

@@ -69,7 +69,7 @@ read_all(void *argument)
 static ArenaBattles
 try_read_all(Campaign *campaign, const char *arena, List *slugs)
 {
-	ArenaBattles all = {.arena = arena, .slugs = slugs};
+	ArenaBattles all = {.arena = arena,.slugs = slugs};
 	TimestampTz start = GetCurrentTimestamp();
 	MemoryContext memory = AllocSetContextCreate(campaign->memory, "bixarena_rank battles",
 												 ALLOCSET_DEFAULT_SIZES);

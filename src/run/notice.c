@@ -55,17 +55,17 @@ add_name(StringInfo json, const char *name)
  * Add a text, cut to so many bytes; null if it is NULL.
  */
 static void
-add_text_member(StringInfo json, const char *name, const char *text, int max_bytes)
+add_text_member(StringInfo json, const char *name, const char *string, int max_bytes)
 {
 	char	   *cut;
 
 	add_name(json, name);
-	if (text == NULL)
+	if (string == NULL)
 	{
 		appendStringInfoString(json, "null");
 		return;
 	}
-	cut = cut_text(text, max_bytes);
+	cut = cut_text(string, max_bytes);
 	escape_json(json, cut);
 	pfree(cut);
 }
@@ -86,12 +86,12 @@ add_count(StringInfo json, const char *name, int64 count)
 static void
 add_times(StringInfo json, TimestampTz started_at, TimestampTz ended_at)
 {
-	char		text[MAXDATELEN + 1];
+	char		moment[MAXDATELEN + 1];
 
 	add_name(json, "duration_seconds");
 	appendStringInfo(json, "%.6f", (ended_at - started_at) / (double) USECS_PER_SEC);
-	JsonEncodeDateTime(text, TimestampTzGetDatum(ended_at), TIMESTAMPTZOID, NULL);
-	add_text_member(json, "timestamp", text, MAXDATELEN);
+	JsonEncodeDateTime(moment, TimestampTzGetDatum(ended_at), TIMESTAMPTZOID, NULL);
+	add_text_member(json, "timestamp", moment, MAXDATELEN);
 }
 
 /*

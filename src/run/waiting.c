@@ -143,8 +143,10 @@ take_up_waiting_runs(Campaign *campaign, const char *arena)
 	look_after_others(queues, arena);
 	campaign_commit(campaign);
 	foreach(cell, queues)
+	{
 		if (is_meant(lfirst(cell), arena))
 			take_up_queue(campaign, lfirst(cell));
+	}
 }
 
 /*

@@ -199,25 +199,25 @@ read_folded_expressions(const HarmSearch *search)
 	if (plan == NULL)
 	{
 		SPIPlanPtr	prepared = SPI_prepare(
-			"WITH RECURSIVE tree (id) AS ("
-			" SELECT c.oid FROM pg_catalog.pg_class AS c"
-			" WHERE c.oid OPERATOR(pg_catalog.=) ANY ($1)"
-			" UNION"
-			" SELECT i.inhrelid FROM tree AS t JOIN pg_catalog.pg_inherits AS i"
-			" ON i.inhparent OPERATOR(pg_catalog.=) t.id)"
-			" SELECT e.tree::pg_catalog.text"
-			" FROM tree AS t, LATERAL (SELECT i.indexprs FROM pg_catalog.pg_index AS i"
-			" WHERE i.indrelid OPERATOR(pg_catalog.=) t.id"
-			" UNION ALL SELECT i.indpred FROM pg_catalog.pg_index AS i"
-			" WHERE i.indrelid OPERATOR(pg_catalog.=) t.id"
-			" UNION ALL SELECT k.conbin FROM pg_catalog.pg_constraint AS k"
-			" WHERE k.conrelid OPERATOR(pg_catalog.=) t.id"
-			" UNION ALL SELECT s.stxexprs FROM pg_catalog.pg_statistic_ext AS s"
-			" WHERE s.stxrelid OPERATOR(pg_catalog.=) t.id"
-			" UNION ALL SELECT p.partexprs FROM pg_catalog.pg_partitioned_table AS p"
-			" WHERE p.partrelid OPERATOR(pg_catalog.=) t.id) AS e (tree)"
-			" WHERE e.tree IS NOT NULL",
-			1, types);
+										   "WITH RECURSIVE tree (id) AS ("
+										   " SELECT c.oid FROM pg_catalog.pg_class AS c"
+										   " WHERE c.oid OPERATOR(pg_catalog.=) ANY ($1)"
+										   " UNION"
+										   " SELECT i.inhrelid FROM tree AS t JOIN pg_catalog.pg_inherits AS i"
+										   " ON i.inhparent OPERATOR(pg_catalog.=) t.id)"
+										   " SELECT e.tree::pg_catalog.text"
+										   " FROM tree AS t, LATERAL (SELECT i.indexprs FROM pg_catalog.pg_index AS i"
+										   " WHERE i.indrelid OPERATOR(pg_catalog.=) t.id"
+										   " UNION ALL SELECT i.indpred FROM pg_catalog.pg_index AS i"
+										   " WHERE i.indrelid OPERATOR(pg_catalog.=) t.id"
+										   " UNION ALL SELECT k.conbin FROM pg_catalog.pg_constraint AS k"
+										   " WHERE k.conrelid OPERATOR(pg_catalog.=) t.id"
+										   " UNION ALL SELECT s.stxexprs FROM pg_catalog.pg_statistic_ext AS s"
+										   " WHERE s.stxrelid OPERATOR(pg_catalog.=) t.id"
+										   " UNION ALL SELECT p.partexprs FROM pg_catalog.pg_partitioned_table AS p"
+										   " WHERE p.partrelid OPERATOR(pg_catalog.=) t.id) AS e (tree)"
+										   " WHERE e.tree IS NOT NULL",
+										   1, types);
 
 		if (prepared == NULL || SPI_keepplan(prepared) != 0)
 			elog(ERROR, "could not prepare a query: %s",
@@ -256,7 +256,7 @@ check_harmless(const char *sql, Oid *types, int num_types)
 		read_folded_expressions(&search);
 		for (uint64 row = 0; row < SPI_processed && search.harm == NULL; row++)
 			(void) find_harm(stringToNode(SPI_getvalue(SPI_tuptable->vals[row],
-															 SPI_tuptable->tupdesc, 1)), &search);
+													   SPI_tuptable->tupdesc, 1)), &search);
 	}
 	if (search.harm)
 		ereport(ERROR,

@@ -81,7 +81,7 @@ execute_query(const char *sql, int expected, bool read_only,
 	int			result;
 
 	check_query(sql, parameters ? parameters->types : NULL,
-						parameters ? parameters->count : 0);
+				parameters ? parameters->count : 0);
 	free_result();
 	if (parameters)
 		result = SPI_execute_with_args(sql, parameters->count,

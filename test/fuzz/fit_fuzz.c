@@ -203,8 +203,8 @@ check_mirrored(const BattleList *battles, double prior_battles,
 	fit = (Fit)
 	{
 		.fitter = fitter_create(tally, prior_battles),
-		.points = tally_points(tally),
-		.strengths = negative
+			.points = tally_points(tally),
+			.strengths = negative
 	};
 	if (!fits(fit, matrix_of_points(tally, fit.points), prior_battles, true))
 		return;
@@ -290,8 +290,8 @@ fuzz_input(FuzzInput *input)
 	fit = (Fit)
 	{
 		.fitter = fitter_create(tally, prior_battles),
-		.points = tally_points(tally),
-		.strengths = strengths
+			.points = tally_points(tally),
+			.strengths = strengths
 	};
 	if (!fits(fit, matrix, prior_battles, input_is_exact(input)))
 		return;

@@ -165,11 +165,11 @@ static void
 find_intervals(void *argument)
 {
 	Call	   *call = argument;
+	Bounds		bounds = {call->lower, call->upper};
 
 	call->num_incomplete = bootstrap_intervals(call->fitter, call->tally,
 											   call->estimate, call->options,
-											   (Bounds) {call->lower, call->upper},
-											   NULL);
+											   bounds, NULL);
 }
 
 /*
@@ -235,7 +235,7 @@ fuzz_input(FuzzInput *input)
 	int			num_replicates = options->num_bootstrap;
 	Tally	   *tally = options->prior_battles > 0 ?
 		battles_tally(input->battles, NULL) : placed_tally(input->battles);
-	Call		call = {.tally = tally, .options = options};
+	Call		call = {.tally = tally,.options = options};
 	int			num_incomplete;
 	double	   *values;
 

@@ -19,8 +19,10 @@ sub results_of
 {
 	my ($program, @arguments) = @_;
 	my ($output, $error) = ('', '');
-	my $ended_well = IPC::Run::run([ 'python3', "$FindBin::RealBin/../browser/$program", @arguments ],
-		'>' => \$output, '2>' => \$error);
+	my $ended_well = IPC::Run::run(
+		[ 'python3', "$FindBin::RealBin/../browser/$program", @arguments ],
+		'>' => \$output,
+		'2>' => \$error);
 	my $results = 0;
 	my $is_good = 1;
 

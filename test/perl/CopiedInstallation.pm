@@ -36,13 +36,15 @@ sub copied_installation
 	}
 	foreach my $program ('postgres', 'initdb', 'pg_ctl', 'pg_config', 'psql')
 	{
-		copy("$folder{bindir}/$program", "$copy$folder{bindir}/$program") or die "$program: $!";
+		copy("$folder{bindir}/$program", "$copy$folder{bindir}/$program")
+		  or die "$program: $!";
 		chmod 0755, "$copy$folder{bindir}/$program";
 	}
 	mkdir "$copy$folder{sharedir}/extension";
 	foreach my $file (
 		grep({ !m{/extension$} } glob("$folder{sharedir}/*")),
-		glob("$folder{sharedir}/extension/*"), glob("$folder{pkglibdir}/*"))
+		glob("$folder{sharedir}/extension/*"),
+		glob("$folder{pkglibdir}/*"))
 	{
 		next if $missing && basename($file) =~ $missing;
 		symlink($file, "$copy$file") or die "$file: $!";
@@ -52,7 +54,8 @@ sub copied_installation
 		install_path => dirname("$copy$folder{bindir}"));
 	$server->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 	$server->start;
-	return ($server, "$copy$folder{sharedir}/extension", "$copy$folder{pkglibdir}");
+	return ($server, "$copy$folder{sharedir}/extension",
+		"$copy$folder{pkglibdir}");
 }
 
 1;

@@ -21,7 +21,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(create_roles fill_database contents fresh_entries check_waiting_runs
+our @EXPORT =
+  qw(create_roles fill_database contents fresh_entries check_waiting_runs
   changed_lines run_or_die);
 
 # An arena, as SQL names it and as a text of SQL
@@ -43,7 +44,8 @@ sub create_roles
 {
 	my ($node) = @_;
 
-	$node->safe_psql('postgres', q{
+	$node->safe_psql(
+		'postgres', q{
 		CREATE ROLE website;
 		CREATE ROLE "night's ""watch""" LOGIN;
 		CREATE ROLE chief LOGIN;
@@ -57,13 +59,18 @@ sub fill_database
 	my $schemas = "$FindBin::RealBin/../schema";
 	my $broken;
 
-	$node->safe_psql($database, qq{
+	$node->safe_psql(
+		$database, qq{
 		CREATE SCHEMA IF NOT EXISTS $extension_schema;
 		CREATE EXTENSION bixarena_rank SCHEMA $extension_schema;});
-	run_or_die('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-v', 'arena=api',
-		'-d', $node->connstr($database), '-f', "$schemas/$_")
-	  foreach ('bixarena.sql', 'battles.sql');
-	$node->safe_psql($database, qq{
+	run_or_die(
+		'psql', '-Xq',
+		'-v', 'ON_ERROR_STOP=1',
+		'-v', 'arena=api',
+		'-d', $node->connstr($database),
+		'-f', "$schemas/$_") foreach ('bixarena.sql', 'battles.sql');
+	$node->safe_psql(
+		$database, qq{
 		SET search_path = $extension_schema;
 		SELECT bixarena_attach_arena('api');
 		SELECT bixarena_create_arena($odd);
@@ -87,10 +94,12 @@ sub fill_database
 		SELECT bixarena_grant('chief', 'admin', $odd);
 		-- what was granted to all may be taken back
 		REVOKE EXECUTE ON FUNCTION bixarena_rank FROM PUBLIC;});
-	$broken = $node->safe_psql($database, "SELECT id FROM $odd_name.leaderboard WHERE slug = 'broken'");
+	$broken = $node->safe_psql($database,
+		"SELECT id FROM $odd_name.leaderboard WHERE slug = 'broken'");
 
 	# every leaderboard, one of which fails, and some once more
-	$node->safe_psql($database, qq{
+	$node->safe_psql(
+		$database, qq{
 		SET search_path = $extension_schema;
 		CREATE SCHEMA mine;
 		CREATE FUNCTION mine.refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$
@@ -105,12 +114,14 @@ sub fill_database
 		SELECT bixarena_generate_snapshot('overall', seed => 5, arena => $odd);
 		SELECT bixarena_update_snapshot('overall', snapshot_identifier, description => E'a\\ttab, \\\\N and ü', arena => 'api')
 		FROM bixarena_snapshots('overall', arena => 'api');});
-	$node->psql($database, qq{
+	$node->psql(
+		$database, qq{
 		SET search_path = $extension_schema;
 		CALL bixarena_generate_snapshots(arena => $odd);});
 
 	# a run that is queued, one that is under way, and one whose attempts are used up
-	$node->safe_psql($database, qq{
+	$node->safe_psql(
+		$database, qq{
 		SET search_path = $extension_schema;
 		SELECT bixarena_request_snapshot('overall', arena => 'api', triggered_by => 'queued');
 		SELECT bixarena_request_snapshot('oncology', arena => 'api', triggered_by => 'running');
@@ -134,7 +145,8 @@ sub fill_database
 sub contents
 {
 	my ($node, $database) = @_;
-	my $sql = $node->safe_psql($database, q{
+	my $sql = $node->safe_psql(
+		$database, q{
 		SELECT format('SELECT %L, t::text FROM %s AS t ORDER BY t::text COLLATE "C";',
 			c.oid::regclass, c.oid::regclass)
 		FROM pg_class AS c
@@ -142,7 +154,8 @@ sub contents
 			AND c.relnamespace::regnamespace::text ~ '^(bixarena|api|mine|"it.*odd.*)$'
 		ORDER BY c.oid::regclass::text COLLATE "C"});
 
-	return $node->safe_psql($database, q{
+	return $node->safe_psql(
+		$database, q{
 		SELECT 'extension', extversion, extnamespace::regnamespace FROM pg_extension
 		WHERE extname = 'bixarena_rank';
 		SELECT set_config('search_path', extnamespace::regnamespace::text, false)
@@ -177,7 +190,8 @@ sub changed_lines
 	my %found = map { $_ => 1 } split /\n/, $found;
 	my %expected = map { $_ => 1 } split /\n/, $expected;
 
-	return join("\n", (map { "found: $_" } grep { !$expected{$_} } sort keys %found),
+	return join("\n",
+		(map { "found: $_" } grep { !$expected{$_} } sort keys %found),
 		(map { "expected: $_" } grep { !$found{$_} } sort keys %expected));
 }
 
@@ -186,7 +200,8 @@ sub fresh_entries
 {
 	my ($node, $database, $extension_schema) = @_;
 
-	return $node->safe_psql($database, qq{
+	return $node->safe_psql(
+		$database, qq{
 		SET search_path = $extension_schema;
 		SELECT status FROM bixarena_generate_snapshot('overall', arena => 'api', auto_publish => true);
 		SELECT status FROM bixarena_generate_snapshot('overall', arena => $odd, auto_publish => true);
@@ -201,18 +216,24 @@ sub check_waiting_runs
 {
 	my ($node, $database, $extension_schema, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $runs = q{SELECT triggered_by, status, attempts, error_sqlstate FROM bixarena.run
+	my $runs =
+q{SELECT triggered_by, status, attempts, error_sqlstate FROM bixarena.run
 		WHERE triggered_by IN ('queued', 'running', 'worn out') ORDER BY triggered_by};
 
-	is($node->safe_psql($database, $runs),
+	is( $node->safe_psql($database, $runs),
 		"queued|queued|0|\nrunning|running|1|\nworn out|running|3|",
 		"$name: waiting runs are as they were");
-	is($node->safe_psql($database, qq{SET search_path = $extension_schema;
+	is( $node->safe_psql(
+			$database, qq{SET search_path = $extension_schema;
 		SELECT check_name, figure FROM bixarena_health('api')
-		WHERE check_name = 'abandoned_runs'}), 'abandoned_runs|2', "$name: they are told of");
+		WHERE check_name = 'abandoned_runs'}),
+		'abandoned_runs|2',
+		"$name: they are told of");
 	# it fails because one did
-	$node->psql($database, "SET search_path = $extension_schema; CALL bixarena_process_requests()");
-	is($node->safe_psql($database, $runs),
+	$node->psql($database,
+"SET search_path = $extension_schema; CALL bixarena_process_requests()"
+	);
+	is( $node->safe_psql($database, $runs),
 		"queued|succeeded|1|\nrunning|succeeded|2|\nworn out|failed|3|57P02",
 		"$name: they are taken up");
 }

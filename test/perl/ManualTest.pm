@@ -40,22 +40,29 @@ sub blocks_of
 	my @lines = split /\n/, $page, -1;
 	my (@blocks, %said, $database);
 
-	for (my $i = 0; $i < @lines; $i++)
+	for (my $i = 0 ; $i < @lines ; $i++)
 	{
 		if ($lines[$i] =~ /^\s*<!--\s*setup\b/)
 		{
 			my $start = $i;
 			my $text = $lines[$i] =~ s/^\s*<!--\s*setup\b(?::.*)?\s*//r;
 
-			$text .= "\n" . $lines[ ++$i ] until $text =~ /-->/ || $i == $#lines;
+			$text .= "\n" . $lines[ ++$i ]
+			  until $text =~ /-->/ || $i == $#lines;
 			push @blocks,
-			  { kind => 'setup', text => $text =~ s/\s*-->.*//sr, line => $start + 1, database => $database };
+			  {
+				kind => 'setup',
+				text => $text =~ s/\s*-->.*//sr,
+				line => $start + 1,
+				database => $database
+			  };
 		}
 		elsif ($lines[$i] =~ /^\s*<!--\s*database:\s*(\S+)\s*-->\s*$/)
 		{
 			$database = $1;
 		}
-		elsif ($lines[$i] =~ /^\s*<!--\s*(not run|error|varies)(?::\s*(.*?))?\s*-->\s*$/)
+		elsif ($lines[$i] =~
+			/^\s*<!--\s*(not run|error|varies)(?::\s*(.*?))?\s*-->\s*$/)
 		{
 			$said{$1} = $2 // 1;
 		}
@@ -65,12 +72,17 @@ sub blocks_of
 
 			push @text, $lines[$i] =~ s/^\Q$indent\E//r
 			  while ++$i < @lines && $lines[$i] !~ /^\s*```\s*$/;
-			my %block = (kind => $kind, text => join("\n", @text) . "\n", line => $start + 1);
+			my %block = (
+				kind => $kind,
+				text => join("\n", @text) . "\n",
+				line => $start + 1);
 
 			if ($kind eq '' || $kind eq 'text')
 			{
 				# an output: of the block before, if nothing but blanks is between
-				if (@blocks && $blocks[-1]{end} && join('', @lines[ $blocks[-1]{end} + 1 .. $start - 1 ])
+				if (   @blocks
+					&& $blocks[-1]{end}
+					&& join('', @lines[ $blocks[-1]{end} + 1 .. $start - 1 ])
 					=~ /^\s*(?:<!--\s*varies\s*-->)?\s*$/)
 				{
 					$blocks[-1]{output} = $block{text};
@@ -80,7 +92,13 @@ sub blocks_of
 			else
 			{
 				push @blocks,
-				  { %block, end => $i, skip => $said{'not run'}, error => $said{error}, database => $database };
+				  {
+					%block,
+					end => $i,
+					skip => $said{'not run'},
+					error => $said{error},
+					database => $database
+				  };
 			}
 			%said = ();
 		}
@@ -98,7 +116,8 @@ sub settings_of
 {
 	my ($page) = @_;
 
-	return join('', map { "$_\n" } $page =~ /^<!--\s*server:\s*(.*?)\s*-->/mg);
+	return
+	  join('', map { "$_\n" } $page =~ /^<!--\s*server:\s*(.*?)\s*-->/mg);
 }
 
 # What psql says on its standard error, as it says it to a user who has not asked for
@@ -125,7 +144,8 @@ sub folded
 }
 
 my $uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
-my $time = '\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[+-]\d\d(?::?\d\d)?)?';
+my $time =
+  '\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[+-]\d\d(?::?\d\d)?)?';
 my $identifier = 'snapshot_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(?:_\d+)?';
 
 # A shown line as a regular expression
@@ -134,13 +154,15 @@ sub pattern_of
 	my ($line, $varies) = @_;
 	my $pattern = '';
 
-	foreach my $piece (split /($uuid|$identifier|$time|\d{4}-\d\d-\d\d|\d+(?:\.\d+)?)/, folded($line))
+	foreach my $piece (
+		split /($uuid|$identifier|$time|\d{4}-\d\d-\d\d|\d+(?:\.\d+)?)/,
+		folded($line))
 	{
 		$pattern .=
-			$piece =~ /^$uuid$/ ? $uuid
-		  : $piece =~ /^$identifier$/ ? $identifier
-		  : $piece =~ /^$time$/ ? $time
-		  : $piece =~ /^\d{4}-\d\d-\d\d$/ ? '\d{4}-\d\d-\d\d'
+			$piece            =~ /^$uuid$/ ? $uuid
+		  : $piece            =~ /^$identifier$/ ? $identifier
+		  : $piece            =~ /^$time$/ ? $time
+		  : $piece            =~ /^\d{4}-\d\d-\d\d$/ ? '\d{4}-\d\d-\d\d'
 		  : $varies && $piece =~ /^\d/ ? '-?\d+(?:\.\d+)?(?:e-?\d+)?'
 		  : quotemeta($piece);
 	}
@@ -153,7 +175,8 @@ sub output_matches
 	my ($shown, $came, $varies) = @_;
 	my $is_counted = qr/^\(\d+ rows?\)$/;
 	my @shown = grep { /\S/ && !/$is_counted/ } split /\n/, $shown;
-	my @came = grep { /\S/ && !/$is_counted/ } map { folded($_) } split /\n/, $came;
+	my @came = grep { /\S/ && !/$is_counted/ } map { folded($_) } split /\n/,
+	  $came;
 	my $gap = 0;
 
 	foreach my $line (@shown)
@@ -182,7 +205,8 @@ sub anchors_of
 
 	$page =~ s/^\s*```.*?^\s*```\s*$//msg;
 	return map {
-		my $anchor = lc($_) =~ s/[`*]//gr =~ s/\[([^\]]*)\]\([^)]*\)/$1/gr =~ s/[^\w\s-]//gr =~ s/ /-/gr;
+		my $anchor = lc($_) =~ s/[`*]//gr =~ s/\[([^\]]*)\]\([^)]*\)/$1/gr =~
+		  s/[^\w\s-]//gr =~ s/ /-/gr;
 		$seen{$anchor}++ ? "$anchor-" . ($seen{$anchor} - 1) : $anchor;
 	} $page =~ /^#{1,6}\s+(.*?)\s*$/mg;
 }

@@ -22,22 +22,27 @@ my %stand_ins = (
 	'bixarena.register_arena(arena text)' => q{RETURNS void LANGUAGE sql
 		AS $$INSERT INTO bixarena.arena (name) VALUES (arena) ON CONFLICT DO NOTHING$$},
 	'bixarena.resolve_arena(arena text)' => q{RETURNS text LANGUAGE sql
-		AS $$SELECT coalesce(arena, (SELECT min(a.name::text) FROM bixarena.arena AS a))$$});
+		AS $$SELECT coalesce(arena, (SELECT min(a.name::text) FROM bixarena.arena AS a))$$}
+);
 
 # Run SQL in a database that has this version of the extension
 sub run_as_old_version
 {
 	my ($node, $database, $version, $sql) = @_;
-	my $script = slurp_file("$FindBin::RealBin/../../sql/bixarena_rank--$version.sql");
+	my $script =
+	  slurp_file("$FindBin::RealBin/../../sql/bixarena_rank--$version.sql");
 
 	foreach my $function (sort keys %stand_ins)
 	{
-		$node->safe_psql($database, "CREATE OR REPLACE FUNCTION $function $stand_ins{$function}");
+		$node->safe_psql($database,
+			"CREATE OR REPLACE FUNCTION $function $stand_ins{$function}");
 	}
 	$node->safe_psql($database, $sql);
 	foreach my $function (sort keys %stand_ins)
 	{
-		my ($definition) = $script =~ /^CREATE( FUNCTION \Q$function\E.*?;)\n/ms or die "no $function";
+		my ($definition) =
+		  $script =~ /^CREATE( FUNCTION \Q$function\E.*?;)\n/ms
+		  or die "no $function";
 
 		$definition =~ s/'MODULE_PATHNAME'/'\$libdir\/bixarena_rank'/;
 		$node->safe_psql($database, "CREATE OR REPLACE$definition");

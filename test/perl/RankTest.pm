@@ -46,7 +46,8 @@ sub new_arena
 		extra => [ '--encoding=UTF8', '--locale=C' ],
 		allows_streaming => $options{streaming} // 0);
 	# on a busy machine what is quick here takes so long that its progress is told
-	$node->append_conf('postgresql.conf', "bixarena_rank.progress = off\n" . ($options{conf} // ''));
+	$node->append_conf('postgresql.conf',
+		"bixarena_rank.progress = off\n" . ($options{conf} // ''));
 	$node->start;
 	sql($node, qq{
 		CREATE EXTENSION bixarena_rank;
@@ -119,7 +120,8 @@ sub sql_state_of
 {
 	my ($node, $sql, $role) = @_;
 	my ($code, $out, $err) = $node->psql('postgres', $sql,
-		extra_params => [ '-v', 'VERBOSITY=verbose', $role ? ('-U', $role) : () ]);
+		extra_params =>
+		  [ '-v', 'VERBOSITY=verbose', $role ? ('-U', $role) : () ]);
 
 	return ($err =~ /(?:ERROR|FATAL):  ([0-9A-Z]{5}):/ ? $1 : '', $err);
 }
@@ -129,7 +131,9 @@ sub close_gate
 {
 	my ($node, $phase, $leaderboard) = @_;
 
-	sql($node, sprintf(q{INSERT INTO gate VALUES ('%s', %s)},
+	sql($node,
+		sprintf(
+			q{INSERT INTO gate VALUES ('%s', %s)},
 			$phase, defined $leaderboard ? "'$leaderboard'" : 'NULL'));
 }
 
@@ -149,9 +153,10 @@ sub start_sql
 
 	$session->{run} = IPC::Run::start(
 		[
-			'psql', '-XAtq', '-d', $node->connstr('postgres'),
-			$role ? ('-U', $role) : (), '-v', 'VERBOSITY=verbose',
-			map { ('-c', $_) } @$statements
+			'psql', '-XAtq',
+			'-d', $node->connstr('postgres'),
+			$role ? ('-U', $role) : (), '-v',
+			'VERBOSITY=verbose', map { ('-c', $_) } @$statements
 		],
 		'<' => \$session->{in},
 		'>' => \$session->{out},
@@ -182,7 +187,8 @@ sub request
 {
 	my ($node, $leaderboard, $role) = @_;
 
-	return sql($node, "SELECT bixarena_request_snapshot('$leaderboard')", $role);
+	return sql($node, "SELECT bixarena_request_snapshot('$leaderboard')",
+		$role);
 }
 
 # Wait until a run has ended
@@ -190,16 +196,22 @@ sub wait_for_run
 {
 	my ($node, @ids) = @_;
 
-	wait_until($node, "SELECT count(*) = " . scalar(@ids) . " FROM bixarena.run"
+	wait_until(
+		$node,
+		"SELECT count(*) = "
+		  . scalar(@ids)
+		  . " FROM bixarena.run"
 		  . " WHERE status NOT IN ('queued', 'running') AND correlation_id IN ("
-		  . join(', ', map { "'$_'" } @ids) . ")", 'runs end');
+		  . join(', ', map { "'$_'" } @ids) . ")",
+		'runs end');
 }
 
 sub worker_pid
 {
 	my ($node) = @_;
 
-	return sql($node, q{SELECT pid FROM pg_stat_activity
+	return sql(
+		$node, q{SELECT pid FROM pg_stat_activity
 		WHERE backend_type = 'bixarena_rank worker'});
 }
 
@@ -207,7 +219,8 @@ sub wait_for_no_worker
 {
 	my ($node) = @_;
 
-	wait_until($node, q{SELECT count(*) = 0 FROM pg_stat_activity
+	wait_until(
+		$node, q{SELECT count(*) = 0 FROM pg_stat_activity
 		WHERE backend_type = 'bixarena_rank worker'}, 'workers end');
 }
 
@@ -220,14 +233,18 @@ sub patience
 	my ($begin, $used) = (Time::HiRes::time, (times)[0]);
 
 	1 while (times)[0] - $used < 0.2;
-	return max(1, $load / max(1, $processors), (Time::HiRes::time - $begin) / ((times)[0] - $used));
+	return max(
+		1,
+		$load / max(1, $processors),
+		(Time::HiRes::time - $begin) / ((times)[0] - $used));
 }
 
 # End the launcher, which would start another worker after one that is ended
 sub end_launcher
 {
 	my ($node) = @_;
-	my $launcher = q{FROM pg_stat_activity WHERE backend_type = 'bixarena_rank launcher'};
+	my $launcher =
+	  q{FROM pg_stat_activity WHERE backend_type = 'bixarena_rank launcher'};
 
 	sql($node, "SELECT pg_terminate_backend(pid) $launcher");
 	wait_until($node, "SELECT count(*) = 0 $launcher", 'the launcher ends');
@@ -241,7 +258,8 @@ sub kill_process
 	my $log_end = -s $node->logfile;
 
 	kill 'KILL', $pid or die "cannot kill $pid: $!";
-	$node->wait_for_log(qr/database system is ready to accept connections/, $log_end);
+	$node->wait_for_log(qr/database system is ready to accept connections/,
+		$log_end);
 }
 
 # Each run that succeeded has one snapshot of its own, with as many entries as it
@@ -251,7 +269,8 @@ sub snapshots_are
 	my ($node, $snapshots, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-	is_value($node, q{
+	is_value(
+		$node, q{
 		SELECT (SELECT count(*) FROM arena.leaderboard_snapshot) AS snapshots,
 			(SELECT count(*) FROM bixarena.run WHERE status = 'succeeded') AS succeeded,
 			(SELECT count(*) FROM arena.leaderboard_snapshot AS s WHERE
@@ -264,7 +283,8 @@ sub snapshots_are
 			(SELECT count(*) FROM bixarena.run
 				WHERE snapshot_id IS NOT NULL AND status <> 'succeeded') AS half},
 		"$snapshots|$snapshots|$snapshots|0",
-		"$name: $snapshots snapshots, each complete and of one run that succeeded");
+"$name: $snapshots snapshots, each complete and of one run that succeeded"
+	);
 }
 
 # No runs and no snapshots
@@ -273,7 +293,9 @@ sub start_afresh
 	my ($node) = @_;
 
 	wait_for_no_worker($node);
-	sql($node, 'TRUNCATE bixarena.run, arena.leaderboard_snapshot, arena.leaderboard_entry');
+	sql($node,
+'TRUNCATE bixarena.run, arena.leaderboard_snapshot, arena.leaderboard_entry'
+	);
 }
 
 #
@@ -290,8 +312,8 @@ sub preload_faults
 	my $source = "$FindBin::RealBin/../faults/faults.c";
 
 	return 'it takes glibc' if $^O ne 'linux';
-	system('cc', '-O2', '-Wall', '-shared', '-fPIC', '-o', "$folder/faults.so",
-		$source, '-ldl') == 0
+	system('cc', '-O2', '-Wall', '-shared', '-fPIC', '-o',
+		"$folder/faults.so", $source, '-ldl') == 0
 	  or return 'it takes a C compiler';
 	$faults = $folder;
 	fail_allocations(0, 0, 0);
@@ -305,9 +327,11 @@ sub fail_allocations
 {
 	my ($pid, $first, $number) = @_;
 
-	open my $file, '+>>', "$faults/memory" or die "cannot open $faults/memory: $!";
+	open my $file, '+>>', "$faults/memory"
+	  or die "cannot open $faults/memory: $!";
 	close $file;
-	open $file, '+<', "$faults/memory" or die "cannot open $faults/memory: $!";
+	open $file, '+<', "$faults/memory"
+	  or die "cannot open $faults/memory: $!";
 	syswrite $file, pack('q4', 0, 0, $first, $number);
 	# the process comes last: with it the order is in force
 	sysseek $file, 0, 0;
@@ -330,7 +354,8 @@ sub fill_disk
 	my ($path) = @_;
 
 	append_to_file("$faults/disk.new", $path);
-	rename "$faults/disk.new", "$faults/disk" or die "cannot fill the disk: $!";
+	rename "$faults/disk.new", "$faults/disk"
+	  or die "cannot fill the disk: $!";
 }
 
 sub free_disk
@@ -344,8 +369,12 @@ sub run_is
 	my ($node, $id, $expected, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-	is_value($node, "SELECT concat_ws(' ', status, attempts, error_sqlstate)"
-		  . " FROM bixarena.run WHERE correlation_id = '$id'", $expected, $name);
+	is_value(
+		$node,
+		"SELECT concat_ws(' ', status, attempts, error_sqlstate)"
+		  . " FROM bixarena.run WHERE correlation_id = '$id'",
+		$expected,
+		$name);
 }
 
 1;

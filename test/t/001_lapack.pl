@@ -39,8 +39,10 @@ my $reference = rank_with($ENV{REFERENCE_LAPACK}, 'reference LAPACK');
 my $openblas = rank_with($ENV{OPENBLAS}, 'serial OpenBLAS');
 
 is(scalar keys %$reference, 100, 'all models are ranked');
-is_deeply([ sort keys %$openblas ],
-	[ sort keys %$reference ], 'both rank the same models');
+is_deeply(
+	[ sort keys %$openblas ],
+	[ sort keys %$reference ],
+	'both rank the same models');
 cmp_ok(largest_difference($reference, $openblas),
 	'<=', $tolerance, 'both give the same scores and bounds');
 
@@ -66,12 +68,13 @@ sub rank_with
 	});
 	$node->stop;
 
-	my %ratings = map { /^rating\|([^|]*)\|(.*)/ ? ($1 => [ split /\|/, $2 ]) : () }
+	my %ratings =
+	  map { /^rating\|([^|]*)\|(.*)/ ? ($1 => [ split /\|/, $2 ]) : () }
 	  split /\n/, $output;
 	my ($library) = $output =~ m{^library\|(.*)/[^/]*$}m;
 	my ($threads) = $output =~ /^threads\|(.*)$/m;
 
-	ok( (grep { $_ eq ($library // '') } split /:/, $folders),
+	ok((grep { $_ eq ($library // '') } split /:/, $folders),
 		"$name: it is what the backend loaded");
 	is($threads, 1, "$name: the backend has one thread");
 	return \%ratings;

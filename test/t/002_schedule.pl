@@ -19,12 +19,14 @@ my $odd = q{it's "odd" \ };
 
 my $node = PostgreSQL::Test::Cluster->new('schedule');
 $node->init;
-$node->append_conf('postgresql.conf', q{shared_preload_libraries = 'auto_explain'});
+$node->append_conf('postgresql.conf',
+	q{shared_preload_libraries = 'auto_explain'});
 $node->append_conf('postgresql.conf', "cron.host = '" . $node->host . "'");
 $node->start;
 
 if ($node->safe_psql('postgres',
-		q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_cron'}) == 0)
+		q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_cron'}
+	) == 0)
 {
 	plan skip_all => 'pg_cron is not installed';
 }
@@ -73,27 +75,37 @@ $node->safe_psql(
 my $hint = failure($home, q{SELECT bixarena_schedule(arena => 'fine')},
 	'55000', qr/has not loaded pg_cron/);
 like($hint, qr/'auto_explain', 'pg_cron'/, 'what is preloaded is kept');
-failure($home, q{SELECT bixarena_unschedule(arena => 'fine')}, '55000',
-	qr/has not loaded pg_cron/);
-is( query($home, q{SET cron.database_name = 'home'; SELECT bixarena.cron_database() IS NULL}),
-	't', 'a placeholder is not taken for pg_cron');
-$node->safe_psql($home, q{GRANT EXECUTE ON FUNCTION bixarena_schedule TO clock});
+failure($home, q{SELECT bixarena_unschedule(arena => 'fine')},
+	'55000', qr/has not loaded pg_cron/);
+is( query(
+		$home,
+q{SET cron.database_name = 'home'; SELECT bixarena.cron_database() IS NULL}
+	),
+	't',
+	'a placeholder is not taken for pg_cron');
+$node->safe_psql($home,
+	q{GRANT EXECUTE ON FUNCTION bixarena_schedule TO clock});
 like(
-	failure($home, q{SELECT bixarena_schedule(arena => 'fine')},
-		'55000', qr/has not loaded pg_cron/, 'clock'),
+	failure(
+		$home, q{SELECT bixarena_schedule(arena => 'fine')},
+		'55000', qr/has not loaded pg_cron/,
+		'clock'),
 	qr/superuser/,
 	'who may not see what is preloaded is not told');
-$node->safe_psql($home, q{REVOKE EXECUTE ON FUNCTION bixarena_schedule FROM clock});
+$node->safe_psql($home,
+	q{REVOKE EXECUTE ON FUNCTION bixarena_schedule FROM clock});
 
 my ($before, $after) = $hint =~ /\A(.*;)\n--[^\n]*\n(.*;)\z/s;
 $node->safe_psql($home, $before);
 $node->restart;
-is(query($home, 'SHOW shared_preload_libraries'),
-	'auto_explain, pg_cron', 'both libraries are loaded');
+is( query($home, 'SHOW shared_preload_libraries'),
+	'auto_explain, pg_cron',
+	'both libraries are loaded');
 is(query($home, 'SELECT bixarena.cron_database()'),
 	$home, 'the database of the jobs is known');
 
-$hint = failure($home, q{SELECT bixarena_schedule(arena => 'fine')},
+$hint = failure(
+	$home, q{SELECT bixarena_schedule(arena => 'fine')},
 	'55000', qr/extension pg_cron is missing in database "home"/);
 is($hint, $after, 'what remains to be done');
 $node->safe_psql($home, $hint);
@@ -103,14 +115,17 @@ $node->safe_psql($home, $hint);
 #
 
 $node->safe_psql($home,
-	q{SELECT bixarena_grant('clock', 'admin', 'fine'); REVOKE USAGE ON SCHEMA cron FROM clock});
+q{SELECT bixarena_grant('clock', 'admin', 'fine'); REVOKE USAGE ON SCHEMA cron FROM clock}
+);
 $hint = failure($home, q{SELECT bixarena_schedule(arena => 'fine')},
 	'42501', qr/schema cron/, 'clock');
 $node->safe_psql($home, $hint);
 failure($home, q{SET ROLE shadow; SELECT bixarena_schedule(arena => 'fine')},
 	'42501', qr/permission denied for function/);
 $node->safe_psql($home, q{SELECT bixarena_grant('shadow', 'admin', 'fine')});
-$hint = failure($home, q{SET ROLE shadow; SELECT bixarena_schedule(arena => 'fine')},
+$hint =
+  failure($home,
+	q{SET ROLE shadow; SELECT bixarena_schedule(arena => 'fine')},
 	'55000', qr/role "shadow" cannot log in/);
 like($hint, qr/ALTER ROLE shadow LOGIN/, 'what would help');
 $node->safe_psql($home, q{SELECT bixarena_revoke('shadow', 'admin', 'fine')});
@@ -119,40 +134,59 @@ $node->safe_psql($home, q{SELECT bixarena_revoke('shadow', 'admin', 'fine')});
 # Jobs made, changed and ended
 #
 
-my $all_jobs = 'SELECT jobname, schedule, database, username, command, active FROM cron.job ORDER BY jobid';
-my $call = q{CALL public.bixarena_generate_snapshots(arena => '%s', %strigger_source => 'scheduled', triggered_by => 'pg_cron')};
+my $all_jobs =
+'SELECT jobname, schedule, database, username, command, active FROM cron.job ORDER BY jobid';
+my $call =
+q{CALL public.bixarena_generate_snapshots(arena => '%s', %strigger_source => 'scheduled', triggered_by => 'pg_cron')};
 
-is(query($home, q{SELECT bixarena_schedule(arena => 'fine')}, 'clock'),
-	'bixarena_rank fine', 'the default schedule');
-is(query($home, q{SELECT bixarena_schedule('30 3 * * *', 'fine', 'oncology')}, 'clock'),
-	'bixarena_rank fine/oncology', 'a leaderboard alone');
-is(query($home, q{SELECT bixarena_schedule('0 2,14 * * *', 'faulty')}),
-	'bixarena_rank faulty', 'another arena');
+is( query($home, q{SELECT bixarena_schedule(arena => 'fine')}, 'clock'),
+	'bixarena_rank fine',
+	'the default schedule');
+is( query(
+		$home, q{SELECT bixarena_schedule('30 3 * * *', 'fine', 'oncology')},
+		'clock'),
+	'bixarena_rank fine/oncology',
+	'a leaderboard alone');
+is( query($home, q{SELECT bixarena_schedule('0 2,14 * * *', 'faulty')}),
+	'bixarena_rank faulty',
+	'another arena');
 my $superuser = query($home, 'SELECT current_user');
 is( query($home, $all_jobs),
 	join("\n",
-		'bixarena_rank fine|0 2 * * *|home|clock|' . sprintf($call, 'fine', '') . '|t',
+		'bixarena_rank fine|0 2 * * *|home|clock|'
+		  . sprintf($call, 'fine', '') . '|t',
 		'bixarena_rank fine/oncology|30 3 * * *|home|clock|'
 		  . sprintf($call, 'fine', q{leaderboard_id => 'oncology', }) . '|t',
 		"bixarena_rank faulty|0 2,14 * * *|home|$superuser|"
-		  . sprintf($call, 'faulty', '') . '|t'),
+		  . sprintf($call, 'faulty', '')
+		  . '|t'),
 	'the jobs as pg_cron has them');
 
 query($home, q{SELECT bixarena_schedule('15 4 * * *', 'fine')}, 'clock');
-is(query($home, q{SELECT schedule FROM cron.job WHERE jobname = 'bixarena_rank fine'}),
-	'15 4 * * *', 'changed, not made twice');
+is( query(
+		$home,
+		q{SELECT schedule FROM cron.job WHERE jobname = 'bixarena_rank fine'}
+	),
+	'15 4 * * *',
+	'changed, not made twice');
 failure($home, q{SELECT bixarena_schedule(arena => 'fine')},
 	'42710', qr/belongs to role "clock"/);
 failure($home, q{SELECT bixarena_schedule('25 24 * * *', 'faulty')},
 	'22023', qr/invalid schedule: 25 24/);
-is(query($home, 'SELECT count(*) FROM cron.job'), '3', 'errors change nothing');
+is(query($home, 'SELECT count(*) FROM cron.job'),
+	'3', 'errors change nothing');
 
-is(query($home, q{SELECT bixarena_unschedule('fine', 'oncology')}, 'clock'),
-	'bixarena_rank fine/oncology', 'a leaderboard\'s schedule ended');
-failure($home, q{SELECT bixarena_unschedule('fine', 'oncology')},
+is( query($home, q{SELECT bixarena_unschedule('fine', 'oncology')}, 'clock'),
+	'bixarena_rank fine/oncology',
+	'a leaderboard\'s schedule ended');
+failure(
+	$home, q{SELECT bixarena_unschedule('fine', 'oncology')},
 	'42704', qr{no job "bixarena_rank fine/oncology"});
-is(query($home, 'SELECT string_agg(jobname, chr(44) ORDER BY jobname) FROM cron.job'),
-	'bixarena_rank faulty,bixarena_rank fine', 'that one alone');
+is( query(
+		$home,
+		'SELECT string_agg(jobname, chr(44) ORDER BY jobname) FROM cron.job'),
+	'bixarena_rank faulty,bixarena_rank fine',
+	'that one alone');
 failure($home, q{SET ROLE clock; SELECT bixarena_unschedule('faulty')},
 	'42704', qr/no job "bixarena_rank faulty"/);
 
@@ -173,15 +207,23 @@ is(query($home, qq{SELECT bixarena_unschedule('$long')}),
 
 my $function = q{"my ""ext""".bixarena_schedule};
 my $watch = q{SET ROLE "night's watch"; };
-$node->safe_psql($away, q{SELECT "my ""ext""".bixarena_grant('night''s watch', 'admin')});
-failure($away, "${watch}SELECT $function('* * * *')", '22023', qr/invalid schedule/);
-$hint = failure($away, "${watch}SELECT $function('* * * * *')",
+$node->safe_psql($away,
+	q{SELECT "my ""ext""".bixarena_grant('night''s watch', 'admin')});
+failure($away, "${watch}SELECT $function('* * * *')",
+	'22023', qr/invalid schedule/);
+$hint = failure(
+	$away, "${watch}SELECT $function('* * * * *')",
 	'55000', qr/cannot be used from database "a'way "x""/);
 $node->safe_psql($home, $hint);
-is( query($home, q{SELECT jobname, database, username, command FROM cron.job WHERE database <> 'home'}),
+is( query(
+		$home,
+q{SELECT jobname, database, username, command FROM cron.job WHERE database <> 'home'}
+	),
 	join('|',
-		qq{bixarena_rank $odd in $away}, $away, q{night's watch},
-		q{CALL "my ""ext""".bixarena_generate_snapshots(arena => E'it''s "odd" \\\\ ', }
+		qq{bixarena_rank $odd in $away},
+		$away,
+		q{night's watch},
+q{CALL "my ""ext""".bixarena_generate_snapshots(arena => E'it''s "odd" \\\\ ', }
 		  . q{trigger_source => 'scheduled', triggered_by => 'pg_cron')}),
 	'the job that the hint makes');
 
@@ -204,61 +246,78 @@ ok( $node->poll_query_until(
 		SELECT count(*) > 0 FROM cron.job_run_details
 		WHERE database <> 'home' AND status IN ('succeeded', 'failed')}),
 	'the one for the other database has run');
-is(query($home, q{SELECT bixarena_unschedule('fine')}),
-	'bixarena_rank fine', 'a superuser ends another role\'s schedule');
-is(query($home, q{SELECT bixarena_unschedule('faulty')}),
-	'bixarena_rank faulty', 'and his own');
+is( query($home, q{SELECT bixarena_unschedule('fine')}),
+	'bixarena_rank fine',
+	'a superuser ends another role\'s schedule');
+is( query($home, q{SELECT bixarena_unschedule('faulty')}),
+	'bixarena_rank faulty',
+	'and his own');
 
 # the second minute may have begun, and pg_cron gives up what runs then
-my $details = q{SELECT status FROM cron.job_run_details WHERE %s ORDER BY runid LIMIT 1};
+my $details =
+  q{SELECT status FROM cron.job_run_details WHERE %s ORDER BY runid LIMIT 1};
 my $runs = q{
 	SELECT DISTINCT leaderboard, status, trigger_source, triggered_by, role
 	FROM bixarena.run WHERE status <> 'running' AND };
-is(query($home, sprintf($details, q{command LIKE '%fine%'})), 'succeeded', 'pg_cron\'s record of the good one');
+is(query($home, sprintf($details, q{command LIKE '%fine%'})),
+	'succeeded', 'pg_cron\'s record of the good one');
 is( query($home, "$runs arena = 'fine' ORDER BY leaderboard"),
-	"oncology|succeeded|scheduled|pg_cron|clock\noverall|succeeded|scheduled|pg_cron|clock",
+"oncology|succeeded|scheduled|pg_cron|clock\noverall|succeeded|scheduled|pg_cron|clock",
 	'and ours');
-is(query($home, sprintf($details, q{command LIKE '%faulty%'})), 'failed', 'pg_cron\'s record of the bad one');
+is(query($home, sprintf($details, q{command LIKE '%faulty%'})),
+	'failed', 'pg_cron\'s record of the bad one');
 is( query($home, "$runs arena = 'faulty' ORDER BY leaderboard"),
-	"oncology|failed|scheduled|pg_cron|$superuser\noverall|succeeded|scheduled|pg_cron|$superuser",
+"oncology|failed|scheduled|pg_cron|$superuser\noverall|succeeded|scheduled|pg_cron|$superuser",
 	'and ours');
 like(
-	query($home, q{
+	query(
+		$home, q{
 		SELECT return_message FROM cron.job_run_details
 		WHERE command LIKE '%faulty%' ORDER BY runid LIMIT 1}),
 	qr/1 of 2 runs failed.*oncology: no pulse \(P0001\)/s,
 	'the message names the leaderboard');
-is(query($home, sprintf($details, q{database <> 'home'})), 'succeeded', 'the one for the other database');
-is(query($away, "$runs true"),
-	q{overall|succeeded|scheduled|pg_cron|night's watch}, 'and its runs are there');
+is(query($home, sprintf($details, q{database <> 'home'})),
+	'succeeded', 'the one for the other database');
+is( query($away, "$runs true"),
+	q{overall|succeeded|scheduled|pg_cron|night's watch},
+	'and its runs are there');
 
-$hint = failure($away, q{SELECT "my ""ext""".bixarena_unschedule()},
+$hint = failure(
+	$away, q{SELECT "my ""ext""".bixarena_unschedule()},
 	'55000', qr/cannot be used from database/);
 $node->safe_psql($home, $hint);
 is(query($home, 'SELECT count(*) FROM cron.job'), '0', 'no job is left');
 
 # a job whose name does not say of what it is, and one of a leaderboard alone, are
 # seen where it is asked whether all is well, and when they run next
-$node->safe_psql($home, q{
+$node->safe_psql(
+	$home, q{
 	SELECT bixarena_create_arena('odd/name in');
 	SELECT bixarena_schedule('30 3 * * *', 'odd/name in');
 	SELECT bixarena_schedule('0 4 * * *', 'odd/name in', 'overall');
 	SELECT bixarena_schedule('0 5 * * *', 'fine', 'oncology')});
-is(query($home, q{SELECT leaderboard_id, status FROM bixarena_health('odd/name in')
+is( query(
+		$home,
+		q{SELECT leaderboard_id, status FROM bixarena_health('odd/name in')
 		WHERE check_name = 'cron_job' ORDER BY 1 NULLS FIRST}),
-	"|ok\noverall|ok", 'jobs of a name that had to be hashed');
-like(query($home, q{SELECT bixarena_runs_report('odd/name in')}),
+	"|ok\noverall|ok",
+	'jobs of a name that had to be hashed');
+like(
+	query($home, q{SELECT bixarena_runs_report('odd/name in')}),
 	qr{<td>30 3 \* \* \*</td><td>\d{4}-\d\d-\d\d 03:30 UTC</td>},
 	'the page of runs says when they run next');
-like(query($home, q{SELECT bixarena_runs_report('fine')}),
+like(
+	query($home, q{SELECT bixarena_runs_report('fine')}),
 	qr{>oncology</th><td>0 5 \* \* \*</td><td>\d{4}-\d\d-\d\d 05:00 UTC</td>},
 	'also that of one leaderboard');
-$node->safe_psql($home, q{
+$node->safe_psql(
+	$home, q{
 	SELECT bixarena_unschedule('odd/name in'), bixarena_unschedule('odd/name in', 'overall'),
 		bixarena_unschedule('fine', 'oncology')});
 
 $node->safe_psql($home, q{TRUNCATE bixarena.run, cron.job_run_details});
-$node->safe_psql($home, query($home, q{SELECT bixarena.job_command('fine', 'oncology')}));
+$node->safe_psql($home,
+	query($home, q{SELECT bixarena.job_command('fine', 'oncology')}));
 is(query($home, 'SELECT leaderboard, status FROM bixarena.run'),
 	'oncology|succeeded', 'what a job for one leaderboard does');
 

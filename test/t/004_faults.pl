@@ -66,12 +66,16 @@ sub prolong_no_more
 sub request_until
 {
 	my ($phase) = @_;
-	my %shown = (reading => 'reading battles', bootstrap => 'bootstrap [0-9]+', writing => 'writing');
+	my %shown = (
+		reading => 'reading battles',
+		bootstrap => 'bootstrap [0-9]+',
+		writing => 'writing');
 	my $id;
 
 	prolong($phase);
 	$id = request($node, 'overall');
-	wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity
+	wait_until(
+		$node, q{SELECT count(*) = 1 FROM pg_stat_activity
 		WHERE backend_type = 'bixarena_rank worker' AND query ~ '^bixarena_rank: overall: }
 		  . $shown{$phase} . q{'}, "a worker is in phase $phase");
 	return ($id, worker_pid($node));
@@ -102,7 +106,9 @@ foreach my $signal ('kill', 'terminate')
 		wait_for_run($node, request($node, 'l01'));
 		wait_for_no_worker($node);
 		($id, $pid) = request_until($phase);
-		is_value($node, "SELECT bixarena.is_abandoned('$id')", 'f', "$name: a worker is at the run");
+		is_value(
+			$node, "SELECT bixarena.is_abandoned('$id')",
+			'f', "$name: a worker is at the run");
 		if ($signal eq 'kill')
 		{
 			kill_process($node, $pid);
@@ -118,7 +124,8 @@ foreach my $signal ('kill', 'terminate')
 		prolong_no_more();
 		wait_for_no_worker($node);
 		sql($node, 'CALL bixarena_process_requests()');
-		run_is($node, $id, 'succeeded 2', "$name: it is made in a second attempt");
+		run_is($node, $id, 'succeeded 2',
+			"$name: it is made in a second attempt");
 		is_consistent(2, "$name, made up for");
 		sql($node, 'CALL bixarena_process_requests()');
 		is_consistent(2, "$name, nothing left");
@@ -139,10 +146,14 @@ foreach my $phase (@phases)
 	prolong_no_more() if $phase eq 'bootstrap';
 	sql($node, "SELECT pg_cancel_backend($pid)");
 	wait_for_run($node, $id);
-	run_is($node, $id, 'failed 1 57014', "cancel of the worker in $phase: the run has failed");
+	run_is(
+		$node, $id,
+		'failed 1 57014',
+		"cancel of the worker in $phase: the run has failed");
 	prolong_no_more();
 	wait_for_run($node, $next);
-	run_is($node, $next, 'succeeded 1', "cancel of the worker in $phase: the next is made");
+	run_is($node, $next, 'succeeded 1',
+		"cancel of the worker in $phase: the next is made");
 	is_consistent(1, "cancel of the worker in $phase");
 }
 
@@ -161,7 +172,10 @@ foreach my $phase (@phases)
 	wait_until_abandoned($id);
 	prolong_no_more();
 	sql($node, 'CALL bixarena_process_requests()');
-	run_is($node, $id, 'failed 1 57P02', 'abandoned in the last attempt: failed for good');
+	run_is(
+		$node, $id,
+		'failed 1 57P02',
+		'abandoned in the last attempt: failed for good');
 	is_consistent(0, 'abandoned in the last attempt');
 	configure('max_attempts', 3);
 }
@@ -177,23 +191,34 @@ foreach my $phase (@phases)
 	start_afresh($node);
 	close_gate($node, 'writing', 'l03');
 	$session = start_sql($node, ['CALL bixarena_generate_snapshots()']);
-	wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity
+	wait_until(
+		$node, q{SELECT count(*) = 1 FROM pg_stat_activity
 		WHERE query ~ '^CALL' AND wait_event = 'PgSleep'});
 	$node->stop('immediate');
 	finish_sql($session);
 	$node->start;
-	is_value($node, q{SELECT string_agg(concat_ws(' ', leaderboard, status, attempts), ', '
+	is_value(
+		$node,
+q{SELECT string_agg(concat_ws(' ', leaderboard, status, attempts), ', '
 			ORDER BY leaderboard) FROM bixarena.run},
-		'l01 succeeded 1, l02 succeeded 1, l03 running 1, l04 running 0, overall running 0',
-		'the server stopped: what was committed stays, one is left, and those that it had not begun');
+'l01 succeeded 1, l02 succeeded 1, l03 running 1, l04 running 0, overall running 0',
+'the server stopped: what was committed stays, one is left, and those that it had not begun'
+	);
 	is_consistent(2, 'the server stopped');
-	$abandoned = sql($node, q{SELECT correlation_id FROM bixarena.run WHERE status = 'running' AND attempts = 1});
-	is_value($node, q{SELECT bool_and(bixarena.is_abandoned(correlation_id)) FROM bixarena.run WHERE status = 'running'},
-		't', 'the server stopped: nobody is at them');
+	$abandoned = sql($node,
+q{SELECT correlation_id FROM bixarena.run WHERE status = 'running' AND attempts = 1}
+	);
+	is_value(
+		$node,
+q{SELECT bool_and(bixarena.is_abandoned(correlation_id)) FROM bixarena.run WHERE status = 'running'},
+		't',
+		'the server stopped: nobody is at them');
 	open_gate($node);
 	sql($node, 'CALL bixarena_generate_snapshots()');
 	run_is($node, $abandoned, 'succeeded 2', 'the next call makes it');
-	is_value($node, q{SELECT string_agg(concat_ws(' ', leaderboard, number), ', ' ORDER BY leaderboard)
+	is_value(
+		$node,
+q{SELECT string_agg(concat_ws(' ', leaderboard, number), ', ' ORDER BY leaderboard)
 		FROM (SELECT leaderboard, count(*) AS number FROM bixarena.run
 			WHERE status = 'succeeded' GROUP BY 1) AS r},
 		'l01 2, l02 2, l03 2, l04 1, overall 1', 'and all others');
@@ -209,21 +234,28 @@ foreach my $phase (@phases)
 
 	start_afresh($node);
 	close_gate($node, 'writing', 'l01');
-	$one = start_sql($node, ['CALL bixarena_generate_snapshots()', 'SELECT 1']);
-	$other = start_sql($node, ['CALL bixarena_generate_snapshots()', 'SELECT 1']);
-	wait_until($node, q{SELECT count(*) FILTER (WHERE wait_event = 'PgSleep') = 1
+	$one =
+	  start_sql($node, [ 'CALL bixarena_generate_snapshots()', 'SELECT 1' ]);
+	$other =
+	  start_sql($node, [ 'CALL bixarena_generate_snapshots()', 'SELECT 1' ]);
+	wait_until(
+		$node, q{SELECT count(*) FILTER (WHERE wait_event = 'PgSleep') = 1
 			AND count(*) FILTER (WHERE wait_event_type = 'Lock') = 1
-		FROM pg_stat_activity WHERE query ~ '^CALL'}, 'one call waits for the other');
+		FROM pg_stat_activity WHERE query ~ '^CALL'}, 'one call waits for the other'
+	);
 	open_gate($node);
 	foreach my $session ($one, $other)
 	{
 		($out, $err) = finish_sql($session);
 		is("$out$err", "1\n", 'two calls at once: no error');
 	}
-	is_value($node, q{SELECT string_agg(concat_ws(' ', leaderboard, number, attempts), ', ' ORDER BY leaderboard)
+	is_value(
+		$node,
+q{SELECT string_agg(concat_ws(' ', leaderboard, number, attempts), ', ' ORDER BY leaderboard)
 		FROM (SELECT leaderboard, count(*) AS number, max(attempts) AS attempts FROM bixarena.run
 			WHERE status = 'succeeded' GROUP BY 1) AS r},
-		'l01 2 1, l02 2 1, l03 2 1, l04 2 1, overall 2 1', 'two calls at once: each makes all');
+		'l01 2 1, l02 2 1, l03 2 1, l04 2 1, overall 2 1',
+		'two calls at once: each makes all');
 	is_consistent(10, 'two calls at once');
 }
 
@@ -239,46 +271,68 @@ sub cancel_call
 
 	start_afresh($node);
 	# it is by its progress that the bootstrap is seen
-	$session = start_sql($node, [ 'SET bixarena_rank.progress = on', $call,
-		q{SELECT 'locks', count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()} ]);
+	$session = start_sql(
+		$node,
+		[
+			'SET bixarena_rank.progress = on',
+			$call,
+q{SELECT 'locks', count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()}
+		]);
 	if ($phase eq 'bootstrap')
 	{
 		pump_sql($session, qr/: bootstrap \d+\/10000/);
 	}
 	else
 	{
-		wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity
+		wait_until(
+			$node, q{SELECT count(*) = 1 FROM pg_stat_activity
 			WHERE query ~ '^CALL' AND wait_event = 'PgSleep'}, "$name: $phase");
 	}
-	is_value($node, q{SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE query ~ '^CALL'}, 1,
+	is_value(
+		$node,
+q{SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE query ~ '^CALL'},
+		1,
 		"$name: cancelled");
 	# a call that takes no notice has the gate opened after a while
-	wait_until($node, qq{SELECT count(*) = 0 OR bool_or(query_start < now() - interval '15 s')
+	wait_until(
+		$node,
+qq{SELECT count(*) = 0 OR bool_or(query_start < now() - interval '15 s')
 		FROM pg_stat_activity WHERE query ~ '^CALL' AND state = 'active'});
 	prolong_no_more();
 	($out, $err) = finish_sql($session);
 	like($err, qr/^ERROR:  57014: /m, "$name: the call ends as cancelled");
 	is($out, "locks|0\n", "$name: it leaves no lock");
-	is_value($node, q{SELECT string_agg(concat_ws(' ', leaderboard, status, attempts, error_sqlstate), ', '
-			ORDER BY leaderboard) FROM bixarena.run}, $left{runs}, "$name: what is on record");
+	is_value(
+		$node,
+q{SELECT string_agg(concat_ws(' ', leaderboard, status, attempts, error_sqlstate), ', '
+			ORDER BY leaderboard) FROM bixarena.run}, $left{runs},
+		"$name: what is on record");
 	is_consistent($left{snapshots}, $name);
 }
 
 foreach my $phase (@phases)
 {
 	prolong($phase);
-	cancel_call("cancel in $phase", q{CALL bixarena_generate_snapshots(leaderboard_id => 'overall')},
-		$phase, runs => 'overall failed 1 57014', snapshots => 0);
+	cancel_call(
+		"cancel in $phase",
+		q{CALL bixarena_generate_snapshots(leaderboard_id => 'overall')},
+		$phase,
+		runs => 'overall failed 1 57014',
+		snapshots => 0);
 }
 close_gate($node, 'writing', 'l03');
-cancel_call('cancel among many', 'CALL bixarena_generate_snapshots()', 'writing',
-	runs => 'l01 succeeded 1, l02 succeeded 1, l03 failed 1 57014, l04 failed 0 57014, overall failed 0 57014',
+cancel_call(
+	'cancel among many', 'CALL bixarena_generate_snapshots()', 'writing',
+	runs =>
+'l01 succeeded 1, l02 succeeded 1, l03 failed 1 57014, l04 failed 0 57014, overall failed 0 57014',
 	snapshots => 2);
 
 # the grouped reading comes before any run begins
 prolong('reading');
-cancel_call('cancel in reading all', 'CALL bixarena_generate_snapshots()', 'reading',
-	runs => join(', ', map { "$_ failed 0 57014" } @leaderboards), snapshots => 0);
+cancel_call(
+	'cancel in reading all', 'CALL bixarena_generate_snapshots()', 'reading',
+	runs => join(', ', map { "$_ failed 0 57014" } @leaderboards),
+	snapshots => 0);
 
 #
 # A commit that fails, for a constraint that is checked then
@@ -299,11 +353,17 @@ cancel_call('cancel in reading all', 'CALL bixarena_generate_snapshots()', 'read
 		$$;
 		CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON arena.leaderboard_snapshot
 			DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()});
-	($state, $message) = sql_state_of($node, 'CALL bixarena_generate_snapshots()');
-	like($message, qr/1 of 5 runs failed/, 'a commit fails: the call says how many');
-	is_value($node, q{SELECT string_agg(concat_ws(' ', leaderboard, status, attempts, error_sqlstate), ', '
+	($state, $message) =
+	  sql_state_of($node, 'CALL bixarena_generate_snapshots()');
+	like(
+		$message,
+		qr/1 of 5 runs failed/,
+		'a commit fails: the call says how many');
+	is_value(
+		$node,
+q{SELECT string_agg(concat_ws(' ', leaderboard, status, attempts, error_sqlstate), ', '
 			ORDER BY leaderboard) FROM bixarena.run},
-		'l01 succeeded 1, l02 failed 1 P0001, l03 succeeded 1, l04 succeeded 1, overall succeeded 1',
+'l01 succeeded 1, l02 failed 1 P0001, l03 succeeded 1, l04 succeeded 1, overall succeeded 1',
 		'a commit fails: that run has failed, the others are made');
 	is_consistent(4, 'a commit fails');
 
@@ -312,14 +372,21 @@ cancel_call('cancel in reading all', 'CALL bixarena_generate_snapshots()', 'read
 	$session = $node->background_psql('postgres');
 	$session->query_safe('BEGIN');
 	$first = $session->query_safe(q{SELECT bixarena_request_snapshot('l02')});
-	$second = $session->query_safe(q{SELECT bixarena_request_snapshot('l03')});
+	$second =
+	  $session->query_safe(q{SELECT bixarena_request_snapshot('l03')});
 	$session->query_safe('COMMIT');
 	$session->quit;
 	# either the runs end, or the worker has nothing more to say than it said
-	wait_until($node, q{SELECT bool_or(attempts > 0) AND NOT EXISTS (SELECT FROM pg_stat_activity
+	wait_until(
+		$node,
+q{SELECT bool_or(attempts > 0) AND NOT EXISTS (SELECT FROM pg_stat_activity
 		WHERE backend_type = 'bixarena_rank worker') FROM bixarena.run});
-	run_is($node, $first, 'failed 1 P0001', 'a commit fails in the worker: the run has failed');
-	run_is($node, $second, 'succeeded 1', 'a commit fails in the worker: the next is made');
+	run_is(
+		$node, $first,
+		'failed 1 P0001',
+		'a commit fails in the worker: the run has failed');
+	run_is($node, $second, 'succeeded 1',
+		'a commit fails in the worker: the next is made');
 	sql($node, 'DROP FUNCTION refuse CASCADE');
 }
 
@@ -347,12 +414,22 @@ cancel_call('cancel in reading all', 'CALL bixarena_generate_snapshots()', 'read
 		UNION ALL
 		SELECT 'm07', model1_id, model2_id, public.faulty(), voter_id, created_at
 		FROM arena.battle});
-	($state, $message) = sql_state_of($node, 'CALL bixarena_generate_snapshots()');
+	($state, $message) =
+	  sql_state_of($node, 'CALL bixarena_generate_snapshots()');
 	is($state, 'P0001', 'one of 21 fails: so does the call');
-	like($message, qr/1 of 21 runs failed/, 'one of 21 fails: it says how many');
-	like($message, qr/DETAIL:  m07: no pulse \(P0001\)\n/, 'one of 21 fails: it names which and why');
-	is_value($node, q{SELECT status, count(*), string_agg(leaderboard, ' ') FILTER (WHERE status = 'failed')
-		FROM bixarena.run GROUP BY 1 ORDER BY 1}, "failed|1|m07\nsucceeded|20|", 'one of 21 fails: 20 succeed');
+	like(
+		$message,
+		qr/1 of 21 runs failed/,
+		'one of 21 fails: it says how many');
+	like(
+		$message,
+		qr/DETAIL:  m07: no pulse \(P0001\)\n/,
+		'one of 21 fails: it names which and why');
+	is_value(
+		$node,
+q{SELECT status, count(*), string_agg(leaderboard, ' ') FILTER (WHERE status = 'failed')
+		FROM bixarena.run GROUP BY 1 ORDER BY 1}, "failed|1|m07\nsucceeded|20|",
+		'one of 21 fails: 20 succeed');
 	is_consistent(20, 'one of 21 fails');
 }
 

@@ -33,7 +33,9 @@ $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', "timezone = 'UTC'");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION bixarena_rank');
-my ($status, undef, $error) = $node->psql('postgres', slurp_file("$browser/arenas.sql"),
+my ($status, undef, $error) = $node->psql(
+	'postgres',
+	slurp_file("$browser/arenas.sql"),
 	on_error_stop => 1);
 is($status, 0, 'arenas are made and drawn') or die $error;
 
@@ -50,7 +52,10 @@ foreach my $drawing (
 	$node->safe_psql('postgres', "SELECT length($drawing)");
 	my $seconds = time - $start;
 
-	cmp_ok($seconds, '<', $PostgreSQL::Test::Utils::timeout_default, "$drawing does not take forever");
+	cmp_ok(
+		$seconds, '<',
+		$PostgreSQL::Test::Utils::timeout_default,
+		"$drawing does not take forever");
 	note(sprintf '%s: %.2f s', $drawing, $seconds);
 }
 
@@ -58,7 +63,8 @@ foreach my $drawing (
 # Well-formed XML, for the server and for others
 #
 
-my $list = $node->safe_psql('postgres', q{
+my $list = $node->safe_psql(
+	'postgres', q{
 	SELECT json_agg(json_build_object('file', file, 'counts', counts, 'names', names)
 		ORDER BY file) FROM page});
 append_to_file("$folder/pages.json", $list);
@@ -68,11 +74,16 @@ foreach my $file (map { $_->{file} } @{ decode_json($list) })
 	my $path = "$folder/$file";
 
 	my ($status, undef, $error) = $node->psql('postgres',
-		"SELECT xmlparse(DOCUMENT markup) IS DOCUMENT FROM page WHERE file = '$file'");
-	is($status, 0, "$file: XML for the server") or diag(substr($error, 0, 500));
-	append_to_file($path,
-		$node->safe_psql('postgres', "SELECT markup FROM page WHERE file = '$file'"));
-	ok(run_log([ 'xmllint', '--huge', '--noout', $path ]), "$file: XML for xmllint");
+"SELECT xmlparse(DOCUMENT markup) IS DOCUMENT FROM page WHERE file = '$file'"
+	);
+	is($status, 0, "$file: XML for the server")
+	  or diag(substr($error, 0, 500));
+	append_to_file(
+		$path,
+		$node->safe_psql(
+			'postgres', "SELECT markup FROM page WHERE file = '$file'"));
+	ok(run_log([ 'xmllint', '--huge', '--noout', $path ]),
+		"$file: XML for xmllint");
 }
 
 $node->stop;
@@ -82,6 +93,9 @@ $node->stop;
 #
 
 results_of('look.py', $folder, $ENV{BIXARENA_PICTURES} // ());
-results_of('palette.py', "$folder/twenty-light-history.svg", "$folder/twenty-dark-history.svg");
+results_of(
+	'palette.py',
+	"$folder/twenty-light-history.svg",
+	"$folder/twenty-dark-history.svg");
 
 done_testing();

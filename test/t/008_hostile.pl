@@ -128,28 +128,38 @@ sql($node, q{SELECT bixarena_grant('olga', 'operator', 'trap')});
 
 # A leaderboard of his own with the id of another holds nobody up
 sql($node, q{UPDATE trap.boards SET id = (SELECT id FROM fine.leaderboard)});
-my $thief = $node->background_psql('postgres', extra_params => [ '--username=mallory' ]);
+my $thief =
+  $node->background_psql('postgres', extra_params => ['--username=mallory']);
 $thief->query_safe(q{BEGIN});
-$thief->query_safe(q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')});
-my ($state) = sql_state_of($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'fine')});
-is($state, '', 'an arena with the ids of another does not lock its leaderboards');
-($state) = sql_state_of($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')}, 'mallory');
+$thief->query_safe(
+	q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')});
+my ($state) = sql_state_of($node,
+	q{SELECT bixarena_generate_snapshot('overall', arena => 'fine')});
+is($state, '',
+	'an arena with the ids of another does not lock its leaderboards');
+($state) =
+  sql_state_of($node,
+	q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')},
+	'mallory');
 is($state, '55P03', 'but its own');
 $thief->query_safe('ROLLBACK');
 $thief->quit;
-sql($node, 'UPDATE trap.boards SET id = gen_random_uuid(); TRUNCATE trap.attempt');
+sql($node,
+	'UPDATE trap.boards SET id = gen_random_uuid(); TRUNCATE trap.attempt');
 
-my $before = state();
+my $before = state ();
 
 # What is not to change
 sub state
 {
-	return sql($node, q{
+	return sql(
+		$node, q{
 		SELECT (SELECT json_agg(r ORDER BY rolname) FROM pg_roles AS r),
 			(SELECT json_agg(m ORDER BY m.roleid, m.member) FROM pg_auth_members AS m),
 			(SELECT json_agg(m) FROM bixarena.membership AS m), (SELECT json_agg(a) FROM bixarena.arena AS a),
 			(SELECT json_agg(s) FROM bixarena.setting AS s WHERE arena = 'fine'),
-			(SELECT count(*) FROM bixarena.run WHERE arena = 'fine'), (SELECT count(*) FROM fine.leaderboard_snapshot)});
+			(SELECT count(*) FROM bixarena.run WHERE arena = 'fine'), (SELECT count(*) FROM fine.leaderboard_snapshot)}
+	);
 }
 
 # His code has run in these places, as this role, and got nothing done but this
@@ -158,45 +168,74 @@ sub attempts_are
 	my ($role, $places, $done, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-	is_value($node, q{SELECT string_agg(DISTINCT concat_ws(' ', role, session_role), ', ') FROM trap.attempt},
-		"$role $role", "$name: his code has run as $role, and as nobody else");
-	is_value($node, q{SELECT string_agg(DISTINCT place, ' ' ORDER BY place) FROM trap.attempt}, $places, "$name: in all places");
-	is_value($node, q{SELECT string_agg(DISTINCT action, ', ' ORDER BY action) FROM trap.attempt
-		WHERE outcome <> '42501'}, $done, "$name: and has got nothing done") unless $done eq 'all';
-	is(state(), $before, "$name: nothing has changed") unless $done eq 'all';
+	is_value(
+		$node,
+q{SELECT string_agg(DISTINCT concat_ws(' ', role, session_role), ', ') FROM trap.attempt},
+		"$role $role",
+		"$name: his code has run as $role, and as nobody else");
+	is_value(
+		$node,
+q{SELECT string_agg(DISTINCT place, ' ' ORDER BY place) FROM trap.attempt},
+		$places,
+		"$name: in all places");
+	is_value(
+		$node,
+q{SELECT string_agg(DISTINCT action, ', ' ORDER BY action) FROM trap.attempt
+		WHERE outcome <> '42501'}, $done, "$name: and has got nothing done"
+	) unless $done eq 'all';
+	is(state (), $before, "$name: nothing has changed") unless $done eq 'all';
 	sql($node, 'TRUNCATE trap.attempt');
 }
 
-my $all_places = 'battle check default leaderboard model trigger_at_commit trigger_before';
+my $all_places =
+  'battle check default leaderboard model trigger_at_commit trigger_before';
 
 #
 # He himself, with all that an admin may call
 #
 
-sql($node, q{SELECT bixarena_configure('num_bootstrap', '10', 'overall', 'trap');
+sql($node,
+	q{SELECT bixarena_configure('num_bootstrap', '10', 'overall', 'trap');
 	SELECT bixarena_configure('seed', '3', 'overall', 'trap');
 	SELECT bixarena_configure('seed', NULL, 'overall', 'trap')}, 'mallory');
 attempts_are('mallory', 'leaderboard', '', 'configure');
-sql($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')}, 'mallory');
+sql($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')},
+	'mallory');
 attempts_are('mallory', $all_places, '', 'generate_snapshot');
 sql($node, q{CALL bixarena_generate_snapshots('trap')}, 'mallory');
 attempts_are('mallory', $all_places, '', 'generate_snapshots');
-sql($node, q{CALL bixarena_backfill('overall', now() - interval '1 day', now(), arena => 'trap')}, 'mallory');
+sql($node,
+q{CALL bixarena_backfill('overall', now() - interval '1 day', now(), arena => 'trap')},
+	'mallory');
 attempts_are('mallory', $all_places, '', 'backfill');
-sql($node, q{SELECT bixarena_update_snapshot('overall', snapshot_identifier, 'private', arena => 'trap')
+sql($node,
+q{SELECT bixarena_update_snapshot('overall', snapshot_identifier, 'private', arena => 'trap')
 	FROM trap.leaderboard_snapshot LIMIT 1}, 'mallory');
-attempts_are('mallory', 'check leaderboard trigger_before', '', 'update_snapshot');
-sql($node, q{SELECT bixarena_delete_snapshot('overall', snapshot_identifier, 'trap')
+attempts_are('mallory', 'check leaderboard trigger_before',
+	'', 'update_snapshot');
+sql($node,
+	q{SELECT bixarena_delete_snapshot('overall', snapshot_identifier, 'trap')
 	FROM trap.leaderboard_snapshot LIMIT 1}, 'mallory');
 attempts_are('mallory', 'leaderboard trigger_before', '', 'delete_snapshot');
-sql($node, q{SELECT bixarena_configure('keep_snapshots', '1', arena => 'trap');
+sql($node,
+	q{SELECT bixarena_configure('keep_snapshots', '1', arena => 'trap');
 	SELECT bixarena_generate_snapshot('overall', arena => 'trap');
-	SELECT bixarena_configure('keep_snapshots', NULL, arena => 'trap')}, 'mallory');
-like(value($node, 'SELECT string_agg(DISTINCT place, $$ $$) FROM trap.attempt'), qr/operator/,
+	SELECT bixarena_configure('keep_snapshots', NULL, arena => 'trap')},
+	'mallory');
+like(
+	value(
+		$node, 'SELECT string_agg(DISTINCT place, $$ $$) FROM trap.attempt'),
+	qr/operator/,
 	'where our code names no schema, his own operator serves him');
-attempts_are('mallory', "battle check default leaderboard model operator trigger_at_commit trigger_before", '', 'retention');
-sql($node, q{SELECT bixarena_leaderboard('overall', arena => 'trap'), bixarena_report('overall', arena => 'trap'),
-		bixarena_health('trap'), bixarena_matchups('overall', arena => 'trap')}, 'mallory');
+attempts_are(
+	'mallory',
+"battle check default leaderboard model operator trigger_at_commit trigger_before",
+	'',
+	'retention');
+sql($node,
+q{SELECT bixarena_leaderboard('overall', arena => 'trap'), bixarena_report('overall', arena => 'trap'),
+		bixarena_health('trap'), bixarena_matchups('overall', arena => 'trap')},
+	'mallory');
 attempts_are('mallory', 'battle leaderboard model', '', 'reading');
 
 # A session that ends in a transaction of two phases has no owner's rights in the
@@ -205,12 +244,17 @@ attempts_are('mallory', 'battle leaderboard model', '', 'reading');
 # for a fault, whatever the table.
 SKIP:
 {
-	skip 'the server asserts that no trigger catches an error at the end of a block', 1
-		if value($node, 'SHOW debug_assertions') eq 'on';
+	skip
+'the server asserts that no trigger catches an error at the end of a block',
+	  1
+	  if value($node, 'SHOW debug_assertions') eq 'on';
 
-	($state) = sql_state_of($node, q{BEGIN; SELECT bixarena_generate_snapshot('overall', arena => 'trap');
+	($state) = sql_state_of(
+		$node,
+q{BEGIN; SELECT bixarena_generate_snapshot('overall', arena => 'trap');
 		PREPARE TRANSACTION 'a'}, 'mallory');
-	like($state, qr/^(|0A000|55000)$/, 'a transaction of two phases is prepared or refused');
+	like($state, qr/^(|0A000|55000)$/,
+		'a transaction of two phases is prepared or refused');
 	sql($node, q{ROLLBACK PREPARED 'a'}, 'mallory') if $state eq '';
 	sql($node, 'TRUNCATE trap.attempt');
 }
@@ -223,12 +267,14 @@ my $id;
 
 sql($node, q{CALL bixarena_generate_snapshots('trap')}, 'olga');
 attempts_are('olga', $all_places, '', 'an operator calls');
-$id = sql($node, q{SELECT bixarena_request_snapshot('overall', 'trap')}, 'olga');
+$id =
+  sql($node, q{SELECT bixarena_request_snapshot('overall', 'trap')}, 'olga');
 wait_for_run($node, $id);
 wait_for_no_worker($node);
 run_is($node, $id, 'succeeded 1', 'a worker has made the run');
 attempts_are('olga', $all_places, '', "an operator's worker");
-$id = sql($node, q{SELECT bixarena_request_snapshot('overall', 'trap')}, 'mallory');
+$id = sql($node, q{SELECT bixarena_request_snapshot('overall', 'trap')},
+	'mallory');
 wait_for_run($node, $id);
 wait_for_no_worker($node);
 attempts_are('mallory', $all_places, '', 'his own worker');
@@ -243,15 +289,19 @@ sql($node, q{SELECT * FROM trap.leaderboard_battle});
 attempts_are($boss, 'battle', 'all', 'a superuser reads the view');
 sql($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')});
 attempts_are($boss, $all_places, 'all', 'a superuser calls');
-is(state(), $before, 'what his code did is undone by itself here');
+is(state (), $before, 'what his code did is undone by itself here');
 
 # the way that is recommended: the superuser lets the role of few rights ask
 $node->append_conf('postgresql.conf', 'max_worker_processes = 0');
 $node->restart;
-$id = sql($node, q{SELECT bixarena_request_snapshot('overall', 'trap')}, 'olga');
+$id =
+  sql($node, q{SELECT bixarena_request_snapshot('overall', 'trap')}, 'olga');
 sql($node, 'TRUNCATE trap.attempt; CALL bixarena_process_requests()');
-run_is($node, $id, 'queued 0', 'a superuser does not make the run that another role has asked for');
-is_value($node, 'SELECT count(*) FROM trap.attempt', 0, 'and runs none of his code');
+run_is($node, $id, 'queued 0',
+	'a superuser does not make the run that another role has asked for');
+is_value(
+	$node, 'SELECT count(*) FROM trap.attempt',
+	0, 'and runs none of his code');
 sql($node, 'CALL bixarena_process_requests()', 'olga');
 attempts_are('olga', $all_places, '', 'the role that has asked makes it');
 
@@ -263,16 +313,27 @@ sql($node, q{
 	CREATE OR REPLACE VIEW trap.leaderboard_battle AS
 	SELECT * FROM trap.votes WHERE (SELECT set_config('role', 'fred', false) IS NOT NULL);
 }, 'mallory');
-($state) = sql_state_of($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')}, 'olga');
-is($state, '42501', 'a run that has become a role with fewer rights goes on with these');
-sql($node, q{GRANT USAGE ON SCHEMA trap TO fred; GRANT ALL ON ALL TABLES IN SCHEMA trap TO fred});
+($state) = sql_state_of($node,
+	q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')}, 'olga');
+is($state, '42501',
+	'a run that has become a role with fewer rights goes on with these');
+sql($node,
+q{GRANT USAGE ON SCHEMA trap TO fred; GRANT ALL ON ALL TABLES IN SCHEMA trap TO fred}
+);
 sql($node, 'TRUNCATE trap.attempt');
-$id = sql($node, q{SELECT correlation_id FROM bixarena_generate_snapshot('overall', arena => 'trap')}, 'olga');
-is_value($node, "SELECT role, status FROM bixarena.run WHERE correlation_id = '$id'", 'olga|succeeded',
-	'the record tells who began it');
-is_value($node, q{SELECT string_agg(DISTINCT concat_ws(' ', role, session_role), ', ') FROM trap.attempt
-	WHERE place = 'default'}, 'fred olga', 'and what follows runs as whom it has become');
-is(state(), $before, 'nothing has changed');
+$id = sql(
+	$node,
+q{SELECT correlation_id FROM bixarena_generate_snapshot('overall', arena => 'trap')},
+	'olga');
+is_value($node,
+	"SELECT role, status FROM bixarena.run WHERE correlation_id = '$id'",
+	'olga|succeeded', 'the record tells who began it');
+is_value(
+	$node,
+q{SELECT string_agg(DISTINCT concat_ws(' ', role, session_role), ', ') FROM trap.attempt
+	WHERE place = 'default'}, 'fred olga',
+	'and what follows runs as whom it has become');
+is(state (), $before, 'nothing has changed');
 
 #
 # Code that calls us while we call it
@@ -283,24 +344,41 @@ sql($node, q{
 	CREATE OR REPLACE VIEW trap.leaderboard_battle AS
 	SELECT * FROM trap.votes WHERE (SELECT (bixarena_generate_snapshot('overall', arena => 'trap')).status <> '');
 }, 'mallory');
-($state) = sql_state_of($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')}, 'mallory');
-is($state, '54001', 'a view that makes a snapshot of itself reaches the limit of the stack');
-sql($node, q{CREATE OR REPLACE VIEW trap.leaderboard_battle AS SELECT * FROM trap.votes}, 'mallory');
-sql($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')}, 'mallory');
-unlike(slurp_file($node->logfile), qr/PANIC|TRAP:|terminated by signal|XX000/, 'no crash, no internal error');
+($state) =
+  sql_state_of($node,
+	q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')},
+	'mallory');
+is($state, '54001',
+	'a view that makes a snapshot of itself reaches the limit of the stack');
+sql($node,
+q{CREATE OR REPLACE VIEW trap.leaderboard_battle AS SELECT * FROM trap.votes},
+	'mallory');
+sql($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')},
+	'mallory');
+unlike(
+	slurp_file($node->logfile),
+	qr/PANIC|TRAP:|terminated by signal|XX000/,
+	'no crash, no internal error');
 
 #
 # An arena is a name: a schema that is dropped is none, and one that somebody makes
 # in its place is it.  So unregister an arena, and unschedule it, before you drop it.
 #
 
-sql($node, 'GRANT CREATE ON DATABASE postgres TO mallory; DROP SCHEMA trap CASCADE');
-is_value($node, q{SELECT count(*) FROM bixarena.arena WHERE name = 'trap'}, 1, 'an arena that is dropped stays registered');
-($state) = sql_state_of($node, q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')}, 'olga');
+sql($node,
+	'GRANT CREATE ON DATABASE postgres TO mallory; DROP SCHEMA trap CASCADE');
+is_value(
+	$node, q{SELECT count(*) FROM bixarena.arena WHERE name = 'trap'},
+	1, 'an arena that is dropped stays registered');
+($state) = sql_state_of($node,
+	q{SELECT bixarena_generate_snapshot('overall', arena => 'trap')}, 'olga');
 is($state, '42704', 'but cannot be used');
 sql($node, 'CREATE SCHEMA trap', 'mallory');
-is_value($node, q{SELECT bixarena.resolve_arena('trap')}, 'trap', 'until somebody makes a schema of its name');
-sql($node, q{DROP SCHEMA trap; DELETE FROM bixarena.arena WHERE name = 'trap'});
+is_value(
+	$node, q{SELECT bixarena.resolve_arena('trap')},
+	'trap', 'until somebody makes a schema of its name');
+sql($node,
+	q{DROP SCHEMA trap; DELETE FROM bixarena.arena WHERE name = 'trap'});
 sql($node, 'CREATE SCHEMA trap', 'mallory');
 ($state) = sql_state_of($node, q{SELECT bixarena.resolve_arena('trap')});
 is($state, '42704', 'unless it has been unregistered');

@@ -27,24 +27,32 @@ my $catalog = slurp_file("$top/test/upgrade/catalog.sql");
 my ($node, $scripts) = copied_installation('upgrade');
 $node->safe_psql('postgres', 'CREATE ROLE member');
 my $here = value('postgres',
-	q{SELECT default_version FROM pg_available_extensions WHERE name = 'bixarena_rank'});
+q{SELECT default_version FROM pg_available_extensions WHERE name = 'bixarena_rank'}
+);
 my $fresh = catalog_of('fresh', "CREATE EXTENSION bixarena_rank");
 
 cmp_ok(scalar @$fresh, '>', 500, 'the catalogs say a lot');
-is_deeply(catalog_of('again', 'CREATE SCHEMA other; CREATE EXTENSION bixarena_rank'),
-	$fresh, 'they say the same in another database');
+is_deeply(
+	catalog_of(
+		'again', 'CREATE SCHEMA other; CREATE EXTENSION bixarena_rank'),
+	$fresh,
+	'they say the same in another database');
 
 #
 # Versions that were released
 #
 
-my %released = map { (/--([^-]+)\.sql$/ ? $1 : '') => 1 } glob("$top/sql/bixarena_rank--*.sql");
+my %released = map { (/--([^-]+)\.sql$/ ? $1 : '') => 1 }
+  glob("$top/sql/bixarena_rank--*.sql");
 
 delete @released{ '', $here };
 foreach my $version (sort keys %released)
 {
-	is_value('postgres', "SELECT path IS NOT NULL FROM pg_extension_update_paths('bixarena_rank')
-		WHERE source = '$version' AND target = '$here'", 't', "version $version can be upgraded");
+	is_value(
+		'postgres',
+"SELECT path IS NOT NULL FROM pg_extension_update_paths('bixarena_rank')
+		WHERE source = '$version' AND target = '$here'", 't',
+		"version $version can be upgraded");
 	is_upgraded($version, $here, $fresh, "from version $version");
 }
 
@@ -56,9 +64,11 @@ foreach my $version (sort keys %released)
 my $script = slurp_file("$scripts/bixarena_rank--$here.sql");
 my $body = "'an arena cannot be named \"%\"'";
 
-ok($script =~ s/\Q$body\E/'no arena is named "%"'/, 'the script has a body to change');
+ok($script =~ s/\Q$body\E/'no arena is named "%"'/,
+	'the script has a body to change');
 ok( $script =~ s/(CREATE TABLE bixarena\.arena \([^;]*)\n\);/$1,
-	note text DEFAULT 'none' CHECK (note <> '')\n);/, 'and a table to add a column to');
+	note text DEFAULT 'none' CHECK (note <> '')\n);/,
+	'and a table to add a column to');
 
 my ($changed) =
   $script =~ /^(CREATE FUNCTION bixarena_create_arena\(.*?^\$\$;\n)/ms;
@@ -67,7 +77,8 @@ $changed =~ s/^CREATE/CREATE OR REPLACE/;
 # An upgrade, a step each
 my %steps = (
 	'01 column' => q{ALTER TABLE bixarena.arena ADD note text;},
-	'02 default' => q{ALTER TABLE bixarena.arena ALTER note SET DEFAULT 'none';},
+	'02 default' =>
+	  q{ALTER TABLE bixarena.arena ALTER note SET DEFAULT 'none';},
 	'03 check' => q{ALTER TABLE bixarena.arena ADD CHECK (note <> '');},
 	'04 body' => $changed);
 
@@ -78,22 +89,31 @@ my %additions = (
 		LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 10 COST 10
 		SET search_path = pg_catalog, pg_temp
 		AS $$SELECT a.note FROM bixarena.arena AS a WHERE a.name = arena$$;},
-	'12 comment on a function' => q{COMMENT ON FUNCTION bixarena_note(text) IS 'note of an arena';},
+	'12 comment on a function' =>
+	  q{COMMENT ON FUNCTION bixarena_note(text) IS 'note of an arena';},
 	'13 revoke' => q{REVOKE ALL ON FUNCTION bixarena_note(text) FROM PUBLIC;},
-	'14 comment on a column' => q{COMMENT ON COLUMN bixarena.arena.note IS 'whatever';},
+	'14 comment on a column' =>
+	  q{COMMENT ON COLUMN bixarena.arena.note IS 'whatever';},
 	'15 index' => q{CREATE INDEX arena_note ON bixarena.arena (note);},
-	'21 table' => q{CREATE TABLE bixarena.mark (id bigint GENERATED ALWAYS AS IDENTITY, arena name NOT NULL);},
-	'22 saved by pg_dump' => q{SELECT pg_extension_config_dump('bixarena.mark', 'WHERE id > 0');},
-	'23 row security' => q{ALTER TABLE bixarena.mark ENABLE ROW LEVEL SECURITY;},
-	'24 policy' => q{CREATE POLICY own ON bixarena.mark USING (arena = current_user);},
-	'25 grant on a column' => q{GRANT SELECT (arena) ON bixarena.mark TO PUBLIC;},
+	'21 table' =>
+q{CREATE TABLE bixarena.mark (id bigint GENERATED ALWAYS AS IDENTITY, arena name NOT NULL);},
+	'22 saved by pg_dump' =>
+	  q{SELECT pg_extension_config_dump('bixarena.mark', 'WHERE id > 0');},
+	'23 row security' =>
+	  q{ALTER TABLE bixarena.mark ENABLE ROW LEVEL SECURITY;},
+	'24 policy' =>
+	  q{CREATE POLICY own ON bixarena.mark USING (arena = current_user);},
+	'25 grant on a column' =>
+	  q{GRANT SELECT (arena) ON bixarena.mark TO PUBLIC;},
 	'26 option' => q{ALTER TABLE bixarena.mark SET (fillfactor = 70);},
 	'27 trigger' => q{CREATE TRIGGER same BEFORE UPDATE ON bixarena.mark
 		FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();},
-	'31 view' => q{CREATE VIEW bixarena.marks WITH (security_invoker = true) AS SELECT arena FROM bixarena.mark;},
+	'31 view' =>
+q{CREATE VIEW bixarena.marks WITH (security_invoker = true) AS SELECT arena FROM bixarena.mark;},
 	'32 comment on a view' => q{COMMENT ON VIEW bixarena.marks IS 'marks';},
 	'41 type' => q{CREATE TYPE bixarena.pair AS (one text, other text);},
-	'42 enumeration' => q{CREATE TYPE bixarena.colour AS ENUM ('red', 'green');},
+	'42 enumeration' =>
+	  q{CREATE TYPE bixarena.colour AS ENUM ('red', 'green');},
 	'51 comment on a schema' => q{COMMENT ON SCHEMA bixarena IS 'of 1.1';});
 
 %steps = (%steps, %additions);
@@ -101,7 +121,8 @@ spew("$scripts/bixarena_rank--next.sql", $script . in_order(%additions));
 spew("$scripts/bixarena_rank--$here--next.sql", in_order(%steps));
 spew("$scripts/bixarena_rank--$here--same.sql", '-- forgets all');
 
-my $next = catalog_of('next', "CREATE EXTENSION bixarena_rank VERSION 'next'");
+my $next =
+  catalog_of('next', "CREATE EXTENSION bixarena_rank VERSION 'next'");
 
 is_upgraded($here, 'next', $next, 'a good script');
 
@@ -109,48 +130,131 @@ is_upgraded($here, 'next', $next, 'a good script');
 # difference is about
 my @faults = (
 	[ '02 default', '', qr/bixarena\.arena\.note column/ ],
-	[ '02 default', q{ALTER TABLE bixarena.arena ALTER note SET DEFAULT 'no';}, qr/DEFAULT 'no'/ ],
-	[ '01 column', q{ALTER TABLE bixarena.arena ADD note varchar;}, qr/character varying/ ],
-	[ '01 column', q{ALTER TABLE bixarena.arena ADD note text NOT NULL;}, qr/NOT NULL/ ],
+	[
+		'02 default',
+		q{ALTER TABLE bixarena.arena ALTER note SET DEFAULT 'no';},
+		qr/DEFAULT 'no'/
+	],
+	[
+		'01 column',
+		q{ALTER TABLE bixarena.arena ADD note varchar;},
+		qr/character varying/
+	],
+	[
+		'01 column', q{ALTER TABLE bixarena.arena ADD note text NOT NULL;},
+		qr/NOT NULL/
+	],
 	[ '03 check', '', qr/arena_note_check/ ],
-	[ '03 check', q{ALTER TABLE bixarena.arena ADD CHECK (note <> '') NOT VALID;}, qr/validated f/ ],
+	[
+		'03 check',
+		q{ALTER TABLE bixarena.arena ADD CHECK (note <> '') NOT VALID;},
+		qr/validated f/
+	],
 	[ '04 body', '', qr/bixarena_create_arena.*no arena is named/ ],
-	[ '04 body', $changed =~ s/VOLATILE/STABLE/r, qr/bixarena_create_arena.* STABLE/ ],
-	[ '04 body', $changed =~ s/PARALLEL UNSAFE/PARALLEL SAFE/r, qr/PARALLEL SAFE/ ],
-	[ '04 body', $changed =~ s/^SET search_path.*\n//mr, qr/SET search_path/ ],
-	[ '04 body', "$changed DROP FUNCTION bixarena.is_abandoned(uuid) CASCADE;", qr/is_abandoned/ ],
-	[ '04 body', "$changed ALTER EXTENSION bixarena_rank DROP TABLE bixarena.setting;", qr/bixarena\.setting/ ],
-	[ '11 function', $steps{'11 function'} =~ s/STRICT//r, qr/bixarena_note.*STRICT/ ],
-	[ '11 function', $steps{'11 function'} =~ s/ROWS 10/ROWS 11/r, qr/ROWS 11/ ],
-	[ '11 function', $steps{'11 function'} =~ s/COST 10/COST 11/r, qr/COST 11/ ],
-	[ '11 function', $steps{'11 function'} =~ s/sql STABLE/plpgsql STABLE/r
-		  =~ s/\$\$.*\$\$/\$\$BEGIN END\$\$/r, qr/LANGUAGE plpgsql/ ],
-	[ '11 function', "$steps{'11 function'} CREATE FUNCTION bixarena.left_over() RETURNS int LANGUAGE sql AS 'SELECT 1';",
-		qr/left_over/ ],
+	[
+		'04 body',
+		$changed =~ s/VOLATILE/STABLE/r,
+		qr/bixarena_create_arena.* STABLE/
+	],
+	[
+		'04 body',
+		$changed =~ s/PARALLEL UNSAFE/PARALLEL SAFE/r,
+		qr/PARALLEL SAFE/
+	],
+	[
+		'04 body', $changed =~ s/^SET search_path.*\n//mr,
+		qr/SET search_path/
+	],
+	[
+		'04 body',
+		"$changed DROP FUNCTION bixarena.is_abandoned(uuid) CASCADE;",
+		qr/is_abandoned/
+	],
+	[
+		'04 body',
+		"$changed ALTER EXTENSION bixarena_rank DROP TABLE bixarena.setting;",
+		qr/bixarena\.setting/
+	],
+	[
+		'11 function',
+		$steps{'11 function'} =~ s/STRICT//r,
+		qr/bixarena_note.*STRICT/
+	],
+	[
+		'11 function', $steps{'11 function'} =~ s/ROWS 10/ROWS 11/r,
+		qr/ROWS 11/
+	],
+	[
+		'11 function', $steps{'11 function'} =~ s/COST 10/COST 11/r,
+		qr/COST 11/
+	],
+	[
+		'11 function',
+		$steps{'11 function'} =~ s/sql STABLE/plpgsql STABLE/r =~
+		  s/\$\$.*\$\$/\$\$BEGIN END\$\$/r,
+		qr/LANGUAGE plpgsql/
+	],
+	[
+		'11 function',
+"$steps{'11 function'} CREATE FUNCTION bixarena.left_over() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+		qr/left_over/
+	],
 	[ '12 comment on a function', '', qr/note of an arena/ ],
 	[ '13 revoke', '', qr/bixarena_note.*PUBLIC: EXECUTE/ ],
 	[ '14 comment on a column', '', qr/whatever/ ],
 	[ '15 index', '', qr/arena_note/ ],
-	[ '15 index', q{CREATE UNIQUE INDEX arena_note ON bixarena.arena (note);}, qr/UNIQUE/ ],
-	[ '21 table', q{CREATE TABLE bixarena.mark (arena name NOT NULL, id bigint GENERATED ALWAYS AS IDENTITY);},
-		qr/column 2/ ],
-	[ '21 table', q{CREATE TABLE bixarena.mark (id bigint GENERATED BY DEFAULT AS IDENTITY, arena name NOT NULL);},
-		qr/IDENTITY d/ ],
+	[
+		'15 index',
+		q{CREATE UNIQUE INDEX arena_note ON bixarena.arena (note);},
+		qr/UNIQUE/
+	],
+	[
+		'21 table',
+q{CREATE TABLE bixarena.mark (arena name NOT NULL, id bigint GENERATED ALWAYS AS IDENTITY);},
+		qr/column 2/
+	],
+	[
+		'21 table',
+q{CREATE TABLE bixarena.mark (id bigint GENERATED BY DEFAULT AS IDENTITY, arena name NOT NULL);},
+		qr/IDENTITY d/
+	],
 	[ '22 saved by pg_dump', '', qr/saved by pg_dump/ ],
-	[ '22 saved by pg_dump', q{SELECT pg_extension_config_dump('bixarena.mark', '');}, qr/saved by pg_dump/ ],
+	[
+		'22 saved by pg_dump',
+		q{SELECT pg_extension_config_dump('bixarena.mark', '');},
+		qr/saved by pg_dump/
+	],
 	[ '23 row security', '', qr/row security/ ],
 	[ '24 policy', '', qr/policy own/ ],
-	[ '24 policy', q{CREATE POLICY own ON bixarena.mark TO CURRENT_USER USING (arena = current_user);}, qr/policy own/ ],
+	[
+		'24 policy',
+q{CREATE POLICY own ON bixarena.mark TO CURRENT_USER USING (arena = current_user);},
+		qr/policy own/
+	],
 	[ '25 grant on a column', '', qr/bixarena\.mark\.arena PUBLIC: SELECT/ ],
 	[ '26 option', '', qr/fillfactor/ ],
 	[ '27 trigger', '', qr/trigger same/ ],
-	[ '31 view', q{CREATE VIEW bixarena.marks AS SELECT arena FROM bixarena.mark;}, qr/security_invoker/ ],
-	[ '31 view', q{CREATE VIEW bixarena.marks WITH (security_invoker = true) AS SELECT DISTINCT arena FROM bixarena.mark;},
-		qr/DISTINCT/ ],
+	[
+		'31 view',
+		q{CREATE VIEW bixarena.marks AS SELECT arena FROM bixarena.mark;},
+		qr/security_invoker/
+	],
+	[
+		'31 view',
+q{CREATE VIEW bixarena.marks WITH (security_invoker = true) AS SELECT DISTINCT arena FROM bixarena.mark;},
+		qr/DISTINCT/
+	],
 	[ '32 comment on a view', '', qr/"marks"/ ],
 	[ '41 type', '', qr/bixarena\.pair/ ],
-	[ '41 type', q{CREATE TYPE bixarena.pair AS (one text, other uuid);}, qr/pair\.other.*uuid/ ],
-	[ '42 enumeration', q{CREATE TYPE bixarena.colour AS ENUM ('red');}, qr/colour.*\{red\}/ ],
+	[
+		'41 type', q{CREATE TYPE bixarena.pair AS (one text, other uuid);},
+		qr/pair\.other.*uuid/
+	],
+	[
+		'42 enumeration',
+		q{CREATE TYPE bixarena.colour AS ENUM ('red');},
+		qr/colour.*\{red\}/
+	],
 	[ '51 comment on a schema', '', qr/of 1\.1/ ]);
 
 # all in one database, where each is rolled back
@@ -159,7 +263,8 @@ foreach my $number (0 .. $#faults)
 {
 	my ($step, $text) = @{ $faults[$number] };
 
-	spew("$scripts/bixarena_rank--$here--fault$number.sql", in_order(%steps, $step => $text));
+	spew("$scripts/bixarena_rank--$here--fault$number.sql",
+		in_order(%steps, $step => $text));
 	$statements .= "BEGIN;
 		CREATE EXTENSION bixarena_rank VERSION '$here';
 		ALTER EXTENSION bixarena_rank UPDATE TO 'fault$number';
@@ -168,18 +273,29 @@ foreach my $number (0 .. $#faults)
 		ROLLBACK;\n";
 }
 $node->safe_psql('postgres', 'CREATE DATABASE faults');
-my (undef, %found) = split /^fault (\d+)\n/m, $node->safe_psql('faults', $statements);
+my (undef, %found) = split /^fault (\d+)\n/m,
+  $node->safe_psql('faults', $statements);
 
 foreach my $number (0 .. $#faults)
 {
 	my ($step, $text, $about) = @{ $faults[$number] };
-	my @differences = differences([ split /\n/, $found{$number} // '' ], $next);
+	my @differences =
+	  differences([ split /\n/, $found{$number} // '' ], $next);
 
-	like(join("\n", @differences), $about, ($text ? 'noticed, otherwise' : 'noticed, forgotten') . ": $step")
+	like(join("\n", @differences),
+		$about,
+		($text ? 'noticed, otherwise' : 'noticed, forgotten') . ": $step")
 	  or diag($text);
 }
-cmp_ok(scalar differences(catalog_of('same', "CREATE EXTENSION bixarena_rank VERSION '$here';
-	ALTER EXTENSION bixarena_rank UPDATE TO 'same'"), $next), '>', 20, 'noticed, forgotten: all');
+cmp_ok(
+	scalar differences(
+		catalog_of(
+			'same', "CREATE EXTENSION bixarena_rank VERSION '$here';
+	ALTER EXTENSION bixarena_rank UPDATE TO 'same'"),
+		$next),
+	'>',
+	20,
+	'noticed, forgotten: all');
 
 $node->stop;
 done_testing();
@@ -254,20 +370,37 @@ sub is_upgraded
 	my $before;
 
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
-	$node->safe_psql($database, "CREATE EXTENSION bixarena_rank VERSION '$from'");
-	run_as_old_version($node, $database, $from, $released{$from} ? $old_contents : $old_contents =~ s/NULL, 'seed'/'', 'seed'/r);
-	like(refusal($database), qr/ALTER EXTENSION bixarena_rank UPDATE/, "$name: before, functions say what to do")
-	  if $released{$from};
+	$node->safe_psql($database,
+		"CREATE EXTENSION bixarena_rank VERSION '$from'");
+	run_as_old_version($node, $database, $from,
+		  $released{$from}
+		? $old_contents
+		: $old_contents =~ s/NULL, 'seed'/'', 'seed'/r);
+	like(
+		refusal($database),
+		qr/ALTER EXTENSION bixarena_rank UPDATE/,
+		"$name: before, functions say what to do") if $released{$from};
 	$before = value($database, $contents);
-	$node->safe_psql($database, "ALTER EXTENSION bixarena_rank UPDATE TO '$to'");
+	$node->safe_psql($database,
+		"ALTER EXTENSION bixarena_rank UPDATE TO '$to'");
 	# a role's rights are of the user's making, unless they count as the extension's
-	is(join("\n", differences([ grep { !/ member: EXECUTE/ || / at first / } split /\n/, value($database, $catalog) ],
-		$expected)),
-		'', "$name: the catalogs are those of a fresh installation");
+	is( join(
+			"\n",
+			differences(
+				[
+					grep { !/ member: EXECUTE/ || / at first / } split /\n/,
+					value($database, $catalog)
+				],
+				$expected)),
+		'',
+		"$name: the catalogs are those of a fresh installation");
 	is(value($database, $contents), $before, "$name: what was there is kept");
-	is_value($database, q{SELECT status FROM bixarena_generate_snapshot('overall')},
+	is_value($database,
+		q{SELECT status FROM bixarena_generate_snapshot('overall')},
 		'succeeded', "$name: it works");
-	like(dump_of($database), qr/^GRANT ALL ON PROCEDURE public\.bixarena_generate_snapshots\(.*\) TO member;$/m,
+	like(
+		dump_of($database),
+qr/^GRANT ALL ON PROCEDURE public\.bixarena_generate_snapshots\(.*\) TO member;$/m,
 		"$name: pg_dump saves what was granted");
 }
 
@@ -275,7 +408,8 @@ sub is_upgraded
 sub refusal
 {
 	my ($database) = @_;
-	my (undef, undef, $error) = $node->psql($database, q{SELECT * FROM bixarena_leaderboard('overall')});
+	my (undef, undef, $error) = $node->psql($database,
+		q{SELECT * FROM bixarena_leaderboard('overall')});
 
 	return $error;
 }
@@ -283,7 +417,10 @@ sub refusal
 sub dump_of
 {
 	my ($database) = @_;
-	my ($dump) = run_command([ 'pg_dump', '--no-sync', '--schema-only', $node->connstr($database) ]);
+	my ($dump) = run_command(
+		[
+			'pg_dump', '--no-sync', '--schema-only', $node->connstr($database)
+		]);
 
 	return $dump;
 }
@@ -295,7 +432,8 @@ sub differences
 	my %found = map { $_ => 1 } @$found;
 	my %expected = map { $_ => 1 } @$expected;
 
-	return ((map { "found: $_" } grep { !$expected{$_} } @$found),
+	return (
+		(map { "found: $_" } grep { !$expected{$_} } @$found),
 		(map { "expected: $_" } grep { !$found{$_} } @$expected));
 }
 

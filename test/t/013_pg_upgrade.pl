@@ -45,10 +45,17 @@ $old->stop;
 
 foreach my $check ('--check', '--no-sync')
 {
-	my ($out, $err) = run_command([
-		'pg_upgrade', $check, '-d', $old->data_dir, '-D', $new->data_dir,
-		'-b', "$ENV{OLD_INSTALL}/bin", '-B', $bindir,
-		'-s', $new->host, '-p', $old->port, '-P', $new->port ]);
+	my ($out, $err) = run_command(
+		[
+			'pg_upgrade', $check,
+			'-d', $old->data_dir,
+			'-D', $new->data_dir,
+			'-b', "$ENV{OLD_INSTALL}/bin",
+			'-B', $bindir,
+			'-s', $new->host,
+			'-p', $old->port,
+			'-P', $new->port
+		]);
 
 	note($out);
 	ok($? == 0, "pg_upgrade $check") or diag("$out\n$err");
@@ -64,7 +71,8 @@ foreach my $database (sort keys %schema_of)
 	check_waiting_runs($new, $database, $schema_of{$database}, $database);
 	$entries = fresh_entries($new, $database, $schema_of{$database});
 	$old->start;
-	is($entries, fresh_entries($old, $database, $schema_of{$database}),
+	is( $entries,
+		fresh_entries($old, $database, $schema_of{$database}),
 		"$database: a new snapshot is the one that the old server makes");
 	$old->stop;
 }
@@ -72,7 +80,8 @@ foreach my $database (sort keys %schema_of)
 # an upgraded server has the objects of a fresh installation
 $new->safe_psql('postgres', 'CREATE DATABASE fresh');
 $new->safe_psql('fresh', 'CREATE EXTENSION bixarena_rank');
-is($new->safe_psql('bare', $catalog), $new->safe_psql('fresh', $catalog),
+is( $new->safe_psql('bare', $catalog),
+	$new->safe_psql('fresh', $catalog),
 	'the catalogs are those of a fresh installation');
 $new->safe_psql('bare', 'DROP EXTENSION bixarena_rank');
 pass('it can be dropped');
@@ -86,6 +95,7 @@ sub new_server
 
 	# JIT needs libraries that an unpacked server may lack
 	$server->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
-	$server->append_conf('postgresql.conf', "max_worker_processes = 0\nfsync = off\njit = off\n");
+	$server->append_conf('postgresql.conf',
+		"max_worker_processes = 0\nfsync = off\njit = off\n");
 	return $server;
 }

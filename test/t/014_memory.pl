@@ -50,7 +50,8 @@ sub state_of
 
 	$session->{stderr} = '';
 	eval { $session->query($statement) };
-	($fatal, $state) = $session->{stderr} =~ /(?:ERROR|(FATAL|PANIC)):  ([0-9A-Z]{5}):/;
+	($fatal, $state) =
+	  $session->{stderr} =~ /(?:ERROR|(FATAL|PANIC)):  ([0-9A-Z]{5}):/;
 	$state = 'the session has ended' if $@ && !$fatal;
 	$session->{stderr} = '';
 	return join(' ', grep { defined } $fatal, $state);
@@ -60,7 +61,9 @@ sub state_of
 sub start_session
 {
 	my ($name, $statement) = @_;
-	my $session = $node->background_psql('postgres', on_error_stop => 0,
+	my $session = $node->background_psql(
+		'postgres',
+		on_error_stop => 0,
 		extra_params => [ '-v', 'VERBOSITY=verbose' ]);
 	my $state = state_of($session, $statement);
 
@@ -97,9 +100,10 @@ sub fail_at_places
 	delete @ends{ '', '53200', 'FATAL 53200' };
 	is(join(' ', %ends), '', "$name: it succeeds, or fails with 53200");
 	is(state_of($session, $statement), '', "$name: then it works again");
-	is($session->query('SELECT pg_backend_pid()'), $pid, "$name: in the same session");
-	is($bystander->query_safe('SELECT pg_backend_pid()'), $bystander_pid,
-		"$name: and another one has noticed nothing");
+	is($session->query('SELECT pg_backend_pid()'),
+		$pid, "$name: in the same session");
+	is($bystander->query_safe('SELECT pg_backend_pid()'),
+		$bystander_pid, "$name: and another one has noticed nothing");
 	$session->quit;
 }
 
@@ -115,8 +119,10 @@ sub number_of_snapshots
 fail_at_places('rank', q{SELECT count(*) FROM bixarena_rank('votes', 50)}, 1);
 
 sql($node, q{SELECT bixarena_generate_snapshot('overall')});
-fail_at_places('leaderboard', q{SELECT count(*) FROM bixarena_leaderboard('overall')}, 1);
-fail_at_places('matchups', q{SELECT count(*) FROM bixarena_matchups('overall')}, 1);
+fail_at_places('leaderboard',
+	q{SELECT count(*) FROM bixarena_leaderboard('overall')}, 1);
+fail_at_places('matchups',
+	q{SELECT count(*) FROM bixarena_matchups('overall')}, 1);
 fail_at_places('report', q{SELECT length(bixarena_report('overall'))}, 1);
 fail_at_places('metrics', q{SELECT count(*) FROM bixarena.metrics}, 1);
 
@@ -125,9 +131,12 @@ fail_at_places('metrics', q{SELECT count(*) FROM bixarena.metrics}, 1);
 #
 
 start_afresh($node);
-fail_at_places('snapshot', q{SELECT status FROM bixarena_generate_snapshot('overall', 50)}, 1);
+fail_at_places('snapshot',
+	q{SELECT status FROM bixarena_generate_snapshot('overall', 50)}, 1);
 snapshots_are($node, number_of_snapshots(), 'snapshot');
-is_value($node, q{SELECT DISTINCT status FROM bixarena.run}, 'succeeded', 'snapshot: one that fails leaves no run');
+is_value(
+	$node, q{SELECT DISTINCT status FROM bixarena.run},
+	'succeeded', 'snapshot: one that fails leaves no run');
 
 #
 # A request: on record with all of it or not
@@ -139,8 +148,9 @@ $bystander = $node->background_psql('postgres');
 $bystander_pid = $bystander->query_safe('SELECT pg_backend_pid()');
 start_afresh($node);
 fail_at_places('request', q{SELECT bixarena_request_snapshot('overall')}, 1);
-is_value($node, q{SELECT status, attempts, count(*) FROM bixarena.run GROUP BY 1, 2}, 'queued|0|1',
-	'request: one run is queued');
+is_value($node,
+	q{SELECT status, attempts, count(*) FROM bixarena.run GROUP BY 1, 2},
+	'queued|0|1', 'request: one run is queued');
 
 #
 # A call: with attempts left the run is made, without it has failed.  Where memory
@@ -155,10 +165,15 @@ foreach my $attempts (3, 1)
 	sql($node, "SELECT bixarena_configure('max_attempts', '$attempts')");
 	fail_at_places($name, 'CALL bixarena_generate_snapshots()', 1);
 	snapshots_are($node, number_of_snapshots(), $name);
-	like(value($node, q{SELECT string_agg(DISTINCT concat_ws(' ', status, error_sqlstate), ', ')
+	like(
+		value(
+			$node,
+q{SELECT string_agg(DISTINCT concat_ws(' ', status, error_sqlstate), ', ')
 		FROM bixarena.run WHERE status NOT IN ('succeeded')}),
 		# one whose beginning finds no memory for its record is not tried again
-		$attempts == 1 ? qr/^failed 53200(, failed 57P02)?$/ : qr/^(failed 53200)?$/,
+		$attempts == 1
+		? qr/^failed 53200(, failed 57P02)?$/
+		: qr/^(failed 53200)?$/,
 		"$name: runs that failed are on record as such");
 }
 sql($node, q{SELECT bixarena_configure('max_attempts', '3')});
@@ -166,8 +181,12 @@ sql($node, q{SELECT bixarena_configure('max_attempts', '3')});
 # More than one allocation after the other, so that not even the error can be copied.
 # That takes memory at few places, so many are tried.
 start_afresh($node);
-fail_at_places('call without much to report with', 'CALL bixarena_generate_snapshots()', 12, 10 * $some_places);
-snapshots_are($node, number_of_snapshots(), 'call without much to report with');
+fail_at_places(
+	'call without much to report with',
+	'CALL bixarena_generate_snapshots()',
+	12, 10 * $some_places);
+snapshots_are($node, number_of_snapshots(),
+	'call without much to report with');
 
 #
 # A worker: each time it fails, the run is tried again or stays for who looks next
@@ -186,7 +205,8 @@ foreach my $phase ('reading', 'writing')
 		start_afresh($node);
 		close_gate($node, $phase);
 		$id = request($node, 'overall');
-		wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity
+		wait_until(
+			$node, q{SELECT count(*) = 1 FROM pg_stat_activity
 			WHERE backend_type = 'bixarena_rank worker' AND wait_event = 'PgSleep'});
 		$pid = worker_pid($node);
 		end_launcher($node);
@@ -195,13 +215,19 @@ foreach my $phase ('reading', 'writing')
 		wait_for_no_worker($node);
 		count_allocations();
 		sql($node, 'CALL bixarena_process_requests()');
-		is_value($node, "SELECT status FROM bixarena.run WHERE correlation_id = '$id'", 'succeeded',
+		is_value(
+			$node,
+			"SELECT status FROM bixarena.run WHERE correlation_id = '$id'",
+			'succeeded',
 			"worker in $phase, allocation $place: the run is made");
 		snapshots_are($node, 1, "worker in $phase, allocation $place");
 	}
 }
-is($bystander->query_safe('SELECT pg_backend_pid()'), $bystander_pid, 'another session has noticed nothing');
-unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal|server process was terminated/,
+is($bystander->query_safe('SELECT pg_backend_pid()'),
+	$bystander_pid, 'another session has noticed nothing');
+unlike(
+	slurp_file($node->logfile),
+	qr/PANIC|terminated by signal|server process was terminated/,
 	'no process has crashed');
 
 $node->stop;

@@ -21,12 +21,17 @@ my $calls = 10;
 
 my $node = PostgreSQL::Test::Cluster->new('reading');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
-$node->append_conf('postgresql.conf', "max_wal_size = '4GB'\nsynchronous_commit = off");
+$node->append_conf('postgresql.conf',
+	"max_wal_size = '4GB'\nsynchronous_commit = off");
 $node->start;
 sql($node, 'CREATE EXTENSION bixarena_rank');
-$node->safe_psql('postgres', slurp_file("$FindBin::RealBin/../schema/bixarena.sql"),
+$node->safe_psql(
+	'postgres',
+	slurp_file("$FindBin::RealBin/../schema/bixarena.sql"),
 	extra_params => [ '-v', 'arena=api' ]);
-sql($node, q{SELECT bixarena_create_arena('arena'); SELECT bixarena_attach_arena('api');});
+sql($node,
+q{SELECT bixarena_create_arena('arena'); SELECT bixarena_attach_arena('api');}
+);
 
 # Results of a thousand days, by hand
 sub fill
@@ -80,13 +85,16 @@ fill('api');
 sub blocks_and_plans
 {
 	my ($call) = @_;
-	my ($code, $out, $err) = $node->psql('postgres', join("\n",
+	my ($code, $out, $err) = $node->psql(
+		'postgres',
+		join("\n",
 			"LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0;",
-			'SET auto_explain.log_analyze = on; SET auto_explain.log_buffers = on;',
-			'SET auto_explain.log_timing = off; SET auto_explain.log_nested_statements = on;',
+'SET auto_explain.log_analyze = on; SET auto_explain.log_buffers = on;',
+'SET auto_explain.log_timing = off; SET auto_explain.log_nested_statements = on;',
 			'SET client_min_messages = log;',
 			("SELECT count(*) FROM $call;") x $calls));
-	my @of_calls = $err =~ /duration: ([\d.]+ ms  plan:\s+Query Text: SELECT count\(\*\) FROM bixarena.*?\n\s*Buffers: [^\n]*)/gs;
+	my @of_calls = $err =~
+/duration: ([\d.]+ ms  plan:\s+Query Text: SELECT count\(\*\) FROM bixarena.*?\n\s*Buffers: [^\n]*)/gs;
 	my ($blocks) = map { sum0(/ (?:hit|read)=(\d+)/g) } $of_calls[-1] // '';
 
 	is($code, 0, "$call works") or diag($err);
@@ -100,22 +108,38 @@ sub is_quick
 	my ($call, $rows, $limit) = @_;
 	my ($blocks, $time, $plans) = blocks_and_plans($call);
 
-	is_value($node, "SELECT count(*) FROM $call", $rows, "$call has $rows rows");
+	is_value($node, "SELECT count(*) FROM $call",
+		$rows, "$call has $rows rows");
 	cmp_ok($blocks, '>', 0, "$call looks at blocks");
 	cmp_ok($blocks, '<=', $limit, "$call looks at no more than $limit");
 	note("$call: $blocks blocks, $time ms");
-	unlike($plans, qr/Seq Scan on leaderboard_(entry|snapshot)/, "$call uses the indexes");
-	unlike($plans, qr/Rows Removed by Join Filter: \d{4}/, "$call does not try each with each");
+	unlike(
+		$plans,
+		qr/Seq Scan on leaderboard_(entry|snapshot)/,
+		"$call uses the indexes");
+	unlike(
+		$plans,
+		qr/Rows Removed by Join Filter: \d{4}/,
+		"$call does not try each with each");
 }
 
 foreach my $arena ('arena', 'api')
 {
 	is_quick("bixarena_leaderboard('board1', arena => '$arena')", 100, 100);
-	is_quick("bixarena_leaderboard('board1', search => '5', sort_by => 'vote_count', page_size => 10, arena => '$arena')", 10, 100);
-	is_quick("bixarena_model_history('board1', 'simulated-0050', arena => '$arena')", 100, 5000);
-	is_quick("bixarena_model_history('board1', 'simulated-0050', 'rank', page_size => NULL, arena => '$arena')", 900, 5000);
-	is_quick("bixarena_compare_snapshots('board1', arena => '$arena')", 100, 100);
-	is_quick("bixarena_compare_snapshots('board1', 'snapshot_999', 'snapshot_0', arena => '$arena')", 100, 100);
+	is_quick(
+"bixarena_leaderboard('board1', search => '5', sort_by => 'vote_count', page_size => 10, arena => '$arena')",
+		10, 100);
+	is_quick(
+"bixarena_model_history('board1', 'simulated-0050', arena => '$arena')",
+		100, 5000);
+	is_quick(
+"bixarena_model_history('board1', 'simulated-0050', 'rank', page_size => NULL, arena => '$arena')",
+		900, 5000);
+	is_quick("bixarena_compare_snapshots('board1', arena => '$arena')",
+		100, 100);
+	is_quick(
+"bixarena_compare_snapshots('board1', 'snapshot_999', 'snapshot_0', arena => '$arena')",
+		100, 100);
 	is_quick("bixarena_snapshots('board1', arena => '$arena')", 100, 1200);
 }
 # how long matchups take depends on the battles, which are read

@@ -25,7 +25,9 @@ sql($node, q{SELECT bixarena_configure('retry_seconds', '0')});
 
 sub record
 {
-	return value($node, q{SELECT coalesce(string_agg(concat_ws(' ', leaderboard, status, attempts, error_sqlstate), ', '
+	return value(
+		$node,
+q{SELECT coalesce(string_agg(concat_ws(' ', leaderboard, status, attempts, error_sqlstate), ', '
 		ORDER BY requested_at, leaderboard), '') FROM bixarena.run});
 }
 
@@ -39,15 +41,19 @@ sub record_is
 
 sub wait_for_gate
 {
-	wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'
-		AND (query ~ '^(SELECT status FROM|CALL) bixarena' OR backend_type = 'bixarena_rank worker')});
+	wait_until(
+		$node,
+q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'
+		AND (query ~ '^(SELECT status FROM|CALL) bixarena' OR backend_type = 'bixarena_rank worker')}
+	);
 }
 
 sub wait_for_lock
 {
 	my ($statement) = @_;
 
-	wait_until($node, "SELECT count(*) = 1 FROM pg_stat_activity
+	wait_until(
+		$node, "SELECT count(*) = 1 FROM pg_stat_activity
 		WHERE wait_event_type = 'Lock' AND query ~ '$statement'");
 }
 
@@ -63,7 +69,9 @@ my %statements = (
 #
 
 # the application needs a moment to have its turn
-sql($node, q{SELECT bixarena_configure('retry_seconds', '0.3'), bixarena_configure('max_attempts', '9')});
+sql($node,
+q{SELECT bixarena_configure('retry_seconds', '0.3'), bixarena_configure('max_attempts', '9')}
+);
 foreach my $kind ('function', 'call', 'worker')
 {
 	my $application = $node->background_psql('postgres');
@@ -73,7 +81,9 @@ foreach my $kind ('function', 'call', 'worker')
 	start_afresh($node);
 	close_gate($node, 'writing');
 	$application->query_safe(q{SET deadlock_timeout = '1 h'});
-	$application->query_safe(q{BEGIN; UPDATE arena.model SET slug = slug || '+' WHERE slug = 'simulated-0003'});
+	$application->query_safe(
+q{BEGIN; UPDATE arena.model SET slug = slug || '+' WHERE slug = 'simulated-0003'}
+	);
 	if ($kind eq 'worker')
 	{
 		$id = request($node, 'overall');
@@ -85,9 +95,11 @@ foreach my $kind ('function', 'call', 'worker')
 	# the leaderboard is locked when the gate, a trigger before the row, is behind
 	wait_for_gate();
 	open_gate($node);
-	wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity
+	wait_until(
+		$node, q{SELECT count(*) = 1 FROM pg_stat_activity
 		WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()});
-	$application->{stdin} .= "SELECT FROM arena.leaderboard WHERE slug = 'overall' FOR UPDATE;\nCOMMIT;\n";
+	$application->{stdin} .=
+"SELECT FROM arena.leaderboard WHERE slug = 'overall' FOR UPDATE;\nCOMMIT;\n";
 	$application->{run}->pump_nb;
 	if ($kind eq 'worker')
 	{
@@ -99,24 +111,35 @@ foreach my $kind ('function', 'call', 'worker')
 	}
 	$application->query_safe('SELECT 1');
 	$application->quit;
-	is_value($node, q{SELECT count(*) FROM arena.model WHERE slug = 'simulated-0003+'}, 1,
-		"$name: the application's transaction has committed");
-	sql($node, q{UPDATE arena.model SET slug = 'simulated-0003' WHERE slug = 'simulated-0003+'});
+	is_value($node,
+		q{SELECT count(*) FROM arena.model WHERE slug = 'simulated-0003+'},
+		1, "$name: the application's transaction has committed");
+	sql($node,
+q{UPDATE arena.model SET slug = 'simulated-0003' WHERE slug = 'simulated-0003+'}
+	);
 	if ($kind eq 'function')
 	{
 		like($err, qr/^ERROR:  40P01: /m, "$name: it ends so");
-		like($err, qr/writing a snapshot of leaderboard "overall"/, "$name: it says what it was at");
+		like(
+			$err,
+			qr/writing a snapshot of leaderboard "overall"/,
+			"$name: it says what it was at");
 		is($out, "1\n", "$name: the session goes on");
 		record_is('', $name);
 		snapshots_are($node, 0, $name);
 	}
 	else
 	{
-		like(record(), qr/^overall succeeded [2-9]$/, "$name: it is tried again");
+		like(
+			record(),
+			qr/^overall succeeded [2-9]$/,
+			"$name: it is tried again");
 		snapshots_are($node, 1, $name);
 	}
 }
-sql($node, q{SELECT bixarena_configure('retry_seconds', '0'), bixarena_configure('max_attempts', NULL)});
+sql($node,
+q{SELECT bixarena_configure('retry_seconds', '0'), bixarena_configure('max_attempts', NULL)}
+);
 
 #
 # A function in a transaction of another isolation level
@@ -124,12 +147,16 @@ sql($node, q{SELECT bixarena_configure('retry_seconds', '0'), bixarena_configure
 
 foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 {
-	my $session = $node->background_psql('postgres', on_error_stop => 0,
+	my $session = $node->background_psql(
+		'postgres',
+		on_error_stop => 0,
 		extra_params => [ '-v', 'VERBOSITY=verbose' ]);
 
 	# nothing in the way
 	start_afresh($node);
-	$session->query_safe("BEGIN ISOLATION LEVEL $level; SELECT bixarena_generate_snapshot('overall'); COMMIT");
+	$session->query_safe(
+"BEGIN ISOLATION LEVEL $level; SELECT bixarena_generate_snapshot('overall'); COMMIT"
+	);
 	snapshots_are($node, 1, "$level");
 
 	# battles that have come since the transaction began are not counted
@@ -137,14 +164,19 @@ foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 	sql($node, q{SELECT bixarena_simulate_battles(100, 6, seed => 9)});
 	$session->query_safe($statements{function});
 	$session->query_safe('COMMIT');
-	is_value($node, q{SELECT (SELECT count(*) FROM arena.battle) - max(evaluation_count) FROM bixarena.run}, 100,
+	is_value(
+		$node,
+q{SELECT (SELECT count(*) FROM arena.battle) - max(evaluation_count) FROM bixarena.run},
+		100,
 		"$level: it is as of when the transaction began");
 	snapshots_are($node, 2, "$level, battles");
 
 	# a leaderboard that has been changed since: it is referred to, which is no
 	# conflict as long as its key is the same
 	$session->query_safe("BEGIN ISOLATION LEVEL $level; SELECT 1");
-	sql($node, q{UPDATE arena.leaderboard SET name = name || '+' WHERE slug = 'overall'});
+	sql($node,
+q{UPDATE arena.leaderboard SET name = name || '+' WHERE slug = 'overall'}
+	);
 	$session->query_safe($statements{function});
 	$session->query_safe('COMMIT');
 	snapshots_are($node, 3, "$level, a name");
@@ -155,7 +187,10 @@ foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 	sql($node, q{UPDATE arena.leaderboard_snapshot SET description = 'old'});
 	$session->{stderr} = '';
 	$session->query($statements{function});
-	like($session->{stderr}, qr/ERROR:  40001: /, "$level: a conflict is a serialization failure");
+	like(
+		$session->{stderr},
+		qr/ERROR:  40001: /,
+		"$level: a conflict is a serialization failure");
 	$session->{stderr} = '';
 	$session->query_safe('ROLLBACK');
 	sql($node, q{SELECT bixarena_configure('keep_snapshots', NULL)});
@@ -167,19 +202,27 @@ foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 
 # two that each read what the other writes
 {
-	my @sessions = map { $node->background_psql('postgres', on_error_stop => 0,
-			extra_params => [ '-v', 'VERBOSITY=verbose' ]) } (0, 1);
+	my @sessions = map {
+		$node->background_psql(
+			'postgres',
+			on_error_stop => 0,
+			extra_params => [ '-v', 'VERBOSITY=verbose' ])
+	} (0, 1);
 	my @leaderboards = ('overall', 'l01');
 	my $failed = '';
 
 	start_afresh($node);
 	foreach (0, 1)
 	{
-		$sessions[$_]->query_safe('BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM arena.leaderboard_snapshot');
+		$sessions[$_]->query_safe(
+'BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM arena.leaderboard_snapshot'
+		);
 	}
 	foreach (0, 1)
 	{
-		$sessions[$_]->query("SELECT status FROM bixarena_generate_snapshot('$leaderboards[$_]')");
+		$sessions[$_]->query(
+"SELECT status FROM bixarena_generate_snapshot('$leaderboards[$_]')"
+		);
 		$failed .= $sessions[$_]->{stderr};
 	}
 	foreach (0, 1)
@@ -189,7 +232,10 @@ foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 		$sessions[$_]->{stderr} = '';
 		$sessions[$_]->quit;
 	}
-	like($failed, qr/ERROR:  40001: /, 'SERIALIZABLE: of two that depend on each other one fails');
+	like(
+		$failed,
+		qr/ERROR:  40001: /,
+		'SERIALIZABLE: of two that depend on each other one fails');
 	snapshots_are($node, 1, 'SERIALIZABLE, two that depend on each other');
 }
 
@@ -211,7 +257,9 @@ foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 			FOR EACH STATEMENT EXECUTE FUNCTION refuse()};
 
 	start_afresh($node);
-	sql($node, q{ALTER DATABASE postgres SET default_transaction_isolation = 'serializable'});
+	sql($node,
+q{ALTER DATABASE postgres SET default_transaction_isolation = 'serializable'}
+	);
 	sql($node, $statements{call});
 	record_is('overall succeeded 1', 'serializable by default, call');
 	$id = request($node, 'overall');
@@ -237,10 +285,16 @@ foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 # what cannot be prepared says so, or is prepared as a whole
 {
 	start_afresh($node);
-	sql($node, q{BEGIN; SELECT status FROM bixarena_generate_snapshot('l01'); PREPARE TRANSACTION 'snapshot'})
-	  if (sql_state_of($node, q{SELECT bixarena_configure('notify_channel', '')}))[0] eq '';
+	sql($node,
+q{BEGIN; SELECT status FROM bixarena_generate_snapshot('l01'); PREPARE TRANSACTION 'snapshot'}
+	  )
+	  if (
+		sql_state_of(
+			$node, q{SELECT bixarena_configure('notify_channel', '')})
+	  )[0] eq '';
 	snapshots_are($node, 0, 'prepared');
-	is((sql_state_of($node, q{SELECT bixarena_generate_snapshot('l01')}))[0], '55P03',
+	is( (sql_state_of($node, q{SELECT bixarena_generate_snapshot('l01')}))[0],
+		'55P03',
 		'a prepared transaction has the leaderboard');
 	sql($node, q{COMMIT PREPARED 'snapshot'});
 	snapshots_are($node, 1, 'prepared and committed');
@@ -271,7 +325,9 @@ sub change
 		$changer = start_sql($node, [ $change, "SELECT 'done'" ]);
 		if ($expected{waits})
 		{
-			wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'});
+			wait_until($node,
+q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'}
+			);
 		}
 		else
 		{
@@ -282,7 +338,10 @@ sub change
 		($out, $err) = finish_sql($run);
 		if ($expected{ends})
 		{
-			like($err, qr/^ERROR:  $expected{ends}: /m, "$name in $phase, $kind: it ends so");
+			like(
+				$err,
+				qr/^ERROR:  $expected{ends}: /m,
+				"$name in $phase, $kind: it ends so");
 		}
 		else
 		{
@@ -291,52 +350,110 @@ sub change
 		if ($expected{waits})
 		{
 			($out, $err) = finish_sql($changer);
-			is($out, "done\n", "$name in $phase, $kind: the change comes after it") or diag($err);
+			is($out, "done\n",
+				"$name in $phase, $kind: the change comes after it")
+			  or diag($err);
 		}
 		sql($node, $undo) if $undo;
-		record_is($expected{ends} ? $kind eq 'call' ? "overall failed 1 $expected{ends}" : ''
-			: 'overall succeeded 1', "$name in $phase, $kind");
-		snapshots_are($node, $expected{ends} ? 0 : 1, "$name in $phase, $kind");
-		is((sql_state_of($node, $statements{$kind}))[0], '', "$name in $phase, $kind: then it works");
+		record_is(
+			  $expected{ends}
+			? $kind eq 'call'
+				  ? "overall failed 1 $expected{ends}"
+				  : ''
+			: 'overall succeeded 1',
+			"$name in $phase, $kind");
+		snapshots_are(
+			$node,
+			$expected{ends} ? 0 : 1,
+			"$name in $phase, $kind");
+		is((sql_state_of($node, $statements{$kind}))[0],
+			'', "$name in $phase, $kind: then it works");
 	}
 }
 
 my $save = 'CREATE TABLE public.saved AS TABLE arena.battle;';
-my $restore = 'INSERT INTO arena.battle TABLE public.saved; DROP TABLE public.saved';
+my $restore =
+  'INSERT INTO arena.battle TABLE public.saved; DROP TABLE public.saved';
 
 sql($node, $save);
-change('TRUNCATE of battles', 'reading', 'TRUNCATE arena.battle', waits => 1,
+change(
+	'TRUNCATE of battles', 'reading', 'TRUNCATE arena.battle',
+	waits => 1,
 	undo => 'INSERT INTO arena.battle TABLE public.saved');
-change('TRUNCATE of battles', 'writing', 'TRUNCATE arena.battle', waits => 1,
+change(
+	'TRUNCATE of battles', 'writing', 'TRUNCATE arena.battle',
+	waits => 1,
 	undo => 'INSERT INTO arena.battle TABLE public.saved');
 sql($node, 'DROP TABLE public.saved');
 
-change('a column of battles renamed', 'reading', 'ALTER TABLE arena.battle RENAME outcome TO result', waits => 1,
+change(
+	'a column of battles renamed', 'reading',
+	'ALTER TABLE arena.battle RENAME outcome TO result',
+	waits => 1,
 	undo => 'ALTER TABLE arena.battle RENAME result TO outcome');
-change('a column of battles added', 'reading', 'ALTER TABLE arena.battle ADD place text', waits => 1,
+change(
+	'a column of battles added', 'reading',
+	'ALTER TABLE arena.battle ADD place text',
+	waits => 1,
 	undo => 'ALTER TABLE arena.battle DROP place');
-change('the view of battles dropped', 'reading', 'DROP VIEW arena.leaderboard_battle', waits => 1,
-	undo => q{CREATE VIEW arena.leaderboard_battle WITH (security_invoker = true) AS
-		SELECT * FROM arena.ungated_battle WHERE (SELECT public.pass_gate('reading', NULL))});
-change('the view of battles replaced', 'reading', q{CREATE OR REPLACE VIEW arena.leaderboard_battle WITH (security_invoker = true) AS
-		SELECT * FROM arena.ungated_battle WHERE (SELECT public.pass_gate('reading', NULL)) AND true}, waits => 1);
-change('a column of models renamed', 'reading', 'ALTER TABLE arena.model RENAME slug TO handle', ends => '42703',
+change(
+	'the view of battles dropped', 'reading',
+	'DROP VIEW arena.leaderboard_battle',
+	waits => 1,
+	undo =>
+	  q{CREATE VIEW arena.leaderboard_battle WITH (security_invoker = true) AS
+		SELECT * FROM arena.ungated_battle WHERE (SELECT public.pass_gate('reading', NULL))}
+);
+change(
+	'the view of battles replaced', 'reading',
+q{CREATE OR REPLACE VIEW arena.leaderboard_battle WITH (security_invoker = true) AS
+		SELECT * FROM arena.ungated_battle WHERE (SELECT public.pass_gate('reading', NULL)) AND true},
+	waits => 1);
+change(
+	'a column of models renamed', 'reading',
+	'ALTER TABLE arena.model RENAME slug TO handle',
+	ends => '42703',
 	undo => 'ALTER TABLE arena.model RENAME handle TO slug');
-change('the type of a column of models changed', 'reading', 'ALTER TABLE arena.model ALTER name TYPE text');
-change('the entries renamed', 'reading', 'ALTER TABLE arena.leaderboard_entry RENAME TO entry', ends => '42P01',
+change(
+	'the type of a column of models changed',
+	'reading',
+	'ALTER TABLE arena.model ALTER name TYPE text');
+change(
+	'the entries renamed', 'reading',
+	'ALTER TABLE arena.leaderboard_entry RENAME TO entry',
+	ends => '42P01',
 	undo => 'ALTER TABLE arena.entry RENAME TO leaderboard_entry');
-change('the entries renamed', 'writing', 'ALTER TABLE arena.leaderboard_entry RENAME TO entry', ends => '42P01',
+change(
+	'the entries renamed', 'writing',
+	'ALTER TABLE arena.leaderboard_entry RENAME TO entry',
+	ends => '42P01',
 	undo => 'ALTER TABLE arena.entry RENAME TO leaderboard_entry');
-change('a column of entries renamed', 'writing', 'ALTER TABLE arena.leaderboard_entry RENAME rank TO place', ends => '42703',
+change(
+	'a column of entries renamed', 'writing',
+	'ALTER TABLE arena.leaderboard_entry RENAME rank TO place',
+	ends => '42703',
 	undo => 'ALTER TABLE arena.leaderboard_entry RENAME place TO rank');
-change('the type of a column of entries changed', 'writing', 'ALTER TABLE arena.leaderboard_entry ALTER rank TYPE bigint',
+change(
+	'the type of a column of entries changed',
+	'writing',
+	'ALTER TABLE arena.leaderboard_entry ALTER rank TYPE bigint',
 	undo => 'ALTER TABLE arena.leaderboard_entry ALTER rank TYPE integer');
-change('a column of entries added', 'writing', 'ALTER TABLE arena.leaderboard_entry ADD remark text',
+change(
+	'a column of entries added',
+	'writing',
+	'ALTER TABLE arena.leaderboard_entry ADD remark text',
 	undo => 'ALTER TABLE arena.leaderboard_entry DROP remark');
-change('a column that must not be null added', 'writing', 'ALTER TABLE arena.leaderboard_entry ADD remark text NOT NULL',
-	ends => '23502', undo => 'ALTER TABLE arena.leaderboard_entry DROP remark');
-change('a column of snapshots renamed', 'writing', 'ALTER TABLE arena.leaderboard_snapshot RENAME visibility TO shown',
-	waits => 1, undo => 'ALTER TABLE arena.leaderboard_snapshot RENAME shown TO visibility');
+change(
+	'a column that must not be null added', 'writing',
+	'ALTER TABLE arena.leaderboard_entry ADD remark text NOT NULL',
+	ends => '23502',
+	undo => 'ALTER TABLE arena.leaderboard_entry DROP remark');
+change(
+	'a column of snapshots renamed', 'writing',
+	'ALTER TABLE arena.leaderboard_snapshot RENAME visibility TO shown',
+	waits => 1,
+	undo =>
+	  'ALTER TABLE arena.leaderboard_snapshot RENAME shown TO visibility');
 
 #
 # The application empties its battles while a run wants to read them: it waits, and
@@ -355,7 +472,11 @@ change('a column of snapshots renamed', 'writing', 'ALTER TABLE arena.leaderboar
 	$application->query_safe('COMMIT');
 	($out, $err) = finish_sql($run);
 	is($err, '', 'battles that are gone are no error');
-	is_value($node, q{SELECT status, skip_reason FROM bixarena.run}, 'skipped|no battles', 'the run is skipped');
+	is_value(
+		$node,
+		q{SELECT status, skip_reason FROM bixarena.run},
+		'skipped|no battles',
+		'the run is skipped');
 	snapshots_are($node, 0, 'battles that are gone');
 	sql($node, $restore);
 	$application->quit;
@@ -395,10 +516,18 @@ foreach my $kind ('function', 'call', 'worker')
 			($out, $err) = finish_sql($run);
 			like($err, qr/^ERROR:  (42P01|3F000): /m, "$name: it ends so");
 		}
-		is((sql_state_of($node, q{SELECT * FROM bixarena_leaderboard('overall')}))[0], '42704',
+		is( (   sql_state_of(
+					$node, q{SELECT * FROM bixarena_leaderboard('overall')})
+			)[0],
+			'42704',
 			"$name: there is no such arena");
 		sql($node, 'ALTER SCHEMA moved RENAME TO arena');
-		like(record(), $kind eq 'function' ? qr/^$/ : qr/^overall failed 1 (42P01|3F000)$/, "$name: what is on record");
+		like(
+			record(),
+			$kind eq 'function'
+			? qr/^$/
+			: qr/^overall failed 1 (42P01|3F000)$/,
+			"$name: what is on record");
 		snapshots_are($node, 0, $name);
 		sql($node, $statements{call});
 	}
@@ -408,20 +537,29 @@ foreach my $kind ('function', 'call', 'worker')
 {
 	my ($run, $out, $err);
 
-	sql($node, q{SELECT bixarena_create_arena('other'), bixarena_simulate_battles(1000, 6, arena => 'other')});
+	sql($node,
+q{SELECT bixarena_create_arena('other'), bixarena_simulate_battles(1000, 6, arena => 'other')}
+	);
 	sql($node, q{ALTER DATABASE postgres SET bixarena_rank.arena = 'arena'});
 	start_afresh($node);
 	close_gate($node, 'writing');
 	$run = start_sql($node, [ $statements{call} ]);
 	wait_for_gate();
-	sql($node, 'BEGIN; ALTER SCHEMA arena RENAME TO moved; ALTER SCHEMA other RENAME TO arena; COMMIT');
+	sql($node,
+'BEGIN; ALTER SCHEMA arena RENAME TO moved; ALTER SCHEMA other RENAME TO arena; COMMIT'
+	);
 	open_gate($node);
 	($out, $err) = finish_sql($run);
 	like($err, qr/^ERROR:  23503: /m, 'another arena in its place: it fails');
-	is_value($node, q{SELECT (SELECT count(*) FROM arena.leaderboard_snapshot), (SELECT count(*) FROM arena.leaderboard_entry),
-		(SELECT count(*) FROM moved.leaderboard_snapshot), (SELECT count(*) FROM moved.leaderboard_entry)}, '0|0|0|0',
+	is_value(
+		$node,
+q{SELECT (SELECT count(*) FROM arena.leaderboard_snapshot), (SELECT count(*) FROM arena.leaderboard_entry),
+		(SELECT count(*) FROM moved.leaderboard_snapshot), (SELECT count(*) FROM moved.leaderboard_entry)},
+		'0|0|0|0',
 		'another arena in its place: nothing is written to either');
-	sql($node, 'BEGIN; ALTER SCHEMA arena RENAME TO other; ALTER SCHEMA moved RENAME TO arena; COMMIT');
+	sql($node,
+'BEGIN; ALTER SCHEMA arena RENAME TO other; ALTER SCHEMA moved RENAME TO arena; COMMIT'
+	);
 	sql($node, 'DROP SCHEMA other CASCADE');
 	sql($node, q{ALTER DATABASE postgres RESET bixarena_rank.arena});
 }
@@ -431,12 +569,19 @@ foreach my $kind ('function', 'call', 'worker')
 	start_afresh($node);
 	sql($node, $statements{call});
 	sql($node, 'ALTER SCHEMA arena RENAME TO moved');
-	is((sql_state_of($node, $statements{call}))[0], '42704', 'an arena that has been renamed is not found');
+	is((sql_state_of($node, $statements{call}))[0],
+		'42704', 'an arena that has been renamed is not found');
 	sql($node, q{SELECT bixarena_attach_arena('moved')});
-	is_value($node, q{SELECT count(*) FROM bixarena_leaderboard('overall')}, 6, 'attached by its new name, it is');
-	sql($node, q{CREATE OR REPLACE FUNCTION pass_gate_in_writing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'});
+	is_value($node, q{SELECT count(*) FROM bixarena_leaderboard('overall')},
+		6, 'attached by its new name, it is');
+	sql($node,
+q{CREATE OR REPLACE FUNCTION pass_gate_in_writing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'}
+	);
 	is_value($node, $statements{function}, 'succeeded', 'and gets snapshots');
-	is_value($node, q{SELECT value FROM bixarena_settings() WHERE setting = 'num_bootstrap'}, 1000,
+	is_value(
+		$node,
+q{SELECT value FROM bixarena_settings() WHERE setting = 'num_bootstrap'},
+		1000,
 		'the settings of the old name are not its own');
 }
 
@@ -448,7 +593,8 @@ foreach my $kind ('function', 'call', 'worker')
 {
 	my ($call, $drop, $out, $err);
 
-	sql($node, q{CREATE OR REPLACE FUNCTION pass_gate_in_writing() RETURNS trigger LANGUAGE plpgsql AS $$
+	sql($node,
+q{CREATE OR REPLACE FUNCTION pass_gate_in_writing() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
 			PERFORM public.pass_gate('writing', NULL);
 			RETURN NEW;
@@ -456,27 +602,52 @@ foreach my $kind ('function', 'call', 'worker')
 		$$;
 		TRUNCATE moved.leaderboard_snapshot, moved.leaderboard_entry});
 	close_gate($node, 'writing');
-	$call = start_sql($node, [ 'CALL bixarena_generate_snapshots()', q{SELECT 'goes on'} ]);
+	$call = start_sql($node,
+		[ 'CALL bixarena_generate_snapshots()', q{SELECT 'goes on'} ]);
 	wait_for_gate();
 	# of a deadlock, which may come of it, the call is the victim
-	$drop = start_sql($node, [ q{SET deadlock_timeout = '1 h'}, 'DROP EXTENSION bixarena_rank', q{SELECT 'done'} ]);
+	$drop = start_sql(
+		$node,
+		[
+			q{SET deadlock_timeout = '1 h'},
+			'DROP EXTENSION bixarena_rank',
+			q{SELECT 'done'}
+		]);
 	wait_for_lock('^DROP');
 	open_gate($node);
 	($out, $err) = finish_sql($drop);
-	is($out, "done\n", 'the extension is dropped once the run has ended') or diag($err);
+	is($out, "done\n", 'the extension is dropped once the run has ended')
+	  or diag($err);
 	($out, $err) = finish_sql($call);
-	like($err, qr/^ERROR:  (3F000|42P01|42883): /m, 'the call ends with an error');
+	like(
+		$err,
+		qr/^ERROR:  (3F000|42P01|42883): /m,
+		'the call ends with an error');
 	is($out, "goes on\n", 'and the session goes on');
-	sql($node, q{CREATE EXTENSION bixarena_rank; SELECT bixarena_attach_arena('moved')});
-	is_value($node, q{SELECT count(*) FROM bixarena_snapshots('l01')}, 1, 'the snapshot that was made is there');
-	is_value($node, q{SELECT count(*) FROM moved.leaderboard_entry AS e JOIN moved.leaderboard_snapshot AS s
+	sql($node,
+q{CREATE EXTENSION bixarena_rank; SELECT bixarena_attach_arena('moved')}
+	);
+	is_value(
+		$node, q{SELECT count(*) FROM bixarena_snapshots('l01')},
+		1, 'the snapshot that was made is there');
+	is_value(
+		$node,
+q{SELECT count(*) FROM moved.leaderboard_entry AS e JOIN moved.leaderboard_snapshot AS s
 		ON s.id = e.snapshot_id}, 6, 'with its entries, and nothing else');
 	sql($node, 'CALL bixarena_generate_snapshots()');
-	is_value($node, q{SELECT string_agg(status, ' ') FROM bixarena.run}, 'succeeded succeeded', 'a new extension works');
+	is_value(
+		$node,
+		q{SELECT string_agg(status, ' ') FROM bixarena.run},
+		'succeeded succeeded',
+		'a new extension works');
 }
 
-is_value($node, q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}, 0, 'no lock is left');
-unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal/, 'no process has crashed');
+is_value($node, q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'},
+	0, 'no lock is left');
+unlike(
+	slurp_file($node->logfile),
+	qr/PANIC|terminated by signal/,
+	'no process has crashed');
 
 $node->stop;
 done_testing();

@@ -82,14 +82,17 @@ sub is_flat
 {
 	my ($name, $last) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my ($early, $late, $contexts) = split /\|/, value($node, qq{
+	my ($early, $late, $contexts) = split /\|/, value(
+		$node, qq{
 		SELECT max(resident) FILTER (WHERE run <= greatest(100, $last / 10)),
 			max(resident) FILTER (WHERE run > $last * 0.9),
 			max(contexts) FILTER (WHERE run > $last * 0.9)
 				- max(contexts) FILTER (WHERE run <= greatest(100, $last / 10))
 		FROM memory});
 
-	note("$name: $early kB of its own, then $late kB; memory contexts grow by $contexts kB");
+	note(
+"$name: $early kB of its own, then $late kB; memory contexts grow by $contexts kB"
+	);
 	cmp_ok($late - $early, '<=', $max_growth, "$name: no memory is kept");
 	cmp_ok($contexts, '<=', $max_growth, "$name: no memory context grows");
 }
@@ -100,22 +103,31 @@ sub is_flat
 
 make_leaderboards($runs - 1, 'succeeds');
 sql($node, 'CALL bixarena_generate_snapshots()');
-is_value($node, q{SELECT count(*), min(status), max(status) FROM bixarena.run}, "$runs|succeeded|succeeded",
-	'call: all are made');
+is_value($node,
+	q{SELECT count(*), min(status), max(status) FROM bixarena.run},
+	"$runs|succeeded|succeeded", 'call: all are made');
 is_flat('call', $runs);
 
 # every third run fails
 start_afresh($node);
 make_leaderboards($runs - 1, 'fails');
-my ($state, $message) = sql_state_of($node, 'CALL bixarena_generate_snapshots()');
+my ($state, $message) =
+  sql_state_of($node, 'CALL bixarena_generate_snapshots()');
 my $failed = int(($runs - 1) / 3);
 is($state, '22012', 'call of which runs fail: it fails');
-like($message, qr/$failed of $runs runs failed/, 'call of which runs fail: it says how many');
+like(
+	$message,
+	qr/$failed of $runs runs failed/,
+	'call of which runs fail: it says how many');
 my $listed = () = $message =~ /division by zero \(22012\)/g;
 is($listed, 100, 'call of which runs fail: it does not list them all');
-like($message, qr/and @{[ $failed - 100 ]} more/, 'call of which runs fail: it says how many it does not list');
-is_value($node, q{SELECT count(*) FROM bixarena.run WHERE status = 'failed'}, $failed,
-	'call of which runs fail: all are on record');
+like(
+	$message,
+	qr/and @{[ $failed - 100 ]} more/,
+	'call of which runs fail: it says how many it does not list');
+is_value(
+	$node, q{SELECT count(*) FROM bixarena.run WHERE status = 'failed'},
+	$failed, 'call of which runs fail: all are on record');
 is_flat('call of which runs fail', $runs);
 
 #
@@ -124,9 +136,12 @@ is_flat('call of which runs fail', $runs);
 
 start_afresh($node);
 make_leaderboards(0, '');
-sql($node, qq{CALL bixarena_backfill('overall', now() - interval '@{[ $runs - 1 ]} seconds', now(), '1 second')});
-is_value($node, q{SELECT count(*), min(status), max(status) FROM bixarena.run}, "$runs|succeeded|succeeded",
-	'backfill: all are made');
+sql($node,
+qq{CALL bixarena_backfill('overall', now() - interval '@{[ $runs - 1 ]} seconds', now(), '1 second')}
+);
+is_value($node,
+	q{SELECT count(*), min(status), max(status) FROM bixarena.run},
+	"$runs|succeeded|succeeded", 'backfill: all are made');
 is_flat('backfill', $runs);
 
 #
@@ -145,15 +160,22 @@ foreach my $who ('worker', 'session')
 	if ($who eq 'worker')
 	{
 		request($node, 'overall');
-		wait_until($node, q{SELECT count(*) = 0 FROM bixarena.run WHERE status IN ('queued', 'running')});
+		wait_until($node,
+q{SELECT count(*) = 0 FROM bixarena.run WHERE status IN ('queued', 'running')}
+		);
 		wait_for_no_worker($node);
 	}
 	else
 	{
 		sql($node, 'CALL bixarena_process_requests()');
 	}
-	is_value($node, q{SELECT count(*) >= } . $runs . q{, min(status), max(status) FROM bixarena.run},
-		't|succeeded|succeeded', "$who: all are made");
+	is_value(
+		$node,
+		q{SELECT count(*) >= }
+		  . $runs
+		  . q{, min(status), max(status) FROM bixarena.run},
+		't|succeeded|succeeded',
+		"$who: all are made");
 	is_flat($who, $runs);
 }
 

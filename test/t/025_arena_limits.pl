@@ -17,7 +17,8 @@ use Test::More;
 my $node = PostgreSQL::Test::Cluster->new('limits');
 
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
-$node->append_conf('postgresql.conf', "shared_buffers = 16MB\nclient_min_messages = warning\n");
+$node->append_conf('postgresql.conf',
+	"shared_buffers = 16MB\nclient_min_messages = warning\n");
 $node->start;
 sql($node, q{
 	CREATE EXTENSION bixarena_rank;
@@ -30,7 +31,8 @@ sql($node, q{
 sub megabytes
 {
 	my ($statement) = @_;
-	my $peak = q{SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\s+(\d+)')::bigint / 1024};
+	my $peak =
+q{SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\s+(\d+)')::bigint / 1024};
 	my @peaks = split /\n/, sql($node, "$peak; $statement; $peak");
 
 	return $peaks[1] - $peaks[0];
@@ -42,14 +44,19 @@ sub megabytes
 
 my $few = megabytes('CALL bixarena_generate_snapshots()');
 
-sql($node, q{UPDATE arena.battle SET categories = (SELECT array_agg('tag' || n) FROM generate_series(1, 20000) AS n)
+sql($node,
+q{UPDATE arena.battle SET categories = (SELECT array_agg('tag' || n) FROM generate_series(1, 20000) AS n)
 	WHERE id = (SELECT min(id::text)::uuid FROM arena.battle)});
 my $many = megabytes('CALL bixarena_generate_snapshots()');
 
 # each took 94 kB
-cmp_ok($many, '<', $few + 200, "one battle of 20000 categories: $many MB, without $few MB");
-is_value($node, q{SELECT string_agg(concat_ws(' ', leaderboard, status, evaluation_count), ', ') FROM bixarena.run},
-	'overall succeeded 1000, overall succeeded 1000', 'which are no leaderboards');
+cmp_ok($many, '<', $few + 200,
+	"one battle of 20000 categories: $many MB, without $few MB");
+is_value(
+	$node,
+q{SELECT string_agg(concat_ws(' ', leaderboard, status, evaluation_count), ', ') FROM bixarena.run},
+	'overall succeeded 1000, overall succeeded 1000',
+	'which are no leaderboards');
 
 #
 # Leaderboards of few models
@@ -60,7 +67,10 @@ sql($node, q{
 	SELECT bixarena_configure('min_total_battles', '1000')});
 $many = megabytes('CALL bixarena_generate_snapshots()');
 cmp_ok($many, '<', $few + 140, "2000 leaderboards of one battle: $many MB");
-is_value($node, q{SELECT count(*) FROM bixarena.run WHERE status = 'skipped' AND evaluation_count = 1}, '2000',
+is_value(
+	$node,
+q{SELECT count(*) FROM bixarena.run WHERE status = 'skipped' AND evaluation_count = 1},
+	'2000',
 	'are read');
 
 #
@@ -82,7 +92,9 @@ sql($node, q{
 	FROM (SELECT slug FROM arena.leaderboard OFFSET 0) AS l, generate_series(1, 1000) AS n
 	WHERE (SELECT nextval('reads')) > 0});
 $many = megabytes('CALL bixarena_generate_snapshots()');
-is_value($node, q{SELECT string_agg(concat_ws(' ', status, error_sqlstate, reads, n), ', ') FROM (
+is_value(
+	$node,
+q{SELECT string_agg(concat_ws(' ', status, error_sqlstate, reads, n), ', ') FROM (
 		SELECT status, error_sqlstate, (SELECT last_value FROM reads) AS reads, count(*) AS n FROM bixarena.run GROUP BY 1, 2) AS r},
 	'skipped 1 500', '1000000 models in all are read at once');
 diag "at once: $many MB";
@@ -91,7 +103,9 @@ sql($node, q{
 	INSERT INTO arena.leaderboard (slug, name) VALUES ('tag501', 'Tag');
 	DELETE FROM bixarena.run});
 $many = megabytes('CALL bixarena_generate_snapshots()');
-is_value($node, q{SELECT string_agg(concat_ws(' ', status, error_sqlstate, reads, n), ', ') FROM (
+is_value(
+	$node,
+q{SELECT string_agg(concat_ws(' ', status, error_sqlstate, reads, n), ', ') FROM (
 		SELECT status, error_sqlstate, (SELECT last_value FROM reads) AS reads, count(*) AS n FROM bixarena.run GROUP BY 1, 2) AS r},
 	'skipped 503 501', 'of more each leaderboard is read by itself');
 diag "each by itself: $many MB";

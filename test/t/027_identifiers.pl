@@ -24,16 +24,21 @@ my @boards = ('overall', map { sprintf 'l%02d', $_ } 1 .. 7);
 #
 
 sql($node, 'ALTER TABLE arena.leaderboard_snapshot
-	DROP CONSTRAINT leaderboard_snapshot_leaderboard_id_snapshot_identifier_key');
+	DROP CONSTRAINT leaderboard_snapshot_leaderboard_id_snapshot_identifier_key'
+);
 # all wait until all are there; every other one makes its own in one transaction
 close_gate($node, 'reading');
 my @clients = map {
-	my @calls = ("SELECT status FROM bixarena_generate_snapshot('$boards[$_]', as_of => $moment)") x $each;
+	my @calls = (
+"SELECT status FROM bixarena_generate_snapshot('$boards[$_]', as_of => $moment)"
+	) x $each;
 
 	start_sql($node, $_ % 2 ? [ 'BEGIN', @calls, 'COMMIT' ] : \@calls)
 } 0 .. $#boards;
-wait_until($node, "(SELECT count(*) FROM pg_stat_activity
-	WHERE query LIKE 'SELECT status FROM bixarena%' AND state = 'active') = " . @boards);
+wait_until(
+	$node, "(SELECT count(*) FROM pg_stat_activity
+	WHERE query LIKE 'SELECT status FROM bixarena%' AND state = 'active') = "
+	  . @boards);
 open_gate($node);
 foreach my $client (@clients)
 {
@@ -42,10 +47,18 @@ foreach my $client (@clients)
 	is($out, "succeeded\n" x $each, 'a client makes its snapshots');
 	is($err, '', 'without a word');
 }
-is_value($node, 'SELECT count(*), count(DISTINCT snapshot_identifier), count(DISTINCT (leaderboard_id, created_at))
-	FROM arena.leaderboard_snapshot', join('|', (@boards * $each) x 3), 'each has an identifier of its own');
-is_value($node, 'SELECT max(created_at - ' . $moment . ") < interval '1 ms' FROM arena.leaderboard_snapshot",
-	't', 'and is dated when it should be');
+is_value(
+	$node,
+'SELECT count(*), count(DISTINCT snapshot_identifier), count(DISTINCT (leaderboard_id, created_at))
+	FROM arena.leaderboard_snapshot', join('|', (@boards * $each) x 3),
+	'each has an identifier of its own');
+is_value(
+	$node,
+	'SELECT max(created_at - '
+	  . $moment
+	  . ") < interval '1 ms' FROM arena.leaderboard_snapshot",
+	't',
+	'and is dated when it should be');
 
 #
 # On another server
@@ -53,13 +66,17 @@ is_value($node, 'SELECT max(created_at - ' . $moment . ") < interval '1 ms' FROM
 
 SKIP:
 {
-	skip 'postgres_fdw is not installed', 4
-	  unless value($node, q{SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'});
+	skip 'postgres_fdw is not installed',
+	  4
+	  unless value($node,
+q{SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'}
+	  );
 
 	my ($host, $port) = ($node->host, $node->port);
 
 	sql($node, 'CREATE DATABASE far');
-	$node->safe_psql('far', q{
+	$node->safe_psql(
+		'far', q{
 		CREATE EXTENSION bixarena_rank;
 		SELECT bixarena_create_arena('arena');
 		SELECT bixarena_simulate_battles(1000, 6, categories => '{l01}');
@@ -74,19 +91,35 @@ SKIP:
 		SELECT bixarena_attach_arena('abroad');
 		SELECT bixarena_configure('num_bootstrap', '10', arena => 'abroad');
 	});
-	my $make = sub { "SELECT coalesce(substring(snapshot_identifier FROM 29), status)
-		FROM bixarena_generate_snapshot('$_[0]', arena => 'abroad', as_of => $moment)" };
+	my $make = sub {
+		"SELECT coalesce(substring(snapshot_identifier FROM 29), status)
+		FROM bixarena_generate_snapshot('$_[0]', arena => 'abroad', as_of => $moment)";
+	};
 
 	close_gate($node, 'writing');
-	my $late = start_sql($node, [ 'BEGIN', 'SELECT count(*) FROM abroad.leaderboard_snapshot',
-			"SELECT pass_gate('writing', NULL)", $make->('overall'), $make->('overall'), 'COMMIT' ]);
-	wait_until($node, "EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pass_gate%' AND state = 'active')");
-	is_value($node, $make->('l01'), '', 'a snapshot is made on another server');
+	my $late = start_sql(
+		$node,
+		[
+			'BEGIN',
+			'SELECT count(*) FROM abroad.leaderboard_snapshot',
+			"SELECT pass_gate('writing', NULL)",
+			$make->('overall'),
+			$make->('overall'),
+			'COMMIT'
+		]);
+	wait_until($node,
+"EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pass_gate%' AND state = 'active')"
+	);
+	is_value($node, $make->('l01'), '',
+		'a snapshot is made on another server');
 	open_gate($node);
 	my ($out, $err) = finish_sql($late);
 	is($out, "0\nt\n_2\n_3\n", 'two by a transaction that does not see it');
 	is($err, '', 'which is no failure');
-	is_value($node, 'SELECT count(DISTINCT snapshot_identifier) FROM abroad.leaderboard_snapshot', '3',
+	is_value(
+		$node,
+'SELECT count(DISTINCT snapshot_identifier) FROM abroad.leaderboard_snapshot',
+		'3',
 		'each has an identifier of its own');
 }
 

@@ -32,7 +32,8 @@ $ENV{PGPORT} = $node->port;
 $ENV{PGDATABASE} = 'postgres';
 
 # leaderboards of hostile names, one without a snapshot, one with a history
-$node->safe_psql('postgres', q{
+$node->safe_psql(
+	'postgres', q{
 	CREATE EXTENSION bixarena_rank;
 	SELECT bixarena_create_arena('arena');
 	SELECT bixarena_configure('num_bootstrap', '10'), bixarena_configure('min_total_battles', '1');
@@ -61,11 +62,15 @@ $node->safe_psql('postgres', q{
 
 write_site('a first time');
 my $first = readlink $site;
-is(join("\n", pages()), $node->safe_psql('postgres', 'SELECT path FROM bixarena_site() ORDER BY path COLLATE "C"'),
+is( join("\n", pages()),
+	$node->safe_psql(
+		'postgres',
+		'SELECT path FROM bixarena_site() ORDER BY path COLLATE "C"'),
 	'all pages are there, and nothing else');
-is(slurp_file("$site/public/overall.html") =~ s/Made at .*//r,
-	$node->safe_psql('postgres', q{SELECT bixarena_report('overall')}) =~ s/(<h1>.*?<\/h1>)/$1<p><a href="index.html">All leaderboards<\/a><\/p>/r
-		=~ s/<dd>manual, as role [^<]*/<dd>manual/r =~ s/Made at .*//r,
+is( slurp_file("$site/public/overall.html") =~ s/Made at .*//r,
+	$node->safe_psql('postgres', q{SELECT bixarena_report('overall')}) =~
+	  s/(<h1>.*?<\/h1>)/$1<p><a href="index.html">All leaderboards<\/a><\/p>/r
+	  =~ s/<dd>manual, as role [^<]*/<dd>manual/r =~ s/Made at .*//r,
 	'to the byte, but for who asked');
 
 write_site('again');
@@ -76,7 +81,8 @@ ok(!-e "$folder/a site/$first", 'the last but one is gone');
 # whatever fails leaves what there was
 my $second = readlink $site;
 my @beside = beside();
-is(scalar @beside, 3, 'there are the link, what it leads to and the last one');
+is(scalar @beside, 3,
+	'there are the link, what it leads to and the last one');
 foreach my $failure (
 	[ 'no database', { PGDATABASE => 'nowhere' } ],
 	[ 'no arena', {}, 'nowhere' ],
@@ -87,13 +93,20 @@ foreach my $failure (
 	local %ENV = (%ENV, %$environment);
 	my ($out, $err);
 
-	ok( !IPC::Run::run([ 'bash', '-c', ($first // '') . '"$0" "$@"', $write, $site, $arena // () ],
-			'>' => \$out, '2>' => \$err), "$name: it fails");
+	ok( !IPC::Run::run(
+			[
+				'bash', '-c', ($first // '') . '"$0" "$@"',
+				$write, $site, $arena // ()
+			],
+			'>' => \$out,
+			'2>' => \$err),
+		"$name: it fails");
 	is(readlink $site, $second, "$name: the site is as it was");
 	is_deeply([ beside() ], \@beside, "$name: nothing is left over");
 }
 mkdir "$folder/taken";
-ok(!IPC::Run::run([ $write, "$folder/taken" ], '2>' => \my $taken), 'a folder that is there is not replaced');
+ok(!IPC::Run::run([ $write, "$folder/taken" ], '2>' => \my $taken),
+	'a folder that is there is not replaced');
 like($taken, qr/exists and is no symbolic link/, 'and the script says why');
 
 # names and pages are in UTF-8, whatever the database is in
@@ -101,32 +114,45 @@ like($taken, qr/exists and is no symbolic link/, 'and the script says why');
 	local %ENV = (%ENV, PGDATABASE => 'latin');
 
 	delete $ENV{PGCLIENTENCODING};
-	$node->safe_psql('postgres', q{CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'});
-	$node->safe_psql('latin', q{SET client_encoding = 'UTF8'; CREATE EXTENSION bixarena_rank;
+	$node->safe_psql('postgres',
+q{CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'}
+	);
+	$node->safe_psql(
+		'latin',
+		q{SET client_encoding = 'UTF8'; CREATE EXTENSION bixarena_rank;
 		SELECT bixarena_create_arena(U&'\00E4ra'), bixarena_create_arena('other');
-		INSERT INTO "\xc3\xa4ra".leaderboard (slug, name) VALUES ('big', U&'Gr\00F6\00DFe')} =~ s/\\x(..)/chr hex $1/ger);
-	ok(IPC::Run::run([ $write, "$folder/latin", "\xc3\xa4ra" ]), 'a database of another encoding');
-	like(slurp_file("$folder/latin/public/index.html"), qr/Gr\xc3\xb6\xc3\x9fe/, 'its pages are in UTF-8');
+		INSERT INTO "\xc3\xa4ra".leaderboard (slug, name) VALUES ('big', U&'Gr\00F6\00DFe')}
+		  =~ s/\\x(..)/chr hex $1/ger);
+	ok(IPC::Run::run([ $write, "$folder/latin", "\xc3\xa4ra" ]),
+		'a database of another encoding');
+	like(slurp_file("$folder/latin/public/index.html"),
+		qr/Gr\xc3\xb6\xc3\x9fe/, 'its pages are in UTF-8');
 }
 
 # readers find a whole site at any moment
-my $reader = IPC::Run::start([ 'bash', '-c', q{
+my $reader = IPC::Run::start(
+	[
+		'bash', '-c', q{
 	while [ ! -e "$1/stop" ]; do
 		for page in index overall; do
 			tail -n 1 "$0/public/$page.html" | grep -q '</html>' || echo "$page"
 		done
-	done}, $site, $folder ], '>' => \my $torn);
+	done}, $site, $folder
+	],
+	'>' => \my $torn);
 write_site("while it is read, time $_") foreach 1 .. 3;
 append_to_file("$folder/stop", '');
 $reader->finish;
 is($torn, '', 'no reader finds less');
 
 # who reads results only
-$node->safe_psql('postgres', q{CREATE ROLE web LOGIN; SELECT bixarena_grant('web', 'reader')});
+$node->safe_psql('postgres',
+	q{CREATE ROLE web LOGIN; SELECT bixarena_grant('web', 'reader')});
 {
 	local $ENV{PGUSER} = 'web';
 	write_site('as a reader', 'arena');
-	ok(!-e "$site/operator" && -e "$site/public/overall.html", 'without the operator\'s page');
+	ok(!-e "$site/operator" && -e "$site/public/overall.html",
+		'without the operator\'s page');
 }
 write_site('for the walk', 'arena');
 
@@ -134,7 +160,10 @@ write_site('for the walk', 'arena');
 # In the browser
 #
 
-append_to_file("$folder/expected.json", $node->safe_psql('postgres', q{
+append_to_file(
+	"$folder/expected.json",
+	$node->safe_psql(
+		'postgres', q{
 	WITH shown AS (SELECT l.id, l.slug, l.name, (SELECT s.id FROM arena.leaderboard_snapshot AS s
 			WHERE s.leaderboard_id = l.id AND s.visibility = 'public' ORDER BY s.created_at DESC LIMIT 1) AS snapshot
 		FROM arena.leaderboard AS l)
@@ -157,7 +186,8 @@ sub write_site
 
 	my $error;
 
-	ok(IPC::Run::run([ $write, $site, $arena // () ], '2>' => \$error), "the site is written $name")
+	ok(IPC::Run::run([ $write, $site, $arena // () ], '2>' => \$error),
+		"the site is written $name")
 	  or diag($error);
 }
 
@@ -170,7 +200,8 @@ sub beside
 
 sub pages
 {
-	my ($out) = run_command([ 'find', "$site/", '-type', 'f', '-printf', '%P\n' ]);
+	my ($out) =
+	  run_command([ 'find', "$site/", '-type', 'f', '-printf', '%P\n' ]);
 
 	return sort split /\n/, $out;
 }

@@ -181,7 +181,7 @@ sub test_callers
 	is( sorted(map { "$_ $shown{$_}" } keys %shown),
 		sorted(
 			map { "$_->[0] $_->[1]" } rows(
-				q{SELECT p.proname, CASE WHEN has_function_privilege('orson', p.oid, 'EXECUTE')
+q{SELECT p.proname, CASE WHEN has_function_privilege('orson', p.oid, 'EXECUTE')
 						THEN 'operators' WHEN has_function_privilege('ada', p.oid, 'EXECUTE')
 						THEN 'admins' ELSE 'superusers' END
 				FROM pg_proc AS p

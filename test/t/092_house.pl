@@ -18,7 +18,9 @@ my ($folders) = slurp_file("$top/Makefile") =~ /^FOLDERS = (.*)$/m;
 my @folders = split ' ', $folders;
 my %storey = map { $folders[$_] => $_ } 0 .. $#folders;
 
-is_deeply([ sort keys %storey ], [ sort grep { $_ ne 'sql' } map { m{src/(\w+)/$} } glob("$top/src/*/") ],
+is_deeply(
+	[ sort keys %storey ],
+	[ sort grep { $_ ne 'sql' } map { m{src/(\w+)/$} } glob("$top/src/*/") ],
 	'every folder is a storey');
 
 # What the method may use of the server, besides what is in common/ and lib/
@@ -34,19 +36,36 @@ foreach my $file (map { s{^\Q$top\E/}{}r } glob("$top/src/*/*.[ch]"))
 	$text{$file} = slurp_file("$top/$file");
 	@included = $text{$file} =~ /^#include [<"](.*?)[>"]/mg;
 
-	is(join(' ', grep { m{^(\w+)/} && exists $storey{$1} && $storey{$1} > $storey{$folder} } @included),
-		'', "$file includes nothing of a folder above");
+	is( join(
+			' ',
+			grep {
+					 m{^(\w+)/}
+				  && exists $storey{$1}
+				  && $storey{$1} > $storey{$folder}
+			} @included),
+		'',
+		"$file includes nothing of a folder above");
 	next unless $folder eq 'method';
-	is(join(' ', grep { m{/|^[a-z_]+\.h$} && !m{^(?:common|lib|method)/} && !$of_the_method{$_}
-			&& $_ ne 'compat.h' && !/^(?:math|float|ctype|limits|stdint|cblas|lapacke|unistd)\.h$/ } @included),
-		'', "$file knows no table, no SPI and no setting");
+	is( join(
+			' ',
+			grep {
+					 m{/|^[a-z_]+\.h$}
+				  && !m{^(?:common|lib|method)/}
+				  && !$of_the_method{$_}
+				  && $_ ne 'compat.h'
+				  && !
+/^(?:math|float|ctype|limits|stdint|cblas|lapacke|unistd)\.h$/
+			} @included),
+		'',
+		"$file knows no table, no SPI and no setting");
 }
 
 # Which file defines what it offers, and which use it
 foreach my $file (grep { /\.c$/ } sort keys %text)
 {
 	$defined_in{$_} = $file
-	  foreach grep { !/^(?:if|while|for|switch|return)$/ } $text{$file} =~ /^(?!static)[\w ]+[\s\*]*\n(\w+)\(/mg;
+	  foreach grep { !/^(?:if|while|for|switch|return)$/ }
+	  $text{$file} =~ /^(?!static)[\w ]+[\s\*]*\n(\w+)\(/mg;
 }
 my %needs;
 foreach my $file (grep { /\.c$/ } sort keys %text)
@@ -64,7 +83,8 @@ cmp_ok(scalar(keys %defined_in), '>', 100, 'files offer something');
 
 my (%seen, @circles);
 walk($_) foreach sort keys %needs;
-is(join("\n", @circles), '', 'no two files need each other, be it by way of others');
+is(join("\n", @circles),
+	'', 'no two files need each other, be it by way of others');
 done_testing();
 
 # Follow the arrows; one that leads back to where it came from closes a circle
