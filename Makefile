@@ -11,7 +11,7 @@ DATA = $(filter-out sql/$(CURRENT_SCRIPT),$(wildcard sql/bixarena_rank--*.sql))
 EXTRA_CLEAN = build
 
 # each folder knows those before it, and none after
-FOLDERS = method server arena run
+FOLDERS = method server arena run score
 OBJS = $(patsubst %.c,%.o,$(foreach folder,$(FOLDERS),$(sort $(wildcard src/$(folder)/*.c))) src/init.c)
 HEADERS = src/compat.h $(wildcard src/*/*.h)
 
@@ -47,7 +47,14 @@ SQL_PARTS = \
 	src/sql/chart/runs_report.sql \
 	src/sql/chart/site.sql \
 	src/sql/arena/role.sql \
-	src/sql/arena/simulate.sql
+	src/sql/arena/simulate.sql \
+	src/sql/score/scoreboard.sql \
+	src/sql/score/place.sql \
+	src/sql/score/rank.sql \
+	src/sql/score/message.sql \
+	src/sql/score/apply.sql \
+	src/sql/score/submit.sql \
+	src/sql/score/read.sql
 
 SHLIB_LINK = -llapack -lblas -lm
 

@@ -1,0 +1,285 @@
+/*
+ * Scoreboards: schemas of a user's with games, players, and scores that come in as
+ * messages.
+ *
+ * A scoreboard is known by a table of this name in it, which has its settings.  So
+ * nothing of it is ours: DROP EXTENSION leaves it, and a dump has all of it.
+ *
+ * Functions that work in one have its schema in their search_path, behind pg_catalog,
+ * so that the plans of their queries are kept.  Its owner is trusted as the owner of
+ * any table is by those who write to it.
+ */
+
+CREATE FUNCTION bixarena.scoreboards()
+RETURNS SETOF text
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT n.nspname::text
+	FROM pg_class AS c
+	JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE c.relname = 'scoreboard' AND c.relkind = 'r' AND NOT c.relrowsecurity
+		AND c.relowner = n.nspowner
+		AND (SELECT count(*) = 6
+			FROM pg_class AS t
+			WHERE t.relnamespace = n.oid AND t.relkind = 'r' AND NOT t.relrowsecurity
+				AND t.relowner = n.nspowner AND t.relname IN ('game', 'board', 'player',
+					'score', 'score_event', 'rank_fold'))
+$$;
+COMMENT ON FUNCTION bixarena.scoreboards() IS
+	'schemas that are scoreboards: they have its tables, which are plain and their owner''s';
+
+CREATE FUNCTION bixarena.resolve_scoreboard(scoreboard text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_scoreboards text[] := ARRAY(SELECT s FROM bixarena.scoreboards() AS s ORDER BY s);
+BEGIN
+	IF scoreboard = ANY (found_scoreboards) THEN
+		RETURN scoreboard;
+	END IF;
+	IF scoreboard IS NULL AND cardinality(found_scoreboards) = 1 THEN
+		RETURN found_scoreboards[1];
+	END IF;
+	IF scoreboard IS NULL AND found_scoreboards <> '{}' THEN
+		RAISE EXCEPTION 'there is more than one scoreboard'
+			USING ERRCODE = 'ambiguous_parameter',
+				DETAIL = format('The scoreboards are %s.', array_to_string(found_scoreboards, ', ')),
+				HINT = 'Name one with scoreboard => ''...''.';
+	END IF;
+	RAISE EXCEPTION '%', coalesce(format('scoreboard "%s" does not exist', scoreboard),
+			'there is no scoreboard yet')
+		USING ERRCODE = 'undefined_object',
+			HINT = 'Make one with bixarena_create_scoreboard().';
+END
+$$;
+COMMENT ON FUNCTION bixarena.resolve_scoreboard(text) IS
+	'the scoreboard meant by a name, or by none';
+
+CREATE FUNCTION bixarena.scoreboard_path(scoreboard text)
+RETURNS text
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('pg_catalog, %I, pg_temp', bixarena.resolve_scoreboard(scoreboard))
+$$;
+COMMENT ON FUNCTION bixarena.scoreboard_path(text) IS
+	'the search_path of functions that work in a scoreboard';
+
+CREATE FUNCTION bixarena_create_scoreboard(name text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF name IS NULL THEN
+		RAISE EXCEPTION 'name must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF octet_length(name) > 63 OR name = '' OR name ~ '^pg_' THEN
+		RAISE EXCEPTION 'a scoreboard cannot be named "%"', name
+			USING ERRCODE = 'invalid_schema_name',
+				HINT = 'A name is a schema''s: 1 to 63 bytes, and not beginning with pg_.';
+	END IF;
+	IF to_regnamespace(quote_ident(name)) IS NOT NULL THEN
+		RAISE EXCEPTION 'schema "%" exists already', name
+			USING ERRCODE = 'duplicate_schema';
+	END IF;
+
+	EXECUTE format($sql$
+		CREATE SCHEMA %1$I;
+		COMMENT ON SCHEMA %1$I IS 'a scoreboard of bixarena_rank';
+
+		CREATE TABLE %1$I.scoreboard (
+			keep_messages_days double precision NOT NULL DEFAULT 14
+				CHECK (keep_messages_days BETWEEN 0.01 AND 3650),
+			keep_dead_letters_days double precision NOT NULL DEFAULT 14
+				CHECK (keep_dead_letters_days BETWEEN 0.01 AND 3650),
+			keep_events_days double precision
+				CHECK (keep_events_days BETWEEN 1 AND 36500),
+			max_attempts integer NOT NULL DEFAULT 3 CHECK (max_attempts BETWEEN 1 AND 100),
+			retry_seconds double precision NOT NULL DEFAULT 2
+				CHECK (retry_seconds BETWEEN 0 AND 3600),
+			max_future_seconds double precision NOT NULL DEFAULT 300
+				CHECK (max_future_seconds BETWEEN 0 AND 1e9),
+			dead_letters_critical integer NOT NULL DEFAULT 10
+				CHECK (dead_letters_critical >= 0),
+			notify_channel text CHECK (octet_length(notify_channel) BETWEEN 1 AND 63),
+			workers integer NOT NULL DEFAULT 2 CHECK (workers BETWEEN 1 AND 16)
+		);
+		CREATE UNIQUE INDEX ON %1$I.scoreboard ((true));
+		INSERT INTO %1$I.scoreboard DEFAULT VALUES;
+		COMMENT ON TABLE %1$I.scoreboard IS 'settings of the scoreboard, in one row';
+
+		CREATE TABLE %1$I.game (
+			game_id text COLLATE "C" PRIMARY KEY
+				CHECK (octet_length(game_id) BETWEEN 1 AND 255),
+			name text NOT NULL,
+			score_order text NOT NULL CHECK (score_order IN ('desc', 'asc')),
+			operator text NOT NULL CHECK (operator IN ('best', 'latest', 'sum')),
+			reset_schedule text,
+			board_no integer NOT NULL,
+			created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+		);
+		COMMENT ON TABLE %1$I.game IS 'leaderboards: how scores count in each';
+		COMMENT ON COLUMN %1$I.game.board_no IS 'the board of the period that runs';
+
+		CREATE TABLE %1$I.board (
+			board_no integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+			game_id text COLLATE "C" NOT NULL REFERENCES %1$I.game
+				DEFERRABLE INITIALLY DEFERRED,
+			generation integer NOT NULL DEFAULT 1,
+			started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			ended_at timestamptz
+		);
+		CREATE INDEX ON %1$I.board (game_id, started_at);
+		COMMENT ON TABLE %1$I.board IS 'periods of games, each with scores of its own';
+		COMMENT ON COLUMN %1$I.board.generation IS 'how often its counts were made anew';
+
+		CREATE TABLE %1$I.player (
+			player_id text COLLATE "C" PRIMARY KEY
+				CHECK (octet_length(player_id) BETWEEN 1 AND 255),
+			name text,
+			created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+		);
+		COMMENT ON TABLE %1$I.player IS 'players: they come into being with their first score';
+
+		CREATE TABLE %1$I.score (
+			board_no integer NOT NULL,
+			player_id text COLLATE "C" NOT NULL,
+			score numeric NOT NULL,
+			reached_at timestamptz NOT NULL,
+			place bytea NOT NULL,
+			PRIMARY KEY (board_no, player_id)
+		);
+		CREATE UNIQUE INDEX score_place ON %1$I.score (board_no, place);
+		COMMENT ON TABLE %1$I.score IS 'the score of each player, as it is now';
+		COMMENT ON COLUMN %1$I.score.place IS
+			'sorts as the players stand: by score, when it was reached, and player';
+
+		CREATE TABLE %1$I.score_event (
+			event_id bigint GENERATED ALWAYS AS IDENTITY,
+			board_no integer NOT NULL,
+			generation integer NOT NULL,
+			xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+			player_id text COLLATE "C" NOT NULL,
+			message_id text,
+			update_type text NOT NULL,
+			submitted numeric NOT NULL,
+			old_score numeric,
+			old_reached_at timestamptz,
+			old_place bytea,
+			new_score numeric NOT NULL,
+			new_reached_at timestamptz NOT NULL,
+			new_place bytea NOT NULL,
+			metadata jsonb,
+			sent_at timestamptz,
+			role text NOT NULL DEFAULT current_user,
+			created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			PRIMARY KEY (board_no, generation, xid, event_id)
+		);
+		CREATE INDEX score_event_player ON %1$I.score_event (player_id, event_id);
+		COMMENT ON TABLE %1$I.score_event IS
+			'what has happened: each message that was applied, and the score before and after it';
+		COMMENT ON COLUMN %1$I.score_event.old_score IS 'null: the player had none';
+		COMMENT ON COLUMN %1$I.score_event.role IS 'who submitted it';
+		COMMENT ON COLUMN %1$I.score_event.xid IS
+			'the transaction: which events the counts do not have yet';
+
+		CREATE TABLE %1$I.rank_node (
+			board_no integer NOT NULL,
+			level smallint NOT NULL,
+			first_place bytea NOT NULL,
+			node_no integer NOT NULL,
+			bounds bytea[] NOT NULL,
+			children integer[],
+			PRIMARY KEY (board_no, level, first_place)
+		) WITH (toast_tuple_target = 8160);
+		ALTER TABLE %1$I.rank_node ALTER bounds SET STORAGE MAIN;
+		COMMENT ON TABLE %1$I.rank_node IS
+			'ranges of places, to count players by: where each range begins';
+		CREATE TABLE %1$I.rank_count (
+			board_no integer NOT NULL,
+			node_no integer NOT NULL,
+			total bigint NOT NULL,
+			counts integer[] NOT NULL,
+			PRIMARY KEY (board_no, node_no)
+		) WITH (fillfactor = 50);
+		COMMENT ON TABLE %1$I.rank_count IS 'how many players each range has';
+		CREATE TABLE %1$I.rank_fold (
+			board_no integer PRIMARY KEY,
+			server bigint NOT NULL,
+			next_xid xid8 NOT NULL,
+			open_xids xid8[] NOT NULL,
+			next_node_no integer NOT NULL,
+			folded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+		) WITH (fillfactor = 50);
+		COMMENT ON TABLE %1$I.rank_fold IS
+			'up to which transactions the counts have the events';
+		COMMENT ON COLUMN %1$I.rank_fold.server IS
+			'where these transactions were: a dump that is restored elsewhere is counted anew';
+		COMMENT ON COLUMN %1$I.rank_fold.open_xids IS
+			'transactions before next_xid whose events the counts do not have';
+
+		CREATE TABLE %1$I.message (
+			message_id text COLLATE "C" NOT NULL,
+			by_content boolean NOT NULL,
+			received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			PRIMARY KEY (message_id, by_content)
+		);
+		CREATE INDEX message_received ON %1$I.message USING brin (received_at);
+		COMMENT ON TABLE %1$I.message IS 'messages that have come in, each to count once';
+		COMMENT ON COLUMN %1$I.message.by_content IS
+			'the message had no id: this is the hash of its content';
+
+		CREATE TABLE %1$I.queue_lane (lane smallint PRIMARY KEY);
+		INSERT INTO %1$I.queue_lane SELECT generate_series(0, 15);
+		COMMENT ON TABLE %1$I.queue_lane IS
+			'lanes of the queue: who works at one has its row locked';
+		CREATE TABLE %1$I.queue (
+			lane smallint NOT NULL,
+			queue_id bigint GENERATED ALWAYS AS IDENTITY,
+			message_id text COLLATE "C" NOT NULL,
+			by_content boolean NOT NULL,
+			player_id text COLLATE "C" NOT NULL,
+			game_id text COLLATE "C" NOT NULL,
+			content jsonb NOT NULL,
+			role regrole NOT NULL DEFAULT current_user::regrole,
+			attempts integer NOT NULL DEFAULT 0,
+			due_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			error_sqlstate text,
+			error_message text,
+			PRIMARY KEY (lane, queue_id)
+		);
+		COMMENT ON TABLE %1$I.queue IS
+			'messages that wait: those of a player in a game are in one lane, in their order';
+
+		CREATE TABLE %1$I.dead_letter (
+			dead_letter_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+			message_id text COLLATE "C",
+			content jsonb NOT NULL,
+			content_hash bytea NOT NULL UNIQUE,
+			reason text NOT NULL,
+			sqlstate text NOT NULL,
+			attempts integer NOT NULL,
+			arrivals integer NOT NULL DEFAULT 1,
+			role text NOT NULL,
+			first_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			died_at timestamptz NOT NULL DEFAULT clock_timestamp()
+		);
+		CREATE INDEX ON %1$I.dead_letter (died_at);
+		COMMENT ON TABLE %1$I.dead_letter IS
+			'messages that cannot be applied, or could not in all attempts';
+		COMMENT ON COLUMN %1$I.dead_letter.content IS
+			'the message, or what it begins with if it is longer than 64 kB';
+	$sql$, name);
+	RETURN name;
+END
+$$;
+COMMENT ON FUNCTION bixarena_create_scoreboard(text) IS
+	'make a schema with all that a scoreboard needs';
+-- it creates a schema
+REVOKE ALL ON FUNCTION bixarena_create_scoreboard(text) FROM PUBLIC;
