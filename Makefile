@@ -54,6 +54,7 @@ SQL_PARTS = \
 	src/sql/score/message.sql \
 	src/sql/score/apply.sql \
 	src/sql/score/submit.sql \
+	src/sql/score/queue.sql \
 	src/sql/score/read.sql
 
 SHLIB_LINK = -llapack -lblas -lm

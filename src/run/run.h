@@ -172,6 +172,9 @@ extern void fail_queue(const Queue *queue, const ErrorData *error);
 extern void check_worker_role(Oid role);
 extern ErrorData *find_obstacle(Oid role);
 
+/* worker.c */
+extern void become_role(Oid role);
+
 /* launcher.c */
 extern void wake_launcher(void);
 extern void wake_launcher_at_commit(void);

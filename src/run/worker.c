@@ -32,7 +32,7 @@ PGDLLEXPORT void bixarena_worker_main(Datum argument);
  * Be the role that asked.  Its settings, or the database's, may have made the
  * session another's: ALTER ROLE ... SET role, or session_authorization.
  */
-static void
+void
 become_role(Oid role)
 {
 	if (GetSessionUserId() != role)

@@ -17,6 +17,7 @@
  *	worker			held by the background worker of a role and an arena,
  *					likewise, so that there is one
  *	launcher		held by the launcher of a database, likewise
+ *	scores			held by a background worker of a role and a scoreboard, likewise
  *
  * The first four, which a transaction holds, are the server's advisory locks in
  * classes of our own: its functions for users take classes 1 and 2, so that ours
@@ -83,7 +84,8 @@ session_tag(LockClass class, const void *key, int length)
 static bool
 is_of_session(LockClass class)
 {
-	return class == LOCK_RUN || class == LOCK_WORKER || class == LOCK_LAUNCHER;
+	return class == LOCK_RUN || class == LOCK_WORKER || class == LOCK_LAUNCHER ||
+		class == LOCK_SCORES;
 }
 
 /*

@@ -46,67 +46,80 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.rank_sum(integer[], integer) IS 'the sum of the first counts';
 
-CREATE FUNCTION bixarena.rank_unfolded(board integer, before bytea)
-RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION bixarena.rank_moves(board integer)
+RETURNS TABLE (place bytea, sign integer, xid xid8)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500
 AS $$
 DECLARE
-	result bigint;
+	fold record;
 BEGIN
-	-- null: wherever they are
-	SELECT coalesce(sum((before IS NULL OR e.new_place < before)::integer
-		- (e.old_place IS NOT NULL AND (before IS NULL OR e.old_place < before))::integer), 0)
-	INTO result
-	FROM board AS b
-	JOIN rank_fold AS f ON f.board_no = b.board_no
-	JOIN score_event AS e ON e.board_no = b.board_no AND e.generation = b.generation
-		AND (e.xid >= f.next_xid OR e.xid = ANY (f.open_xids))
-	WHERE b.board_no = board AND e.old_place IS DISTINCT FROM e.new_place;
-	RETURN result;
+	SELECT b.generation, f.next_xid, f.open_xids INTO STRICT fold
+	FROM board AS b JOIN rank_fold AS f ON f.board_no = b.board_no
+	WHERE b.board_no = board;
+	RETURN QUERY
+	SELECT m.place, m.sign, e.xid
+	FROM (
+		SELECT v.old_place, v.new_place, v.xid
+		FROM score_event AS v
+		WHERE v.board_no = board AND v.generation = fold.generation AND v.xid >= fold.next_xid
+		UNION ALL
+		SELECT v.old_place, v.new_place, v.xid
+		FROM score_event AS v
+		WHERE v.board_no = board AND v.generation = fold.generation
+			AND v.xid = ANY (fold.open_xids) AND v.xid < fold.next_xid
+	) AS e
+	CROSS JOIN LATERAL (VALUES (e.old_place, -1), (e.new_place, 1)) AS m (place, sign)
+	WHERE e.old_place IS DISTINCT FROM e.new_place AND m.place IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION bixarena.rank_unfolded(integer, bytea) IS
-	'how many more players stand before a place than the counts have it';
+COMMENT ON FUNCTION bixarena.rank_moves(integer) IS
+	'where players came (1) and went (-1) that the counts do not have yet';
 
-CREATE FUNCTION bixarena.rank_before(board integer, place bytea)
-RETURNS bigint
+CREATE FUNCTION bixarena.rank_of_place(board integer, place bytea, OUT before bigint,
+	OUT total bigint)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
 	node record;
 	child integer;
 	bound bytea;
-	result bigint;
 	inside bigint;
+	changes record;
 BEGIN
-	SELECT n.first_place, n.bounds, n.children, c.counts INTO node
+	-- what all nodes of level 2 have, and of the last that begins up to the place a part
+	SELECT sum(c.total), coalesce(sum(c.total) FILTER (WHERE n.first_place <= place), 0)
+	INTO total, before
+	FROM rank_node AS n
+	JOIN rank_count AS c ON c.board_no = n.board_no AND c.node_no = n.node_no
+	WHERE n.board_no = board AND n.level = 2;
+	SELECT n.bounds, c.counts, c.total INTO node
 	FROM rank_node AS n
 	JOIN rank_count AS c ON c.board_no = n.board_no AND c.node_no = n.node_no
 	WHERE n.board_no = board AND n.level = 2 AND n.first_place <= place
 	ORDER BY n.first_place DESC LIMIT 1;
-	SELECT coalesce(sum(c.total), 0) INTO result
-	FROM rank_node AS n
-	JOIN rank_count AS c ON c.board_no = n.board_no AND c.node_no = n.node_no
-	WHERE n.board_no = board AND n.level = 2 AND n.first_place < node.first_place;
 	child := pg_catalog.width_bucket(place, node.bounds);
-	result := result + bixarena.rank_sum(node.counts, child - 1);
+	before := before - node.total + bixarena.rank_sum(node.counts, child - 1);
 
 	SELECT n.bounds, c.counts INTO node
 	FROM rank_node AS n
 	JOIN rank_count AS c ON c.board_no = n.board_no AND c.node_no = n.node_no
 	WHERE n.board_no = board AND n.level = 1 AND n.first_place = node.bounds[child];
 	child := pg_catalog.width_bucket(place, node.bounds);
-	result := result + bixarena.rank_sum(node.counts, child - 1);
 	bound := node.bounds[child];
 
 	SELECT count(*) INTO inside
 	FROM score AS s
-	WHERE s.board_no = board AND s.place >= bound AND s.place < rank_before.place;
-	RETURN result + inside + bixarena.rank_unfolded(board, bound);
+	WHERE s.board_no = board AND s.place >= bound AND s.place < rank_of_place.place;
+	SELECT coalesce(sum(m.sign), 0) AS total,
+		coalesce(sum(m.sign) FILTER (WHERE m.place < bound), 0) AS before
+	INTO changes
+	FROM bixarena.rank_moves(board) AS m;
+	total := total + changes.total;
+	before := before + bixarena.rank_sum(node.counts, child - 1) + inside + changes.before;
 END
 $$;
-COMMENT ON FUNCTION bixarena.rank_before(integer, bytea) IS
-	'how many players of a board stand before a place';
+COMMENT ON FUNCTION bixarena.rank_of_place(integer, bytea) IS
+	'how many players of a board stand before a place, and how many there are';
 
 CREATE FUNCTION bixarena.rank_total(board integer)
 RETURNS bigint
@@ -116,7 +129,8 @@ BEGIN
 	RETURN (SELECT coalesce(sum(c.total), 0)
 		FROM rank_node AS n
 		JOIN rank_count AS c ON c.board_no = n.board_no AND c.node_no = n.node_no
-		WHERE n.board_no = board AND n.level = 2) + bixarena.rank_unfolded(board, NULL);
+		WHERE n.board_no = board AND n.level = 2)
+		+ (SELECT coalesce(sum(m.sign), 0) FROM bixarena.rank_moves(board) AS m);
 END
 $$;
 COMMENT ON FUNCTION bixarena.rank_total(integer) IS 'how many players a board has';
@@ -333,14 +347,9 @@ BEGIN
 		FROM score AS s
 		WHERE s.board_no = board AND s.place >= lower AND (upper IS NULL OR s.place < upper)
 		UNION ALL
-		SELECT m.place, m.sign
-		FROM board AS b
-		JOIN rank_fold AS f ON f.board_no = b.board_no
-		JOIN score_event AS e ON e.board_no = b.board_no AND e.generation = b.generation
-			AND (e.xid >= f.next_xid OR e.xid = ANY (f.open_xids))
-		CROSS JOIN LATERAL (VALUES (e.old_place, 1), (e.new_place, -1)) AS m (place, sign)
-		WHERE b.board_no = board AND e.old_place IS DISTINCT FROM e.new_place
-			AND m.place >= lower AND (upper IS NULL OR m.place < upper)
+		SELECT m.place, -m.sign
+		FROM bixarena.rank_moves(board) AS m
+		WHERE m.place >= lower AND (upper IS NULL OR m.place < upper)
 	), counted AS (
 		SELECT pg_catalog.width_bucket(c.place, b.places) AS n, sum(c.sign)::integer AS players
 		FROM changed AS c, bound AS b
@@ -506,12 +515,11 @@ RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	fold record;
 	changed record;
 	node record;
 BEGIN
 	-- one at a time, which nobody waits for
-	SELECT f.* INTO fold FROM rank_fold AS f WHERE f.board_no = board FOR UPDATE SKIP LOCKED;
+	PERFORM FROM rank_fold AS f WHERE f.board_no = board FOR UPDATE SKIP LOCKED;
 	IF NOT FOUND THEN
 		RETURN false;
 	END IF;
@@ -519,16 +527,13 @@ BEGIN
 	FROM (SELECT pg_current_snapshot() AS snapshot) AS now
 	CROSS JOIN (
 		SELECT array_agg(m.place) AS places, array_agg(m.sign) AS signs
-		FROM board AS b
-		JOIN score_event AS e ON e.board_no = b.board_no AND e.generation = b.generation
-			AND (e.xid >= fold.next_xid OR e.xid = ANY (fold.open_xids))
-		CROSS JOIN LATERAL (VALUES (e.old_place, -1), (e.new_place, 1)) AS m (place, sign)
+		FROM bixarena.rank_moves(board) AS m
 		-- this transaction may have more to come
-		WHERE b.board_no = board AND e.xid <> pg_current_xact_id()
-			AND e.old_place IS DISTINCT FROM e.new_place AND m.place IS NOT NULL
+		WHERE m.xid <> pg_current_xact_id()
 	) AS moved;
 	UPDATE rank_fold AS f
 	SET next_xid = pg_snapshot_xmax(changed.snapshot), folded_at = clock_timestamp(),
+		last_event_id = (SELECT q.last_value FROM score_event_event_id_seq AS q),
 		open_xids = ARRAY(SELECT pg_snapshot_xip(changed.snapshot)
 			UNION SELECT pg_current_xact_id())
 	WHERE f.board_no = board;
@@ -573,14 +578,7 @@ BEGIN
 		UNION ALL
 		SELECT s.place, NULL, 1 FROM score AS s WHERE s.board_no = board
 		UNION ALL
-		SELECT v.place, NULL, v.sign
-		FROM board AS o
-		JOIN rank_fold AS f ON f.board_no = o.board_no
-		JOIN score_event AS e ON e.board_no = o.board_no AND e.generation = o.generation
-			AND (e.xid >= f.next_xid OR e.xid = ANY (f.open_xids))
-		CROSS JOIN LATERAL (VALUES (e.old_place, 1), (e.new_place, -1)) AS v (place, sign)
-		WHERE o.board_no = board AND e.old_place IS DISTINCT FROM e.new_place
-			AND v.place IS NOT NULL
+		SELECT m.place, NULL, -m.sign FROM bixarena.rank_moves(board) AS m
 	), numbered AS (
 		SELECT l.place, l.counted, l.sign,
 			count(l.counted) OVER (ORDER BY l.place, l.counted IS NULL) AS range_no

@@ -10,6 +10,13 @@
  * any table is by those who write to it.
  */
 
+CREATE FUNCTION bixarena.is_scoreboard(name text)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'bixarena_is_scoreboard'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.is_scoreboard(text) IS
+	'has a schema the tables of a scoreboard, plain ones of its owner?';
+
 CREATE FUNCTION bixarena.scoreboards()
 RETURNS SETOF text
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
@@ -18,16 +25,10 @@ AS $$
 	SELECT n.nspname::text
 	FROM pg_class AS c
 	JOIN pg_namespace AS n ON n.oid = c.relnamespace
-	WHERE c.relname = 'scoreboard' AND c.relkind = 'r' AND NOT c.relrowsecurity
-		AND c.relowner = n.nspowner
-		AND (SELECT count(*) = 6
-			FROM pg_class AS t
-			WHERE t.relnamespace = n.oid AND t.relkind = 'r' AND NOT t.relrowsecurity
-				AND t.relowner = n.nspowner AND t.relname IN ('game', 'board', 'player',
-					'score', 'score_event', 'rank_fold'))
+	WHERE c.relname = 'scoreboard' AND bixarena.is_scoreboard(n.nspname)
+	ORDER BY 1
 $$;
-COMMENT ON FUNCTION bixarena.scoreboards() IS
-	'schemas that are scoreboards: they have its tables, which are plain and their owner''s';
+COMMENT ON FUNCTION bixarena.scoreboards() IS 'schemas that are scoreboards';
 
 CREATE FUNCTION bixarena.resolve_scoreboard(scoreboard text)
 RETURNS text
@@ -35,18 +36,19 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_scoreboards text[] := ARRAY(SELECT s FROM bixarena.scoreboards() AS s ORDER BY s);
+	known text[];
 BEGIN
-	IF scoreboard = ANY (found_scoreboards) THEN
+	IF bixarena.is_scoreboard(scoreboard) THEN
 		RETURN scoreboard;
 	END IF;
-	IF scoreboard IS NULL AND cardinality(found_scoreboards) = 1 THEN
-		RETURN found_scoreboards[1];
+	known := ARRAY(SELECT bixarena.scoreboards());
+	IF scoreboard IS NULL AND cardinality(known) = 1 THEN
+		RETURN known[1];
 	END IF;
-	IF scoreboard IS NULL AND found_scoreboards <> '{}' THEN
+	IF scoreboard IS NULL AND known <> '{}' THEN
 		RAISE EXCEPTION 'there is more than one scoreboard'
 			USING ERRCODE = 'ambiguous_parameter',
-				DETAIL = format('The scoreboards are %s.', array_to_string(found_scoreboards, ', ')),
+				DETAIL = format('The scoreboards are %s.', array_to_string(known, ', ')),
 				HINT = 'Name one with scoreboard => ''...''.';
 	END IF;
 	RAISE EXCEPTION '%', coalesce(format('scoreboard "%s" does not exist', scoreboard),
@@ -60,10 +62,11 @@ COMMENT ON FUNCTION bixarena.resolve_scoreboard(text) IS
 
 CREATE FUNCTION bixarena.scoreboard_path(scoreboard text)
 RETURNS text
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
-	SELECT format('pg_catalog, %I, pg_temp', bixarena.resolve_scoreboard(scoreboard))
+BEGIN
+	RETURN pg_catalog.format('pg_catalog, %I, pg_temp', bixarena.resolve_scoreboard(scoreboard));
+END
 $$;
 COMMENT ON FUNCTION bixarena.scoreboard_path(text) IS
 	'the search_path of functions that work in a scoreboard';
@@ -214,6 +217,7 @@ BEGIN
 			next_xid xid8 NOT NULL,
 			open_xids xid8[] NOT NULL,
 			next_node_no integer NOT NULL,
+			last_event_id bigint NOT NULL DEFAULT 0,
 			folded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 		) WITH (fillfactor = 50);
 		COMMENT ON TABLE %1$I.rank_fold IS
@@ -275,6 +279,24 @@ BEGIN
 			'messages that cannot be applied, or could not in all attempts';
 		COMMENT ON COLUMN %1$I.dead_letter.content IS
 			'the message, or what it begins with if it is longer than 64 kB';
+
+		CREATE FUNCTION %1$I.refuse_change() RETURNS trigger
+		LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $refuse$
+		BEGIN
+			-- retention alone removes events, and only old ones
+			IF TG_OP = 'DELETE' AND OLD.created_at <= now() - (SELECT s.keep_events_days
+					FROM %1$I.scoreboard AS s) * interval '1 day' THEN
+				RETURN OLD;
+			END IF;
+			RAISE EXCEPTION 'events are not changed'
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					HINT = 'The setting keep_events_days says when they may be deleted.';
+		END
+		$refuse$;
+		CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON %1$I.score_event
+			FOR EACH ROW EXECUTE FUNCTION %1$I.refuse_change();
+		CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %1$I.score_event
+			EXECUTE FUNCTION %1$I.refuse_change();
 	$sql$, name);
 	RETURN name;
 END
@@ -283,3 +305,40 @@ COMMENT ON FUNCTION bixarena_create_scoreboard(text) IS
 	'make a schema with all that a scoreboard needs';
 -- it creates a schema
 REVOKE ALL ON FUNCTION bixarena_create_scoreboard(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_create_game(scoreboard text, game_id text, name text DEFAULT NULL,
+	score_order text DEFAULT 'desc', operator text DEFAULT 'best')
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	board integer;
+BEGIN
+	IF game_id IS NULL OR octet_length(game_id) NOT BETWEEN 1 AND 255 OR game_id ~ '[[:cntrl:]]' THEN
+		RAISE EXCEPTION 'game_id must be a text of 1 to 255 bytes without control characters'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF coalesce(score_order, '') NOT IN ('desc', 'asc') THEN
+		RAISE EXCEPTION 'score_order must be desc or asc, not "%"', score_order
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF coalesce(operator, '') NOT IN ('best', 'latest', 'sum') THEN
+		RAISE EXCEPTION 'operator must be best, latest or sum, not "%"', operator
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
+	IF EXISTS (SELECT FROM game AS g WHERE g.game_id = bixarena_create_game.game_id COLLATE "C") THEN
+		RAISE EXCEPTION 'game "%" exists already', game_id
+			USING ERRCODE = 'duplicate_object';
+	END IF;
+	INSERT INTO board (game_id) VALUES (game_id) RETURNING board_no INTO STRICT board;
+	INSERT INTO game (game_id, name, score_order, operator, board_no)
+	VALUES (game_id, coalesce(name, game_id), score_order, operator, board);
+	PERFORM bixarena.rank_create(board);
+END
+$$;
+COMMENT ON FUNCTION bixarena_create_game(text, text, text, text, text) IS
+	'make a game of a scoreboard: a leaderboard of scores';
+-- it writes a game
+REVOKE ALL ON FUNCTION bixarena_create_game(text, text, text, text, text) FROM PUBLIC;

@@ -142,6 +142,12 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 BEGIN
+	IF messages = '{}' THEN
+		RETURN;
+	END IF;
+	PERFORM bixarena.wake_score_workers(n.nspname, s.workers)
+	FROM scoreboard AS s, pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE c.oid = s.tableoid;
 	INSERT INTO queue (lane, message_id, by_content, player_id, game_id, content, attempts,
 		due_at, error_sqlstate, error_message)
 	SELECT bixarena.score_lane(m.player_id, m.game_id), m.message_id, m.by_content, m.player_id, m.game_id,
@@ -161,21 +167,24 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	-- so many events without being in the counts cost a reader less than a millisecond
-	per_fold constant double precision := 500;
-	board record;
+	-- so many events that are not in the counts cost a reader less than a millisecond
+	per_fold constant bigint := 256;
+	board integer;
 BEGIN
+	-- under a snapshot that is kept nobody can see how far others have folded
 	IF current_setting('transaction_isolation') <> 'read committed' THEN
 		RETURN;
 	END IF;
 	FOR board IN
-		SELECT g.board_no, count(*) AS events
-		FROM pg_catalog.unnest(messages) AS m JOIN game AS g ON g.game_id = m.game_id COLLATE "C"
-		GROUP BY 1 ORDER BY 1
+		SELECT f.board_no
+		FROM rank_fold AS f
+		WHERE f.board_no IN (
+				SELECT g.board_no
+				FROM pg_catalog.unnest(messages) AS m JOIN game AS g ON g.game_id = m.game_id COLLATE "C")
+			AND f.last_event_id + per_fold <= (SELECT q.last_value FROM score_event_event_id_seq AS q)
+		ORDER BY 1
 	LOOP
-		IF random() < board.events / per_fold THEN
-			PERFORM bixarena.rank_fold(board.board_no);
-		END IF;
+		PERFORM bixarena.rank_fold(board);
 	END LOOP;
 END
 $$;
@@ -235,6 +244,34 @@ $$;
 COMMENT ON FUNCTION bixarena.score_rejected(bixarena.score_message[], bixarena.score_message[], bixarena.score_message[]) IS
 	'what a call says of the messages that were not applied';
 
+CREATE FUNCTION bixarena.score_settle(failed bixarena.score_message[])
+RETURNS bixarena.score_message[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	most_attempts integer;
+	message bixarena.score_message;
+	waiting bixarena.score_message[] := '{}';
+BEGIN
+	IF failed = '{}' THEN
+		RETURN waiting;
+	END IF;
+	SELECT s.max_attempts INTO STRICT most_attempts FROM scoreboard AS s;
+	waiting := ARRAY(SELECT f FROM pg_catalog.unnest(failed) AS f
+		WHERE bixarena.score_may_pass(f.sqlstate) AND f.attempts < most_attempts ORDER BY f.n);
+	FOR message IN
+		SELECT f.* FROM pg_catalog.unnest(failed) AS f
+		WHERE NOT (bixarena.score_may_pass(f.sqlstate) AND f.attempts < most_attempts)
+		ORDER BY sha256(convert_to(f.content::text, 'UTF8'))
+	LOOP
+		PERFORM bixarena.score_bury(message);
+	END LOOP;
+	RETURN waiting;
+END
+$$;
+COMMENT ON FUNCTION bixarena.score_settle(bixarena.score_message[]) IS
+	'make those that are invalid, or have had all attempts, dead letters: the others';
+
 CREATE FUNCTION bixarena_submit_scores(scoreboard text, messages jsonb)
 RETURNS TABLE (message_id text, disposition text, reason text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
@@ -248,8 +285,6 @@ DECLARE
 	given bixarena.score_message[];
 	taken bixarena.score_message[];
 	failed bixarena.score_message[];
-	message bixarena.score_message;
-	most_attempts integer;
 BEGIN
 	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
 	PERFORM bixarena.score_begin();
@@ -257,22 +292,8 @@ BEGIN
 	taken := bixarena.score_take(given);
 	failed := bixarena.score_try(taken);
 
-	SELECT s.max_attempts INTO STRICT most_attempts FROM scoreboard AS s;
-	IF failed <> '{}' THEN
-		PERFORM bixarena.score_wait(ARRAY(SELECT f FROM pg_catalog.unnest(failed) AS f
-			WHERE bixarena.score_may_pass(f.sqlstate) AND f.attempts < most_attempts ORDER BY f.n));
-	END IF;
-	FOR message IN
-		SELECT b.* FROM (
-			SELECT m.* FROM pg_catalog.unnest(given) AS m WHERE m.reason IS NOT NULL
-			UNION ALL
-			SELECT f.* FROM pg_catalog.unnest(failed) AS f
-			WHERE NOT (bixarena.score_may_pass(f.sqlstate) AND f.attempts < most_attempts)
-		) AS b
-		ORDER BY sha256(convert_to(b.content::text, 'UTF8'))
-	LOOP
-		PERFORM bixarena.score_bury(message);
-	END LOOP;
+	PERFORM bixarena.score_wait(bixarena.score_settle(failed
+		|| ARRAY(SELECT m FROM pg_catalog.unnest(given) AS m WHERE m.reason IS NOT NULL)));
 	PERFORM bixarena.score_fold_now_and_then(taken);
 
 	IF cardinality(taken) < cardinality(given) OR failed <> '{}' THEN
@@ -285,39 +306,3 @@ COMMENT ON FUNCTION bixarena_submit_scores(text, jsonb) IS
 -- it writes scores
 REVOKE ALL ON FUNCTION bixarena_submit_scores(text, jsonb) FROM PUBLIC;
 
-CREATE FUNCTION bixarena_create_game(scoreboard text, game_id text, name text DEFAULT NULL,
-	score_order text DEFAULT 'desc', operator text DEFAULT 'best')
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	board integer;
-BEGIN
-	IF game_id IS NULL OR octet_length(game_id) NOT BETWEEN 1 AND 255 OR game_id ~ '[[:cntrl:]]' THEN
-		RAISE EXCEPTION 'game_id must be a text of 1 to 255 bytes without control characters'
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF coalesce(score_order, '') NOT IN ('desc', 'asc') THEN
-		RAISE EXCEPTION 'score_order must be desc or asc, not "%"', score_order
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF coalesce(operator, '') NOT IN ('best', 'latest', 'sum') THEN
-		RAISE EXCEPTION 'operator must be best, latest or sum, not "%"', operator
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
-	IF EXISTS (SELECT FROM game AS g WHERE g.game_id = bixarena_create_game.game_id COLLATE "C") THEN
-		RAISE EXCEPTION 'game "%" exists already', game_id
-			USING ERRCODE = 'duplicate_object';
-	END IF;
-	INSERT INTO board (game_id) VALUES (game_id) RETURNING board_no INTO STRICT board;
-	INSERT INTO game (game_id, name, score_order, operator, board_no)
-	VALUES (game_id, coalesce(name, game_id), score_order, operator, board);
-	PERFORM bixarena.rank_create(board);
-END
-$$;
-COMMENT ON FUNCTION bixarena_create_game(text, text, text, text, text) IS
-	'make a game of a scoreboard: a leaderboard of scores';
--- it writes a game
-REVOKE ALL ON FUNCTION bixarena_create_game(text, text, text, text, text) FROM PUBLIC;
