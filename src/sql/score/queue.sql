@@ -45,15 +45,15 @@ RETURNS smallint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	lane smallint;
+	free_lane smallint;
 BEGIN
-	SELECT l.lane INTO lane
+	SELECT l.lane INTO free_lane
 	FROM queue_lane AS l
 	WHERE EXISTS (SELECT FROM queue AS q WHERE q.lane = l.lane
 		AND q.role = current_user::regrole AND q.due_at <= clock_timestamp())
 	ORDER BY random() LIMIT 1
 	FOR UPDATE SKIP LOCKED;
-	RETURN lane;
+	RETURN free_lane;
 END
 $$;
 COMMENT ON FUNCTION bixarena.score_next_lane() IS
@@ -92,18 +92,18 @@ RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	lane smallint;
+	own_lane smallint;
 	batch bixarena.score_message[];
 	failed bixarena.score_message[];
 	numbers bigint[];
 	waiting bixarena.score_message[];
 BEGIN
 	PERFORM bixarena.score_begin();
-	lane := bixarena.score_next_lane();
-	IF lane IS NULL THEN
+	own_lane := bixarena.score_next_lane();
+	IF own_lane IS NULL THEN
 		RETURN 0;
 	END IF;
-	batch := bixarena.score_next_batch(lane);
+	batch := bixarena.score_next_batch(own_lane);
 	numbers := ARRAY(SELECT b.sqlstate::bigint FROM pg_catalog.unnest(batch) AS b ORDER BY b.n);
 	failed := bixarena.score_try(batch);
 	waiting := bixarena.score_settle(failed);
@@ -113,9 +113,9 @@ BEGIN
 		due_at = CASE WHEN w.sqlstate = '55000' THEN q.due_at ELSE clock_timestamp()
 			+ s.retry_seconds * power(2, greatest(w.attempts - 1, 0)) * interval '1 second' END
 	FROM pg_catalog.unnest(waiting) AS w, scoreboard AS s
-	WHERE q.lane = score_work_once.lane AND q.queue_id = numbers[w.n];
+	WHERE q.lane = own_lane AND q.queue_id = numbers[w.n];
 	DELETE FROM queue AS q
-	WHERE q.lane = score_work_once.lane AND q.queue_id = ANY (numbers)
+	WHERE q.lane = own_lane AND q.queue_id = ANY (numbers)
 		AND q.queue_id <> ALL (ARRAY(SELECT numbers[w.n] FROM pg_catalog.unnest(waiting) AS w));
 	PERFORM bixarena.score_fold_now_and_then(batch);
 	RETURN greatest(cardinality(batch), 1);

@@ -211,7 +211,7 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	total bigint := bixarena.rank_sum(counts, cardinality(counts));
+	sum_of_counts bigint := bixarena.rank_sum(counts, cardinality(counts));
 BEGIN
 	UPDATE rank_node AS n SET bounds = rank_put.bounds, children = rank_put.children
 	WHERE n.board_no = board AND n.level = rank_put.level AND n.first_place = rank_put.bounds[1];
@@ -219,9 +219,9 @@ BEGIN
 		INSERT INTO rank_node (board_no, level, first_place, node_no, bounds, children)
 		VALUES (board, level, bounds[1], node_no, bounds, children);
 		INSERT INTO rank_count (board_no, node_no, total, counts)
-		VALUES (board, node_no, total, counts);
+		VALUES (board, node_no, sum_of_counts, counts);
 	ELSE
-		UPDATE rank_count AS c SET total = rank_put.total, counts = rank_put.counts
+		UPDATE rank_count AS c SET total = sum_of_counts, counts = rank_put.counts
 		WHERE c.board_no = board AND c.node_no = rank_put.node_no;
 	END IF;
 END

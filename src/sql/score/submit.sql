@@ -184,7 +184,12 @@ BEGIN
 			AND f.last_event_id + per_fold <= (SELECT q.last_value FROM score_event_event_id_seq AS q)
 		ORDER BY 1
 	LOOP
-		PERFORM bixarena.rank_fold(board);
+		BEGIN
+			PERFORM bixarena.rank_fold(board);
+		EXCEPTION WHEN OTHERS THEN
+			-- ranks are exact without it, and scores count
+			RAISE WARNING 'events could not be folded into the counts: %', SQLERRM;
+		END;
 	END LOOP;
 END
 $$;
