@@ -237,7 +237,7 @@ $node->safe_psql(
 );
 is( $node->safe_psql(
 		'ascii',
-		q{SELECT bixarena.leaderboard_page(E'a \xc3\xa4\xff', 'arena')}),
+		q{SELECT bixarena.slack_page(E'a \xc3\xa4\xff', 'arena')}),
 	'https://a.example/a%20%C3%A4%FF',
 	'an address of bytes that are no character');
 
