@@ -19,9 +19,9 @@ use PostgreSQL::Test::Utils;
 our @EXPORT = qw(run_as_old_version);
 
 my %stand_ins = (
-	'bixarena.register_arena(arena text)' => q{RETURNS void LANGUAGE sql
+	'bixarena.arena_register(arena text)' => q{RETURNS void LANGUAGE sql
 		AS $$INSERT INTO bixarena.arena (name) VALUES (arena) ON CONFLICT DO NOTHING$$},
-	'bixarena.resolve_arena(arena text)' => q{RETURNS text LANGUAGE sql
+	'bixarena.arena_resolve(arena text)' => q{RETURNS text LANGUAGE sql
 		AS $$SELECT coalesce(arena, (SELECT min(a.name::text) FROM bixarena.arena AS a))$$}
 );
 

@@ -23,8 +23,8 @@ SELECT signature, public FROM functions ORDER BY signature::text COLLATE "C";
 SELECT signature FROM functions WHERE public AND provolatile = 'v';
 -- functions run with the caller's rights
 SELECT signature FROM functions WHERE prosecdef;
--- these have no search_path: the first two run no SQL, the procedure pins it for
--- each of its transactions
+-- these have no search_path: the first three run no SQL, the procedures pin it for
+-- each of their transactions
 SELECT signature FROM functions
 WHERE NOT coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'
 ORDER BY signature::text COLLATE "C";
