@@ -51,7 +51,8 @@ sub run_as_old_version
 	$node->safe_psql($database, $sql);
 	foreach my $function (sort keys %definition)
 	{
-		$definition{$function} =~ s/'MODULE_PATHNAME'/'\$libdir\/bixarena_rank'/;
+		$definition{$function} =~
+		  s/'MODULE_PATHNAME'/'\$libdir\/bixarena_rank'/;
 		$node->safe_psql($database,
 			"CREATE OR REPLACE$definition{$function}");
 	}

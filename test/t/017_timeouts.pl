@@ -264,7 +264,7 @@ foreach my $phase ('fit', 'retention', 'commit')
 		sql($node, "SELECT pg_${end}_backend($pid)");
 		wait_until(
 			$node,
-			"SELECT status = 'failed' OR bixarena.run_is_abandoned(correlation_id)
+"SELECT status = 'failed' OR bixarena.run_is_abandoned(correlation_id)
 			FROM bixarena.run WHERE correlation_id = '$id'");
 		is_at_once($since, $name);
 		run_is(
