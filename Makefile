@@ -47,8 +47,6 @@ SQL_PARTS = \
 	src/sql/chart/duration_chart.sql \
 	src/sql/chart/runs_report.sql \
 	src/sql/chart/site.sql \
-	src/sql/arena/role.sql \
-	src/sql/arena/simulate.sql \
 	src/sql/score/scoreboard.sql \
 	src/sql/score/place.sql \
 	src/sql/score/rank.sql \
@@ -56,7 +54,11 @@ SQL_PARTS = \
 	src/sql/score/apply.sql \
 	src/sql/score/submit.sql \
 	src/sql/score/queue.sql \
-	src/sql/score/read.sql
+	src/sql/score/read.sql \
+	src/sql/score/period.sql \
+	src/sql/score/watch.sql \
+	src/sql/arena/role.sql \
+	src/sql/arena/simulate.sql
 
 SHLIB_LINK = -llapack -lblas -lm
 

@@ -343,7 +343,7 @@ check_messages(Jsonb *messages)
 }
 
 /*
- * bixarena.read_score_messages(messages jsonb, latest timestamptz): the messages of a
+ * bixarena.score_read_messages(messages jsonb, latest timestamptz): the messages of a
  * call, in their order; none may have been sent after the latest moment.
  */
 Datum

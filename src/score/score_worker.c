@@ -112,7 +112,7 @@ at_transaction_end(XactEvent event, void *argument pg_attribute_unused())
 }
 
 /*
- * bixarena.wake_score_workers(scoreboard name, workers integer)
+ * bixarena.score_wake_workers(scoreboard name, workers integer)
  */
 Datum
 bixarena_wake_score_workers(PG_FUNCTION_ARGS)
@@ -135,7 +135,7 @@ bixarena_wake_score_workers(PG_FUNCTION_ARGS)
 }
 
 /*
- * bixarena.check_score_worker()
+ * bixarena.score_check_worker()
  */
 Datum
 bixarena_check_score_worker(PG_FUNCTION_ARGS)

@@ -62,7 +62,7 @@ is_plain_table(const char *name, Oid schema, Oid owner)
 }
 
 /*
- * bixarena.is_scoreboard(name text)
+ * bixarena.scoreboard_exists(name text)
  */
 Datum
 bixarena_is_scoreboard(PG_FUNCTION_ARGS)

@@ -129,7 +129,10 @@ AS $$
 		UNION
 		-- what the battles are read from, in whatever schema
 		SELECT 'operator', r.*
-		FROM bixarena.role_battle_rights(arena) AS r
+		FROM bixarena.role_battle_rights(CASE WHEN NOT bixarena.scoreboard_exists(arena) THEN arena END) AS r
+		UNION
+		SELECT s.kind, s.object_type, s.object, s.privilege, true
+		FROM bixarena.scoreboard_rights(CASE WHEN bixarena.scoreboard_exists(arena) THEN arena END) AS s
 		UNION
 		-- functions, and the schema in which they are
 		SELECT r.kind, 'ROUTINE', p.oid::regprocedure::text, 'EXECUTE', true
@@ -138,6 +141,7 @@ AS $$
 		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
 			AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 		JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'bixarena_rank'
+		WHERE NOT bixarena.scoreboard_exists(arena)
 		UNION
 		SELECT 'reader', 'SCHEMA', e.extnamespace::regnamespace::text, 'USAGE', true
 		FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'
@@ -220,7 +224,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.arena_resolve(arena);
+	found_arena text := CASE WHEN bixarena.scoreboard_exists(arena) THEN arena
+		ELSE bixarena.arena_resolve(arena) END;
 	needed record;
 BEGIN
 	PERFORM bixarena.role_check(role, kind);

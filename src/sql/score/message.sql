@@ -29,11 +29,11 @@ RETURN abs(score) < 1e60 AND scale(score) <= 60;
 COMMENT ON FUNCTION bixarena.score_is_small(numeric) IS
 	'has a score less than 60 digits before and behind the point?';
 
-CREATE FUNCTION bixarena.read_score_messages(messages jsonb, latest timestamptz)
+CREATE FUNCTION bixarena.score_read_messages(messages jsonb, latest timestamptz)
 RETURNS SETOF bixarena.score_message
 AS 'MODULE_PATHNAME', 'bixarena_read_score_messages'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100;
-COMMENT ON FUNCTION bixarena.read_score_messages(jsonb, timestamptz) IS
+COMMENT ON FUNCTION bixarena.score_read_messages(jsonb, timestamptz) IS
 	'the messages of a call, in their order; with a reason those that can never be applied';
 
 CREATE FUNCTION bixarena.score_messages(messages jsonb)
@@ -50,7 +50,7 @@ BEGIN
 	END IF;
 	SELECT clock_timestamp() + s.max_future_seconds * interval '1 second'
 	INTO STRICT latest FROM scoreboard AS s;
-	result := ARRAY(SELECT m FROM bixarena.read_score_messages(messages, latest) AS m);
+	result := ARRAY(SELECT m FROM bixarena.score_read_messages(messages, latest) AS m);
 	IF EXISTS (
 		SELECT m.game_id COLLATE "C" FROM pg_catalog.unnest(result) AS m WHERE m.reason IS NULL
 		EXCEPT SELECT g.game_id FROM game AS g)

@@ -23,7 +23,7 @@ DECLARE
 	given bixarena.score_message[];
 	taken bixarena.score_message[];
 BEGIN
-	PERFORM bixarena.check_score_worker();
+	PERFORM bixarena.score_check_worker();
 	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
 	given := bixarena.score_messages(messages);
 	taken := bixarena.score_take(given);
@@ -79,7 +79,7 @@ BEGIN
 				FOR UPDATE
 			) AS q
 		) AS b
-		CROSS JOIN LATERAL bixarena.read_score_messages(jsonb_build_array(b.content), 'infinity') AS m
+		CROSS JOIN LATERAL bixarena.score_read_messages(jsonb_build_array(b.content), 'infinity') AS m
 		WHERE NOT b.must_wait
 		ORDER BY b.queue_id);
 END
@@ -117,6 +117,7 @@ BEGIN
 	DELETE FROM queue AS q
 	WHERE q.lane = own_lane AND q.queue_id = ANY (numbers)
 		AND q.queue_id <> ALL (ARRAY(SELECT numbers[w.n] FROM pg_catalog.unnest(waiting) AS w));
+	PERFORM bixarena.score_notify(batch, failed);
 	PERFORM bixarena.score_fold_now_and_then(batch);
 	RETURN greatest(cardinality(batch), 1);
 END
@@ -136,6 +137,9 @@ BEGIN
 	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
 	done := bixarena.score_work_once();
 	IF done = 0 THEN
+		IF random() < 0.02 THEN
+			PERFORM bixarena.scoreboard_clean();
+		END IF;
 		-- until the first is due; null if none waits
 		SELECT greatest(extract(epoch FROM min(q.due_at) - clock_timestamp()), 0.1) INTO wait_seconds
 		FROM queue AS q WHERE q.role = current_user::regrole;
@@ -145,18 +149,18 @@ $$;
 COMMENT ON FUNCTION bixarena.score_work(text) IS
 	'apply a batch of this role''s messages of a queue, or else say when one is due';
 
-CREATE FUNCTION bixarena.wake_score_workers(scoreboard name, workers integer)
+CREATE FUNCTION bixarena.score_wake_workers(scoreboard name, workers integer)
 RETURNS void
 AS 'MODULE_PATHNAME', 'bixarena_wake_score_workers'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION bixarena.wake_score_workers(name, integer) IS
+COMMENT ON FUNCTION bixarena.score_wake_workers(name, integer) IS
 	'start workers of this role at the end of the transaction, unless they are at work';
 
-CREATE FUNCTION bixarena.check_score_worker()
+CREATE FUNCTION bixarena.score_check_worker()
 RETURNS void
 AS 'MODULE_PATHNAME', 'bixarena_check_score_worker'
 LANGUAGE C STABLE PARALLEL UNSAFE;
-COMMENT ON FUNCTION bixarena.check_score_worker() IS
+COMMENT ON FUNCTION bixarena.score_check_worker() IS
 	'an error unless a worker can work as this role';
 
 CREATE PROCEDURE bixarena_process_scores(scoreboard text)
@@ -188,7 +192,7 @@ DECLARE
 	given bixarena.score_message[];
 	taken bixarena.score_message[];
 BEGIN
-	PERFORM bixarena.check_score_worker();
+	PERFORM bixarena.score_check_worker();
 	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
 	FOR letter IN
 		SELECT d.* FROM dead_letter AS d

@@ -5,7 +5,7 @@
  * snapshot of the query that calls it.
  */
 
-CREATE FUNCTION bixarena.board_of(game text, at timestamptz)
+CREATE FUNCTION bixarena.score_board(game text, at timestamptz)
 RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
@@ -32,7 +32,7 @@ BEGIN
 	RETURN result;
 END
 $$;
-COMMENT ON FUNCTION bixarena.board_of(text, timestamptz) IS
+COMMENT ON FUNCTION bixarena.score_board(text, timestamptz) IS
 	'the board of a game: that of the period now, or at a moment';
 
 CREATE TYPE bixarena_standing AS (
@@ -45,7 +45,7 @@ CREATE TYPE bixarena_standing AS (
 );
 COMMENT ON TYPE bixarena_standing IS 'where a player stands in a game';
 
-CREATE FUNCTION bixarena.standings_after(board integer, after bytea, top integer)
+CREATE FUNCTION bixarena.score_standings(board integer, after bytea, top integer)
 RETURNS SETOF bixarena_standing
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 AS $$
@@ -68,10 +68,10 @@ BEGIN
 	ORDER BY t.place;
 END
 $$;
-COMMENT ON FUNCTION bixarena.standings_after(integer, bytea, integer) IS
+COMMENT ON FUNCTION bixarena.score_standings(integer, bytea, integer) IS
 	'who stands behind a place of a board';
 
-CREATE FUNCTION bixarena.top_scores(game text, top integer, after text, at timestamptz)
+CREATE FUNCTION bixarena.score_top(game text, top integer, after text, at timestamptz)
 RETURNS SETOF bixarena_standing
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 AS $$
@@ -85,13 +85,13 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	RETURN QUERY
-	SELECT s.* FROM bixarena.standings_after(bixarena.board_of(game, at), decode(after, 'hex'), top) AS s;
+	SELECT s.* FROM bixarena.score_standings(bixarena.score_board(game, at), decode(after, 'hex'), top) AS s;
 END
 $$;
-COMMENT ON FUNCTION bixarena.top_scores(text, integer, text, timestamptz) IS
+COMMENT ON FUNCTION bixarena.score_top(text, integer, text, timestamptz) IS
 	'the best of a game, or who stands behind a row that was read before';
 
-CREATE FUNCTION bixarena.player_rank(board integer, player text,
+CREATE FUNCTION bixarena.score_rank(board integer, player text,
 	OUT rank bigint, OUT players bigint, OUT percentile double precision, OUT score numeric,
 	OUT reached_at timestamptz, OUT points_to_next numeric)
 RETURNS SETOF record
@@ -107,16 +107,16 @@ BEGIN
 	END IF;
 	SELECT r.before + 1, r.total INTO rank, players FROM bixarena.rank_of_place(board, own) AS r;
 	percentile := 100.0 * (players - rank) / players;
-	SELECT abs(s.score - player_rank.score) INTO points_to_next
+	SELECT abs(s.score - score_rank.score) INTO points_to_next
 	FROM score AS s WHERE s.board_no = board AND s.place < own
 	ORDER BY s.place DESC LIMIT 1;
 	RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION bixarena.player_rank(integer, text) IS
+COMMENT ON FUNCTION bixarena.score_rank(integer, text) IS
 	'the rank of a player on a board, of how many, and what the next one has more';
 
-CREATE FUNCTION bixarena.around_player(board integer, player text, n integer)
+CREATE FUNCTION bixarena.score_around(board integer, player text, n integer)
 RETURNS SETOF bixarena_standing
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 11
 AS $$
@@ -145,13 +145,13 @@ BEGIN
 		before := NULL;
 	END IF;
 	RETURN QUERY
-	SELECT s.* FROM bixarena.standings_after(board, before, least(above, n) + 1 + n) AS s;
+	SELECT s.* FROM bixarena.score_standings(board, before, least(above, n) + 1 + n) AS s;
 END
 $$;
-COMMENT ON FUNCTION bixarena.around_player(integer, text, integer) IS
+COMMENT ON FUNCTION bixarena.score_around(integer, text, integer) IS
 	'a player and who stands before and behind on a board';
 
-CREATE FUNCTION bixarena.ranks_of(player text)
+CREATE FUNCTION bixarena.score_ranks(player text)
 RETURNS TABLE (game_id text, rank bigint, players bigint, percentile double precision,
 	score numeric, reached_at timestamptz, points_to_next numeric)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
@@ -160,11 +160,11 @@ BEGIN
 	RETURN QUERY
 	SELECT g.game_id::text, r.*
 	FROM game AS g
-	CROSS JOIN LATERAL bixarena.player_rank(g.board_no, player) AS r
+	CROSS JOIN LATERAL bixarena.score_rank(g.board_no, player) AS r
 	ORDER BY g.game_id;
 END
 $$;
-COMMENT ON FUNCTION bixarena.ranks_of(text) IS 'the ranks of a player in all games';
+COMMENT ON FUNCTION bixarena.score_ranks(text) IS 'the ranks of a player in all games';
 
 /*
  * The interface: a row each, or a document.
@@ -180,7 +180,7 @@ SET jit = off
 AS $$
 BEGIN
 	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
-	RETURN QUERY SELECT t.* FROM bixarena.top_scores(game, top, after, at) AS t;
+	RETURN QUERY SELECT t.* FROM bixarena.score_top(game, top, after, at) AS t;
 END
 $$;
 COMMENT ON FUNCTION bixarena_top_scores(text, text, integer, text, timestamptz) IS
@@ -197,10 +197,10 @@ AS $$
 BEGIN
 	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
 	RETURN (
-		SELECT jsonb_build_object('game', game, 'players', bixarena.rank_total(bixarena.board_of(game, at)),
+		SELECT jsonb_build_object('game', game, 'players', bixarena.rank_total(bixarena.score_board(game, at)),
 			'next', CASE WHEN count(*) = top THEN (array_agg(t."cursor" ORDER BY t.rank DESC))[1] END,
 			'standings', coalesce(jsonb_agg(to_jsonb(t) - 'cursor' ORDER BY t.rank), '[]'))
-		FROM bixarena.top_scores(game, top, after, at) AS t);
+		FROM bixarena.score_top(game, top, after, at) AS t);
 END
 $$;
 COMMENT ON FUNCTION bixarena_top_scores_json(text, text, integer, text, timestamptz) IS
@@ -217,7 +217,7 @@ SET jit = off
 AS $$
 BEGIN
 	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
-	RETURN QUERY SELECT r.* FROM bixarena.player_rank(bixarena.board_of(game, at), player) AS r;
+	RETURN QUERY SELECT r.* FROM bixarena.score_rank(bixarena.score_board(game, at), player) AS r;
 END
 $$;
 COMMENT ON FUNCTION bixarena_player_rank(text, text, text, timestamptz) IS
@@ -235,7 +235,7 @@ BEGIN
 	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
 	RETURN (
 		SELECT jsonb_build_object('game', game, 'player_id', player) || to_jsonb(r)
-		FROM bixarena.player_rank(bixarena.board_of(game, at), player) AS r);
+		FROM bixarena.score_rank(bixarena.score_board(game, at), player) AS r);
 END
 $$;
 COMMENT ON FUNCTION bixarena_player_rank_json(text, text, text, timestamptz) IS
@@ -251,7 +251,7 @@ SET jit = off
 AS $$
 BEGIN
 	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
-	RETURN QUERY SELECT a.* FROM bixarena.around_player(bixarena.board_of(game, at), player, n) AS a;
+	RETURN QUERY SELECT a.* FROM bixarena.score_around(bixarena.score_board(game, at), player, n) AS a;
 END
 $$;
 COMMENT ON FUNCTION bixarena_around_player(text, text, text, integer, timestamptz) IS
@@ -270,7 +270,7 @@ BEGIN
 	RETURN (
 		SELECT jsonb_build_object('game', game, 'player_id', player,
 			'standings', jsonb_agg(to_jsonb(a) - 'cursor' ORDER BY a.rank))
-		FROM bixarena.around_player(bixarena.board_of(game, at), player, n) AS a
+		FROM bixarena.score_around(bixarena.score_board(game, at), player, n) AS a
 		HAVING count(*) > 0);
 END
 $$;
@@ -287,7 +287,7 @@ SET jit = off
 AS $$
 BEGIN
 	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
-	RETURN QUERY SELECT r.* FROM bixarena.ranks_of(player) AS r;
+	RETURN QUERY SELECT r.* FROM bixarena.score_ranks(player) AS r;
 END
 $$;
 COMMENT ON FUNCTION bixarena_ranks_of(text, text) IS
@@ -305,7 +305,7 @@ BEGIN
 	RETURN (
 		SELECT jsonb_build_object('player_id', player, 'games', coalesce(jsonb_agg(to_jsonb(r)
 			ORDER BY r.game_id), '[]'))
-		FROM bixarena.ranks_of(player) AS r);
+		FROM bixarena.score_ranks(player) AS r);
 END
 $$;
 COMMENT ON FUNCTION bixarena_ranks_of_json(text, text) IS

@@ -10,14 +10,14 @@
  * any table is by those who write to it.
  */
 
-CREATE FUNCTION bixarena.is_scoreboard(name text)
+CREATE FUNCTION bixarena.scoreboard_exists(name text)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'bixarena_is_scoreboard'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION bixarena.is_scoreboard(text) IS
+COMMENT ON FUNCTION bixarena.scoreboard_exists(text) IS
 	'has a schema the tables of a scoreboard, plain ones of its owner?';
 
-CREATE FUNCTION bixarena.scoreboards()
+CREATE FUNCTION bixarena.scoreboard_list()
 RETURNS SETOF text
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
@@ -25,12 +25,12 @@ AS $$
 	SELECT n.nspname::text
 	FROM pg_class AS c
 	JOIN pg_namespace AS n ON n.oid = c.relnamespace
-	WHERE c.relname = 'scoreboard' AND bixarena.is_scoreboard(n.nspname)
+	WHERE c.relname = 'scoreboard' AND bixarena.scoreboard_exists(n.nspname)
 	ORDER BY 1
 $$;
-COMMENT ON FUNCTION bixarena.scoreboards() IS 'schemas that are scoreboards';
+COMMENT ON FUNCTION bixarena.scoreboard_list() IS 'schemas that are scoreboards';
 
-CREATE FUNCTION bixarena.resolve_scoreboard(scoreboard text)
+CREATE FUNCTION bixarena.scoreboard_resolve(scoreboard text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -38,10 +38,10 @@ AS $$
 DECLARE
 	known text[];
 BEGIN
-	IF bixarena.is_scoreboard(scoreboard) THEN
+	IF bixarena.scoreboard_exists(scoreboard) THEN
 		RETURN scoreboard;
 	END IF;
-	known := ARRAY(SELECT bixarena.scoreboards());
+	known := ARRAY(SELECT bixarena.scoreboard_list());
 	IF scoreboard IS NULL AND cardinality(known) = 1 THEN
 		RETURN known[1];
 	END IF;
@@ -57,7 +57,7 @@ BEGIN
 			HINT = 'Make one with bixarena_create_scoreboard().';
 END
 $$;
-COMMENT ON FUNCTION bixarena.resolve_scoreboard(text) IS
+COMMENT ON FUNCTION bixarena.scoreboard_resolve(text) IS
 	'the scoreboard meant by a name, or by none';
 
 CREATE FUNCTION bixarena.scoreboard_path(scoreboard text)
@@ -65,7 +65,7 @@ RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
-	RETURN pg_catalog.format('pg_catalog, %I, pg_temp', bixarena.resolve_scoreboard(scoreboard));
+	RETURN pg_catalog.format('pg_catalog, %I, pg_temp', bixarena.scoreboard_resolve(scoreboard));
 END
 $$;
 COMMENT ON FUNCTION bixarena.scoreboard_path(text) IS

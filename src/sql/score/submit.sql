@@ -145,7 +145,7 @@ BEGIN
 	IF messages = '{}' THEN
 		RETURN;
 	END IF;
-	PERFORM bixarena.wake_score_workers(n.nspname, s.workers)
+	PERFORM bixarena.score_wake_workers(n.nspname, s.workers)
 	FROM scoreboard AS s, pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 	WHERE c.oid = s.tableoid;
 	INSERT INTO queue (lane, message_id, by_content, player_id, game_id, content, attempts,
@@ -249,6 +249,31 @@ $$;
 COMMENT ON FUNCTION bixarena.score_rejected(bixarena.score_message[], bixarena.score_message[], bixarena.score_message[]) IS
 	'what a call says of the messages that were not applied';
 
+CREATE FUNCTION bixarena.score_notify(taken bixarena.score_message[], failed bixarena.score_message[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+BEGIN
+	-- one notice for all, short enough for the server whatever the games are called
+	PERFORM pg_notify(s.notify_channel, jsonb_build_object(
+		'scoreboard', (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n
+			ON n.oid = c.relnamespace WHERE c.oid = s.tableoid),
+		'games', jsonb_object_agg(g.game_id, g.messages),
+		'messages', sum(g.messages))::text)
+	FROM scoreboard AS s
+	CROSS JOIN (
+		SELECT m.game_id, count(*) AS messages
+		FROM pg_catalog.unnest(taken) AS m
+		WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(failed) AS f WHERE f.n = m.n)
+		GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20
+	) AS g
+	WHERE s.notify_channel IS NOT NULL
+	GROUP BY s.notify_channel, s.tableoid;
+END
+$$;
+COMMENT ON FUNCTION bixarena.score_notify(bixarena.score_message[], bixarena.score_message[]) IS
+	'tell who listens how many messages of which games were applied';
+
 CREATE FUNCTION bixarena.score_settle(failed bixarena.score_message[])
 RETURNS bixarena.score_message[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -299,6 +324,7 @@ BEGIN
 
 	PERFORM bixarena.score_wait(bixarena.score_settle(failed
 		|| ARRAY(SELECT m FROM pg_catalog.unnest(given) AS m WHERE m.reason IS NOT NULL)));
+	PERFORM bixarena.score_notify(taken, failed);
 	PERFORM bixarena.score_fold_now_and_then(taken);
 
 	IF cardinality(taken) < cardinality(given) OR failed <> '{}' THEN

@@ -465,10 +465,16 @@ RETURNS TABLE (
 	figure double precision,
 	unit text,
 	message text)
-LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 20
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT c.* FROM bixarena.health_checks(bixarena.arena_resolve(arena)) AS c
+BEGIN
+	IF bixarena.scoreboard_exists(arena) THEN
+		RETURN QUERY SELECT c.* FROM bixarena.scoreboard_health(arena) AS c;
+	ELSE
+		RETURN QUERY SELECT c.* FROM bixarena.health_checks(bixarena.arena_resolve(arena)) AS c;
+	END IF;
+END
 $$;
 COMMENT ON FUNCTION bixarena_health(text) IS
-	'is the arena well? snapshots, runs, queue and schedule, each with a status';
+	'is the arena, or the scoreboard, well? snapshots, runs, queue and schedule, each with a status';

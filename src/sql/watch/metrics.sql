@@ -46,7 +46,12 @@ AS $$
 		('bixarena_last_success_entries', 'Models that the last successful run ranked.'),
 		('bixarena_last_success_evaluations', 'Battles that the last successful run used.'),
 		('bixarena_usual_duration_min_seconds', 'A shorter run is unusual for the leaderboard.'),
-		('bixarena_usual_duration_max_seconds', 'A longer run is unusual for the leaderboard.')
+		('bixarena_usual_duration_max_seconds', 'A longer run is unusual for the leaderboard.'),
+		('bixarena_score_events_total', 'Score messages that were applied.'),
+		('bixarena_score_dead_letters', 'Score messages that are dead.'),
+		('bixarena_score_dead_letters_max', 'More dead messages than this are critical.'),
+		('bixarena_score_waiting_messages', 'Score messages in the queue.'),
+		('bixarena_score_waiting_age_seconds', 'How long the first message in the queue has waited; 0 if there is none.')
 	) AS v (name, help)
 $$;
 COMMENT ON FUNCTION bixarena.metrics_help() IS 'the metrics that there are';
@@ -223,6 +228,7 @@ BEGIN
 		RETURN QUERY SELECT 'bixarena_arena_up', jsonb_build_object('arena', watched.arena),
 			(found_metrics <> '{}')::integer::double precision;
 	END LOOP;
+	RETURN QUERY SELECT s.name, s.labels, s.value FROM bixarena.scoreboard_metrics() AS s;
 END
 $$;
 COMMENT ON FUNCTION bixarena.metrics_rows() IS
