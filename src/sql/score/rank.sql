@@ -47,7 +47,7 @@ $$;
 COMMENT ON FUNCTION bixarena.rank_sum(integer[], integer) IS 'the sum of the first counts';
 
 CREATE FUNCTION bixarena.rank_moves(board integer)
-RETURNS TABLE (place bytea, sign integer, xid xid8)
+RETURNS TABLE (place bytea, sign integer, xid xid8, event_id bigint)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500
 AS $$
 DECLARE
@@ -57,13 +57,13 @@ BEGIN
 	FROM board AS b JOIN rank_fold AS f ON f.board_no = b.board_no
 	WHERE b.board_no = board;
 	RETURN QUERY
-	SELECT m.place, m.sign, e.xid
+	SELECT m.place, m.sign, e.xid, e.event_id
 	FROM (
-		SELECT v.old_place, v.new_place, v.xid
+		SELECT v.old_place, v.new_place, v.xid, v.event_id
 		FROM score_event AS v
 		WHERE v.board_no = board AND v.generation = fold.generation AND v.xid >= fold.next_xid
 		UNION ALL
-		SELECT v.old_place, v.new_place, v.xid
+		SELECT v.old_place, v.new_place, v.xid, v.event_id
 		FROM score_event AS v
 		WHERE v.board_no = board AND v.generation = fold.generation
 			AND v.xid = ANY (fold.open_xids) AND v.xid < fold.next_xid
@@ -523,17 +523,18 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN false;
 	END IF;
-	SELECT now.snapshot, moved.places, moved.signs INTO changed
+	SELECT now.snapshot, moved.places, moved.signs, moved.last INTO changed
 	FROM (SELECT pg_current_snapshot() AS snapshot) AS now
 	CROSS JOIN (
-		SELECT array_agg(m.place) AS places, array_agg(m.sign) AS signs
+		SELECT array_agg(m.place) AS places, array_agg(m.sign) AS signs,
+			max(m.event_id) AS last
 		FROM bixarena.rank_moves(board) AS m
 		-- this transaction may have more to come
 		WHERE m.xid <> pg_current_xact_id()
 	) AS moved;
 	UPDATE rank_fold AS f
 	SET next_xid = pg_snapshot_xmax(changed.snapshot), folded_at = clock_timestamp(),
-		last_event_id = (SELECT q.last_value FROM score_event_event_id_seq AS q),
+		last_event_id = greatest(f.last_event_id, changed.last),
 		open_xids = ARRAY(SELECT pg_snapshot_xip(changed.snapshot)
 			UNION SELECT pg_current_xact_id())
 	WHERE f.board_no = board;
