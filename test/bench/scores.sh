@@ -22,7 +22,7 @@ trap 'stop_redis; rm -rf "$folder"' EXIT
 main() {
 	printf '%s\n' "$players players; load before the start: $(cut -d ' ' -f 1 /proc/loadavg)"
 	pg_test_fsync --secs-per-test=1 --filename="$folder/fsync" 2>/dev/null |
-		awk '/fdatasync/ { print "the disk: " $2 " fdatasync a second"; exit }'
+		awk '/^ *fdatasync/ { print "the disk: " $2 " fdatasync a second"; exit }'
 	fill
 	scripts
 	printf '\nupdates a second, 4 sessions, batches of 100\n'
