@@ -47,6 +47,9 @@ PGDLLEXPORT void bixarena_score_worker_main(Datum argument);
 #define BACKOFF_MS 1000
 #define MAX_FAILURES 5
 
+/* Workers of a role at a scoreboard: as the setting workers allows */
+#define MAX_WORKERS 16
+
 /* Scoreboards that one transaction may write to and have their workers woken */
 #define MAX_WOKEN 16
 
@@ -124,7 +127,7 @@ bixarena_wake_score_workers(PG_FUNCTION_ARGS)
 		RegisterXactCallback(at_transaction_end, NULL);
 	registered = true;
 	order.role = GetUserId();
-	order.number = PG_GETARG_INT32(1);
+	order.number = Min(PG_GETARG_INT32(1), MAX_WORKERS);
 	strlcpy(order.scoreboard, NameStr(*PG_GETARG_NAME(0)), NAMEDATALEN);
 	for (int i = 0; i < num_woken; i++)
 		if (memcmp(&woken[i], &order, sizeof(ScoreWorker)) == 0)

@@ -19,7 +19,8 @@ WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclas
 
 -- the interface, and what everybody may call
 SELECT signature, public FROM functions ORDER BY signature::text COLLATE "C";
--- what may write is not for everybody, unless it looks at the caller's rights itself
+-- what may write is not for everybody, unless it looks at the caller's rights itself, or
+-- writes to a scoreboard in the caller's search_path with the caller's rights
 SELECT signature FROM functions WHERE public AND provolatile = 'v';
 -- functions run with the caller's rights
 SELECT signature FROM functions WHERE prosecdef;

@@ -7,13 +7,6 @@
  * before, so that no two calls wait for each other.
  */
 
-CREATE FUNCTION bixarena.score_is_better(score numeric, than numeric, score_order text)
-RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE score_order WHEN 'desc' THEN score > than ELSE score < than END;
-COMMENT ON FUNCTION bixarena.score_is_better(numeric, numeric, text) IS
-	'is a score better than another?';
-
 CREATE FUNCTION bixarena.score_apply(messages bixarena.score_message[])
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

@@ -32,7 +32,7 @@ COMMENT ON FUNCTION bixarena.score_is_small(numeric) IS
 CREATE FUNCTION bixarena.score_read_messages(messages jsonb, latest timestamptz)
 RETURNS SETOF bixarena.score_message
 AS 'MODULE_PATHNAME', 'bixarena_read_score_messages'
-LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100;
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100;
 COMMENT ON FUNCTION bixarena.score_read_messages(jsonb, timestamptz) IS
 	'the messages of a call, in their order; with a reason those that can never be applied';
 
