@@ -24,8 +24,8 @@ SELECT signature, public FROM functions ORDER BY signature::text COLLATE "C";
 SELECT signature FROM functions WHERE public AND provolatile = 'v';
 -- functions run with the caller's rights
 SELECT signature FROM functions WHERE prosecdef;
--- these have no search_path: the first three run no SQL, the procedures pin it for
--- each of their transactions
+-- these have no search_path: those of scoreboards expect its schema in it, others run no
+-- SQL, and the procedures pin it for each of their transactions
 SELECT signature FROM functions
 WHERE NOT coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'
 ORDER BY signature::text COLLATE "C";
