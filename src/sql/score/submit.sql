@@ -30,10 +30,19 @@ BEGIN
 		WHERE old.by_content AND old.received_at < clock_timestamp() - interval '5 minutes'
 		RETURNING message_id, by_content
 	)
-	SELECT array_agg(f.message ORDER BY (f.message).n) INTO taken
-	FROM first AS f
-	JOIN inserted AS i ON i.message_id = (f.message).message_id COLLATE "C"
-		AND i.by_content = (f.message).by_content;
+	SELECT array_agg(g.message ORDER BY (g.message).n) INTO taken
+	FROM (
+		SELECT (array_agg(b.message) FILTER (WHERE NOT b.is_inserted))[1] AS message
+		FROM (
+			SELECT (f.message).message_id COLLATE "C" AS message_id, (f.message).by_content, f.message,
+				false AS is_inserted
+			FROM first AS f
+			UNION ALL
+			SELECT i.message_id, i.by_content, NULL, true FROM inserted AS i
+		) AS b
+		GROUP BY b.message_id, b.by_content
+		HAVING bool_or(b.is_inserted)
+	) AS g;
 	RETURN coalesce(taken, '{}');
 END
 $$;
