@@ -57,7 +57,7 @@ report() {
 }
 
 fill() {
-	psql --no-psqlrc --quiet --output=/dev/null --set=ON_ERROR_STOP=1 --set=players="$players" <<'END'
+	psql --no-psqlrc --quiet --output=/dev/null --set=ON_ERROR_STOP=1 --set=players="$players" <<'SQL'
 		SELECT bixarena_create_scoreboard('bench');
 		SELECT bixarena_create_game('bench', 'many', operator => 'latest');
 		INSERT INTO bench.player (player_id) SELECT 'p' || i FROM generate_series(1, :players) AS i;
@@ -86,7 +86,7 @@ fill() {
 		END
 		$$;
 		CHECKPOINT;
-END
+SQL
 }
 
 scripts() {

@@ -65,8 +65,9 @@ sub storm
 	append_to_file($file, "$sql\n");
 	return IPC::Run::start(
 		[
-			'pgbench', '--no-vacuum', "--file=$file", "--client=$clients", '--time=12',
-			'--max-tries=50',
+			'pgbench', '--no-vacuum',
+			"--file=$file", "--client=$clients",
+			'--time=12', '--max-tries=50',
 			'postgres'
 		],
 		'>',
@@ -96,7 +97,7 @@ sub check_all
 		"$when: whatever a client was told has happened");
 	is( $node->safe_psql(
 			'postgres',
-			q{SELECT count(*) FROM (SELECT message_id FROM game.score_event GROUP BY 1 HAVING count(*) > 1) AS d}
+q{SELECT count(*) FROM (SELECT message_id FROM game.score_event GROUP BY 1 HAVING count(*) > 1) AS d}
 		),
 		'0',
 		"$when: nothing has happened twice");
@@ -110,12 +111,13 @@ sub check_all
 			WHERE g.operator = 'sum' AND s.score <> e.total OR s.score <> e.last}),
 		'0',
 		"$when: scores are what the events say");
-	is( $node->safe_psql('postgres',
-			q{SELECT count(*) FROM bixarena_check_scores('game')}),
+	is( $node->safe_psql(
+			'postgres', q{SELECT count(*) FROM bixarena_check_scores('game')}
+		),
 		'0',
 		"$when: counts and scores agree");
-	is( $node->safe_psql('postgres',
-			q{SELECT wrong_ranks('gold') + wrong_ranks('level')}),
+	is( $node->safe_psql(
+			'postgres', q{SELECT wrong_ranks('gold') + wrong_ranks('level')}),
 		'0',
 		"$when: ranks are right");
 	return;
@@ -150,18 +152,20 @@ cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM told'),
 check_all('after a storm');
 
 # a worker is killed: the server restarts, and nothing is lost
-$node->safe_psql('postgres', 'SELECT bring(true) FROM generate_series(1, 200)');
+$node->safe_psql('postgres',
+	'SELECT bring(true) FROM generate_series(1, 200)');
 $node->poll_query_until('postgres',
-	q{SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'bixarena_rank score worker'}
+q{SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'bixarena_rank score worker'}
 ) or die 'there is no worker';
 my $worker = $node->safe_psql('postgres',
-	q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'bixarena_rank score worker' LIMIT 1}
+q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'bixarena_rank score worker' LIMIT 1}
 );
 kill 'KILL', $worker or die "worker $worker cannot be killed";
-$node->poll_query_until('postgres',
+$node->poll_query_until(
+	'postgres',
 	"SELECT pg_postmaster_start_time() IS NOT NULL AND NOT EXISTS
-		(SELECT FROM pg_stat_activity WHERE pid = $worker)")
-  or die 'the server has not come back';
+		(SELECT FROM pg_stat_activity WHERE pid = $worker)"
+) or die 'the server has not come back';
 # the next who comes along starts a worker
 $node->safe_psql('postgres', 'SELECT bring(true)');
 wait_for_queue();
@@ -170,25 +174,30 @@ check_all('after a worker was killed');
 # the dump on another server, where the next transaction has a lesser number
 command_ok(
 	[
-		'pg_dump', '--file', "$folder/dump", '--dbname', $node->connstr('postgres')
+		'pg_dump', '--file',
+		"$folder/dump", '--dbname',
+		$node->connstr('postgres')
 	],
 	'dump');
 $other->init;
 $other->start;
 command_ok(
 	[
-		'psql', '--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1',
-		'--file', "$folder/dump", '--dbname', $other->connstr('postgres'),
+		'psql', '--no-psqlrc',
+		'--quiet', '--set=ON_ERROR_STOP=1',
+		'--file', "$folder/dump",
+		'--dbname', $other->connstr('postgres'),
 		'--output', "$folder/out"
 	],
 	'restore');
 $node->stop;
 $node = $other;
 check_all('after a restore');
-$node->safe_psql('postgres', 'SELECT bring(false) FROM generate_series(1, 30)');
+$node->safe_psql('postgres',
+	'SELECT bring(false) FROM generate_series(1, 30)');
 check_all('after the first scores there');
-is( $node->safe_psql('postgres',
-		q{SELECT count(*) FROM game.board WHERE generation = 1}),
+is( $node->safe_psql(
+		'postgres', q{SELECT count(*) FROM game.board WHERE generation = 1}),
 	'0',
 	'boards were counted anew');
 $node->stop;
