@@ -151,6 +151,13 @@ cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM told'),
 	'>', 100, 'messages were brought');
 check_all('after a storm');
 
+# workers end when there is nothing left to do
+ok( $node->poll_query_until(
+		'postgres',
+		q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'bixarena_rank score worker'}
+	),
+	'workers end');
+
 # a worker is killed: the server restarts, and nothing is lost
 $node->safe_psql('postgres',
 	'SELECT bring(true) FROM generate_series(1, 200)');

@@ -141,7 +141,8 @@ BEGIN
 			PERFORM bixarena.scoreboard_clean();
 		END IF;
 		-- until the first is due; null if none waits
-		SELECT greatest(extract(epoch FROM min(q.due_at) - clock_timestamp()), 0.1) INTO wait_seconds
+		SELECT CASE WHEN count(*) > 0 THEN greatest(extract(epoch FROM min(q.due_at) - clock_timestamp()), 0.1) END
+		INTO wait_seconds
 		FROM queue AS q WHERE q.role = current_user::regrole;
 	END IF;
 END
