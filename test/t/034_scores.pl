@@ -151,6 +151,43 @@ cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM told'),
 	'>', 100, 'messages were brought');
 check_all('after a storm');
 
+# whatever is in a message, it is applied or it is said why not
+$node->safe_psql(
+	'postgres', q{
+	CREATE FUNCTION odd_value(depth integer) RETURNS jsonb LANGUAGE sql VOLATILE AS $$
+		SELECT CASE floor(random() * 14)::integer
+			WHEN 0 THEN 'null' WHEN 1 THEN 'true' WHEN 2 THEN to_jsonb(repeat('x', (random() * 300)::integer))
+			WHEN 3 THEN to_jsonb(random()) WHEN 4 THEN to_jsonb(10::numeric ^ (random() * 140 - 70)::integer)
+			WHEN 5 THEN to_jsonb(-(random() * 1e9)::integer) WHEN 6 THEN '"2026-02-31T00:00:00Z"'
+			WHEN 7 THEN to_jsonb(chr(1 + (random() * 200)::integer)) WHEN 8 THEN '"p1"' WHEN 9 THEN '"gold"'
+			WHEN 10 THEN '[]' WHEN 11 THEN '{}' WHEN 12 THEN to_jsonb(format('%s-01-0%sT0%s:00+0%s', 2020 + (random() * 9)::integer,
+				(random() * 9)::integer, (random() * 9)::integer, (random() * 9)::integer))
+			ELSE CASE WHEN depth > 0 THEN jsonb_build_array(odd_value(depth - 1)) ELSE '0' END END
+	$$;
+	CREATE FUNCTION odd_message() RETURNS jsonb LANGUAGE sql VOLATILE AS $$
+		SELECT CASE WHEN random() < 0.1 THEN odd_value(2) ELSE (
+			SELECT jsonb_object_agg(k, CASE WHEN random() < 0.3 THEN odd_value(2) ELSE CASE k WHEN 'score' THEN to_jsonb((random() * 100)::integer)
+				WHEN 'game_id' THEN '"gold"' WHEN 'sent_at' THEN '"2026-01-01T00:00:00.123456789-11:30"' WHEN 'metadata' THEN '{}'
+				ELSE to_jsonb('p' || floor(random() * 50)) END END)
+			FROM unnest(ARRAY['player_id', 'game_id', 'score', 'message_id', 'sent_at', 'metadata', 'update_type']) AS k
+			WHERE random() < 0.9 OR k = 'score') END
+	$$;
+	SELECT bixarena_create_scoreboard('odd');
+	SELECT bixarena_create_game('odd', 'gold', operator => 'sum');});
+is( $node->safe_psql(
+		'postgres',
+		q{SELECT sum(n) FROM (
+			SELECT (SELECT count(*) FROM bixarena_submit_scores('odd',
+				(SELECT jsonb_agg(odd_message()) FROM generate_series(1, 50) AS m WHERE i > 0))) AS n
+			FROM generate_series(1, 60) AS i) AS rejected}
+	  ) + $node->safe_psql('postgres', 'SELECT count(*) FROM odd.score_event'),
+	3000,
+	'odd messages are applied or not, and nothing else happens');
+is( $node->safe_psql('postgres',
+		q{SELECT count(*) FROM bixarena_check_scores('odd')}),
+	'0',
+	'and counts and scores agree');
+
 # workers end when there is nothing left to do
 ok( $node->poll_query_until(
 		'postgres',
