@@ -180,18 +180,19 @@ is( $node->safe_psql(
 			SELECT (SELECT count(*) FROM bixarena_submit_scores('odd',
 				(SELECT jsonb_agg(odd_message()) FROM generate_series(1, 50) AS m WHERE i > 0))) AS n
 			FROM generate_series(1, 60) AS i) AS rejected}
-	  ) + $node->safe_psql('postgres', 'SELECT count(*) FROM odd.score_event'),
+	  ) +
+	  $node->safe_psql('postgres', 'SELECT count(*) FROM odd.score_event'),
 	3000,
 	'odd messages are applied or not, and nothing else happens');
-is( $node->safe_psql('postgres',
-		q{SELECT count(*) FROM bixarena_check_scores('odd')}),
+is( $node->safe_psql(
+		'postgres', q{SELECT count(*) FROM bixarena_check_scores('odd')}),
 	'0',
 	'and counts and scores agree');
 
 # workers end when there is nothing left to do
 ok( $node->poll_query_until(
 		'postgres',
-		q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'bixarena_rank score worker'}
+q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'bixarena_rank score worker'}
 	),
 	'workers end');
 
