@@ -218,6 +218,7 @@ extern bool has_application(const char *arena);
 extern char *application_query(const char *arena);
 
 /* battle_query.c */
+extern void check_has_battles(const char *arena);
 extern BattleSource *find_battle_source(const char *arena,
 										BattleReading reading);
 

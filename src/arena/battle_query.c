@@ -116,12 +116,12 @@ find_own_relation(const char *arena, BattleReading reading)
 /*
  * An error where an arena has counts, and battles are what is needed.
  */
-static void
+void
 check_has_battles(const char *arena)
 {
 	const OwnRelation *counts = find_own_relation(arena, READ_LEADERBOARD);
 
-	if (counts && !has_application(arena))
+	if (counts && !find_own_relation(arena, READ_AS_OF) && !has_application(arena))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the battles of arena \"%s\" up to a moment cannot be told", arena),
