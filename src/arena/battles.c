@@ -244,9 +244,9 @@ report_unusable_counts(BattleReader *reader, int64 num_rows)
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("column %s must hold how many battles a row stands for",
 					reader->count_column),
-			 errdetail("It is null, zero, negative or not a whole number in %lld rows of the same two models and outcome.",
+			 errdetail("Of the rows of two models with one outcome, %lld have null, zero, a negative number or a fraction there.",
 					   (long long) num_rows),
-			 errhint("Let a view leave such rows out, if that is what they mean.")));
+			 errhint("If such rows mean no battle, a view can leave them out.")));
 }
 
 /*

@@ -72,13 +72,15 @@ grouped_column(Oid relation, const char *name)
 }
 
 /*
- * A condition for a column of counts, with AND before it: is it a whole number?
+ * A condition for a column of counts that is positive, with AND before it: is it a
+ * whole number?  What is not a number at all counts as greater than infinity.
  */
 static const char *
 whole_number(const char *column, Oid type)
 {
 	return is_integer_type(type) ? "" :
-		psprintf(" AND b.%1$s OPERATOR(pg_catalog.=) pg_catalog.trunc(b.%1$s)", column);
+		psprintf(" AND b.%1$s OPERATOR(pg_catalog.<) 'infinity'"
+				 " AND b.%1$s OPERATOR(pg_catalog.=) pg_catalog.trunc(b.%1$s)", column);
 }
 
 /*
