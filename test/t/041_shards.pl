@@ -16,7 +16,8 @@ use Test::More;
 
 my $page = slurp_file("$FindBin::RealBin/../../doc/far.md") =~
   s/.*^## Several servers$(.*?)^## .*/$1/msr;
-my ($on_each, $servers, $views) = $page =~ /^```sql\n(.*?)^```$/msg;
+my ($on_each, $servers, $views, @others) = $page =~ /^```sql\n(.*?)^```$/msg;
+my ($function) = grep { /FUNCTION/ } @others;
 
 my ($node, @shards) =
   map { PostgreSQL::Test::Cluster->new($_) } qw(rank votes1 votes2);
@@ -146,6 +147,25 @@ like(
 	logged_by($_),
 	qr/FROM votes\.leaderboard_tally WHERE \(\(leaderboard = 'code'/,
 	"server $_ is asked for one leaderboard") foreach 0, 1;
+
+# by a function, for many millions of votes
+foreach my $shard (@shards)
+{
+	sql($shard, $function . q{INSERT INTO votes.leaderboard VALUES ('code')});
+}
+note_logs();
+sql($node, qq{SELECT bixarena_generate_snapshot('$_', arena => 'arena')})
+  foreach qw(code overall);
+is(entries_of('arena'), $expected,
+	'one at a time, by a function: the same digits');
+foreach my $i (0, 1)
+{
+	my @calls =
+	  logged_by($i) =~ /Query Text: SELECT b\.model1_id.*\n.*GROUP BY 1, 2, 3\n(?:.*\n)*?.*Workers Planned: [1-9]/g;
+
+	is(scalar @calls, 2,
+		"server $i counts each of the two, in parallel, and no other");
+}
 
 my @plans = (
 	value(
