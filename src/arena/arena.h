@@ -136,7 +136,7 @@ typedef struct StoredSnapshot
 	const TimestampTz *as_of;	/* the date that it bears, or NULL: now */
 	int			entry_count;
 	int64		evaluation_count;
-	Datum		id;				/* a uuid, once it is stored */
+	Datum		id;				/* a uuid; of what is stored, once it is */
 	char	   *identifier;
 } StoredSnapshot;
 
@@ -204,6 +204,10 @@ extern Contenders *read_contenders(const Leaderboard *leaderboard,
 /* snapshot.c */
 extern void write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking,
 						   const Contenders *contenders);
+
+/* remote.c */
+extern bool is_remote(const char *arena);
+extern bool may_delete_remotely(const Leaderboard *leaderboard);
 
 /* retention.c */
 extern void apply_retention(const StoredSnapshot *snapshot);

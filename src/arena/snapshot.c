@@ -9,6 +9,10 @@
  * INFINITE_BOUND or its negative, or as the score where that lies further out,
  * and a finite one that has too many digits as the number nearest to it.
  *
+ * A snapshot's id is its run's correlation id.  So whoever does not know whether a
+ * snapshot of a run has been stored looks for that, and it cannot be stored twice
+ * (recovery.c).
+ *
  * A snapshot's identifier tells the second that it speaks of, in UTC, and is
  * unique in its arena, whatever constraints the arena has.  A second snapshot of
  * the same second gets the suffix _2, and so on.  Transactions that have not
@@ -156,6 +160,26 @@ report_lost_rows(const char *table)
 }
 
 /*
+ * An error if there is a snapshot of the same id already.
+ */
+static void
+check_id(const StoredSnapshot *snapshot)
+{
+	Parameters	parameters = {0};
+
+	add_parameter(&parameters, UUIDOID, snapshot->id, false);
+	execute_query_now(psprintf("SELECT s.id FROM %s.leaderboard_snapshot AS s"
+							   " WHERE s.id OPERATOR(pg_catalog.=) $1",
+							   snapshot->leaderboard->schema),
+					  &parameters);
+	if (SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("there is a snapshot with id %s already", result_text(0, 1)),
+				 errdetail("A snapshot's id is the correlation_id of its run.")));
+}
+
+/*
  * Write the snapshot's row.  Should another program write one of the same
  * identifier meanwhile, take the next.
  */
@@ -180,10 +204,11 @@ insert_snapshot(StoredSnapshot *snapshot, TimestampTz moment, TimestampTz create
 		add_text(&parameters, snapshot->settings->auto_publish ? "public" : "private");
 		add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(created_at), false);
 		add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(moment), false);
+		add_parameter(&parameters, UUIDOID, snapshot->id, false);
 		execute_query(psprintf("INSERT INTO %s.leaderboard_snapshot"
 							   " (leaderboard_id, snapshot_identifier, description,"
-							   " visibility, created_at, updated_at)"
-							   " VALUES ($1, $2, $3, $4, $5, $6)"
+							   " visibility, created_at, updated_at, id)"
+							   " VALUES ($1, $2, $3, $4, $5, $6, $7)"
 							   " ON CONFLICT DO NOTHING RETURNING id",
 							   leaderboard->schema),
 					  SPI_OK_INSERT_RETURNING, false, &parameters);
@@ -192,6 +217,7 @@ insert_snapshot(StoredSnapshot *snapshot, TimestampTz moment, TimestampTz create
 			snapshot->id = result_uuid(0, 1);
 			return;
 		}
+		check_id(snapshot);
 		if (greatest_number(leaderboard, base) < number)
 			report_lost_rows("leaderboard_snapshot");
 	}

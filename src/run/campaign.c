@@ -7,13 +7,21 @@
  * put on record and committed before the work begins, which leaves a trace
  * whatever happens, and its lock (locks.c) tells others that somebody is at it.
  *
- * The work is done in a subtransaction: if it fails that is rolled back, the
- * failure goes on record, and the next run goes on.  A commit that fails is a
- * failure of the run too, and so is all else that goes wrong between its
- * beginning and its end.  A failure that may pass by itself (a lost connection,
- * a conflict between transactions, a lack of resources, a lock not available, a
- * server starting) is tried again, after a while that grows, up to the setting
- * max_attempts, with battles read anew.
+ * The work is done in a subtransaction, from which an error gets out with the
+ * caller's stack as it was.  Then all of the transaction is rolled back: had a
+ * connection to another server been lost in the subtransaction, the transaction
+ * could not commit any more.  The failure goes on record in a new one, and the next
+ * run goes on.  A commit that fails is a failure of the run too, and so is all else
+ * that goes wrong between its beginning and its end.  A failure that may pass by
+ * itself (a lost connection, a conflict between transactions, a lack of resources,
+ * a lock not available, a server starting) is tried again, after a while that
+ * grows, up to the setting max_attempts, with battles read anew.
+ *
+ * Where the arena's tables are on another server, that commits first.  When it is
+ * not known whether it has, the run has not ended, and its next attempt finds the
+ * snapshot that there may be (recovery.c).  Once a run of a call has failed since
+ * that server cannot be reached, the others of the call have one attempt each,
+ * until one succeeds.
  *
  * When all are done and committed, the call fails if any run did, so that
  * whoever made it, pg_cron for one, sees it.
@@ -161,6 +169,24 @@ campaign_begin_procedure(Campaign *campaign, FunctionCallInfo fcinfo,
 }
 
 /*
+ * Do a step, with nothing else in its transaction.  Returns the error that it ended
+ * with, NULL if it did not; then all of the transaction is rolled back.
+ */
+ErrorData *
+campaign_try(Campaign *campaign, Step step, void *argument)
+{
+	ErrorData  *error = try_step(step, argument);
+
+	if (error)
+	{
+		PopActiveSnapshot();
+		SPI_rollback();
+		begin_transaction(campaign);
+	}
+	return error;
+}
+
+/*
  * A notice is lost that the server could not take, be its queue full or its disk.
  */
 static void
@@ -276,7 +302,8 @@ make_attempt(void *argument)
 	if (run->settings->enabled)
 	{
 		lock_leaderboard(run->leaderboard, true);
-		make_snapshot(run, battles, false);
+		if (run->attempts == 1 || !find_stored_snapshot(run))
+			make_snapshot(run, battles, false);
 	}
 	else
 	{
@@ -299,13 +326,15 @@ try_attempt(Campaign *campaign, Run *run, Battles *battles)
 
 	if (battles == NULL)
 		attempt.run.read_seconds = 0;
-	error = try_step(make_attempt, &attempt);
+	error = campaign_try(campaign, make_attempt, &attempt);
 	if (error == NULL)
 		error = try_commit(campaign);
 	else
 		end_time_limit(error);
 	if (error)
 		drop_kept_notice(campaign);
+	else
+		campaign->is_cut_off = false;
 	run->settings = attempt.run.settings;
 	return error;
 }
@@ -314,17 +343,18 @@ try_attempt(Campaign *campaign, Run *run, Battles *battles)
  * Is it a failure that may pass by itself, and may the run have another attempt?
  */
 static bool
-may_try_again(const Run *run, const ErrorData *error)
+may_try_again(const Campaign *campaign, const Run *run, const ErrorData *error)
 {
 	const Settings *settings = settings_of(run);
 	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 
-	return run->attempts < settings->max_attempts &&
-		(category == ERRCODE_CONNECTION_EXCEPTION ||
-		 category == ERRCODE_TRANSACTION_ROLLBACK ||
-		 category == ERRCODE_INSUFFICIENT_RESOURCES ||
-		 error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		 error->sqlerrcode == ERRCODE_CANNOT_CONNECT_NOW);
+	if (run->attempts >= settings->max_attempts)
+		return false;
+	if (connection_failed(error))
+		return !campaign->is_cut_off;
+	return category == ERRCODE_TRANSACTION_ROLLBACK ||
+		category == ERRCODE_INSUFFICIENT_RESOURCES ||
+		error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
 }
 
 /*
@@ -440,7 +470,7 @@ carry_out(Campaign *campaign, Run *run, Battles *battles)
 {
 	ErrorData  *error = try_attempt(campaign, run, battles);
 
-	while (error && may_try_again(run, error))
+	while (error && may_try_again(campaign, run, error))
 	{
 		if (!put_failure_on_record(campaign, run, error, false))
 			return error;
@@ -450,7 +480,10 @@ carry_out(Campaign *campaign, Run *run, Battles *battles)
 		error = try_attempt(campaign, run, NULL);
 	}
 	if (error)
+	{
+		campaign->is_cut_off = campaign->call && connection_failed(error);
 		put_failure_on_record(campaign, run, error, true);
+	}
 	return error;
 }
 

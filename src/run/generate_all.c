@@ -13,6 +13,10 @@
  * Before that, it takes up runs that wait: a schedule makes up for workers that
  * could not be started, or that a crash has ended.
  *
+ * Where the arena's tables are on another server that is away, nobody can say which
+ * leaderboards there are.  Then there is a run of each that the last call had, or of
+ * "overall": it fails for that, or succeeds if the server has come back.
+ *
  * A call for one leaderboard is a run by itself, without a call_id.  A dry run
  * does all but write, puts nothing on record, and tells each result by a NOTICE: a
  * procedure that commits cannot return rows.
@@ -76,7 +80,7 @@ try_read_all(Campaign *campaign, const char *arena, List *slugs)
 	ErrorData  *error;
 
 	MemoryContextSwitchTo(memory);
-	error = try_step(read_all, &all);
+	error = campaign_try(campaign, read_all, &all);
 	MemoryContextSwitchTo(campaign->memory);
 	end_time_limit(error);
 	if (error)
@@ -127,6 +131,48 @@ run_at(const Run *call, const ArenaBattles *all, int place)
 	return run;
 }
 
+/* The leaderboards of an arena, or one of them */
+typedef struct Names
+{
+	const char *arena;
+	const char *slug;			/* or NULL: all */
+	List	   *slugs;
+} Names;
+
+/*
+ * Step: find the leaderboards, when it is known too what has become of snapshots of
+ * earlier runs.
+ */
+static void
+find_names(void *argument)
+{
+	Names	   *names = argument;
+
+	settle_arena(names->arena);
+	names->slugs = names->slug ?
+		list_make1(find_leaderboard(names->arena, names->slug)->slug) :
+		list_leaderboards(names->arena);
+}
+
+/*
+ * The leaderboards that a call is to make runs of, whether their server can be
+ * reached or not.
+ */
+static List *
+list_names(Campaign *campaign, const char *arena, char *slug)
+{
+	Names		names = {.arena = arena,.slug = slug};
+	ErrorData  *error = campaign_try(campaign, find_names, &names);
+
+	if (error && !connection_failed(error))
+		ReThrowError(error);
+	if (error)
+		names.slugs = slug ? list_make1(slug) : slugs_of_last_call(arena);
+	if (error && names.slugs == NIL)
+		names.slugs = list_make1("overall");
+	return names.slugs;
+}
+
 /*
  * A run of each leaderboard, with the lock of the call.
  */
@@ -175,7 +221,6 @@ make_all(Campaign *campaign, Run *call, List *slugs)
 static void
 make_one(Campaign *campaign, Run run)
 {
-	run.slug = find_leaderboard(run.arena, run.slug)->slug;
 	take_up_waiting_runs(campaign, run.arena);
 	run.number = run.num_runs = 1;
 	campaign_make_own(campaign, run, NULL);
@@ -233,7 +278,7 @@ try_all(Campaign *campaign, const Run *call, List *slugs, const ArenaBattles *al
 
 		MemoryContextSwitchTo(campaign->run_memory);
 		dry.battles = battles_of(all, dry.run.slug);
-		error = try_step(try_run, &dry);
+		error = campaign_try(campaign, try_run, &dry);
 		if (error)
 			campaign_cancelled(campaign, error);
 		dry.run.error = error;
@@ -276,9 +321,12 @@ bixarena_generate_snapshots(PG_FUNCTION_ARGS)
 		try_all(&campaign, &run, slugs, &all);
 	}
 	else if (run.slug)
+	{
+		run.slug = linitial(list_names(&campaign, run.arena, unconstify(char *, run.slug)));
 		make_one(&campaign, run);
+	}
 	else
-		make_all(&campaign, &run, list_leaderboards(run.arena));
+		make_all(&campaign, &run, list_names(&campaign, run.arena, NULL));
 	campaign_end(&campaign);
 	PG_RETURN_VOID();
 }

@@ -77,6 +77,8 @@ typedef struct Campaign
 	char	   *notice;
 	SavedTransactionCharacteristics caller; /* of the caller's transaction */
 	int			guc_level;		/* of the transaction at hand */
+	bool		is_cut_off;		/* a run of the call has failed since another
+								 * server cannot be reached */
 } Campaign;
 
 /* Puts the beginning of a run on record, unless there is nothing to do */
@@ -115,7 +117,12 @@ extern void delete_old_runs(const char *arena);
 
 /* call.c */
 extern Datum *record_call(const Run *call, List *slugs);
+extern List *slugs_of_last_call(const char *arena);
 extern void record_never_begun(const Run *call, const ErrorData *error);
+
+/* recovery.c */
+extern bool find_stored_snapshot(Run *run);
+extern void settle_arena(const char *arena);
 
 /* notice.c */
 extern void notify_end(const Run *run);
@@ -141,6 +148,7 @@ extern void campaign_begin(Campaign *campaign);
 extern void campaign_begin_procedure(Campaign *campaign,
 									 FunctionCallInfo fcinfo, const char *name);
 extern void campaign_commit(Campaign *campaign);
+extern ErrorData *campaign_try(Campaign *campaign, Step step, void *argument);
 extern void campaign_make(Campaign *campaign, Run *run, RunBeginning begin,
 						  Battles *battles);
 extern void campaign_make_own(Campaign *campaign, Run run, Battles *battles);

@@ -78,6 +78,7 @@ extern void check_query(const char *sql, Oid *types, int num_types);
 
 /* attempt.c */
 extern ErrorData *try_step(Step step, void *argument);
+extern bool connection_failed(const ErrorData *error);
 
 /* locks.c */
 extern bool lock_for_transaction(LockClass class, const void *key, int length,
