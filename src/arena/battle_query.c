@@ -37,6 +37,7 @@
 PG_FUNCTION_INFO_V1(bixarena_battle_query);
 PG_FUNCTION_INFO_V1(bixarena_check_battles);
 PG_FUNCTION_INFO_V1(bixarena_battle_relations);
+PG_FUNCTION_INFO_V1(bixarena_node_battle_query);
 
 #define OWN_RELATION "leaderboard_battle"
 
@@ -134,20 +135,13 @@ append_branch(StringInfo query, const char *slug, const char *schema,
 }
 
 /*
- * The query from the application's tables.
+ * The query from the application's tables, at an age of theirs.
  */
 static char *
-application_query(const char *arena)
+query_of_age(const char *arena, bool validated, bool categorized)
 {
 	const char *schema = quote_identifier(arena);
 	StringInfoData query;
-	bool		validated,
-				categorized;
-
-	check_battle_columns(arena, evaluation_columns, lengthof(evaluation_columns));
-	check_moment(arena, "battle_evaluation", "created_at");
-	validated = has_age(arena, validation_columns, lengthof(validation_columns));
-	categorized = has_age(arena, category_columns, lengthof(category_columns));
 
 	initStringInfo(&query);
 	append_branch(&query, "'overall'::text", schema, validated);
@@ -163,6 +157,34 @@ application_query(const char *arena)
 						 schema, schema);
 	}
 	return query.data;
+}
+
+/*
+ * bixarena.node_battle_query(schema, validated, categorized): the same for SQL, for
+ * tables of a server where this extension is not.
+ */
+Datum
+bixarena_node_battle_query(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(query_of_age(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+												  PG_GETARG_BOOL(1),
+												  PG_GETARG_BOOL(2))));
+}
+
+/*
+ * The query from the application's tables as they are.
+ */
+static char *
+application_query(const char *arena)
+{
+	bool		validated,
+				categorized;
+
+	check_battle_columns(arena, evaluation_columns, lengthof(evaluation_columns));
+	check_moment(arena, "battle_evaluation", "created_at");
+	validated = has_age(arena, validation_columns, lengthof(validation_columns));
+	categorized = has_age(arena, category_columns, lengthof(category_columns));
+	return query_of_age(arena, validated, categorized);
 }
 
 /*
