@@ -106,11 +106,11 @@ campaign_commit(Campaign *campaign)
 }
 
 /*
- * Commit what may fail to, as by deferred constraints and triggers of the
- * arena's.  Returns the error if it does; then all is rolled back.
+ * Commit what may fail to, as by deferred constraints and triggers of the arena's,
+ * or a connection to another server.  Returns the error if it does; then all is rolled back.
  */
-static ErrorData *
-try_commit(Campaign *campaign)
+ErrorData *
+campaign_try_commit(Campaign *campaign)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	ErrorData  *volatile error = NULL;
@@ -212,7 +212,7 @@ send_notice(Campaign *campaign)
 		return;
 	error = try_step(queue_kept_notice, campaign);
 	if (error == NULL)
-		error = try_commit(campaign);
+		error = campaign_try_commit(campaign);
 	drop_kept_notice(campaign);
 	if (error)
 		report_unsent(campaign, error);
@@ -328,7 +328,7 @@ try_attempt(Campaign *campaign, Run *run, Battles *battles)
 		attempt.run.read_seconds = 0;
 	error = campaign_try(campaign, make_attempt, &attempt);
 	if (error == NULL)
-		error = try_commit(campaign);
+		error = campaign_try_commit(campaign);
 	else
 		end_time_limit(error);
 	if (error)
@@ -419,7 +419,7 @@ try_entry(Campaign *campaign, Step step, Entry *entry)
 {
 	ErrorData  *error = try_step(step, entry);
 
-	return error ? error : try_commit(campaign);
+	return error ? error : campaign_try_commit(campaign);
 }
 
 /*

@@ -83,15 +83,15 @@ try_read_all(Campaign *campaign, const char *arena, List *slugs)
 	error = campaign_try(campaign, read_all, &all);
 	MemoryContextSwitchTo(campaign->memory);
 	end_time_limit(error);
-	if (error)
-	{
-		campaign_cancelled(campaign, error);
-		MemoryContextDelete(memory);
-	}
 	all.read = error == NULL;
 	all.seconds = (GetCurrentTimestamp() - start) / (double) USECS_PER_SEC /
 		Max(list_length(slugs), 1);
-	campaign_commit(campaign);
+	if (error)
+		MemoryContextDelete(memory);
+	else
+		error = campaign_try_commit(campaign);	/* what was read, was */
+	if (error)
+		campaign_cancelled(campaign, error);
 	return all;
 }
 
@@ -154,6 +154,9 @@ find_names(void *argument)
 		list_leaderboards(names->arena);
 }
 
+/* Enough where a connection was lost that had been idle for long */
+#define MAX_LISTING_TRIES 2
+
 /*
  * The leaderboards that a call is to make runs of, whether their server can be
  * reached or not.
@@ -162,10 +165,16 @@ static List *
 list_names(Campaign *campaign, const char *arena, char *slug)
 {
 	Names		names = {.arena = arena,.slug = slug};
-	ErrorData  *error = campaign_try(campaign, find_names, &names);
+	ErrorData  *error = NULL;
 
-	if (error && !connection_failed(error))
-		ReThrowError(error);
+	for (int tries = 0; tries < MAX_LISTING_TRIES && (tries == 0 || error); tries++)
+	{
+		error = campaign_try(campaign, find_names, &names);
+		if (error == NULL)
+			error = campaign_try_commit(campaign);
+		if (error && !connection_failed(error))
+			ReThrowError(error);
+	}
 	if (error)
 		names.slugs = slug ? list_make1(slug) : slugs_of_last_call(arena);
 	if (error && names.slugs == NIL)
@@ -279,6 +288,8 @@ try_all(Campaign *campaign, const Run *call, List *slugs, const ArenaBattles *al
 		MemoryContextSwitchTo(campaign->run_memory);
 		dry.battles = battles_of(all, dry.run.slug);
 		error = campaign_try(campaign, try_run, &dry);
+		if (error == NULL)
+			error = campaign_try_commit(campaign);
 		if (error)
 			campaign_cancelled(campaign, error);
 		dry.run.error = error;
@@ -286,7 +297,6 @@ try_all(Campaign *campaign, const Run *call, List *slugs, const ArenaBattles *al
 		campaign->num_runs++;
 		if (error)
 			campaign_note_failure(campaign, &dry.run, error);
-		campaign_commit(campaign);
 		MemoryContextSwitchTo(campaign->memory);
 		MemoryContextReset(campaign->run_memory);
 	}

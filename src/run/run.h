@@ -148,6 +148,7 @@ extern void campaign_begin(Campaign *campaign);
 extern void campaign_begin_procedure(Campaign *campaign,
 									 FunctionCallInfo fcinfo, const char *name);
 extern void campaign_commit(Campaign *campaign);
+extern ErrorData *campaign_try_commit(Campaign *campaign);
 extern ErrorData *campaign_try(Campaign *campaign, Step step, void *argument);
 extern void campaign_make(Campaign *campaign, Run *run, RunBeginning begin,
 						  Battles *battles);

@@ -10,7 +10,8 @@
 #	$wire->cut						all connections are cut, now
 #	$wire->cut_after($messages)		... once so many more have come from the client
 #	$wire->cut_on($text, $when)		... at the message with this text: 'before' the
-#									server has it, or 'after' it was carried out
+#									server has it, or 'after' it was carried out; with
+#									a third text only once that has been seen
 #	$wire->swallow					nothing gets through any more, and nobody is told
 #	$wire->swallow_on($text, $when)	... from that message on: 'before' or 'after'
 #	$wire->refuse					new connections are cut at once
@@ -117,15 +118,15 @@ sub cut_after
 
 sub cut_on
 {
-	my ($self, $text, $when) = @_;
-	return $self->order('on', 'cut', $when, $text);
+	my ($self, $text, $when, $first) = @_;
+	return $self->order('on', 'cut', $when, $text, $first // ());
 }
 sub swallow { my ($self) = @_; return $self->order('swallow'); }
 
 sub swallow_on
 {
-	my ($self, $text, $when) = @_;
-	return $self->order('on', 'swallow', $when, $text);
+	my ($self, $text, $when, $first) = @_;
+	return $self->order('on', 'swallow', $when, $text, $first // ());
 }
 sub refuse { my ($self) = @_; return $self->order('refuse'); }
 sub restore { my ($self) = @_; return $self->order('restore'); }
@@ -267,12 +268,18 @@ sub cut_all
 	return;
 }
 
-# Count the messages that are whole now.  A client's first has no type.
+# Count the messages that are whole now.  What a client begins with has no type: a
+# request for encryption, which a byte answers, or the startup message.
 sub count_messages
 {
 	my ($pair, $way) = @_;
 	my $unread = \$pair->{unread}{$way};
 
+	if ($way eq 'down' && $pair->{begins})
+	{
+		$$unread = '';
+		return 0;
+	}
 	while (1)
 	{
 		my $typed = !($way eq 'up' && $pair->{begins});
@@ -281,8 +288,9 @@ sub count_messages
 		my $length = unpack($typed ? 'xN' : 'N', $$unread) + $typed;
 
 		last if length $$unread < $length;
-		substr($$unread, 0, $length) = '';
-		$pair->{begins} = 0 if $way eq 'up';
+		my $message = substr $$unread, 0, $length, '';
+		$pair->{begins} = 0
+		  if $way eq 'up' && $message !~ /^\0\0\0\x08\x04\xd2\x16[\x2f\x30]$/;
 		$counts{"messages_$way"}++;
 		if ($way eq 'up' && defined $cut_after && --$cut_after < 0)
 		{
@@ -319,13 +327,23 @@ sub take
 		cut_all();
 		return;
 	}
-	return if $way eq 'up' && $trigger && index($data, $trigger->[2]) >= 0 && !pull_trigger($pair, $data);
+	if ($way eq 'up' && $trigger)
+	{
+		if (defined $trigger->[3])
+		{
+			pop @$trigger if index($data, $trigger->[3]) >= 0;
+		}
+		elsif (index($data, $trigger->[2]) >= 0)
+		{
+			return pull_trigger($pair, $data);
+		}
+	}
 	return if $swallows || $pair->{mute}{$way};
 	push @{ $pair->{$way} }, [ time + $delay / 2, $data ];
 	return;
 }
 
-# The message that was waited for is there.  True if it may pass.
+# The message that was waited for is there.
 sub pull_trigger
 {
 	my ($pair, $data) = @_;
@@ -340,11 +358,10 @@ sub pull_trigger
 		push @{ $pair->{up} }, [ time, $data ];
 		$pair->{cut_at} = time + CARRIED_OUT if $what eq 'cut';
 		$swallows = 1 if $what eq 'swallow';
-		return 0;
 	}
-	if ($what eq 'cut') { cut_all() }
+	elsif ($what eq 'cut') { cut_all() }
 	else { $swallows = 1 }
-	return 0;
+	return;
 }
 
 # What has waited long enough goes on
