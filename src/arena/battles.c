@@ -51,7 +51,8 @@ enum
 	COLUMN_MODEL2,
 	COLUMN_OUTCOME,
 	COLUMN_COUNT,
-	COLUMN_LEADERBOARD			/* only where all of an arena are read */
+	COLUMN_LEADERBOARD,			/* only where all of an arena are read */
+	MAX_COLUMNS = 6				/* the last one: counts that are none */
 };
 
 /* Room for so many models or pairs at first */
@@ -95,6 +96,7 @@ typedef struct BattleGroup
 	Ballots    *ballots;
 	OutcomeWords *outcomes;
 	modeltable_hash *models;
+	int64		num_battles;	/* with those that are ignored */
 	IgnoredBattles ignored;
 } BattleGroup;
 
@@ -109,7 +111,9 @@ typedef struct BattleReader
 	BattleGroup **groups;		/* NULL: no battle of it has been met */
 	int			num_models;		/* of all groups */
 	int			num_pairs;
-	FmgrInfo	output[COLUMN_LEADERBOARD + 1];
+	FmgrInfo	output[MAX_COLUMNS];
+	int			unusable_column;	/* of a query for counts, or 0 */
+	char	   *count_column;	/* its name, quoted */
 	Oid			outcome_type;	/* under any domain */
 	char	   *outcome_column;
 	MemoryContext result;		/* for what is returned */
@@ -231,18 +235,74 @@ named_model(BattleReader *reader, const char *string, ModelKey model1, ModelKey 
 }
 
 /*
+ * An error for counts of battles that are none.
+ */
+static void
+report_unusable_counts(BattleReader *reader, int64 num_rows)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("column %s must hold how many battles a row stands for",
+					reader->count_column),
+			 errdetail("Of the rows of two models with one outcome, %lld have null, zero, a negative number or a fraction there.",
+					   (long long) num_rows),
+			 errhint("If such rows mean no battle, a view can leave them out.")));
+}
+
+/*
+ * An error for more battles than can be counted.
+ */
+static void
+report_too_many_battles(BattleReader *reader)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("too many battles to rank"),
+			 errdetail("There are more than %lld battles.", (long long) MAX_BATTLES),
+			 errhint("Does column %s hold how many battles a row stands for?",
+					 reader->count_column)));
+}
+
+/*
+ * How many battles a row of the query is.  The sum of a column is a numeric, of
+ * whole numbers, of whose text what is behind the point says nothing.
+ */
+static int64
+row_count(BattleReader *reader, TupleTableSlot *slot)
+{
+	const char *digits;
+	char	   *end;
+	int64		count;
+
+	if (reader->unusable_column == 0)
+		return DatumGetInt64(slot->tts_values[COLUMN_COUNT]);
+	count = DatumGetInt64(slot->tts_values[reader->unusable_column]);
+	if (count > 0)
+		report_unusable_counts(reader, count);
+	digits = column_text(reader, slot, COLUMN_COUNT);
+	errno = 0;
+	count = strtoi64(digits, &end, 10);
+	if (errno == ERANGE || end == digits)
+		report_too_many_battles(reader);	/* infinity, too */
+	return count;
+}
+
+/*
  * Take one row: so many battles between these models with this outcome.
  */
 static void
 take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 {
-	int64		count = DatumGetInt64(slot->tts_values[COLUMN_COUNT]);
+	int64		count = row_count(reader, slot);
 	ModelKey	model1,
 				model2;
 	char	   *string;
 	Meaning		meaning;
 	int			size = ballots_size(group->ballots);
 
+	if (count > MAX_BATTLES - group->num_battles)
+		report_too_many_battles(reader);
+	group->num_battles += count;
 	if (slot->tts_isnull[COLUMN_MODEL1] || slot->tts_isnull[COLUMN_MODEL2])
 	{
 		group->ignored.null_model += count;
@@ -338,7 +398,13 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 		   TupleDesc columns)
 {
 	BattleReader *reader = (BattleReader *) self;
+	int			num_plain = reader->slugs ? COLUMN_LEADERBOARD + 1 : COLUMN_COUNT + 1;
 
+	if (columns->natts > num_plain)
+		reader->unusable_column = num_plain;
+	reader->count_column =
+		MemoryContextStrdup(reader->result,
+							quote_identifier(NameStr(TupleDescAttr(columns, COLUMN_COUNT)->attname)));
 	for (int column = 0; column < columns->natts; column++)
 	{
 		Oid			type = TupleDescAttr(columns, column)->atttypid;
@@ -348,7 +414,7 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 		if (reader->uuid_models && column < COLUMN_OUTCOME && type != UUIDOID)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" of the view leaderboard_battle must be a uuid, not %s",
+					 errmsg("column \"%s\" of the battles must be a uuid, not %s",
 							NameStr(TupleDescAttr(columns, column)->attname),
 							format_type_be(type))));
 		if (column == COLUMN_OUTCOME)
@@ -497,8 +563,10 @@ check_watched_parameters(const char *sql, ParamListInfo parameters)
 
 /*
  * Run a query for (model1, model2, outcome, count), or these and leaderboard,
- * in an SPI connection.  The result is a list of Battles, one for each of the
- * leaderboards that has some; or where there are none, of one.
+ * in an SPI connection.  Where count is the sum of a column, a last column says
+ * how many of its values are no number of battles (grouping.c).  The result is a
+ * list of Battles, one for each of the leaderboards that has some; or where there
+ * are none, of one.
  */
 List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
@@ -538,129 +606,6 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 			result = lappend(result, finish_group(reader, reader->groups[i]));
 	MemoryContextDelete(reader->memory);
 	return result;
-}
-
-/*
- * A parameter whose value the planner may rely on.
- */
-static void
-set_parameter(ParamExternData *parameter, Oid type, Datum value, bool isnull)
-{
-	parameter->ptype = type;
-	parameter->value = value;
-	parameter->isnull = isnull;
-	parameter->pflags = PARAM_FLAG_CONST;
-}
-
-/*
- * Where the battles of an arena are, for a message.
- */
-static char *
-battle_source(const char *arena)
-{
-	return psprintf(has_own_battles(arena) ? "view %s.leaderboard_battle" :
-					"the tables of schema %s", quote_identifier(arena));
-}
-
-/*
- * The battles that count for a leaderboard, with as_of only those up to then.
- */
-Battles *
-read_leaderboard_battles(const Leaderboard *leaderboard,
-						 const TimestampTz *as_of, bool now)
-{
-	ParamListInfo parameters = makeParamList(2);
-	char	   *sql;
-
-	set_parameter(&parameters->params[0], TEXTOID,
-				  CStringGetTextDatum(leaderboard->slug), false);
-	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
-				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
-				  as_of == NULL);
-	sql = psprintf("SELECT b.model1_id, b.model2_id, b.outcome, pg_catalog.count(*)"
-				   " FROM (%s) AS b"
-				   " WHERE b.leaderboard::pg_catalog.text OPERATOR(pg_catalog.=) $1%s"
-				   " GROUP BY 1, 2, 3",
-				   battle_query(leaderboard->arena),
-				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "");
-	return linitial(read_battles(sql, parameters, true, NIL, now,
-								 psprintf("leaderboard \"%s\" from %s",
-										  leaderboard->slug,
-										  battle_source(leaderboard->arena))));
-}
-
-/*
- * Until the end of the GUC nest level let a query use as much memory as
- * maintenance may.  The groups of all leaderboards together are soon more than
- * work_mem holds; the planner would rather sort every battle, on disk, than hash
- * them.  Like the server's check of a new foreign key, which does the same, the
- * query is simple enough to use that memory once.
- */
-static void
-allow_maintenance_memory(void)
-{
-	char		kilobytes[32];
-
-	snprintf(kilobytes, sizeof(kilobytes), "%d",
-			 Max(work_mem, maintenance_work_mem));
-	(void) set_config_option("work_mem", kilobytes, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-/*
- * Texts as an array.
- */
-static Datum
-text_array(List *texts)
-{
-	Datum	   *values = palloc(mul_size(list_length(texts) + 1, sizeof(Datum)));
-	ListCell   *cell;
-
-	foreach(cell, texts)
-		values[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
-	return PointerGetDatum(construct_array(values, list_length(texts), TEXTOID,
-										   -1, false, TYPALIGN_INT));
-}
-
-/*
- * The battles that count for these leaderboards of an arena at this moment, as a
- * list of Battles.  Leaderboards without any are not in it.
- */
-List *
-read_arena_battles(const char *arena, List *slugs)
-{
-	ParamListInfo parameters = makeParamList(1);
-	int			guc_level;
-	List	   *result;
-
-	if (slugs == NIL)
-		return NIL;
-	guc_level = NewGUCNestLevel();
-	set_parameter(&parameters->params[0], TEXTARRAYOID, text_array(slugs), false);
-	allow_maintenance_memory();
-	result = read_battles(psprintf("SELECT b.model1_id, b.model2_id, b.outcome,"
-								   " pg_catalog.count(*),"
-								   " b.leaderboard::pg_catalog.text"
-								   " FROM (%s) AS b"
-								   " WHERE b.leaderboard::pg_catalog.text"
-								   " OPERATOR(pg_catalog.=) ANY ($1)"
-								   " GROUP BY 1, 2, 3, 5", battle_query(arena)),
-						  parameters, true, slugs, true,
-						  psprintf("all leaderboards from %s", battle_source(arena)));
-	AtEOXact_GUC(true, guc_level);
-	return result;
-}
-
-/*
- * What a leaderboard has that no battle counts for.
- */
-Battles *
-no_battles(void)
-{
-	Battles    *battles = palloc0(sizeof(Battles));
-
-	battles->tally = tally_finish(tally_begin(), 0, NULL);
-	return battles;
 }
 
 /*
