@@ -86,12 +86,12 @@ try_read_all(Campaign *campaign, const char *arena, List *slugs)
 	all.read = error == NULL;
 	all.seconds = (GetCurrentTimestamp() - start) / (double) USECS_PER_SEC /
 		Max(list_length(slugs), 1);
-	if (error)
-		MemoryContextDelete(memory);
-	else
+	if (error == NULL)
 		error = campaign_try_commit(campaign);	/* what was read, was */
 	if (error)
 		campaign_cancelled(campaign, error);
+	if (!all.read)
+		MemoryContextDelete(memory);
 	return all;
 }
 

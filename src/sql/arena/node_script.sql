@@ -70,6 +70,14 @@ CREATE FUNCTION bixarena_node.rights()
 RETURNS TABLE (version text, may_delete boolean, cascades boolean, missing text)
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
 AS %6$s;
+
+-- Stores a snapshot with its entries by one message: who updates the one row of
+-- snapshot_writer has it stored, with the rights of the role, and gets back what it is
+-- called.  If identifiers up to that number or beyond it are taken, it is not stored,
+-- and the greatest of them comes back.
+CREATE FUNCTION bixarena_node.write_snapshot() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS %7$s;
 $sql$,
 		bixarena.node_body(format($body$
 DECLARE
@@ -152,7 +160,44 @@ BEGIN
 			AND c.confrelid = to_regclass(format('%%I.leaderboard_snapshot', within)));
 	RETURN NEXT;
 END
-$body$, schema, (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'))))
+$body$, schema, (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'))),
+		bixarena.node_body(format($body$
+DECLARE
+	dated timestamptz;
+BEGIN
+	SELECT coalesce(max(CASE WHEN s.snapshot_identifier = NEW.base THEN 1
+		ELSE substr(s.snapshot_identifier, length(NEW.base) + 2)::bigint END), 0)
+	INTO NEW.taken
+	FROM %1$I.leaderboard_snapshot AS s
+	WHERE s.snapshot_identifier ~ ('^' || NEW.base || '(_[0-9]{1,9})?$');
+	IF NEW.taken >= NEW.number THEN
+		RETURN NEW;
+	END IF;
+
+	SELECT greatest(NEW.moment, max(s.created_at) + interval '1 microsecond')
+	INTO dated
+	FROM %1$I.leaderboard_snapshot AS s
+	WHERE s.leaderboard_id = NEW.leaderboard_id AND s.created_at < '294276-01-01 UTC'
+		AND isfinite(s.created_at);
+	INSERT INTO %1$I.leaderboard_snapshot (id, leaderboard_id, snapshot_identifier, description,
+		visibility, created_at, updated_at)
+	VALUES (NEW.id, NEW.leaderboard_id,
+		NEW.base || CASE WHEN NEW.number > 1 THEN '_' || NEW.number ELSE '' END,
+		NEW.description, NEW.visibility, dated, NEW.moment)
+	ON CONFLICT DO NOTHING
+	RETURNING snapshot_identifier INTO NEW.snapshot_identifier;
+	IF NOT FOUND THEN
+		NEW.taken := NEW.number;
+		RETURN NEW;
+	END IF;
+	INSERT INTO %1$I.leaderboard_entry (leaderboard_id, snapshot_id, created_at, model_id, rank,
+		vote_count, bt_score, bootstrap_q025, bootstrap_q975)
+	SELECT NEW.leaderboard_id, NEW.id, dated, e.*
+	FROM unnest(NEW.models, NEW.ranks, NEW.votes, NEW.scores, NEW.lower_bounds, NEW.upper_bounds) AS e;
+	GET DIAGNOSTICS NEW.entries = ROW_COUNT;
+	RETURN NEW;
+END
+$body$, schema)))
 $script$;
 COMMENT ON FUNCTION bixarena.node_functions(text) IS
 	'the functions of the schema bixarena_node, for a schema of the application''s';
@@ -197,10 +242,10 @@ $role$;
 
 CREATE SCHEMA IF NOT EXISTS bixarena_node;
 DROP VIEW IF EXISTS bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tally,
-	bixarena_node.arena_tally, bixarena_node.node_rights;
+	bixarena_node.arena_tally, bixarena_node.node_rights, bixarena_node.snapshot_writer;
 DROP FUNCTION IF EXISTS bixarena_node.battle_query(), bixarena_node.slugs(),
 	bixarena_node.battles(text), bixarena_node.tally(text), bixarena_node.tally(),
-	bixarena_node.rights();
+	bixarena_node.rights(), bixarena_node.write_snapshot();
 %2$s
 -- A caller's WHERE leaderboard = '...' meets the slug: then only that one is looked at.
 CREATE VIEW bixarena_node.leaderboard_battle AS
@@ -218,12 +263,22 @@ FROM bixarena_node.tally() AS t;
 CREATE VIEW bixarena_node.node_rights AS
 SELECT r.version, r.may_delete, r.cascades, r.missing FROM bixarena_node.rights() AS r;
 
+CREATE VIEW bixarena_node.snapshot_writer AS
+SELECT NULL::uuid AS id, NULL::uuid AS leaderboard_id, NULL::text AS base, NULL::bigint AS number,
+	NULL::text AS description, NULL::text AS visibility, NULL::timestamptz AS moment,
+	NULL::uuid[] AS models, NULL::integer[] AS ranks, NULL::bigint[] AS votes,
+	NULL::float8[] AS scores, NULL::float8[] AS lower_bounds, NULL::float8[] AS upper_bounds,
+	NULL::text AS snapshot_identifier, NULL::bigint AS taken, NULL::bigint AS entries;
+CREATE TRIGGER write_snapshot INSTEAD OF UPDATE ON bixarena_node.snapshot_writer
+	FOR EACH ROW EXECUTE FUNCTION bixarena_node.write_snapshot();
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA bixarena_node FROM PUBLIC;
 GRANT USAGE ON SCHEMA bixarena_node TO bixarena_node;
 GRANT EXECUTE ON FUNCTION bixarena_node.slugs(), bixarena_node.battles(text),
 	bixarena_node.tally(text), bixarena_node.tally(), bixarena_node.rights() TO bixarena_node;
 GRANT SELECT ON bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tally,
 	bixarena_node.arena_tally, bixarena_node.node_rights TO bixarena_node;
+GRANT SELECT, UPDATE ON bixarena_node.snapshot_writer TO bixarena_node;
 %3$s
 COMMIT;
 $sql$, schema, bixarena.node_functions(schema), bixarena.node_grants(schema, 'bixarena_node'),

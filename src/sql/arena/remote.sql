@@ -75,7 +75,7 @@ BEGIN
 	FROM pg_foreign_server AS s
 	JOIN (VALUES
 		-- rows fetched, and written, by one message
-		(1, 'fetch_size', '10000'),
+		(1, 'fetch_size', '50000'),
 		(2, 'batch_size', '1000'),
 		-- a silent network is given up after about half a minute, here ...
 		(3, 'connect_timeout', '10'),
@@ -192,7 +192,7 @@ DECLARE
 	far_role text := bixarena.remote_role(found_server);
 	script text := format('Run there what SELECT bixarena_node_script(%L) prints.', schema);
 	tables constant text[] := '{leaderboard,model,leaderboard_snapshot,leaderboard_entry}';
-	relations constant text[] := '{leaderboard_battle,leaderboard_tally,arena_tally,node_rights}';
+	relations constant text[] := '{leaderboard_battle,leaderboard_tally,arena_tally,node_rights,snapshot_writer}';
 	relation text;
 BEGIN
 	IF schema IS NULL THEN
