@@ -298,7 +298,9 @@ make_attempt(void *argument)
 	read_arenas();
 	run->settings = read_run_settings(run);
 	begin_time_limit(run->settings);
-	run->leaderboard = find_leaderboard(run->arena, run->slug);
+	run->leaderboard = battles && battles->leaderboard_id ?
+		known_leaderboard(run->arena, run->slug, battles->leaderboard_id) :
+		find_leaderboard(run->arena, run->slug);
 	if (run->settings->enabled)
 	{
 		lock_leaderboard(run->leaderboard, true);
