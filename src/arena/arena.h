@@ -233,6 +233,8 @@ extern List *read_battles(const char *sql, ParamListInfo parameters,
 						  bool uuid_models, List *slugs, bool now,
 						  char *source);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
+
+/* unread.c */
 extern int64 count_ignored(const IgnoredBattles *ignored);
 extern void check_outcomes(const Battles *battles, double max_unread_percent,
 						   const char *source);

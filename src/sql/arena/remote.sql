@@ -235,9 +235,9 @@ BEGIN
 	FOREACH relation IN ARRAY relations LOOP
 		PERFORM bixarena.remote_check(arena, relation, script);
 	END LOOP;
-	PERFORM bixarena.check_arena(arena);
-	PERFORM bixarena.check_battles(arena);
-	PERFORM bixarena.register_arena(arena);
+	PERFORM bixarena.arena_check(arena);
+	PERFORM bixarena.arena_check_battles(arena);
+	PERFORM bixarena.arena_register(arena);
 	RETURN arena;
 END
 $$;
