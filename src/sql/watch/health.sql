@@ -449,6 +449,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	server name;
+	detail text;
 BEGIN
 	SELECT s.srvname INTO server
 	FROM pg_class AS c
@@ -464,9 +465,10 @@ BEGIN
 		format('server "%s", which has the tables of the arena, answers', server);
 EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now
 	OR fdw_error THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
 	RETURN QUERY SELECT 'far_side', NULL::text, 'critical', NULL::double precision, NULL::text,
 		format('server "%s", which has the tables of the arena, cannot be reached: %s', server,
-			regexp_replace(SQLERRM, '[[:space:]]+', ' ', 'g'));
+			regexp_replace(concat_ws(': ', SQLERRM, nullif(detail, '')), '[[:space:]]+', ' ', 'g'));
 END
 $$;
 COMMENT ON FUNCTION bixarena.health_far_side(text) IS
