@@ -231,6 +231,7 @@ AS $script$
 -- Nothing is created in the schema %1$I, and nothing here depends on its tables.
 -- Afterwards the role needs a password: \password bixarena_node
 BEGIN;
+SET LOCAL client_min_messages = warning;
 
 DO $role$
 BEGIN
