@@ -260,6 +260,7 @@ extern Contenders *read_contenders(const Leaderboard *leaderboard,
 								   Battles *battles);
 
 /* snapshot.c */
+extern bool has_writer(const char *arena);
 extern void write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking,
 						   const Contenders *contenders);
 

@@ -459,7 +459,7 @@ date_of_past(const Leaderboard *leaderboard, TimestampTz moment)
  * Has an arena on another server what stores a snapshot by one statement there?  See
  * bixarena_node_script().
  */
-static bool
+bool
 has_writer(const char *arena)
 {
 	return is_remote(arena) && OidIsValid(find_arena_relation(arena, WRITER_RELATION));
@@ -526,7 +526,6 @@ write_by_writer(StoredSnapshot *snapshot, const EntryColumns *entries, Timestamp
 		else
 			taken = Max(greatest, number);
 	}
-	check_id(snapshot);
 	report_no_identifier(snapshot);
 }
 

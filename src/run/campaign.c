@@ -203,8 +203,8 @@ report_unsent(Campaign *campaign, ErrorData *error)
 /*
  * Send the notice that has been kept for after the commit.
  */
-static void
-send_notice(Campaign *campaign)
+void
+campaign_send_notice(Campaign *campaign)
 {
 	ErrorData  *error;
 
@@ -233,7 +233,7 @@ sum_up(Campaign *campaign)
 	if (error)
 		report_unsent(campaign, error);
 	else
-		send_notice(campaign);
+		campaign_send_notice(campaign);
 }
 
 /*
@@ -278,22 +278,12 @@ campaign_end(Campaign *campaign)
 	SPI_finish();
 }
 
-/* An attempt at a run, with battles that have been read, or NULL */
-typedef struct Attempt
-{
-	Run			run;
-	Battles    *battles;
-} Attempt;
-
 /*
- * Step: an attempt, from the leaderboard to the record of the run's end.
+ * An attempt, from the leaderboard to the record of the run's end.
  */
-static void
-make_attempt(void *argument)
+void
+campaign_attempt(Run *run, Battles *battles)
 {
-	Battles    *battles = ((Attempt *) argument)->battles;
-	Run		   *run = &((Attempt *) argument)->run;
-
 	/* DROP EXTENSION locks the arenas before the settings, and so does this */
 	read_arenas();
 	run->settings = read_run_settings(run);
@@ -304,7 +294,7 @@ make_attempt(void *argument)
 	if (run->settings->enabled)
 	{
 		lock_leaderboard(run->leaderboard, true);
-		if (run->attempts == 1 || !find_stored_snapshot(run))
+		if ((run->attempts == 1 && !run->may_be_stored) || !find_stored_snapshot(run))
 			make_snapshot(run, battles, false);
 	}
 	else
@@ -317,13 +307,24 @@ make_attempt(void *argument)
 }
 
 /*
+ * Step: the same.
+ */
+static void
+make_attempt(void *argument)
+{
+	ReadRun    *attempt = argument;
+
+	campaign_attempt(&attempt->run, attempt->battles);
+}
+
+/*
  * Try an attempt and commit it.  It is made on a copy of the run, so that nothing
  * is left there of one that fails but what it was made with.
  */
 static ErrorData *
 try_attempt(Campaign *campaign, Run *run, Battles *battles)
 {
-	Attempt		attempt = {*run, battles};
+	ReadRun		attempt = {*run, battles};
 	ErrorData  *error;
 
 	if (battles == NULL)
@@ -552,7 +553,7 @@ campaign_make(Campaign *campaign, Run *run, RunBeginning begin, Battles *battles
 	}
 	PG_END_TRY();
 
-	send_notice(campaign);
+	campaign_send_notice(campaign);
 	if (error == NULL)
 		return;
 	campaign_cancelled(campaign, error);

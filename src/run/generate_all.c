@@ -13,6 +13,9 @@
  * Before that, it takes up runs that wait: a schedule makes up for workers that
  * could not be started, or that a crash has ended.
  *
+ * Where the arena's tables are on another server, the runs are first made together
+ * (together.c).
+ *
  * Where the arena's tables are on another server that is away, nobody can say which
  * leaderboards there are.  Then there is a run of each that the last call had, or of
  * "overall": it fails for that, or succeeds if the server has come back.
@@ -51,6 +54,7 @@ typedef struct ArenaBattles
 	const char *arena;
 	List	   *slugs;			/* of the leaderboards */
 	bool		read;
+	MemoryContext memory;		/* what was read is there */
 	List	   *battles;		/* Battles */
 	double		seconds;		/* each leaderboard's share of the reading */
 } ArenaBattles;
@@ -75,11 +79,11 @@ try_read_all(Campaign *campaign, const char *arena, List *slugs)
 {
 	ArenaBattles all = {.arena = arena,.slugs = slugs};
 	TimestampTz start = GetCurrentTimestamp();
-	MemoryContext memory = AllocSetContextCreate(campaign->memory, "bixarena_rank battles",
-												 ALLOCSET_DEFAULT_SIZES);
 	ErrorData  *error;
 
-	MemoryContextSwitchTo(memory);
+	all.memory = AllocSetContextCreate(campaign->memory, "bixarena_rank battles",
+									   ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(all.memory);
 	error = campaign_try(campaign, read_all, &all);
 	MemoryContextSwitchTo(campaign->memory);
 	end_time_limit(error);
@@ -91,7 +95,7 @@ try_read_all(Campaign *campaign, const char *arena, List *slugs)
 	if (error)
 		campaign_cancelled(campaign, error);
 	if (!all.read)
-		MemoryContextDelete(memory);
+		MemoryContextDelete(all.memory);
 	return all;
 }
 
@@ -129,6 +133,26 @@ run_at(const Run *call, const ArenaBattles *all, int place)
 	run.num_runs = list_length(all->slugs);
 	run.read_seconds = all->read ? all->seconds : 0;
 	return run;
+}
+
+/*
+ * The runs of a call, whose keys are given, with their battles.
+ */
+static List *
+list_runs(const Run *call, const ArenaBattles *all, const Datum *ids)
+{
+	List	   *runs = NIL;
+
+	for (int i = 0; i < list_length(all->slugs); i++)
+	{
+		ReadRun    *run = palloc0(sizeof(ReadRun));
+
+		run->run = run_at(call, all, i);
+		run->run.correlation_id = ids[i];
+		run->battles = battles_of(all, run->run.slug);
+		runs = lappend(runs, run);
+	}
+	return runs;
 }
 
 /* The leaderboards of an arena, or one of them */
@@ -189,18 +213,29 @@ static void
 make_all_locked(Campaign *campaign, Run *call, List *slugs)
 {
 	Datum	   *ids = record_call(call, slugs);
+	bool		is_together;
+	ListCell   *cell;
 	ArenaBattles all;
 
 	campaign_commit(campaign);
 	campaign->call = call;
 	take_up_waiting_runs(campaign, call->arena);
 	all = try_read_all(campaign, call->arena, slugs);
-	for (int i = 0; i < list_length(slugs); i++)
+	is_together = all.read && has_writer(call->arena);
+	if (is_together && make_together(campaign, list_runs(call, &all, ids)))
+		return;
+	if (is_together)
 	{
-		Run			run = run_at(call, &all, i);
+		/* a run leaves its battles in another order */
+		MemoryContextDelete(all.memory);
+		all = try_read_all(campaign, call->arena, slugs);
+	}
+	foreach(cell, list_runs(call, &all, ids))
+	{
+		ReadRun    *run = lfirst(cell);
 
-		run.correlation_id = ids[i];
-		campaign_make_own(campaign, run, battles_of(&all, run.slug));
+		run->run.may_be_stored = is_together;
+		campaign_make_own(campaign, run->run, run->battles);
 	}
 }
 

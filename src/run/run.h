@@ -35,6 +35,7 @@ typedef struct Run
 	int			attempts;		/* this one included */
 	int			number;			/* of so many runs of one call, from 1 */
 	int			num_runs;		/* 0: it is the only one */
+	bool		may_be_stored;	/* also by the first attempt on record */
 	TimestampTz started_at;
 	TimestampTz ended_at;
 
@@ -58,6 +59,13 @@ typedef struct Run
 	double		bootstrap_seconds;
 	double		write_seconds;
 } Run;
+
+/* A run, and the battles that have been read for it */
+typedef struct ReadRun
+{
+	Run			run;
+	Battles    *battles;
+} ReadRun;
 
 /* A call that makes many runs, and how it goes: see campaign.c */
 typedef struct Campaign
@@ -153,10 +161,15 @@ extern ErrorData *campaign_try(Campaign *campaign, Step step, void *argument);
 extern void campaign_make(Campaign *campaign, Run *run, RunBeginning begin,
 						  Battles *battles);
 extern void campaign_make_own(Campaign *campaign, Run run, Battles *battles);
+extern void campaign_attempt(Run *run, Battles *battles);
+extern void campaign_send_notice(Campaign *campaign);
 extern void campaign_note_failure(Campaign *campaign, const Run *run,
 								  const ErrorData *error);
 extern void campaign_cancelled(Campaign *campaign, ErrorData *error);
 extern void campaign_end(Campaign *campaign);
+
+/* together.c */
+extern bool make_together(Campaign *campaign, List *runs);
 
 /* time_limit.c */
 extern void begin_time_limit(const Settings *settings);

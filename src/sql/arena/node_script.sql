@@ -187,6 +187,10 @@ BEGIN
 	ON CONFLICT DO NOTHING
 	RETURNING snapshot_identifier INTO NEW.snapshot_identifier;
 	IF NOT FOUND THEN
+		IF EXISTS (SELECT FROM %1$I.leaderboard_snapshot AS s WHERE s.id = NEW.id) THEN
+			RAISE EXCEPTION 'there is a snapshot with id %% already', NEW.id
+				USING ERRCODE = 'unique_violation';
+		END IF;
 		NEW.taken := NEW.number;
 		RETURN NEW;
 	END IF;
