@@ -208,7 +208,7 @@ COMMENT ON FUNCTION bixarena.node_functions(text) IS
 
 CREATE FUNCTION bixarena.node_grants(schema text, role text)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $script$
 	SELECT format($sql$GRANT USAGE ON SCHEMA %1$I TO %2$I;
