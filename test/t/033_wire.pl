@@ -62,7 +62,7 @@ foreach my $point (
 	['START TRANSACTION'], ['SAVEPOINT'],
 	['DECLARE'], ['RELEASE SAVEPOINT'],
 	['COMMIT TRANSACTION'], [$write], [ 'RELEASE SAVEPOINT', $write ],
-	[ 'COMMIT TRANSACTION', $write ], [ 'START TRANSACTION', $write ])
+	[ 'COMMIT TRANSACTION', $write ])
 {
 	foreach my $when ('before', 'after')
 	{
@@ -261,6 +261,27 @@ is((sql_state_of($node, q{CALL bixarena_generate_snapshots(leaderboard_id => 'ov
 is_value($node, q{SELECT concat_ws(' ', status, attempts) FROM bixarena.run}, 'succeeded 3', 'twice');
 all_is_exact($node, $far, 'a conflict on the far side');
 $far->safe_psql('postgres', 'DROP TRIGGER conflict ON api.leaderboard_entry');
+
+# a leaderboard that cannot be stored does not stop the others, which are then made
+# one by one
+start_over();
+$far->safe_psql('postgres', q{
+	CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		RAISE EXCEPTION 'no surgery' USING ERRCODE = 'P0001';
+	END $$;
+	CREATE TRIGGER refuse BEFORE INSERT ON api.leaderboard_snapshot
+		FOR EACH ROW WHEN (NEW.leaderboard_id = md5('leaderboard surgery')::uuid)
+		EXECUTE FUNCTION public.refuse()});
+{
+	my ($state, $messages) = call_all();
+
+	is($state, 'P0001', 'a leaderboard that cannot be stored: the call says so');
+	like($messages, qr/1 of 21 runs failed/, 'and how many');
+	is(runs_and_snapshots($node), 'failed 1, skipped 1, succeeded 19', 'the others are made');
+	all_is_exact($node, $far, 'a leaderboard that cannot be stored');
+}
+$far->safe_psql('postgres', 'DROP TRIGGER refuse ON api.leaderboard_snapshot');
 
 #
 # Retention asks the far side

@@ -226,13 +226,13 @@ SET search_path = pg_catalog, pg_temp
 AS $script$
 	SELECT format($sql$-- For a rank node of bixarena_rank %4$s beside this database: what it reads, and the role
 -- that it connects as.  To be run once, and again after an update of bixarena_rank, in
--- the database that has the schema %1$I (PostgreSQL 13 to 18), by a role that
+-- the database that has the schema %5$s (PostgreSQL 13 to 18), by a role that
 --
 --	- may read its tables of battles: the functions do it with the rights of the role
 --	  that runs this, since the role bixarena_node has no right on a battle;
 --	- may grant rights on its tables, and create schemas and (the first time) roles.
 --
--- Nothing is created in the schema %1$I, and nothing here depends on its tables.
+-- Nothing is created in the schema %5$s, and nothing here depends on its tables.
 -- Afterwards the role needs a password: \password bixarena_node
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -287,7 +287,9 @@ GRANT SELECT, UPDATE ON bixarena_node.snapshot_writer TO bixarena_node;
 %3$s
 COMMIT;
 $sql$, schema, bixarena.node_functions(schema), bixarena.node_grants(schema, 'bixarena_node'),
-		(SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'))
+		(SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'),
+		-- in a comment, which ends with its line
+		translate(quote_ident(schema), E'\n\r', '  '))
 $script$;
 COMMENT ON FUNCTION bixarena_node_script(text) IS
 	'the SQL that the administrator of a database without this extension runs for a rank node beside it';
