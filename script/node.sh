@@ -88,7 +88,7 @@ start_wire() {
 				print $wire->order($order), "\n";
 			}' "$far_port"
 	}
-	# shellcheck disable=SC2034	# it is gone once the process ends
+	# shellcheck disable=SC2034,SC2153	# it is gone once the process ends
 	wire_pid=$WIRE_PID
 	read -r wire_port <&"${WIRE[0]}"
 }

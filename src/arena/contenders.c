@@ -23,7 +23,8 @@
 typedef struct ArenaModel
 {
 	Datum		id;				/* a uuid */
-	char	   *slug;			/* or NULL, which no model of a battle may have */
+	char	   *slug;			/* or NULL, which no model of a battle may
+								 * have */
 	char	   *name;			/* likewise */
 	int			number;			/* in the tally */
 } ArenaModel;

@@ -168,7 +168,7 @@ leave_out_known(List *found, const char *arena, TimestampTz since)
 			" WHERE NOT EXISTS (SELECT FROM bixarena.run AS r"
 			" WHERE r.correlation_id OPERATOR(pg_catalog.=) i.id"
 			" AND r.status OPERATOR(pg_catalog.<>) 'failed')"
-			/* version 1.0 gave snapshots other ids */
+	/* version 1.0 gave snapshots other ids */
 			" AND NOT EXISTS (SELECT FROM bixarena.run AS r"
 			" WHERE r.arena OPERATOR(pg_catalog.=) $2::name"
 			" AND r.requested_at OPERATOR(pg_catalog.>=) $3"

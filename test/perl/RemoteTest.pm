@@ -19,7 +19,8 @@ use RankTest;
 use Test::More;
 use WireProxy;
 
-our @EXPORT = qw(can_be_remote new_far new_rank_node attach_far runs_and_snapshots
+our @EXPORT =
+  qw(can_be_remote new_far new_rank_node attach_far runs_and_snapshots
   all_is_exact far_snapshots);
 
 # Why not, if postgres_fdw is not there
@@ -67,7 +68,8 @@ sub new_rank_node
 	$node->append_conf('postgresql.conf',
 		"bixarena_rank.progress = off\n" . ($options{conf} // ''));
 	$node->start;
-	sql($node, sprintf q{
+	sql($node,
+		sprintf q{
 		CREATE EXTENSION bixarena_rank;
 		CREATE EXTENSION postgres_fdw;
 		CREATE SERVER rds FOREIGN DATA WRAPPER postgres_fdw
@@ -99,7 +101,8 @@ sub far_snapshots
 	my ($far) = @_;
 
 	return $far->safe_psql(
-		'postgres', q{SELECT s.id, (SELECT count(*) FROM api.leaderboard_entry AS e WHERE e.snapshot_id = s.id)
+		'postgres',
+q{SELECT s.id, (SELECT count(*) FROM api.leaderboard_entry AS e WHERE e.snapshot_id = s.id)
 		FROM api.leaderboard_snapshot AS s ORDER BY 1});
 }
 
@@ -109,7 +112,8 @@ sub all_is_exact
 {
 	my ($node, $far, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $runs = value($node, q{SELECT snapshot_id, entry_count FROM bixarena.run
+	my $runs = value(
+		$node, q{SELECT snapshot_id, entry_count FROM bixarena.run
 		WHERE status = 'succeeded' ORDER BY 1});
 
 	is(far_snapshots($far), $runs,
@@ -125,9 +129,11 @@ sub runs_and_snapshots
 {
 	my ($node) = @_;
 
-	return value($node,
+	return value(
+		$node,
 		q{SELECT string_agg(status || ' ' || n, ', ' ORDER BY status)
-		FROM (SELECT status, count(*) AS n FROM bixarena.run GROUP BY status) AS r});
+		FROM (SELECT status, count(*) AS n FROM bixarena.run GROUP BY status) AS r}
+	);
 }
 
 1;

@@ -28,7 +28,7 @@ use warnings;
 use Errno qw(EAGAIN EWOULDBLOCK EINTR);
 use IO::Select;
 use IO::Socket::INET;
-use Socket qw(IPPROTO_TCP TCP_NODELAY SOL_SOCKET SO_LINGER);
+use Socket      qw(IPPROTO_TCP TCP_NODELAY SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time sleep);
 
 # How long a message has to be carried out before its answer is cut off
@@ -42,7 +42,8 @@ sub new
 		IO::Socket::INET->new(
 			LocalAddr => '127.0.0.1',
 			Listen => 50,
-			ReuseAddr => 1) or die "no port to listen at: $!"
+			ReuseAddr => 1)
+		  or die "no port to listen at: $!"
 	} 1 .. 2;
 	my $self = {
 		port => $listeners[0]->sockport,
@@ -108,7 +109,7 @@ sub order
 }
 
 sub delay { my ($self, $ms) = @_; return $self->order('delay', $ms); }
-sub cut { my ($self) = @_; return $self->order('cut'); }
+sub cut   { my ($self) = @_;      return $self->order('cut'); }
 
 sub cut_after
 {
@@ -128,9 +129,9 @@ sub swallow_on
 	my ($self, $text, $when, $first) = @_;
 	return $self->order('on', 'swallow', $when, $text, $first // ());
 }
-sub refuse { my ($self) = @_; return $self->order('refuse'); }
+sub refuse  { my ($self) = @_; return $self->order('refuse'); }
 sub restore { my ($self) = @_; return $self->order('restore'); }
-sub reset { my ($self) = @_; return $self->order('reset'); }
+sub reset   { my ($self) = @_; return $self->order('reset'); }
 
 # Has what was told to happen at a message happened?
 sub has_happened
@@ -174,9 +175,9 @@ sub serve
 	{
 		foreach my $ready ($select->can_read(next_moment()))
 		{
-			if ($ready == $listener) { connect_pair($listener, $target) }
-			elsif ($ready == $control) { obey($control) }
-			elsif ($end_of{$ready}) { take($ready) }
+			if    ($ready == $listener) { connect_pair($listener, $target) }
+			elsif ($ready == $control)  { obey($control) }
+			elsif ($end_of{$ready})     { take($ready) }
 		}
 		pass_on();
 	}
@@ -310,7 +311,8 @@ sub take
 	my $way = $socket == $pair->{client} ? 'up' : 'down';
 	my $read = sysread $socket, my $data, 262144;
 
-	return if !defined $read && ($! == EAGAIN || $! == EWOULDBLOCK || $! == EINTR);
+	return
+	  if !defined $read && ($! == EAGAIN || $! == EWOULDBLOCK || $! == EINTR);
 	if (!$read)
 	{
 		# what is on its way arrives
@@ -357,10 +359,10 @@ sub pull_trigger
 		$pair->{mute}{up} = 1;
 		push @{ $pair->{up} }, [ time, $data ];
 		$pair->{cut_at} = time + CARRIED_OUT if $what eq 'cut';
-		$swallows = 1 if $what eq 'swallow';
+		$swallows = 1                        if $what eq 'swallow';
 	}
 	elsif ($what eq 'cut') { cut_all() }
-	else { $swallows = 1 }
+	else                   { $swallows = 1 }
 	return;
 }
 
@@ -393,7 +395,8 @@ sub pass_on
 			last if !$pairs{$pair};
 		}
 		next if !$pairs{$pair} || !$pair->{cut_at} || $pair->{cut_at} > time;
-		cut_pair($pair) if $pair->{mute}{down} || !@{ $pair->{up} } && !@{ $pair->{down} };
+		cut_pair($pair)
+		  if $pair->{mute}{down} || !@{ $pair->{up} } && !@{ $pair->{down} };
 	}
 	return;
 }
@@ -408,22 +411,22 @@ sub obey
 	chomp $line;
 	my ($order, @words) = split /\t/, $line;
 
-	if ($order eq 'delay') { $delay = $words[0] / 1000 }
-	elsif ($order eq 'cut') { cut_all() }
+	if    ($order eq 'delay') { $delay = $words[0] / 1000 }
+	elsif ($order eq 'cut')   { cut_all() }
 	elsif ($order eq 'cut_after')
 	{
 		($cut_after, $happened) = ($words[0], 0);
 	}
-	elsif ($order eq 'on') { ($trigger, $happened) = ([@words], 0) }
+	elsif ($order eq 'on')      { ($trigger, $happened) = ([@words], 0) }
 	elsif ($order eq 'swallow') { $swallows = 1 }
-	elsif ($order eq 'refuse') { $refuses = 1 }
+	elsif ($order eq 'refuse')  { $refuses = 1 }
 	elsif ($order eq 'restore')
 	{
 		cut_all() if $swallows || grep { $_->{mute}{down} } values %pairs;
 		($swallows, $refuses, $delay) = (0, 0, 0);
 		($trigger, $cut_after) = (undef, undef);
 	}
-	elsif ($order eq 'reset') { clear_counts() }
+	elsif ($order eq 'reset')    { clear_counts() }
 	elsif ($order eq 'happened') { $answer = $happened }
 	elsif ($order eq 'counts')
 	{

@@ -30,9 +30,11 @@ my $data = $far->data_dir;
 my $me = getpwuid $<;
 
 $far->safe_psql('postgres', 'CREATE ROLE bixarena_node LOGIN');
-$far->safe_psql('postgres', sprintf q{ALTER ROLE bixarena_node PASSWORD %s}, quoted($secret));
+$far->safe_psql('postgres', sprintf q{ALTER ROLE bixarena_node PASSWORD %s},
+	quoted($secret));
 unlink "$data/pg_hba.conf";
-$far->append_conf('pg_hba.conf', "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256");
+$far->append_conf('pg_hba.conf',
+	"local all all trust\nhost all all 127.0.0.1/32 scram-sha-256");
 $far->reload;
 
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
@@ -62,7 +64,7 @@ sub run_it
 		%environment);
 	my ($out, $err) = ('', '');
 
-	IPC::Run::run([ "$folder/$program" ], '>', \$out, '2>', \$err);
+	IPC::Run::run(["$folder/$program"], '>', \$out, '2>', \$err);
 	return ($? >> 8, $out, $err);
 }
 
@@ -70,13 +72,20 @@ append_to_file("$state/password", "$secret\n");
 my %right = (NODE_PASSWORD_FILE => "$state/password");
 
 like((run_it('node-health'))[1], qr/not attached yet/, 'health, before');
-like((run_it('node-attach', NODE_HOST => ''))[2], qr/set NODE_HOST/, 'no address');
-like((run_it('node-attach', NODE_PASSWORD => 'wrong'))[2], qr/password authentication failed/, 'a wrong password');
+like(
+	(run_it('node-attach', NODE_HOST => ''))[2],
+	qr/set NODE_HOST/,
+	'no address');
+like(
+	(run_it('node-attach', NODE_PASSWORD => 'wrong'))[2],
+	qr/password authentication failed/,
+	'a wrong password');
 {
 	my ($status, $out) = run_it('node-health');
 
 	is($status, 1, 'then it is not healthy');
-	like($out, qr/could not be attached: .*password authentication failed/s, 'and says why');
+	like($out, qr/could not be attached: .*password authentication failed/s,
+		'and says why');
 }
 {
 	my ($status, $out, $err) = run_it('node-attach', %right);
@@ -84,17 +93,25 @@ like((run_it('node-attach', NODE_PASSWORD => 'wrong'))[2], qr/password authentic
 	is($status, 1, 'the script was not run on the other side');
 	like($err, qr/bixarena_node_script\('api'\)/, 'the hint says so');
 }
-$far->safe_psql('postgres', value($node, q{SELECT bixarena_node_script('api')}));
-$far->safe_psql('postgres', 'REVOKE INSERT ON api.leaderboard_entry FROM bixarena_node');
+$far->safe_psql('postgres',
+	value($node, q{SELECT bixarena_node_script('api')}));
+$far->safe_psql('postgres',
+	'REVOKE INSERT ON api.leaderboard_entry FROM bixarena_node');
 run_it('node-attach', %right);
-like((run_it('node-health'))[1], qr/GRANT INSERT ON api\.leaderboard_entry TO bixarena_node;/, 'health has the statement that mends it');
-$far->safe_psql('postgres', 'GRANT INSERT ON api.leaderboard_entry TO bixarena_node');
+like(
+	(run_it('node-health'))[1],
+	qr/GRANT INSERT ON api\.leaderboard_entry TO bixarena_node;/,
+	'health has the statement that mends it');
+$far->safe_psql('postgres',
+	'GRANT INSERT ON api.leaderboard_entry TO bixarena_node');
 
 {
 	my ($status, $out, $err) = run_it('node-attach', %right);
 
 	is("$status$err", '0', 'attached');
-	is_value($node, q{SELECT status FROM bixarena_generate_snapshot('overall', 10)}, 'succeeded', 'a snapshot is made');
+	is_value($node,
+		q{SELECT status FROM bixarena_generate_snapshot('overall', 10)},
+		'succeeded', 'a snapshot is made');
 	($status, $out) = run_it('node-health');
 	is($status, 0, 'healthy');
 }
@@ -107,14 +124,21 @@ $far->restart;
 	my ($status, $out) = run_it('node-health');
 
 	is($status, 1, 'the password was changed there');
-	like($out, qr/far_side critical: .*password authentication failed/, 'health says so');
+	like(
+		$out,
+		qr/far_side critical: .*password authentication failed/,
+		'health says so');
 }
 is((run_it('node-attach', NODE_PASSWORD => 'next'))[0], 0, 'and here');
 is((run_it('node-health'))[0], 0, 'healthy again');
 $far->stop;
-like((run_it('node-health'))[1], qr/far_side critical: .*Connection refused/, 'the other side is away');
+like(
+	(run_it('node-health'))[1],
+	qr/far_side critical: .*Connection refused/,
+	'the other side is away');
 
-unlike(slurp_file($node->logfile), qr/with.{1,8}odd|'next'/, 'no password is in the log');
+unlike(slurp_file($node->logfile),
+	qr/with.{1,8}odd|'next'/, 'no password is in the log');
 
 $node->stop;
 done_testing();
