@@ -221,10 +221,15 @@ COMMENT ON FUNCTION bixarena.node_grants(text, text) IS
 
 CREATE FUNCTION bixarena_node_script(schema text)
 RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $script$
-	SELECT format($sql$-- For a rank node of bixarena_rank %4$s beside this database: what it reads, and the role
+BEGIN
+	IF schema IS NULL THEN
+		RAISE EXCEPTION 'schema must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	RETURN format($sql$-- For a rank node of bixarena_rank %4$s beside this database: what it reads, and the role
 -- that it connects as.  To be run once, and again after an update of bixarena_rank, in
 -- the database that has the schema %5$s (PostgreSQL 13 to 18), by a role that
 --
@@ -289,7 +294,8 @@ COMMIT;
 $sql$, schema, bixarena.node_functions(schema), bixarena.node_grants(schema, 'bixarena_node'),
 		(SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'),
 		-- in a comment, which ends with its line
-		translate(quote_ident(schema), E'\n\r', '  '))
+		translate(quote_ident(schema), E'\n\r', '  '));
+END
 $script$;
 COMMENT ON FUNCTION bixarena_node_script(text) IS
 	'the SQL that the administrator of a database without this extension runs for a rank node beside it';
