@@ -44,6 +44,9 @@ typedef struct IgnoredBattles
 	int64		unknown_model;	/* it has no row in the arena's model table */
 } IgnoredBattles;
 
+/* Models of an arena: see contenders.c */
+typedef struct ArenaModels ArenaModels;
+
 /* What was read: a tally and the models that it speaks of, in its order */
 typedef struct Battles
 {
@@ -54,6 +57,8 @@ typedef struct Battles
 	OutcomeReading reading;
 	OutcomeWords *outcomes;
 	char	   *outcome_column; /* its name, quoted */
+	Datum		leaderboard_id; /* a uuid, where it was read along, or 0 */
+	const ArenaModels *known_models;	/* likewise, or NULL */
 } Battles;
 
 /* The models of a tally of an arena, in its order */
@@ -166,7 +171,7 @@ typedef struct StoredSnapshot
 	const TimestampTz *as_of;	/* the date that it bears, or NULL: now */
 	int			entry_count;
 	int64		evaluation_count;
-	Datum		id;				/* a uuid, once it is stored */
+	Datum		id;				/* a uuid; of what is stored, once it is */
 	char	   *identifier;
 } StoredSnapshot;
 
@@ -177,6 +182,7 @@ extern void read_arenas(void);
 extern char *resolve_arena(const char *arena);
 extern void check_arena_admin(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
+extern Leaderboard *known_leaderboard(const char *arena, const char *slug, Datum id);
 extern Leaderboard *find_watched_leaderboard(const char *arena, const char *slug);
 extern List *list_leaderboards(const char *arena);
 extern bool has_privilege(const Leaderboard *leaderboard, const char *table,
@@ -249,12 +255,18 @@ extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *num_battles);
 
 /* contenders.c */
+extern ArenaModels *read_arena_models(const char *arena);
 extern Contenders *read_contenders(const Leaderboard *leaderboard,
 								   Battles *battles);
 
 /* snapshot.c */
+extern bool has_writer(const char *arena);
 extern void write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking,
 						   const Contenders *contenders);
+
+/* remote.c */
+extern bool is_remote(const char *arena);
+extern bool may_delete_remotely(const Leaderboard *leaderboard);
 
 /* retention.c */
 extern void apply_retention(const StoredSnapshot *snapshot);
