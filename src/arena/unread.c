@@ -56,6 +56,15 @@ describe_ignored(const Battles *battles)
 }
 
 /*
+ * The column of the outcomes, as SQL has it.
+ */
+static const char *
+outcome_column(const Battles *battles)
+{
+	return battles->outcome_column ? battles->outcome_column : "outcome";
+}
+
+/*
  * How to have outcomes read that are not: by the words of this very column.
  */
 static char *
@@ -66,9 +75,9 @@ mapping_hint(const Battles *battles)
 
 	if (example)
 		return psprintf("A view can translate them, as by CASE %s WHEN %s THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
-						battles->outcome_column, quote_literal_cstr(example));
+						outcome_column(battles), quote_literal_cstr(example));
 	return psprintf("A view can say what no outcome means, as by coalesce(%s::text, 'tie'), or leave these battles out.",
-					battles->outcome_column);
+					outcome_column(battles));
 }
 
 static void
@@ -89,8 +98,9 @@ report_unread(const Battles *battles, int64 unread, int64 count, const char *sou
 			 errmsg("%lld of %lld battles of %s cannot be read",
 					(long long) unread, (long long) count, source),
 			 errdetail("Ignored: %s.%s", describe_ignored(battles), read),
-			 errhint("%s Up to max_unread_percent of the battles are ignored with a warning.",
-					 mapping_hint(battles))));
+			 errhint("%s Up to %s of the battles are ignored with a warning.",
+					 mapping_hint(battles),
+					 battles->outcome_column ? "max_unread_percent" : "1 %")));
 }
 
 /*
@@ -116,7 +126,7 @@ check_outcomes(const Battles *battles, double max_unread_percent,
 				 errmsg("outcomes of %s can be read in more than one way", source),
 				 errdetail("%s", explain_rivals(battles->outcomes, reading)),
 				 errhint("A view can say which it is, as by CASE %s WHEN ... THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
-						 battles->outcome_column)));
+						 outcome_column(battles))));
 	if (reading->tie_name)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -129,7 +139,7 @@ check_outcomes(const Battles *battles, double max_unread_percent,
 				(errmsg("%lld battles of %s without an outcome were read as ties, as the others are true or false",
 						(long long) reading->null_ties, source),
 				 errhint("If that is not what they mean, leave them out, as by a view with WHERE %s IS NOT NULL.",
-						 battles->outcome_column)));
+						 outcome_column(battles))));
 }
 
 /*
