@@ -155,8 +155,8 @@ SELECT count(DISTINCT outcome) > 10000 AS many FROM more_blanks;
 SELECT compared('more_blanks');
 -- names as words, beyond what is kept of other words
 CREATE TABLE many_names AS
-SELECT 'n' || n AS model1, 'n' || n + 1 AS model2, 'n' || n + i AS outcome FROM generate_series(1, 1990) AS n, generate_series(0, 1) AS i
-UNION ALL SELECT 'n' || 1990, 'n1', 'n1' UNION ALL SELECT n::text, (n + 1)::text, n || '.' || repeat('0', i) FROM generate_series(1, 5) AS n, generate_series(1, 1100) AS i;
+SELECT 'n' || n AS model1, 'n' || n + 1 AS model2, 'n' || n + i AS outcome FROM generate_series(1, 200) AS n, generate_series(0, 1) AS i
+UNION ALL SELECT 'n200', 'n1', 'n1' UNION ALL SELECT n::text, (n + 1)::text, n || '.' || repeat('0', i) FROM generate_series(1, 5) AS n, generate_series(1, 1100) AS i;
 SELECT compared('many_names', '10, prior_battles => 1');
 
 -- as columns of a domain, an expression and literals
