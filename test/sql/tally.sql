@@ -44,7 +44,7 @@ $$;
 
 -- an ordinary leaderboard, with all options; ties, an undefeated and a disconnected part
 CREATE TABLE votes AS
-SELECT d.model1, d.model2, d.outcome, d.voter % 5 AS voter, n.n FROM bixarena.draw_battles(3000, bixarena.draw_scores(12, 7), 0.3, 10, 7)
+SELECT d.model1, d.model2, d.outcome, d.voter % 5 AS voter, n.n FROM bixarena.simulate_draws(3000, bixarena.simulate_scores(12, 7), 0.3, 10, 7)
 	WITH ORDINALITY AS d (model1, model2, outcome, voter, moment, number), LATERAL (SELECT d.number % 7) AS n (n);
 INSERT INTO votes VALUES (97, 3, 'model1', 0, 0), (98, 99, 'tie', 0, 0), (99, 98, 'model1', 0, 0), (99, 98, 'model2', 0, 0), (4, 96, 'model1', 1, 1);
 SELECT o AS options, compared('votes', o)
@@ -233,7 +233,7 @@ SELECT voter, n, bixarena_num_battles(t) FROM (SELECT voter, n, bixarena_tally(m
 CREATE TABLE many AS
 SELECT 'model ' || model1 AS model1, 'model ' || model2 AS model2,
 	CASE outcome WHEN 'model1' THEN '1' WHEN 'model2' THEN '0' ELSE CASE WHEN number > 99000 THEN '0.5' ELSE 'draw' END END AS outcome, number % 3 AS part
-FROM bixarena.draw_battles(100000, bixarena.draw_scores(15, 3), 0.3, 10, 3) WITH ORDINALITY AS d (model1, model2, outcome, voter, moment, number);
+FROM bixarena.simulate_draws(100000, bixarena.simulate_scores(15, 3), 0.3, 10, 3) WITH ORDINALITY AS d (model1, model2, outcome, voter, moment, number);
 INSERT INTO many VALUES (NULL, 'model 1', '1', 0), ('model 2', 'model 2', '1', 0), ('model 1', 'model 2', 'n/a', 0), ('model 1', 'model 2', NULL, 1);
 ANALYZE many;
 SET parallel_setup_cost = 0;
