@@ -100,12 +100,12 @@ model_number(BallotBox *box, Spelling *model)
 {
 	if (model->box == box->id)
 		return model->number;
-	model->number = find_name(&box->models, model->text, model->hash);
+	model->number = find_name(&box->models, model->name, model->hash);
 	if (model->number < 0)
 	{
 		if (box->models.number >= MAX_MODELS)
 			report_too_many_models();
-		model->number = add_name(&box->models, model->text, model->hash, 0);
+		model->number = add_name(&box->models, model->name, model->hash, 0);
 	}
 	model->box = box->id;
 	return model->number;
@@ -119,9 +119,9 @@ static int
 similar_word(BallotBox *box, const Spelling *outcome, ModelKey model1, ModelKey model2)
 {
 	Names	   *words = &box->words;
-	Outcome		named = named_model(outcome->text.bytes, model1, model2);
+	Outcome		named = named_model(outcome->name.bytes, model1, model2);
 	ModelKey	name = named == OUTCOME_FIRST ? model1 :
-		named == OUTCOME_SECOND ? model2 : outcome->text;
+		named == OUTCOME_SECOND ? model2 : outcome->name;
 	uint32		hash = hash_text(name.bytes, name.length);
 	int			number = find_name(words, name, hash);
 
@@ -143,11 +143,11 @@ word_number(BallotBox *box, Spelling *outcome, ModelKey model1, ModelKey model2)
 
 	if (outcome->box == box->id)
 		return FIRST_WORD + outcome->number;
-	number = find_name(words, outcome->text, outcome->hash);
+	number = find_name(words, outcome->name, outcome->hash);
 	if (number < 0 && words->number >= MAX_WORDS)
 		return FIRST_WORD + similar_word(box, outcome, model1, model2);
 	if (number < 0)
-		number = add_name(words, outcome->text, outcome->hash, outcome->meaning);
+		number = add_name(words, outcome->name, outcome->hash, outcome->meaning);
 	outcome->number = number;
 	outcome->box = box->id;
 	return FIRST_WORD + number;
@@ -163,16 +163,16 @@ count_unread(BallotBox *box, const Spelling *outcome, int64 count)
 	Spelling	word = *outcome;
 	int			number;
 
-	if (word.text.length > MAX_WORD_BYTES)
+	if (word.name.length > MAX_WORD_BYTES)
 	{
-		word.text.length = pg_mbcliplen(word.text.bytes, word.text.length, MAX_WORD_BYTES);
-		word.text.bytes = pnstrdup(word.text.bytes, word.text.length);
-		word.hash = hash_text(word.text.bytes, word.text.length);
-		word.meaning = outcome_meaning(word.text.bytes);
+		word.name.length = pg_mbcliplen(word.name.bytes, word.name.length, MAX_WORD_BYTES);
+		word.name.bytes = pnstrdup(word.name.bytes, word.name.length);
+		word.hash = hash_text(word.name.bytes, word.name.length);
+		word.meaning = outcome_meaning(word.name.bytes);
 	}
-	number = find_name(words, word.text, word.hash);
+	number = find_name(words, word.name, word.hash);
 	if (number < 0 && words->number < MAX_WORDS && word.meaning == 0)
-		number = add_name(words, word.text, word.hash, word.meaning);
+		number = add_name(words, word.name, word.hash, word.meaning);
 	if (number >= 0 && word.meaning == 0)
 		words->list[number].unread += count;
 	else
@@ -218,13 +218,13 @@ box_put(BallotBox *box, Spelling *model1, Spelling *model2, Spelling *outcome,
 	int			first;
 
 	add_battles(box, count);
-	if (compare_models(model1->text, model2->text) == 0)
+	if (compare_models(model1->name, model2->name) == 0)
 	{
 		box->same_model += count;
 		return;
 	}
 	if (outcome && outcome->meaning == 0 &&
-		named_model(outcome->text.bytes, model1->text, model2->text) == OUTCOME_TIE)
+		named_model(outcome->name.bytes, model1->name, model2->name) == OUTCOME_TIE)
 	{
 		count_unread(box, outcome, count);
 		return;
@@ -232,7 +232,7 @@ box_put(BallotBox *box, Spelling *model1, Spelling *model2, Spelling *outcome,
 	first = model_number(box, model1);
 	add_cell(box, first, model_number(box, model2),
 			 outcome == NULL ? WORD_NONE :
-			 word_number(box, outcome, model1->text, model2->text), count);
+			 word_number(box, outcome, model1->name, model2->name), count);
 }
 
 /*
@@ -255,9 +255,9 @@ box_put_crosstable(BallotBox *box, const Crosstable *table)
 
 	for (int i = 0; i < table->num_models; i++)
 	{
-		Spelling	model = {.text = table->models[i]};
+		Spelling	model = {.name = table->models[i]};
 
-		model.hash = hash_text(model.text.bytes, model.text.length);
+		model.hash = hash_text(model.name.bytes, model.name.length);
 		numbers[i] = model_number(box, &model);
 	}
 	add_battles(box, table->num_battles);
@@ -359,7 +359,7 @@ spellings(const Names *names)
 
 	for (int i = 0; i < names->number; i++)
 	{
-		list[i].text = listed_name(names, i);
+		list[i].name = listed_name(names, i);
 		list[i].hash = names->list[i].hash;
 		list[i].meaning = names->list[i].meaning;
 	}
@@ -389,7 +389,7 @@ box_pour(BallotBox *box, const BallotBox *source)
 
 		CHECK_FOR_INTERRUPTS_AT(num_cells++);
 		if (word >= FIRST_WORD)
-			word = word_number(box, &words[word - FIRST_WORD], model1->text, model2->text);
+			word = word_number(box, &words[word - FIRST_WORD], model1->name, model2->name);
 		add_cell(box, first, model_number(box, model2), word, cell->count);
 	}
 	for (int i = 0; i < source->words.number; i++)

@@ -62,8 +62,8 @@ typedef struct ByteReader
 /* A value of some type as text; see spelling.c */
 typedef struct Spelling
 {
-	ModelKey	text;
-	uint32		hash;			/* of the text */
+	ModelKey	name;
+	uint32		hash;			/* of the name */
 	Meaning		meaning;		/* as an outcome */
 	uint64		box;			/* the ballot box that has met it last */
 	int			number;			/* what it is there */

@@ -40,7 +40,7 @@ sql($primary, q{
 my $all = q{SELECT id, t FROM kept ORDER BY id};
 my $kept = sql($primary, $all);
 my $ranking =
-  q{SELECT r.* FROM kept AS k, bixarena_rank_tally(k.t, 50) AS r WHERE k.id = 100};
+q{SELECT r.* FROM kept AS k, bixarena_rank_tally(k.t, 50) AS r WHERE k.id = 100};
 my $ranked = sql($primary, $ranking);
 
 is( $ranked,
@@ -49,8 +49,9 @@ is( $ranked,
 	'a kept tally is ranked as the votes are');
 is_value(
 	$primary,
-	q{SELECT (SELECT bixarena_tally(t) FROM daily) = t FROM kept WHERE id = 100},
-	't', 'the days add up');
+q{SELECT (SELECT bixarena_tally(t) FROM daily) = t FROM kept WHERE id = 100},
+	't',
+	'the days add up');
 
 #
 # Dumps and files
@@ -58,10 +59,19 @@ is_value(
 
 my $dump = $primary->basedir . '/dump';
 
-run_log([ 'pg_dump', '--no-sync', '-Fc', '-f', $dump, $primary->connstr('postgres') ]);
+run_log(
+	[
+		'pg_dump', '--no-sync',
+		'-Fc', '-f',
+		$dump, $primary->connstr('postgres')
+	]);
 $primary->safe_psql('postgres', 'CREATE DATABASE restored');
 command_ok(
-	[ 'pg_restore', '--exit-on-error', '-d', $primary->connstr('restored'), $dump ],
+	[
+		'pg_restore', '--exit-on-error',
+		'-d', $primary->connstr('restored'),
+		$dump
+	],
 	'a dump is restored');
 is($primary->safe_psql('restored', $all), $kept, 'with its tallies');
 is( $primary->safe_psql('restored', 'SELECT day, t FROM daily ORDER BY day'),
@@ -84,7 +94,8 @@ is( sorted_pairs('koi'),
 	'a binary file brings them into another encoding');
 isnt($primary->safe_psql('koi', $all), $kept, 'where their order is another');
 is( $primary->safe_psql(
-		'koi', q{SELECT count(*) FROM kept WHERE t::text::bixarena_tally <> t}),
+		'koi',
+		q{SELECT count(*) FROM kept WHERE t::text::bixarena_tally <> t}),
 	0,
 	'which is the one that is read');
 $primary->safe_psql(
@@ -96,7 +107,7 @@ sql($primary, qq{
 	COPY back FROM '$file' (FORMAT binary)});
 is_value(
 	$primary,
-	q{SELECT count(*) FROM kept AS k JOIN back AS b ON b.id = k.id AND b.t = k.t},
+q{SELECT count(*) FROM kept AS k JOIN back AS b ON b.id = k.id AND b.t = k.t},
 	sql($primary, 'SELECT count(*) FROM kept'),
 	'there and back');
 
@@ -105,7 +116,8 @@ sub sorted_pairs
 {
 	my ($database) = @_;
 
-	return join("\n",
+	return join(
+		"\n",
 		sort split /\n/,
 		$primary->safe_psql(
 			$database,
@@ -122,7 +134,7 @@ $standby->start;
 $primary->wait_for_catchup('standby', 'replay');
 is(sql($standby, $ranking), $ranked, 'a standby ranks what is kept');
 is( sql($standby,
-		q{SELECT r.* FROM (SELECT bixarena_tally(model1, model2, winner) AS t FROM votes) AS v,
+q{SELECT r.* FROM (SELECT bixarena_tally(model1, model2, winner) AS t FROM votes) AS v,
 			bixarena_rank_tally(v.t, 50) AS r}),
 	$ranked,
 	'and votes');
@@ -153,10 +165,12 @@ sql($subscriber, q{
 	CREATE TABLE back (id int PRIMARY KEY, t bixarena_tally NOT NULL)});
 sql($subscriber,
 	sprintf(
-		q{CREATE SUBSCRIPTION %s CONNECTION '%s' PUBLICATION %s WITH (binary = %s)},
-		$_->[0], $primary->connstr . ' dbname=postgres', @$_[ 0, 1 ]))
-  foreach ([ 'tallies', 'true' ], [ 'more', 'false' ]);
-$subscriber->wait_for_subscription_sync($primary, $_) foreach ('tallies', 'more');
+q{CREATE SUBSCRIPTION %s CONNECTION '%s' PUBLICATION %s WITH (binary = %s)},
+		$_->[0],
+		$primary->connstr . ' dbname=postgres',
+		@$_[ 0, 1 ])) foreach ([ 'tallies', 'true' ], [ 'more', 'false' ]);
+$subscriber->wait_for_subscription_sync($primary, $_)
+  foreach ('tallies', 'more');
 is(sql($subscriber, $all), $kept, 'a subscriber gets the tallies');
 sql($primary, q{
 	INSERT INTO back SELECT 200 + id, t + t FROM kept;
@@ -164,7 +178,7 @@ sql($primary, q{
 $primary->wait_for_catchup($_) foreach ('tallies', 'more');
 is(sql($subscriber, $all), sql($primary, $all), 'and what changes, binary');
 is( sql($subscriber, $all =~ s/kept/back/r),
-	sql($primary, $all =~ s/kept/back/r),
+	sql($primary, $all    =~ s/kept/back/r),
 	'and as text');
 $subscriber->stop;
 
@@ -250,17 +264,21 @@ sql($primary, q{
 my $seed = $ENV{TALLY_SEED} // int(rand(1e6));
 
 note("TALLY_SEED=$seed");
-fuzz('damaged values',
-	q{SELECT fate(damaged(t::bytea)::bixarena_tally) FROM good, generate_series(1, 1500)},
+fuzz(
+	'damaged values',
+q{SELECT fate(damaged(t::bytea)::bixarena_tally) FROM good, generate_series(1, 1500)},
 	'XX001');
-fuzz('damaged texts',
-	q{SELECT fate_of_text(damaged_text(t::text)) FROM good, generate_series(1, 1500)},
+fuzz(
+	'damaged texts',
+q{SELECT fate_of_text(damaged_text(t::text)) FROM good, generate_series(1, 1500)},
 	'22P02');
-fuzz('damaged messages',
-	qq{SELECT fate_of_message(damaged(bixarena.tally_send(t)), '$file') FROM good, generate_series(1, 300)},
+fuzz(
+	'damaged messages',
+qq{SELECT fate_of_message(damaged(bixarena.tally_send(t)), '$file') FROM good, generate_series(1, 300)},
 	'22P03');
-fuzz('any bytes',
-	q{SELECT fate(damaged(substr(sha256(n::text::bytea), 1, n % 33))::bixarena_tally) FROM generate_series(1, 3000) AS n},
+fuzz(
+	'any bytes',
+q{SELECT fate(damaged(substr(sha256(n::text::bytea), 1, n % 33))::bixarena_tally) FROM generate_series(1, 3000) AS n},
 	'XX001');
 
 # Nothing but errors of a kind, and tallies: both are met
@@ -268,10 +286,11 @@ sub fuzz
 {
 	my ($name, $fates, $sqlstate) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my %found = map { split /\|/ } split /\n/,
-	  sql($primary, "SET seed = @{[ $seed / 1e6 ]};
+	my %found = map { split /\|/ } split /\n/, sql(
+		$primary, "SET seed = @{[ $seed / 1e6 ]};
 		SELECT f, count(*) FROM ($fates) AS x (f) GROUP BY f");
-	my @odd = grep { !/^(?:a tally|54000|22021|\Q$sqlstate\E)$/ } sort keys %found;
+	my @odd =
+	  grep { !/^(?:a tally|54000|22021|\Q$sqlstate\E)$/ } sort keys %found;
 
 	is(join("\n", @odd), '', "$name: errors or tallies");
 	cmp_ok($found{$sqlstate} // 0, '>', 100, "$name: errors");
@@ -280,15 +299,17 @@ sub fuzz
 
 # a version that is not known is told apart from damage
 my (undef, $error) =
-  sql_state_of($primary, q{SELECT bixarena_num_models('\x0200'::bytea::bixarena_tally)});
+  sql_state_of($primary,
+	q{SELECT bixarena_num_models('\x0200'::bytea::bixarena_tally)});
 like($error, qr/XX001: .* not of version 1/, 'a later version');
-like($error, qr/HINT:  Perhaps a newer bixarena_rank has stored it\./, 'and why');
+like($error, qr/HINT:  Perhaps a newer bixarena_rank has stored it\./,
+	'and why');
 
 # what is claimed takes no memory: two thousand models, pairs that are not there
 my $peak =
-  q{SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\s+(\d+)')::bigint / 1024};
-my @peaks = split /\n/,
-  sql($primary, qq{
+q{SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\s+(\d+)')::bigint / 1024};
+my @peaks = split /\n/, sql(
+	$primary, qq{
 	$peak;
 	SELECT count(fate(b::bixarena_tally)) FROM unnest(ARRAY['\\x01d00f', '\\x0102016101628080808080808010',
 		'\\x010201610162017fffffffffffffff0f', '\\x01d00fffffffff07']::bytea[]) AS b;
