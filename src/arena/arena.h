@@ -214,7 +214,7 @@ extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *model2, const char *outcome);
 
 /* rank_call.c */
-extern void report_null(const char *argument) pg_attribute_noreturn();
+extern void report_null(const char *argument);
 extern void check_rank_arguments(FunctionCallInfo fcinfo);
 extern void put_ranking(FunctionCallInfo fcinfo, const Battles *battles);
 

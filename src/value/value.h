@@ -156,13 +156,12 @@ extern const char *find_fault(Crosstable *table);
 extern Crosstable *combine_crosstables(const Crosstable *a, const Crosstable *b,
 									   int sign);
 extern Battles *crosstable_battles(const Crosstable *table);
-extern void report_too_many_models(void) pg_attribute_noreturn();
-extern void report_too_many_battles(void) pg_attribute_noreturn();
+extern void report_too_many_models(void);
+extern void report_too_many_battles(void);
 
 /* stored.c */
 extern void append_pairs(StringInfo bytes, const Crosstable *table);
-extern void report_fault(const ByteReader *reader, const char *detail)
-			pg_attribute_noreturn();
+extern void report_fault(const ByteReader *reader, const char *detail);
 extern int64 read_number(ByteReader *reader, int64 limit);
 extern void read_pairs(ByteReader *reader, Crosstable *table);
 extern struct varlena *pack_tally(const Crosstable *table);
