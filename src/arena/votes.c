@@ -28,7 +28,8 @@ enum
 	ARGUMENT_MODEL1 = NUM_RANK_ARGUMENTS,
 	ARGUMENT_MODEL2,
 	ARGUMENT_OUTCOME,
-	ARGUMENT_MAX_UNREAD_PERCENT
+	ARGUMENT_MAX_UNREAD_PERCENT,
+	ARGUMENT_NUM_BATTLES		/* may be null */
 };
 
 /*
@@ -65,7 +66,8 @@ bixarena_rank(PG_FUNCTION_ARGS)
 	battles = read_relation_battles(PG_GETARG_OID(ARGUMENT_BATTLES),
 									argument_text(fcinfo, ARGUMENT_MODEL1),
 									argument_text(fcinfo, ARGUMENT_MODEL2),
-									argument_text(fcinfo, ARGUMENT_OUTCOME));
+									argument_text(fcinfo, ARGUMENT_OUTCOME),
+									argument_text(fcinfo, ARGUMENT_NUM_BATTLES));
 	check_outcomes(battles, PG_GETARG_FLOAT8(ARGUMENT_MAX_UNREAD_PERCENT),
 				   "the relation");
 	report_ignored(battles, "the relation");
