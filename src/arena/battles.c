@@ -48,7 +48,8 @@ enum
 	COLUMN_MODEL2,
 	COLUMN_OUTCOME,
 	COLUMN_COUNT,
-	COLUMN_LEADERBOARD			/* only where all of an arena are read */
+	COLUMN_LEADERBOARD,			/* only where all of an arena are read */
+	MAX_COLUMNS = 6				/* the last one: counts that are none */
 };
 
 /* Room for so many models or pairs at first */
@@ -92,6 +93,7 @@ typedef struct BattleGroup
 	Ballots    *ballots;
 	OutcomeWords *outcomes;
 	modeltable_hash *models;
+	int64		num_battles;	/* with those that are ignored */
 	IgnoredBattles ignored;
 } BattleGroup;
 
@@ -106,7 +108,9 @@ typedef struct BattleReader
 	BattleGroup **groups;		/* NULL: no battle of it has been met */
 	int			num_models;		/* of all groups */
 	int			num_pairs;
-	FmgrInfo	output[COLUMN_LEADERBOARD + 1];
+	FmgrInfo	output[MAX_COLUMNS];
+	int			unusable_column;	/* of a query for counts, or 0 */
+	char	   *count_column;	/* its name, quoted */
 	Oid			outcome_type;	/* under any domain */
 	char	   *outcome_column;
 	MemoryContext result;		/* for what is returned */
@@ -193,24 +197,13 @@ outcome_text(BattleReader *reader, TupleTableSlot *slot)
 }
 
 /*
- * Does an outcome name this model?  An integer may have become a number like
- * 57.0, as programs make of a column in which some are missing.
+ * Does an outcome name this model by its id?
  */
 static bool
-names_model(BattleReader *reader, const char *string, ModelKey model)
+is_uuid_of(const char *string, ModelKey model)
 {
-	const char *rest;
-
-	if (reader->uuid_models)
-		return strlen(string) == 36 &&
-			pg_strcasecmp(string, DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(model.bytes)))) == 0;
-	if (strncmp(string, model.bytes, model.length) != 0)
-		return false;
-	rest = string + model.length;
-	if (*rest == '\0')
-		return true;
-	return rest[0] == '.' && rest[1] && strspn(rest + 1, "0") == strlen(rest + 1) &&
-		model.length > 0 && model.length == (int) strspn(model.bytes, "0123456789");
+	return strlen(string) == 36 &&
+		pg_strcasecmp(string, DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(model.bytes)))) == 0;
 }
 
 /*
@@ -218,13 +211,68 @@ names_model(BattleReader *reader, const char *string, ModelKey model)
  * OUTCOME_TIE.
  */
 static Outcome
-named_model(BattleReader *reader, const char *string, ModelKey model1, ModelKey model2)
+find_named(BattleReader *reader, const char *string, ModelKey model1, ModelKey model2)
 {
-	if (string && names_model(reader, string, model1))
+	if (!reader->uuid_models)
+		return named_model(string, model1, model2);
+	if (string && is_uuid_of(string, model1))
 		return OUTCOME_FIRST;
-	if (string && names_model(reader, string, model2))
+	if (string && is_uuid_of(string, model2))
 		return OUTCOME_SECOND;
 	return OUTCOME_TIE;
+}
+
+/*
+ * An error for counts of battles that are none.
+ */
+static void
+report_unusable_counts(BattleReader *reader, int64 num_rows)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("column %s must hold how many battles a row stands for",
+					reader->count_column),
+			 errdetail("Of the rows of two models with one outcome, %lld have null, zero, a negative number or a fraction there.",
+					   (long long) num_rows),
+			 errhint("If such rows mean no battle, a view can leave them out.")));
+}
+
+/*
+ * An error for more battles than can be counted.
+ */
+static void
+report_too_many_battles(BattleReader *reader)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("too many battles to rank"),
+			 errdetail("There are more than %lld battles.", (long long) MAX_BATTLES),
+			 errhint("Does column %s hold how many battles a row stands for?",
+					 reader->count_column)));
+}
+
+/*
+ * How many battles a row of the query is.  The sum of a column is a numeric, of
+ * whole numbers, of whose text what is behind the point says nothing.
+ */
+static int64
+row_count(BattleReader *reader, TupleTableSlot *slot)
+{
+	const char *digits;
+	char	   *end;
+	int64		count;
+
+	if (reader->unusable_column == 0)
+		return DatumGetInt64(slot->tts_values[COLUMN_COUNT]);
+	count = DatumGetInt64(slot->tts_values[reader->unusable_column]);
+	if (count > 0)
+		report_unusable_counts(reader, count);
+	digits = column_text(reader, slot, COLUMN_COUNT);
+	errno = 0;
+	count = strtoi64(digits, &end, 10);
+	if (errno == ERANGE || end == digits)
+		report_too_many_battles(reader);	/* infinity, too */
+	return count;
 }
 
 /*
@@ -233,13 +281,16 @@ named_model(BattleReader *reader, const char *string, ModelKey model1, ModelKey 
 static void
 take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 {
-	int64		count = DatumGetInt64(slot->tts_values[COLUMN_COUNT]);
+	int64		count = row_count(reader, slot);
 	ModelKey	model1,
 				model2;
 	char	   *string;
 	Meaning		meaning;
 	int			size = ballots_size(group->ballots);
 
+	if (count > MAX_BATTLES - group->num_battles)
+		report_too_many_battles(reader);
+	group->num_battles += count;
 	if (slot->tts_isnull[COLUMN_MODEL1] || slot->tts_isnull[COLUMN_MODEL2])
 	{
 		group->ignored.null_model += count;
@@ -254,7 +305,7 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 	}
 	string = outcome_text(reader, slot);
 	meaning = outcome_words_add(group->outcomes, string,
-								named_model(reader, string, model1, model2), count);
+								find_named(reader, string, model1, model2), count);
 	if (meaning == 0)
 		return;
 	ballots_add(group->ballots, meaning, model_number(reader, group, model1),
@@ -335,7 +386,13 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 		   TupleDesc columns)
 {
 	BattleReader *reader = (BattleReader *) self;
+	int			num_plain = reader->slugs ? COLUMN_LEADERBOARD + 1 : COLUMN_COUNT + 1;
 
+	if (columns->natts > num_plain)
+		reader->unusable_column = num_plain;
+	reader->count_column =
+		MemoryContextStrdup(reader->result,
+							quote_identifier(NameStr(TupleDescAttr(columns, COLUMN_COUNT)->attname)));
 	for (int column = 0; column < columns->natts; column++)
 	{
 		Oid			type = TupleDescAttr(columns, column)->atttypid;
@@ -345,7 +402,7 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 		if (reader->uuid_models && column < COLUMN_OUTCOME && type != UUIDOID)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" of the view leaderboard_battle must be a uuid, not %s",
+					 errmsg("column \"%s\" of the battles must be a uuid, not %s",
 							NameStr(TupleDescAttr(columns, column)->attname),
 							format_type_be(type))));
 		if (column == COLUMN_OUTCOME)
@@ -368,11 +425,8 @@ end_rows(DestReceiver *self pg_attribute_unused())
 static int
 compare_keys(const void *a, const void *b)
 {
-	const ModelKey *x = &(*(ModelEntry *const *) a)->key;
-	const ModelKey *y = &(*(ModelEntry *const *) b)->key;
-	int			order = memcmp(x->bytes, y->bytes, Min(x->length, y->length));
-
-	return order != 0 ? order : x->length - y->length;
+	return compare_models((*(ModelEntry *const *) a)->key,
+						  (*(ModelEntry *const *) b)->key);
 }
 
 /*
@@ -494,8 +548,10 @@ check_watched_parameters(const char *sql, ParamListInfo parameters)
 
 /*
  * Run a query for (model1, model2, outcome, count), or these and leaderboard,
- * in an SPI connection.  The result is a list of Battles, one for each of the
- * leaderboards that has some; or where there are none, of one.
+ * in an SPI connection.  Where count is the sum of a column, a last column says
+ * how many of its values are no number of battles (grouping.c).  The result is a
+ * list of Battles, one for each of the leaderboards that has some; or where there
+ * are none, of one.
  */
 List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
