@@ -14,6 +14,7 @@
 #include "utils/guc.h"
 
 #include "run/run.h"
+#include "score/score.h"
 
 PG_MODULE_MAGIC;
 
@@ -40,4 +41,5 @@ _PG_init(void)
 							 NULL, NULL, NULL);
 	MarkGUCPrefixReserved("bixarena_rank");
 	lapack_init();
+	guard_init();
 }

@@ -21,6 +21,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "score/score.h"
 
 PG_FUNCTION_INFO_V1(bixarena_is_scoreboard);
 
@@ -71,6 +72,7 @@ bixarena_is_scoreboard(PG_FUNCTION_ARGS)
 	Oid			schema = strlen(name) < NAMEDATALEN ? get_namespace_oid(name, true) : InvalidOid;
 	Oid			owner = owner_of_schema(schema);
 
+	guard_role();
 	for (int i = 0; i < (int) lengthof(tables); i++)
 		if (!OidIsValid(owner) || !is_plain_table(tables[i], schema, owner))
 			PG_RETURN_BOOL(false);

@@ -73,7 +73,10 @@ compare_names(const void *name, const void *element)
 	return strcmp(name, *(const char *const *) element);
 }
 
-static bool
+/*
+ * Is a function the server's own, and does it run nothing of others'?
+ */
+bool
 is_harmless_function(Oid function)
 {
 	HeapTuple	tuple;
@@ -108,7 +111,7 @@ check_function(Oid function, void *context)
  * The operator of an expression, else InvalidOid.  Not its function alone counts:
  * the planner puts an operator's negator or commutator in its place.
  */
-static Oid
+Oid
 operator_of(Node *node)
 {
 	switch (nodeTag(node))

@@ -13,6 +13,7 @@
 #define BIXARENA_SERVER_H
 
 #include "fmgr.h"
+#include "nodes/nodes.h"
 #include "utils/timeout.h"
 
 #include "compat.h"
@@ -85,6 +86,8 @@ extern OwnerScope become_owner(void);
 extern void leave_owner(OwnerScope scope);
 
 /* harmless.c */
+extern bool is_harmless_function(Oid function);
+extern Oid	operator_of(Node *node);
 extern bool check_queries(bool check);
 extern void check_query(const char *sql, Oid *types, int num_types);
 

@@ -6,8 +6,8 @@
  * nothing of it is ours: DROP EXTENSION leaves it, and a dump has all of it.
  *
  * Functions that work in one have its schema in their search_path, behind pg_catalog,
- * so that the plans of their queries are kept.  Its owner is trusted as the owner of
- * any table is by those who write to it.
+ * so that the plans of their queries are kept.  pg_temp twice at its end marks it:
+ * guard.c then sees to it that nothing of the owner's runs as another role.
  */
 
 CREATE FUNCTION bixarena.scoreboard_exists(name text)
@@ -65,7 +65,7 @@ RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 BEGIN
-	RETURN pg_catalog.format('pg_catalog, %I, pg_temp', bixarena.scoreboard_resolve(scoreboard));
+	RETURN pg_catalog.format('pg_catalog, %I, pg_temp, pg_temp', bixarena.scoreboard_resolve(scoreboard));
 END
 $$;
 COMMENT ON FUNCTION bixarena.scoreboard_path(text) IS
