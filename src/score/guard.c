@@ -37,6 +37,7 @@
 #include "parser/parsetree.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
@@ -200,6 +201,8 @@ find_code(Node *node, void *context)
 					 events_of(query));
 		return query_tree_walker(query, find_code, context, QTW_EXAMINE_RTES_BEFORE);
 	}
+	if (!OidIsValid(search->schema) && (search->found = harm_of_kind(node)))
+		return true;
 	return check_operator(operator_of(node), search) ||
 		check_functions_in_node(node, check_function, context) ||
 		expression_tree_walker(node, find_code, context);
@@ -287,6 +290,28 @@ code_in_constraints(Relation relation)
 	return found;
 }
 
+/*
+ * Does a trigger of the server's own only check?  What else foreign keys do writes
+ * other tables, whose triggers may then run as who wrote the first one.
+ */
+static bool
+only_checks(Oid function)
+{
+	switch (function)
+	{
+		case F_RI_FKEY_CHECK_INS:
+		case F_RI_FKEY_CHECK_UPD:
+		case F_RI_FKEY_NOACTION_DEL:
+		case F_RI_FKEY_NOACTION_UPD:
+		case F_RI_FKEY_RESTRICT_DEL:
+		case F_RI_FKEY_RESTRICT_UPD:
+		case F_UNIQUE_KEY_RECHECK:
+			return true;
+		default:
+			return false;
+	}
+}
+
 static char *
 trigger_of(Relation relation, int events)
 {
@@ -296,9 +321,10 @@ trigger_of(Relation relation, int events)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
 
-		if (!trigger->tgisinternal && trigger->tgenabled != TRIGGER_DISABLED &&
-			(trigger->tgtype & events))
-			return psprintf("trigger %s", trigger->tgname);
+		if (trigger->tgenabled != TRIGGER_DISABLED && (trigger->tgtype & events) &&
+			!(trigger->tgisinternal && only_checks(trigger->tgfoid)))
+			return trigger->tgisinternal ? "a foreign key that writes" :
+				psprintf("trigger %s", trigger->tgname);
 	}
 	return NULL;
 }

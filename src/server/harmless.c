@@ -130,7 +130,7 @@ operator_of(Node *node)
 /*
  * What an expression does besides calling functions, or NULL.
  */
-static char *
+char *
 harm_of_kind(Node *node)
 {
 	Oid			operator = operator_of(node);

@@ -88,6 +88,7 @@ extern void leave_owner(OwnerScope scope);
 /* harmless.c */
 extern bool is_harmless_function(Oid function);
 extern Oid	operator_of(Node *node);
+extern char *harm_of_kind(Node *node);
 extern bool check_queries(bool check);
 extern void check_query(const char *sql, Oid *types, int num_types);
 

@@ -109,6 +109,10 @@ BEGIN; SELECT * FROM with_trap('CREATE TRIGGER t AFTER INSERT ON trap.dead_lette
 BEGIN; SELECT * FROM with_trap('ALTER TABLE trap.player ALTER name SET DEFAULT trap.note($a$default$a$)'); ROLLBACK;
 BEGIN; SELECT * FROM with_trap('ALTER TABLE trap.player ALTER name SET DEFAULT query_to_xml($a$SELECT trap.note($a$, true, true, $a$$a$)'); ROLLBACK;
 BEGIN; SELECT * FROM with_trap('ALTER TABLE trap.message ADD CHECK (trap.note($a$check$a$))'); ROLLBACK;
+BEGIN; SELECT * FROM with_trap('CREATE DOMAIN trap.word AS text CHECK (trap.note($a$domain$a$)); ALTER TABLE trap.player ALTER name SET DEFAULT $a$x$a$::text::trap.word::text'); ROLLBACK;
+BEGIN; SELECT * FROM with_trap('CREATE TABLE trap.child (id text COLLATE "C", by_content boolean, FOREIGN KEY (id, by_content) REFERENCES trap.message ON DELETE CASCADE);
+	CREATE TRIGGER t AFTER DELETE ON trap.child EXECUTE FUNCTION trap.fire(); INSERT INTO trap.child SELECT message_id, by_content FROM trap.message;
+	UPDATE trap.message SET received_at = received_at - interval $a$99 days$a$'); ROLLBACK;
 BEGIN; SELECT * FROM with_trap('CREATE RULE r AS ON INSERT TO trap.score_event DO ALSO SELECT trap.note($a$rule$a$)'); ROLLBACK;
 BEGIN; SELECT * FROM with_trap('CREATE INDEX ON trap.dead_letter ((trap.folded($a$index$a$)))'); ROLLBACK;
 BEGIN; SELECT * FROM with_trap('CREATE INDEX ON trap.queue (lane) WHERE trap.folded($a$predicate$a$) = 1'); ROLLBACK;
