@@ -37,7 +37,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_scoreboard text := bixarena.scoreboard_resolve(scoreboard);
-	job text := 'bixarena_rank reset ' || encode(sha256(convert_to(found_scoreboard || e'\x01' || game, 'UTF8')), 'hex');
+	job text := 'bixarena_rank reset ' || encode(sha256(convert_to(found_scoreboard || e'\x01' || game, getdatabaseencoding())), 'hex');
 	command text;
 BEGIN
 	SELECT format('SELECT %I.bixarena_reset_game(%L, %L)', n.nspname, found_scoreboard, game) INTO command

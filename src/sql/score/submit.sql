@@ -58,7 +58,7 @@ BEGIN
 	VALUES (CASE WHEN NOT message.by_content THEN message.message_id END,
 		CASE WHEN octet_length(message.content::text) > 65536 THEN to_jsonb(left(message.content::text, 1000))
 			ELSE message.content END,
-		sha256(convert_to(message.content::text, 'UTF8')),
+		sha256(convert_to(message.content::text, getdatabaseencoding())),
 		message.reason, message.sqlstate, message.attempts, message.role)
 	ON CONFLICT (content_hash) DO UPDATE
 	SET arrivals = old.arrivals + 1, died_at = clock_timestamp(), reason = excluded.reason,
@@ -301,7 +301,7 @@ BEGIN
 	FOR message IN
 		SELECT f.* FROM pg_catalog.unnest(failed) AS f
 		WHERE NOT (bixarena.score_may_pass(f.sqlstate) AND f.attempts < most_attempts)
-		ORDER BY sha256(convert_to(f.content::text, 'UTF8'))
+		ORDER BY sha256(convert_to(f.content::text, getdatabaseencoding()))
 	LOOP
 		PERFORM bixarena.score_bury(message);
 	END LOOP;
