@@ -1,5 +1,5 @@
 
-# 034_scores.pl
+# 060_scores.pl
 #	  Scoreboards under load: sessions that submit, submit again and enqueue messages of
 #	  the same few players in any order, while a worker is killed and others read ranks.
 #	  Whatever a client was told has counted, and nothing has counted twice; ranks are
