@@ -79,6 +79,20 @@ far_sql($script);
 far_sql($script);
 pass('the script can be run again');
 
+# who owned the schema could make functions anew that have the script's role's rights
+far_sql('CREATE ROLE somebody; ALTER SCHEMA bixarena_node OWNER TO somebody');
+{
+	my ($status, undef, $messages) = $far->psql('postgres', $script);
+
+	isnt($status, 0, 'the script refuses a schema of another role');
+	like(
+		$messages,
+		qr/schema bixarena_node belongs to role somebody/,
+		'and says whose it is');
+}
+far_sql(
+	'ALTER SCHEMA bixarena_node OWNER TO CURRENT_USER; DROP ROLE somebody');
+
 # each right that the role may lose, and its hint gives back
 foreach my $loss (
 	'SELECT ON api.leaderboard',
@@ -350,9 +364,9 @@ counts_are(
 #
 
 {
-	my $odd = q{it's $body$ "odd" Ü};
-	my $name = q{"it's $body$ ""odd"" Ü"};
-	my $literal = q{'it''s $body$ "odd" Ü'};
+	my $odd = q{it's $body$ "odd" 100%s \\n Ü};
+	my $name = q{"it's $body$ ""odd"" 100%s \\n Ü"};
+	my $literal = q{'it''s $body$ "odd" 100%s \\n Ü'};
 	my $other = PostgreSQL::Test::Cluster->new('other');
 
 	$other->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
