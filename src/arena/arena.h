@@ -27,6 +27,12 @@
  */
 #define MAX_SLUG			2000
 
+/*
+ * The first arguments of functions that rank, and how many these are: battles in
+ * some form, and options.  See rank_call.c.
+ */
+#define NUM_RANK_ARGUMENTS	8
+
 /* A model as the battles name it: an id's or a name's bytes */
 typedef struct ModelKey
 {
@@ -56,7 +62,7 @@ typedef struct Battles
 	IgnoredBattles ignored;
 	OutcomeReading reading;
 	OutcomeWords *outcomes;
-	char	   *outcome_column; /* its name, quoted */
+	char	   *outcome_column; /* its name, quoted, or NULL: any expression */
 	Datum		leaderboard_id; /* a uuid, where it was read along, or 0 */
 	const ArenaModels *known_models;	/* likewise, or NULL */
 } Battles;
@@ -214,6 +220,7 @@ extern void check_setting_integer(const char *name, int64 number);
 extern void check_setting_number(const char *name, double number);
 
 /* grouping.c */
+extern bool is_faithful_type(Oid type);
 extern bool is_count_type(Oid type);
 extern char *grouped_column(Oid relation, const char *name);
 extern CountColumns counted_rows(void);
@@ -227,6 +234,10 @@ extern char *application_query(const char *arena);
 extern void check_has_battles(const char *arena);
 extern BattleSource *find_battle_source(const char *arena,
 										BattleReading reading);
+
+/* model_key.c */
+extern int	compare_models(ModelKey a, ModelKey b);
+extern Outcome named_model(const char *string, ModelKey model1, ModelKey model2);
 
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
@@ -250,9 +261,15 @@ extern List *read_arena_battles(const char *arena, List *slugs);
 extern Battles *no_battles(void);
 
 /* relation.c */
+extern bool are_comparable_types(Oid type1, Oid type2);
 extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *model2, const char *outcome,
 									  const char *num_battles);
+
+/* rank_call.c */
+extern void report_null(const char *argument);
+extern void check_rank_arguments(FunctionCallInfo fcinfo);
+extern void put_ranking(FunctionCallInfo fcinfo, const Battles *battles);
 
 /* contenders.c */
 extern ArenaModels *read_arena_models(const char *arena);

@@ -97,6 +97,7 @@ my %part_of = (
 	node => 'arena/node_script',
 	remote => 'arena/remote',
 	simulate => 'arena/simulate',
+	tally => 'value/tally',
 	run => 'run/*',
 	slack => 'run/run',
 	cron => 'run/*',
