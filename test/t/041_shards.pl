@@ -161,10 +161,11 @@ is(entries_of('arena'), $expected,
 foreach my $i (0, 1)
 {
 	my @calls =
-	  logged_by($i) =~ /Query Text: SELECT b\.model1_id.*\n.*GROUP BY 1, 2, 3\n(?:.*\n)*?.*Workers Planned: [1-9]/g;
+	  logged_by($i) =~
+/Query Text: SELECT b\.model1_id.*\n.*GROUP BY 1, 2, 3\n(?:.*\n)*?.*Workers Planned: [1-9]/g;
 
-	is(scalar @calls, 2,
-		"server $i counts each of the two, in parallel, and no other");
+	is(scalar @calls,
+		2, "server $i counts each of the two, in parallel, and no other");
 }
 
 my @plans = (
