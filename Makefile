@@ -54,8 +54,6 @@ SQL_PARTS = \
 	src/sql/score/place.sql \
 	src/sql/score/rank.sql \
 	src/sql/score/message.sql \
-	src/sql/score/apply.sql \
-	src/sql/score/submit.sql \
 	src/sql/score/queue.sql \
 	src/sql/score/read.sql \
 	src/sql/score/period.sql \

@@ -14,7 +14,6 @@
 #include "utils/guc.h"
 
 #include "run/run.h"
-#include "score/score.h"
 
 PG_MODULE_MAGIC;
 
@@ -41,5 +40,4 @@ _PG_init(void)
 							 NULL, NULL, NULL);
 	MarkGUCPrefixReserved("bixarena_rank");
 	lapack_init();
-	guard_init();
 }

@@ -13,7 +13,6 @@
 
 #include <math.h>
 
-#include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -23,9 +22,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
-
-PG_FUNCTION_INFO_V1(bixarena_read_score_messages);
+#include "score/score.h"
 
 #define MAX_MESSAGES 100000
 #define MAX_MESSAGE_BYTES 65536
@@ -33,41 +30,6 @@ PG_FUNCTION_INFO_V1(bixarena_read_score_messages);
 
 /* Digits of a score before and behind the point: it must fit into an index */
 #define MAX_DIGITS 60
-
-/* Columns of bixarena.score_message, in their order */
-enum
-{
-	COLUMN_N,
-	COLUMN_MESSAGE_ID,
-	COLUMN_BY_CONTENT,
-	COLUMN_PLAYER_ID,
-	COLUMN_GAME_ID,
-	COLUMN_SCORE,
-	COLUMN_UPDATE_TYPE,
-	COLUMN_METADATA,
-	COLUMN_SENT_AT,
-	COLUMN_ROLE,
-	COLUMN_ATTEMPTS,
-	COLUMN_CONTENT,
-	COLUMN_REASON,
-	COLUMN_SQLSTATE,
-	NUM_COLUMNS
-};
-
-typedef struct Message
-{
-	JsonbContainer *object;		/* NULL: it is none */
-	Datum		values[NUM_COLUMNS];
-	bool		nulls[NUM_COLUMNS];
-	char	   *flaw;			/* the first that was found, or NULL */
-} Message;
-
-static void
-set_value(Message *message, int column, Datum value)
-{
-	message->values[column] = value;
-	message->nulls[column] = false;
-}
 
 static void
 set_flaw(Message *message, char *flaw)
@@ -82,8 +44,8 @@ set_flaw(Message *message, char *flaw)
 static JsonbValue *
 find_member(const Message *message, const char *name)
 {
-	JsonbValue *value = getKeyJsonValueFromContainer(message->object, name, strlen(name),
-													 NULL);
+	JsonbValue *value = getKeyJsonValueFromContainer(&message->content->root, name,
+													 strlen(name), NULL);
 
 	return value && value->type != jbvNull ? value : NULL;
 }
@@ -101,7 +63,7 @@ has_control_character(const char *string, int length)
  * Read a member that is a short text.  False if there is none, or a bad one.
  */
 static bool
-read_name(Message *message, const char *name, int column, bool is_required)
+read_name(Message *message, const char *name, text **result, bool is_required)
 {
 	JsonbValue *value = find_member(message, name);
 	int			length;
@@ -125,8 +87,7 @@ read_name(Message *message, const char *name, int column, bool is_required)
 		set_flaw(message, psprintf("%s has a control character", name));
 	else
 	{
-		set_value(message, column,
-				  PointerGetDatum(cstring_to_text_with_len(value->val.string.val, length)));
+		*result = cstring_to_text_with_len(value->val.string.val, length);
 		return true;
 	}
 	return false;
@@ -135,8 +96,8 @@ read_name(Message *message, const char *name, int column, bool is_required)
 /*
  * Does a number fit into an index?
  */
-static bool
-is_small(Numeric number)
+bool
+is_small_number(Numeric number)
 {
 	char	   *digits = numeric_normalize(number);
 	char	   *point = strchr(digits, '.');
@@ -156,10 +117,10 @@ read_score(Message *message)
 		set_flaw(message, "score is missing");
 	else if (value->type != jbvNumeric)
 		set_flaw(message, "score is not a number");
-	else if (!is_small(value->val.numeric))
+	else if (!is_small_number(value->val.numeric))
 		set_flaw(message, "score has more than 60 digits before or behind the point");
 	else
-		set_value(message, COLUMN_SCORE, NumericGetDatum(value->val.numeric));
+		message->score = value->val.numeric;
 }
 
 static void
@@ -172,7 +133,7 @@ read_metadata(Message *message)
 	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
 		set_flaw(message, "metadata is not an object");
 	else
-		set_value(message, COLUMN_METADATA, JsonbPGetDatum(JsonbValueToJsonb(value)));
+		message->metadata = JsonbValueToJsonb(value);
 }
 
 /*
@@ -269,48 +230,51 @@ read_sent_at(Message *message, TimestampTz latest)
 	else if (moment > latest)
 		set_flaw(message, "sent_at is in the future");
 	else
-		set_value(message, COLUMN_SENT_AT, TimestampTzGetDatum(moment));
+	{
+		message->sent_at = moment;
+		message->has_sent_at = true;
+	}
 }
 
 /*
  * The name of a message without an id: the hash of its content.
  */
-static Datum
+static text *
 hash_of_content(const char *content, int length)
 {
 	Datum		hash = DirectFunctionCall1(sha256_bytea,
 										   PointerGetDatum(cstring_to_text_with_len(content, length)));
 
-	return DirectFunctionCall2(binary_encode, hash, CStringGetTextDatum("hex"));
+	return DatumGetTextPP(DirectFunctionCall2(binary_encode, hash, CStringGetTextDatum("hex")));
 }
 
 static void
 read_members(Message *message, TimestampTz latest)
 {
-	(void) read_name(message, "player_id", COLUMN_PLAYER_ID, true);
-	(void) read_name(message, "game_id", COLUMN_GAME_ID, true);
-	if (!read_name(message, "update_type", COLUMN_UPDATE_TYPE, false))
-		set_value(message, COLUMN_UPDATE_TYPE, CStringGetTextDatum("score_update"));
+	(void) read_name(message, "player_id", &message->player_id, true);
+	(void) read_name(message, "game_id", &message->game_id, true);
+	if (!read_name(message, "update_type", &message->update_type, false))
+		message->update_type = cstring_to_text("score_update");
 	read_score(message);
 	read_metadata(message);
 	read_sent_at(message, latest);
 }
 
-static void
+/*
+ * Read a message that is zero so far.  It must not have been sent after the latest
+ * moment.
+ */
+void
 read_message(Message *message, JsonbValue *element, TimestampTz latest)
 {
-	Jsonb	   *content = JsonbValueToJsonb(element);
-	char	   *string = JsonbToCString(NULL, &content->root, VARSIZE(content));
-	int			length = strlen(string);
-	bool		is_object = element->type == jbvBinary &&
-		JsonContainerIsObject(element->val.binary.data);
-	bool		has_id = false;
+	char	   *string;
+	int			length;
 
-	set_value(message, COLUMN_CONTENT, JsonbPGetDatum(content));
-	set_value(message, COLUMN_ATTEMPTS, Int32GetDatum(0));
-	message->object = &content->root;
-	if (is_object)
-		has_id = read_name(message, "message_id", COLUMN_MESSAGE_ID, false);
+	message->content = JsonbValueToJsonb(element);
+	string = JsonbToCString(NULL, &message->content->root, VARSIZE(message->content));
+	length = strlen(string);
+	if (element->type == jbvBinary && JsonContainerIsObject(element->val.binary.data))
+		(void) read_name(message, "message_id", &message->message_id, false);
 	else
 		set_flaw(message, "the message is not an object");
 	if (length > MAX_MESSAGE_BYTES)
@@ -318,13 +282,14 @@ read_message(Message *message, JsonbValue *element, TimestampTz latest)
 								   MAX_MESSAGE_BYTES));
 	if (message->flaw == NULL)
 		read_members(message, latest);
-	if (!has_id)
-		set_value(message, COLUMN_MESSAGE_ID, hash_of_content(string, length));
-	set_value(message, COLUMN_BY_CONTENT, BoolGetDatum(!has_id));
+	message->by_content = message->message_id == NULL;
+	if (message->by_content)
+		message->message_id = hash_of_content(string, length);
+	pfree(string);
 	if (message->flaw)
 	{
-		set_value(message, COLUMN_REASON, CStringGetTextDatum(message->flaw));
-		set_value(message, COLUMN_SQLSTATE, CStringGetTextDatum("22023"));
+		message->state = MESSAGE_INVALID;
+		message->sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
 	}
 }
 
@@ -343,44 +308,27 @@ check_messages(Jsonb *messages)
 }
 
 /*
- * bixarena.score_read_messages(messages jsonb, latest timestamptz): the messages of a
- * call, in their order; none may have been sent after the latest moment.
+ * Read the messages of a call, in their order.  Returns how many there are.
  */
-Datum
-bixarena_read_score_messages(PG_FUNCTION_ARGS)
+int
+read_messages(Jsonb *messages, TimestampTz latest, Message **result)
 {
-	Jsonb	   *messages = PG_GETARG_JSONB_P(0);
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext,
-												 "bixarena_rank message",
-												 ALLOCSET_DEFAULT_SIZES);
-	Datum		role = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue	element;
-	int			n = 0;
+	int			count = 0;
 
 	check_messages(messages);
-	InitMaterializedSRF(fcinfo, 0);
+	*result = palloc_extended(mul_size(sizeof(Message), Max(JB_ROOT_COUNT(messages), 1)),
+							  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	iterator = JsonbIteratorInit(&messages->root);
 	while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
 	{
-		Message		message = {0};
-		MemoryContext caller;
-
+		CHECK_FOR_INTERRUPTS();
 		if (token != WJB_ELEM)
 			continue;
-		CHECK_FOR_INTERRUPTS();
-		caller = MemoryContextSwitchTo(memory);
-		memset(message.nulls, true, sizeof(message.nulls));
-		read_message(&message, &element, PG_GETARG_TIMESTAMPTZ(1));
-		set_value(&message, COLUMN_N, Int32GetDatum(++n));
-		set_value(&message, COLUMN_ROLE, role);
-		tuplestore_putvalues(result->setResult, result->setDesc, message.values,
-							 message.nulls);
-		MemoryContextSwitchTo(caller);
-		MemoryContextReset(memory);
+		(*result)[count].n = count;
+		read_message(&(*result)[count++], &element, latest);
 	}
-	MemoryContextDelete(memory);
-	return (Datum) 0;
+	return count;
 }

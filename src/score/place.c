@@ -31,7 +31,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
+#include "score/score.h"
 
 PG_FUNCTION_INFO_V1(bixarena_score_place);
 
@@ -106,25 +106,35 @@ append_moment(StringInfo place, TimestampTz moment)
 }
 
 /*
+ * The place of a player with a score.
+ */
+bytea *
+make_place(Numeric score, bool highest_first, TimestampTz reached_at, const text *player_id)
+{
+	StringInfoData place;
+	bytea	   *result;
+
+	initStringInfo(&place);
+	append_score(&place, NumericGetDatum(score));
+	if (highest_first)
+		turn(&place, 0);
+	append_moment(&place, reached_at);
+	appendBinaryStringInfo(&place, VARDATA_ANY(player_id), VARSIZE_ANY_EXHDR(player_id));
+
+	result = palloc(VARHDRSZ + place.len);
+	SET_VARSIZE(result, VARHDRSZ + place.len);
+	memcpy(VARDATA(result), place.data, place.len);
+	pfree(place.data);
+	return result;
+}
+
+/*
  * bixarena.score_place(score numeric, highest_first boolean, reached_at timestamptz,
  * player_id text)
  */
 Datum
 bixarena_score_place(PG_FUNCTION_ARGS)
 {
-	text	   *player = PG_GETARG_TEXT_PP(3);
-	StringInfoData place;
-	bytea	   *result;
-
-	initStringInfo(&place);
-	append_score(&place, PG_GETARG_DATUM(0));
-	if (PG_GETARG_BOOL(1))
-		turn(&place, 0);
-	append_moment(&place, PG_GETARG_TIMESTAMPTZ(2));
-	appendBinaryStringInfo(&place, VARDATA_ANY(player), VARSIZE_ANY_EXHDR(player));
-
-	result = palloc(VARHDRSZ + place.len);
-	SET_VARSIZE(result, VARHDRSZ + place.len);
-	memcpy(VARDATA(result), place.data, place.len);
-	PG_RETURN_BYTEA_P(result);
+	PG_RETURN_BYTEA_P(make_place(PG_GETARG_NUMERIC(0), PG_GETARG_BOOL(1),
+								 PG_GETARG_TIMESTAMPTZ(2), PG_GETARG_TEXT_PP(3)));
 }

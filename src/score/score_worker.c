@@ -34,9 +34,7 @@
 #include "utils/wait_event.h"
 
 #include "run/run.h"
-
-PG_FUNCTION_INFO_V1(bixarena_wake_score_workers);
-PG_FUNCTION_INFO_V1(bixarena_check_score_worker);
+#include "score/score.h"
 
 PGDLLEXPORT void bixarena_score_worker_main(Datum argument);
 
@@ -115,10 +113,10 @@ at_transaction_end(XactEvent event, void *argument pg_attribute_unused())
 }
 
 /*
- * bixarena.score_wake_workers(scoreboard name, workers integer)
+ * See to it that workers of this role are at work once the transaction has committed.
  */
-Datum
-bixarena_wake_score_workers(PG_FUNCTION_ARGS)
+void
+wake_score_workers(const char *scoreboard, int workers)
 {
 	static bool registered = false;
 	ScoreWorker order = {0};
@@ -127,24 +125,13 @@ bixarena_wake_score_workers(PG_FUNCTION_ARGS)
 		RegisterXactCallback(at_transaction_end, NULL);
 	registered = true;
 	order.role = GetUserId();
-	order.number = Min(PG_GETARG_INT32(1), MAX_WORKERS);
-	strlcpy(order.scoreboard, NameStr(*PG_GETARG_NAME(0)), NAMEDATALEN);
+	order.number = Min(workers, MAX_WORKERS);
+	strlcpy(order.scoreboard, scoreboard, NAMEDATALEN);
 	for (int i = 0; i < num_woken; i++)
 		if (memcmp(&woken[i], &order, sizeof(ScoreWorker)) == 0)
-			PG_RETURN_VOID();
+			return;
 	if (num_woken < MAX_WOKEN)
 		woken[num_woken++] = order;
-	PG_RETURN_VOID();
-}
-
-/*
- * bixarena.score_check_worker()
- */
-Datum
-bixarena_check_score_worker(PG_FUNCTION_ARGS)
-{
-	check_worker_role(GetUserId());
-	PG_RETURN_VOID();
 }
 
 /*

@@ -77,6 +77,24 @@ add_array(Parameters *parameters, Oid type, Datum *values, int count)
 }
 
 /*
+ * The same, with nulls.
+ */
+void
+add_nullable_array(Parameters *parameters, Oid type, Datum *values, bool *nulls, int count)
+{
+	int16		length;
+	bool		by_value;
+	char		alignment;
+	int			lower_bound = 1;
+
+	get_typlenbyvalalign(type, &length, &by_value, &alignment);
+	add_parameter(parameters, get_array_type(type),
+				  PointerGetDatum(construct_md_array(values, nulls, 1, &count, &lower_bound,
+													 type, length, by_value, alignment)),
+				  false);
+}
+
+/*
  * Give back the result of the last query of an SPI connection, if it has one.
  * SPI keeps results until the connection ends, and what makes many runs in one
  * connection must not.

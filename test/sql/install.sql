@@ -20,12 +20,12 @@ WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclas
 -- the interface, and what everybody may call
 SELECT signature, public FROM functions ORDER BY signature::text COLLATE "C";
 -- what may write is not for everybody, unless it looks at the caller's rights itself, or
--- writes to a scoreboard in the caller's search_path with the caller's rights
+-- writes to a scoreboard with the caller's rights
 SELECT signature FROM functions WHERE public AND provolatile = 'v';
 -- functions run with the caller's rights
 SELECT signature FROM functions WHERE prosecdef;
--- these have no search_path: those of scoreboards expect its schema in it, others run no
--- SQL, and the procedures pin it for each of their transactions
+-- these have no search_path: they run no SQL, and the procedures pin it for each of their
+-- transactions
 SELECT signature FROM functions
 WHERE NOT coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'
 ORDER BY signature::text COLLATE "C";

@@ -143,8 +143,7 @@ DROP OWNED BY regress_nobody;
 DROP ROLE regress_nobody;
 
 -- every function that everybody may call, with nulls: none ends with an internal error, or
--- for want of a right of ours; those that work in a scoreboard find no table here, since
--- they expect its schema in the search_path
+-- for want of a right of ours
 CREATE FUNCTION tried() RETURNS TABLE (function text, state text) LANGUAGE plpgsql AS $$
 DECLARE
 	f record;

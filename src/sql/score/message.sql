@@ -1,73 +1,51 @@
 /*
- * Messages: what is in one, and what is wrong with it.
+ * Messages brought: applied at once, or put into the queue.  See src/score/batch.c.
+ *
+ * The settings make the plans of our queries, which are kept, good for a table of any
+ * size: they are nested loops over indexes.
  */
 
-CREATE TYPE bixarena.score_message AS (
-	n integer,
-	message_id text,
-	by_content boolean,
-	player_id text,
-	game_id text,
-	score numeric,
-	update_type text,
-	metadata jsonb,
-	sent_at timestamptz,
-	role text,
-	attempts integer,
-	content jsonb,
-	reason text,
-	sqlstate text
-);
-COMMENT ON TYPE bixarena.score_message IS
-	'a message in a call; with a reason, it can never be applied';
-
-CREATE FUNCTION bixarena.score_is_small(score numeric)
-RETURNS boolean
+CREATE FUNCTION bixarena.score_lane(player_id text, game_id text)
+RETURNS smallint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
--- what comes out of sums must fit into an entry of an index
-RETURN abs(score) < 1e60 AND scale(score) <= 60;
-COMMENT ON FUNCTION bixarena.score_is_small(numeric) IS
-	'has a score less than 60 digits before and behind the point?';
+RETURN (hashtextextended(player_id || e'\x01' || game_id COLLATE "C", 0) & 15)::smallint;
+COMMENT ON FUNCTION bixarena.score_lane(text, text) IS 'the lane of a player''s messages in a game';
 
-CREATE FUNCTION bixarena.score_read_messages(messages jsonb, latest timestamptz)
-RETURNS SETOF bixarena.score_message
-AS 'MODULE_PATHNAME', 'bixarena_read_score_messages'
-LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100;
-COMMENT ON FUNCTION bixarena.score_read_messages(jsonb, timestamptz) IS
-	'the messages of a call, in their order; with a reason those that can never be applied';
+CREATE FUNCTION bixarena_submit_scores(scoreboard text, messages jsonb)
+RETURNS TABLE (message_id text, disposition text, reason text)
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena_submit_scores(text, jsonb) IS
+	'apply score messages in this transaction; a row for each that was not applied';
+-- it writes scores
+REVOKE ALL ON FUNCTION bixarena_submit_scores(text, jsonb) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.score_messages(messages jsonb)
-RETURNS bixarena.score_message[]
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-AS $$
-DECLARE
-	latest timestamptz;
-	result bixarena.score_message[];
-BEGIN
-	IF messages IS NULL THEN
-		RAISE EXCEPTION 'messages must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	SELECT clock_timestamp() + s.max_future_seconds * interval '1 second'
-	INTO STRICT latest FROM scoreboard AS s;
-	result := ARRAY(SELECT m FROM bixarena.score_read_messages(messages, latest) AS m);
-	IF EXISTS (
-		SELECT m.game_id COLLATE "C" FROM pg_catalog.unnest(result) AS m WHERE m.reason IS NULL
-		EXCEPT SELECT g.game_id FROM game AS g)
-	THEN
-		result := ARRAY(
-			SELECT ROW(m.n, m.message_id, m.by_content, m.player_id, m.game_id, m.score,
-				m.update_type, m.metadata, m.sent_at, m.role, m.attempts, m.content,
-				coalesce(m.reason, CASE WHEN g.game_id IS NULL THEN
-					pg_catalog.format('there is no game "%s"', m.game_id) END),
-				CASE WHEN m.reason IS NOT NULL OR g.game_id IS NULL THEN '22023' END
-				)::bixarena.score_message
-			FROM pg_catalog.unnest(result) AS m
-			LEFT JOIN game AS g ON g.game_id = m.game_id COLLATE "C"
-			ORDER BY m.n);
-	END IF;
-	RETURN result;
-END
-$$;
-COMMENT ON FUNCTION bixarena.score_messages(jsonb) IS
-	'the messages of a call; with a reason those without a game too';
+CREATE FUNCTION bixarena_enqueue_scores(scoreboard text, messages jsonb)
+RETURNS TABLE (message_id text, disposition text, reason text)
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena_enqueue_scores(text, jsonb) IS
+	'put score messages into the queue, for a worker to apply; a row for each that was not taken';
+-- it writes messages
+REVOKE ALL ON FUNCTION bixarena_enqueue_scores(text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_redrive(scoreboard text, dead_letter_ids bigint[] DEFAULT NULL)
+RETURNS TABLE (dead_letter_id bigint, disposition text, reason text)
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+SET jit = off;
+COMMENT ON FUNCTION bixarena_redrive(text, bigint[]) IS
+	'put dead letters into the queue again, those of these numbers or all';
+-- it writes messages
+REVOKE ALL ON FUNCTION bixarena_redrive(text, bigint[]) FROM PUBLIC;

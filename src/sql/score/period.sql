@@ -8,20 +8,21 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, true);
 	old_board integer;
 	new_board integer;
 	moment timestamptz;
 BEGIN
-	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
 	-- an error if there is none
-	PERFORM bixarena.score_board(game, NULL);
-	SELECT g.board_no INTO STRICT old_board
-	FROM game AS g WHERE g.game_id = game COLLATE "C" FOR UPDATE;
+	PERFORM bixarena.score_board(scoreboard, game);
+	EXECUTE format('SELECT g.board_no FROM %1$s.game AS g WHERE g.game_id = $1 COLLATE "C" FOR UPDATE', schema)
+	INTO STRICT old_board USING game;
 	-- transactions that have begun to write scores may still write them to the old period
-	INSERT INTO board (game_id) VALUES (game) RETURNING board_no, started_at INTO STRICT new_board, moment;
-	PERFORM bixarena.rank_create(new_board);
-	UPDATE board AS b SET ended_at = moment WHERE b.board_no = old_board;
-	UPDATE game AS g SET board_no = new_board WHERE g.game_id = game COLLATE "C";
+	EXECUTE format('INSERT INTO %1$s.board (game_id) VALUES ($1) RETURNING board_no, started_at', schema)
+	INTO STRICT new_board, moment USING game;
+	PERFORM bixarena.rank_create(schema, new_board);
+	EXECUTE format('UPDATE %1$s.board AS b SET ended_at = $2 WHERE b.board_no = $1', schema) USING old_board, moment;
+	EXECUTE format('UPDATE %1$s.game AS g SET board_no = $2 WHERE g.game_id = $1 COLLATE "C"', schema) USING game, new_board;
 	RETURN moment;
 END
 $$;
@@ -36,7 +37,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_scoreboard text := bixarena.scoreboard_resolve(scoreboard);
+	schema text := bixarena.scoreboard_open(scoreboard, true);
+	found_scoreboard text := (parse_ident(schema))[1];
 	job text := 'bixarena_rank reset ' || encode(sha256(convert_to(found_scoreboard || e'\x01' || game, getdatabaseencoding())), 'hex');
 	command text;
 BEGIN
@@ -45,9 +47,8 @@ BEGIN
 	WHERE e.extname = 'bixarena_rank';
 	PERFORM bixarena.cron_check(format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
 		job, schedule, command, current_database(), current_user));
-	PERFORM set_config('search_path', bixarena.scoreboard_path(found_scoreboard), true);
-	PERFORM bixarena.score_board(game, NULL);
-	UPDATE game AS g SET reset_schedule = schedule WHERE g.game_id = game COLLATE "C";
+	PERFORM bixarena.score_board(scoreboard, game);
+	EXECUTE format('UPDATE %1$s.game AS g SET reset_schedule = $2 WHERE g.game_id = $1 COLLATE "C"', schema) USING game, schedule;
 	IF schedule IS NOT NULL THEN
 		PERFORM cron.schedule(job, schedule, command);
 		RETURN job;
@@ -67,13 +68,15 @@ RETURNS TABLE (started_at timestamptz, ended_at timestamptz, players bigint)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, false);
 BEGIN
-	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
-	PERFORM bixarena.score_board(game, NULL);
-	RETURN QUERY
-	SELECT b.started_at, b.ended_at, bixarena.rank_total(b.board_no)
-	FROM board AS b WHERE b.game_id = game COLLATE "C"
-	ORDER BY b.started_at DESC;
+	PERFORM bixarena.score_board(scoreboard, game);
+	RETURN QUERY EXECUTE format($sql$
+		SELECT b.started_at, b.ended_at, bixarena.rank_total($1, b.board_no)
+		FROM %1$s.board AS b WHERE b.game_id = $2 COLLATE "C"
+		ORDER BY b.started_at DESC
+	$sql$, schema) USING scoreboard, game;
 END
 $$;
 COMMENT ON FUNCTION bixarena_periods(text, text) IS 'the periods of a game, the latest first';

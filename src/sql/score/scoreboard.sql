@@ -5,9 +5,8 @@
  * A scoreboard is known by a table of this name in it, which has its settings.  So
  * nothing of it is ours: DROP EXTENSION leaves it, and a dump has all of it.
  *
- * Functions that work in one have its schema in their search_path, behind pg_catalog,
- * so that the plans of their queries are kept.  pg_temp twice at its end marks it:
- * guard.c then sees to it that nothing of the owner's runs as another role.
+ * Functions that work in one name its tables by the schema, and have their search_path
+ * pinned.  scoreboard.c sees to it that nothing of the owner's runs as another role.
  */
 
 CREATE FUNCTION bixarena.scoreboard_exists(name text)
@@ -30,46 +29,13 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.scoreboard_list() IS 'schemas that are scoreboards';
 
-CREATE FUNCTION bixarena.scoreboard_resolve(scoreboard text)
+CREATE FUNCTION bixarena.scoreboard_open(scoreboard text, writes boolean)
 RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	known text[];
-BEGIN
-	IF bixarena.scoreboard_exists(scoreboard) THEN
-		RETURN scoreboard;
-	END IF;
-	known := ARRAY(SELECT bixarena.scoreboard_list());
-	IF scoreboard IS NULL AND cardinality(known) = 1 THEN
-		RETURN known[1];
-	END IF;
-	IF scoreboard IS NULL AND known <> '{}' THEN
-		RAISE EXCEPTION 'there is more than one scoreboard'
-			USING ERRCODE = 'ambiguous_parameter',
-				DETAIL = format('The scoreboards are %s.', array_to_string(known, ', ')),
-				HINT = 'Name one with scoreboard => ''...''.';
-	END IF;
-	RAISE EXCEPTION '%', coalesce(format('scoreboard "%s" does not exist', scoreboard),
-			'there is no scoreboard yet')
-		USING ERRCODE = 'undefined_object',
-			HINT = 'Make one with bixarena_create_scoreboard().';
-END
-$$;
-COMMENT ON FUNCTION bixarena.scoreboard_resolve(text) IS
-	'the scoreboard meant by a name, or by none';
-
-CREATE FUNCTION bixarena.scoreboard_path(scoreboard text)
-RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-AS $$
-BEGIN
-	RETURN pg_catalog.format('pg_catalog, %I, pg_temp, pg_temp', bixarena.scoreboard_resolve(scoreboard));
-END
-$$;
-COMMENT ON FUNCTION bixarena.scoreboard_path(text) IS
-	'the search_path of functions that work in a scoreboard';
+AS 'MODULE_PATHNAME', 'bixarena_open_scoreboard'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.scoreboard_open(text, boolean) IS
+	'the schema of the scoreboard meant by a name, or by none, quoted; an error if that runs code of its owner''s';
 
 CREATE FUNCTION bixarena_create_scoreboard(name text)
 RETURNS text
@@ -313,7 +279,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	schema text;
 	board integer;
+	is_known boolean;
 BEGIN
 	IF game_id IS NULL OR octet_length(game_id) NOT BETWEEN 1 AND 255 OR game_id ~ '[[:cntrl:]]' THEN
 		RAISE EXCEPTION 'game_id must be a text of 1 to 255 bytes without control characters'
@@ -327,15 +295,19 @@ BEGIN
 		RAISE EXCEPTION 'operator must be best, latest or sum, not "%"', operator
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
-	IF EXISTS (SELECT FROM game AS g WHERE g.game_id = bixarena_create_game.game_id COLLATE "C") THEN
+	schema := bixarena.scoreboard_open(scoreboard, true);
+	EXECUTE format('SELECT EXISTS (SELECT FROM %1$s.game AS g WHERE g.game_id = $1 COLLATE "C")', schema)
+	INTO is_known USING game_id;
+	IF is_known THEN
 		RAISE EXCEPTION 'game "%" exists already', game_id
 			USING ERRCODE = 'duplicate_object';
 	END IF;
-	INSERT INTO board (game_id) VALUES (game_id) RETURNING board_no INTO STRICT board;
-	INSERT INTO game (game_id, name, score_order, operator, board_no)
-	VALUES (game_id, coalesce(name, game_id), score_order, operator, board);
-	PERFORM bixarena.rank_create(board);
+	EXECUTE format('INSERT INTO %1$s.board (game_id) VALUES ($1) RETURNING board_no', schema)
+	INTO STRICT board USING game_id;
+	EXECUTE format('INSERT INTO %1$s.game (game_id, name, score_order, operator, board_no)
+		VALUES ($1, $2, $3, $4, $5)', schema)
+	USING game_id, coalesce(name, game_id), score_order, operator, board;
+	PERFORM bixarena.rank_create(schema, board);
 END
 $$;
 COMMENT ON FUNCTION bixarena_create_game(text, text, text, text, text) IS

@@ -9,13 +9,14 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
-	SELECT (SELECT count(*) FROM dead_letter), s.dead_letters_critical,
-		(SELECT count(*) FROM queue),
-		(SELECT coalesce(bixarena.health_age(min(q.queued_at)), 0) FROM queue AS q),
-		(SELECT CASE WHEN e.is_called THEN e.last_value ELSE 0 END FROM score_event_event_id_seq AS e)
-	INTO dead_letters, dead_letters_critical, waiting, waiting_seconds, events
-	FROM scoreboard AS s;
+	EXECUTE format($sql$
+		SELECT (SELECT count(*) FROM %1$s.dead_letter), s.dead_letters_critical,
+			(SELECT count(*) FROM %1$s.queue),
+			(SELECT coalesce(bixarena.health_age(min(q.queued_at)), 0) FROM %1$s.queue AS q),
+			(SELECT CASE WHEN e.is_called THEN e.last_value ELSE 0 END FROM %1$s.score_event_event_id_seq AS e)
+		FROM %1$s.scoreboard AS s
+	$sql$, bixarena.scoreboard_open(scoreboard, false))
+	INTO dead_letters, dead_letters_critical, waiting, waiting_seconds, events;
 END
 $$;
 COMMENT ON FUNCTION bixarena.scoreboard_state(text) IS 'numbers to watch of a scoreboard';
@@ -150,68 +151,74 @@ COMMENT ON FUNCTION bixarena.scoreboard_rights(text) IS
 	'the rights that each kind of member needs in a scoreboard';
 REVOKE ALL ON FUNCTION bixarena.scoreboard_rights(text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.scoreboard_clean()
-RETURNS TABLE (messages bigint, dead_letters bigint, events bigint)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
-AS $$
-DECLARE
-	settings record;
-BEGIN
-	SELECT s.* INTO STRICT settings FROM scoreboard AS s;
-	-- what somebody is just bringing again is left
-	WITH old AS (
-		SELECT m.message_id, m.by_content FROM message AS m
-		WHERE m.received_at < clock_timestamp() - settings.keep_messages_days * interval '1 day'
-			AND NOT EXISTS (SELECT FROM queue AS q WHERE q.message_id = m.message_id
-				AND q.by_content = m.by_content)
-		FOR UPDATE SKIP LOCKED
-	), deleted AS (
-		DELETE FROM message AS m USING old AS o
-		WHERE m.message_id = o.message_id AND m.by_content = o.by_content
-		RETURNING 1
-	)
-	SELECT count(*) INTO messages FROM deleted;
-	WITH deleted AS (
-		DELETE FROM dead_letter AS d
-		WHERE d.died_at < clock_timestamp() - settings.keep_dead_letters_days * interval '1 day'
-		RETURNING 1
-	)
-	SELECT count(*) INTO dead_letters FROM deleted;
-	events := 0;
-	-- their trigger is the owner's, and runs as nobody else
-	IF settings.keep_events_days IS NOT NULL AND has_table_privilege('score_event', 'DELETE')
-		AND (SELECT pg_has_role(c.relowner, u.oid, 'USAGE')
-			FROM pg_class AS c, pg_roles AS u
-			WHERE c.oid = 'score_event'::regclass AND u.rolname = current_user)
-	THEN
-		-- those that the counts do not have yet are needed for the ranks
-		WITH deleted AS (
-			DELETE FROM score_event AS e
-			USING board AS b, rank_fold AS f
-			WHERE b.board_no = e.board_no AND f.board_no = e.board_no
-				AND e.created_at < now() - settings.keep_events_days * interval '1 day'
-				AND (e.generation < b.generation
-					OR (e.xid < f.next_xid AND e.xid <> ALL (f.open_xids)))
-			RETURNING 1
-		)
-		SELECT count(*) INTO events FROM deleted;
-	END IF;
-	RETURN NEXT;
-END
-$$;
-COMMENT ON FUNCTION bixarena.scoreboard_clean() IS
-	'remove what is older than the settings say';
-
-CREATE FUNCTION bixarena_clean_scores(scoreboard text)
+CREATE FUNCTION bixarena.scoreboard_clean(scoreboard text)
 RETURNS TABLE (messages bigint, dead_letters bigint, events bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, true);
+	may_delete boolean;
 BEGIN
-	PERFORM set_config('search_path', bixarena.scoreboard_path(scoreboard), true);
-	RETURN QUERY SELECT c.* FROM bixarena.scoreboard_clean() AS c;
+	-- what somebody is just bringing again is left
+	EXECUTE format($sql$
+		WITH old AS (
+			SELECT m.message_id, m.by_content FROM %1$s.message AS m, %1$s.scoreboard AS s
+			WHERE m.received_at < clock_timestamp() - s.keep_messages_days * interval '1 day'
+				AND NOT EXISTS (SELECT FROM %1$s.queue AS q WHERE q.message_id = m.message_id
+					AND q.by_content = m.by_content)
+			FOR UPDATE OF m SKIP LOCKED
+		), deleted AS (
+			DELETE FROM %1$s.message AS m USING old AS o
+			WHERE m.message_id = o.message_id AND m.by_content = o.by_content
+			RETURNING 1
+		)
+		SELECT count(*) FROM deleted
+	$sql$, schema) INTO messages;
+	EXECUTE format($sql$
+		WITH deleted AS (
+			DELETE FROM %1$s.dead_letter AS d USING %1$s.scoreboard AS s
+			WHERE d.died_at < clock_timestamp() - s.keep_dead_letters_days * interval '1 day'
+			RETURNING 1
+		)
+		SELECT count(*) FROM deleted
+	$sql$, schema) INTO dead_letters;
+	-- their trigger is the owner's, and runs as nobody else
+	EXECUTE format($sql$
+		SELECT s.keep_events_days IS NOT NULL AND has_table_privilege(c.oid, 'DELETE')
+			AND pg_has_role(c.relowner, u.oid, 'USAGE')
+		FROM %1$s.scoreboard AS s, pg_class AS c, pg_roles AS u
+		WHERE c.oid = %2$L::regclass AND u.rolname = current_user
+	$sql$, schema, schema || '.score_event') INTO may_delete;
+	events := 0;
+	IF may_delete THEN
+		-- those that the counts do not have yet are needed for the ranks
+		EXECUTE format($sql$
+			WITH deleted AS (
+				DELETE FROM %1$s.score_event AS e
+				USING %1$s.board AS b, %1$s.rank_fold AS f, %1$s.scoreboard AS s
+				WHERE b.board_no = e.board_no AND f.board_no = e.board_no
+					AND e.created_at < now() - s.keep_events_days * interval '1 day'
+					AND (e.generation < b.generation
+						OR (e.xid < f.next_xid AND e.xid <> ALL (f.open_xids)))
+				RETURNING 1
+			)
+			SELECT count(*) FROM deleted
+		$sql$, schema) INTO events;
+	END IF;
+	RETURN NEXT;
 END
+$$;
+COMMENT ON FUNCTION bixarena.scoreboard_clean(text) IS
+	'remove what is older than the settings say';
+
+CREATE FUNCTION bixarena_clean_scores(scoreboard text)
+RETURNS TABLE (messages bigint, dead_letters bigint, events bigint)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.* FROM bixarena.scoreboard_clean(scoreboard) AS c
 $$;
 COMMENT ON FUNCTION bixarena_clean_scores(text) IS
 	'remove messages, dead letters and events that are older than the settings say';
