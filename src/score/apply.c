@@ -21,6 +21,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 
 #include "score/score.h"
@@ -37,6 +38,7 @@ typedef struct Standing
 	bool		was_there;		/* had a score before */
 	bool		is_there;
 	bool		has_changed;
+	Datum		row;			/* where it is, while it is locked */
 	Datum		score;
 	TimestampTz reached_at;
 	Datum		place;
@@ -110,7 +112,7 @@ static void
 lock_scores(Work *work)
 {
 	static const Statement lock = {
-		"SELECT s.board_no, s.player_id, s.score, s.reached_at, s.place"
+		"SELECT s.board_no, s.player_id, s.score, s.reached_at, s.place, s.ctid"
 		" FROM ROWS FROM (unnest($1), unnest($2)) AS k (board_no, player_id)"
 		" JOIN @score AS s ON s.board_no = k.board_no AND s.player_id = k.player_id COLLATE \"C\""
 		" ORDER BY s.board_no, s.player_id"
@@ -146,6 +148,7 @@ lock_scores(Work *work)
 		standing->score = result_value(row, 3, &isnull);
 		standing->reached_at = DatumGetTimestampTz(result_value(row, 4, &isnull));
 		standing->place = result_value(row, 5, &isnull);
+		standing->row = datumCopy(result_value(row, 6, &isnull), false, sizeof(ItemPointerData));
 	}
 }
 
@@ -224,7 +227,9 @@ insert_players(const Work *work)
 static void
 write_scores(const Work *work, const Statement *statement, bool were_there)
 {
-	static const Oid types[] = {INT4OID, TEXTOID, NUMERICOID, TIMESTAMPTZOID, BYTEAOID};
+	static const Oid types[] = {
+		INT4OID, TEXTOID, NUMERICOID, TIMESTAMPTZOID, BYTEAOID, TIDOID
+	};
 	Parameters	parameters = {0};
 	Column	   *columns[lengthof(types)];
 
@@ -241,10 +246,12 @@ write_scores(const Work *work, const Statement *statement, bool were_there)
 		add_value(columns[2], standing->score);
 		add_value(columns[3], TimestampTzGetDatum(standing->reached_at));
 		add_value(columns[4], standing->place);
+		if (were_there)
+			add_value(columns[5], standing->row);
 	}
 	if (columns[0]->count == 0)
 		return;
-	for (int i = 0; i < (int) lengthof(types); i++)
+	for (int i = 0; i < (int) lengthof(types) && columns[i]->count > 0; i++)
 		add_column(&parameters, columns[i]);
 	run_statement(work->batch->scoreboard, statement, &parameters);
 	if (SPI_processed != (uint64) columns[0]->count)
@@ -318,9 +325,10 @@ apply(void *argument)
 {
 	static const Statement update = {
 		"UPDATE @score AS s SET score = u.score, reached_at = u.reached_at, place = u.place"
-		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5))"
-		" AS u (board_no, player_id, score, reached_at, place)"
-		" WHERE s.board_no = u.board_no AND s.player_id = u.player_id COLLATE \"C\"",
+		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6))"
+		" AS u (board_no, player_id, score, reached_at, place, row)"
+		" WHERE s.ctid = u.row AND s.board_no = u.board_no"
+		" AND s.player_id = u.player_id COLLATE \"C\"",
 		SPI_OK_UPDATE, SEES_LATEST
 	};
 	static const Statement insert = {

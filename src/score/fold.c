@@ -30,11 +30,11 @@
 
 /*
  * Events before somebody folds.  So many that are not in the counts cost a reader less
- * than a millisecond; where they come faster than ten times a second, more, since
- * folding many at once is cheaper.
+ * than a millisecond; where they come faster than twice a second, more, since folding
+ * many at once is cheaper.
  */
 #define MIN_EVENTS "256"
-#define MIN_SECONDS "0.1"
+#define MIN_SECONDS "0.5"
 #define MAX_EVENTS "2048"
 
 /* Players of a range: of one that is new, at most, and of two that are joined */
@@ -199,33 +199,31 @@ write_state(const Fold *fold)
 }
 
 /*
- * The nodes of a level that have some of the places, in their order, without counts.
+ * The nodes of a level that begin at these places, in their order, without counts.
  */
 static RankNode *
-read_nodes(const Fold *fold, int level, const Move *moves, int num_moves, int *count)
+read_nodes(const Fold *fold, int level, const Column *firsts, int *count)
 {
 	static const Statement read = {
-		"SELECT n.node_no, n.bounds"
-		" FROM (SELECT DISTINCT (SELECT r.first_place FROM @rank_node AS r"
-		" WHERE r.board_no = $1 AND r.level = $2 AND r.first_place <= p.place"
-		" ORDER BY r.first_place DESC LIMIT 1) AS first_place"
-		" FROM unnest($3) AS p (place)) AS d"
-		" JOIN @rank_node AS n ON n.board_no = $1 AND n.level = $2"
-		" AND n.first_place = d.first_place"
+		"SELECT n.node_no, n.bounds FROM @rank_node AS n"
+		" WHERE n.board_no = $1 AND n.level = $2 AND n.first_place = ANY ($3)"
 		" ORDER BY n.first_place",
 		SPI_OK_SELECT, SEES_SNAPSHOT
 	};
 	Parameters	parameters = {0};
-	Column	   *places = new_column(BYTEAOID, num_moves);
 	RankNode   *nodes;
 	bool		isnull;
 
-	for (int i = 0; i < num_moves; i++)
-		add_value(places, moves[i].place);
 	add_board(&parameters, fold);
 	add_parameter(&parameters, INT2OID, Int16GetDatum(level), false);
-	add_column(&parameters, places);
+	add_column(&parameters, firsts);
 	run_statement(fold->scoreboard, &read, &parameters);
+	if (SPI_processed != (uint64) firsts->count)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the counts of board %d of scoreboard \"%s\" are damaged",
+						fold->board, fold->scoreboard->name),
+				 errhint("Call bixarena_recount_scores().")));
 	*count = SPI_processed;
 	nodes = palloc0(sizeof(RankNode) * Max(*count, 1));
 	for (int row = 0; row < *count; row++)
@@ -238,9 +236,14 @@ read_nodes(const Fold *fold, int level, const Move *moves, int num_moves, int *c
 	return nodes;
 }
 
+/*
+ * Note what moves change in a range of a node.  The range may be a node of the level
+ * below, which begins where the range does.
+ */
 static void
-note_change(Fold *fold, const RankNode *node, int range, int sign)
+note_change(Fold *fold, const RankNode *node, int range, int sign, Column *below)
 {
+	add_value(below, node->bounds[range]);
 	if (sign == 0)
 		return;
 	add_value(fold->levels, Int32GetDatum(node->level));
@@ -251,16 +254,15 @@ note_change(Fold *fold, const RankNode *node, int range, int sign)
 
 /*
  * Note what moves change in a node: those from a number on that are before the next
- * node.  Returns the number of the next move; the sum is for the node above.
+ * node.  Returns the number of the next move.
  */
 static int
 note_changes(Fold *fold, const RankNode *node, const RankNode *next, const Move *moves,
-			 int count, int at, int *sum)
+			 int count, int at, Column *below)
 {
 	int			range = -1;
 	int			sign = 0;
 
-	*sum = 0;
 	for (; at < count; at++)
 	{
 		int			bucket;
@@ -269,42 +271,33 @@ note_changes(Fold *fold, const RankNode *node, const RankNode *next, const Move 
 			break;
 		bucket = bucket_of(node, moves[at].place);
 		if (bucket != range && range >= 0)
-			note_change(fold, node, range, sign);
+			note_change(fold, node, range, sign, below);
 		if (bucket != range)
 			sign = 0;
 		range = bucket;
 		sign += moves[at].sign;
-		*sum += moves[at].sign;
 	}
 	if (range >= 0)
-		note_change(fold, node, range, sign);
+		note_change(fold, node, range, sign, below);
 	return at;
 }
 
 /*
- * Note what moves change at a level.  Returns what that is for the level above: moves of
- * nodes.
+ * Note what moves change at a level, in the nodes that begin at the first places.
+ * Returns those of the nodes below.
  */
-static int
-note_level(Fold *fold, int level, const Move *moves, int count, Move *above)
+static Column *
+note_level(Fold *fold, int level, const Column *firsts, const Move *moves, int count)
 {
+	Column	   *below = new_column(BYTEAOID, count);
 	int			num_nodes;
-	RankNode   *nodes = read_nodes(fold, level, moves, count, &num_nodes);
-	int			num_above = 0;
+	RankNode   *nodes = read_nodes(fold, level, firsts, &num_nodes);
 	int			at = 0;
 
 	for (int i = 0; i < num_nodes; i++)
-	{
-		int			sum;
-
 		at = note_changes(fold, &nodes[i], i + 1 < num_nodes ? &nodes[i + 1] : NULL,
-						  moves, count, at, &sum);
-		if (sum != 0)
-			above[num_above++] = (Move) {
-			nodes[i].bounds[0], sum
-		};
-	}
-	return num_above;
+						  moves, count, at, below);
+	return below;
 }
 
 /*
@@ -710,24 +703,21 @@ mend_nodes(Fold *fold)
 }
 
 /*
- * Add moves to the counts at each level.
+ * Note what moves change at each level, from the root on.
  */
 static void
-add_moves(Fold *fold, Move *moves, int count)
+note_moves(Fold *fold, const Move *moves, int count)
 {
 	int			max_changes = (ROOT_LEVEL - LOWEST_LEVEL + 1) * count;
+	Column	   *firsts = new_column(BYTEAOID, 1);
 
 	fold->levels = new_column(INT4OID, max_changes);
 	fold->nodes = new_column(INT4OID, max_changes);
 	fold->ranges = new_column(INT4OID, max_changes);
 	fold->signs = new_column(INT4OID, max_changes);
-	for (int level = LOWEST_LEVEL; level <= ROOT_LEVEL && count > 0; level++)
-	{
-		Move	   *above = palloc(sizeof(Move) * count);
-
-		count = note_level(fold, level, moves, count, above);
-		moves = above;
-	}
+	add_value(firsts, PointerGetDatum(cstring_to_text("")));
+	for (int level = ROOT_LEVEL; level >= LOWEST_LEVEL && count > 0; level--)
+		firsts = note_level(fold, level, firsts, moves, count);
 }
 
 /*
@@ -747,7 +737,7 @@ fold_board(void *argument)
 	read_fold_state(fold->scoreboard, fold->board, &fold->state);
 	moves = read_moves(fold, false, &count);
 	read_new_state(&now, fold);
-	add_moves(fold, moves, count);
+	note_moves(fold, moves, count);
 	look_away();
 	fold->state.next_xid = now.next_xid;
 	fold->state.open_xids = now.open_xids;

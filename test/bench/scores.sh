@@ -42,14 +42,23 @@ main() {
 	for reader in rank plain-rank top around; do
 		report "$reader" "$(latency $reader)"
 	done
+	report 'buffers of a rank' "$(buffers)"
 	report 'redis, rank' "$(redis_latency ZREVRANK many member:0000000)"
 	report 'redis, top 100' "$(redis_latency ZREVRANGE many 0 99)"
 	wait
 	grep -h '^tps' "$folder/writer"
-	psql --no-psqlrc --tuples-only --no-align --command="
-		SELECT 'buffers of a rank: ' || (plan -> 0 -> 'Plan' ->> 'Shared Hit Blocks')
-		FROM explained('SELECT * FROM bixarena_player_rank(''bench'', ''many'', ''p777'')') AS plan" \
+	psql --no-psqlrc --tuples-only --no-align \
 		--command="SELECT 'ranges that differ: ' || count(*) FROM bixarena_check_scores('bench')"
+}
+
+# median and 95 %, of 200 ranks
+buffers() {
+	psql --no-psqlrc --tuples-only --no-align --field-separator='  ' --command="
+		SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY b), percentile_disc(0.95) WITHIN GROUP (ORDER BY b)
+		FROM (SELECT (plan -> 0 -> 'Plan' ->> 'Shared Hit Blocks')::integer
+				+ (plan -> 0 -> 'Plan' ->> 'Shared Read Blocks')::integer AS b
+			FROM generate_series(1, 200) AS i,
+				explained(format('SELECT * FROM bixarena_player_rank(''bench'', ''many'', %L)', 'p' || i * 4001)) AS plan) AS p"
 }
 
 report() {
@@ -80,7 +89,6 @@ fill() {
 		DECLARE
 			plan jsonb;
 		BEGIN
-			EXECUTE query;
 			EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, FORMAT json) ' || query INTO plan;
 			RETURN plan;
 		END
