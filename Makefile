@@ -57,6 +57,8 @@ SQL_PARTS = \
 	src/sql/score/queue.sql \
 	src/sql/score/read.sql \
 	src/sql/score/period.sql \
+	src/sql/score/upload.sql \
+	src/sql/score/standings.sql \
 	src/sql/score/watch.sql \
 	src/sql/arena/role.sql \
 	src/sql/arena/simulate.sql

@@ -68,4 +68,23 @@
 #define HAS_LOCK(tag, mode) LockHeldByMe(tag, mode)
 #endif
 
+/*
+ * What the parser of JSON calls returns something from 16 on; its lexer may be the
+ * caller's from 17 on.
+ */
+#if PG_VERSION_NUM >= 160000
+#define JSON_ACTION JsonParseErrorType
+#define JSON_ACTION_DONE return JSON_SUCCESS
+#else
+#define JSON_ACTION void
+#define JSON_ACTION_DONE return
+#endif
+#if PG_VERSION_NUM >= 170000
+#define MAKE_JSON_LEXER(data, length, encoding) \
+	makeJsonLexContextCstringLen(NULL, data, length, encoding, true)
+#else
+#define MAKE_JSON_LEXER(data, length, encoding) \
+	makeJsonLexContextCstringLen(data, length, encoding, true)
+#endif
+
 #endif							/* BIXARENA_COMPAT_H */

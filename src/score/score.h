@@ -33,6 +33,11 @@ typedef enum ScoreTable
 	TABLE_QUEUE_LANE,
 	TABLE_QUEUE,
 	TABLE_DEAD_LETTER,
+	TABLE_UPLOAD,
+	TABLE_UPLOAD_CONTENT,
+	TABLE_UPLOAD_COLUMN,
+	TABLE_STANDING,
+	TABLE_STANDING_ORDER,
 	NUM_SCORE_TABLES
 } ScoreTable;
 
@@ -170,6 +175,34 @@ typedef struct RankResult
 	int64		total;
 } RankResult;
 
+/* What is wrong with a file, in one place; of many, so many are told */
+#define MAX_FLAWS 20
+
+typedef struct Flaw
+{
+	int64		line;
+	const char *column;			/* NULL: none in particular */
+	char	   *value;			/* NULL: none */
+	char	   *message;
+} Flaw;
+
+/* A file as rows and columns of texts */
+#define MAX_COLUMNS 256
+#define MAX_ROWS 5000000
+#define MAX_CELLS 50000000
+
+typedef struct Sheet
+{
+	int			num_columns;
+	char	   *columns[MAX_COLUMNS];	/* names as they are normalized */
+	int			num_rows;
+	int			max_rows;
+	int32	   *lines;			/* of each row */
+	char	  **cells;			/* row after row; NULL: empty */
+	int64		num_flaws;
+	Flaw		flaws[MAX_FLAWS];
+} Sheet;
+
 /* guard.c */
 extern char *code_of_relation(Relation relation, int events);
 
@@ -223,6 +256,20 @@ extern int64 rank_total(const Scoreboard *scoreboard, int32 board);
 
 /* fold.c */
 extern void fold_now_and_then(Batch *batch);
+
+/* sheet.c */
+extern void add_flaw(Sheet *sheet, int64 line, const char *column, const char *value,
+					 char *message);
+extern int	add_sheet_column(Sheet *sheet, int64 line, const char *name);
+extern char **add_sheet_row(Sheet *sheet, int64 line);
+extern char *trimmed(char *cell);
+
+/* csv.c */
+extern void read_csv(Sheet *sheet, char *data, size_t length);
+
+/* json_sheet.c */
+extern void read_json(Sheet *sheet, char *data, size_t length);
+extern void read_json_lines(Sheet *sheet, char *data, size_t length);
 
 /* score_worker.c */
 extern void wake_score_workers(const char *scoreboard, int workers);

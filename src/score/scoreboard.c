@@ -64,7 +64,12 @@ static const struct
 	{"message", ON_INSERT | ON_UPDATE | ON_DELETE},
 	{"queue_lane", 0},
 	{"queue", ON_INSERT | ON_UPDATE | ON_DELETE},
-	{"dead_letter", ON_INSERT | ON_UPDATE | ON_DELETE}
+	{"dead_letter", ON_INSERT | ON_UPDATE | ON_DELETE},
+	{"upload", ON_INSERT},
+	{"upload_content", ON_INSERT},
+	{"upload_column", 0},
+	{"standing", ON_INSERT},
+	{"standing_order", ON_INSERT}
 };
 
 static HTAB *scoreboards = NULL;

@@ -17,9 +17,11 @@
  *	worker			held by the background worker of a role and an arena,
  *					likewise, so that there is one
  *	launcher		held by the launcher of a database, likewise
+ *	upload			of a partition and date: held by a transaction that uploads
+ *					standings of it, so that versions have numbers
  *	scores			held by a background worker of a role and a scoreboard, likewise
  *
- * The first four, which a transaction holds, are the server's advisory locks in
+ * Those that a transaction holds are the server's advisory locks in
  * classes of our own: its functions for users take classes 1 and 2, so that ours
  * cannot meet a user's.
  *

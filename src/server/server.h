@@ -63,7 +63,8 @@ typedef enum LockClass
 	LOCK_IDENTIFIER,
 	LOCK_LAUNCHER,
 	LOCK_REQUEST,
-	LOCK_SCORES
+	LOCK_SCORES,
+	LOCK_UPLOAD
 } LockClass;
 
 /* version.c */

@@ -76,7 +76,8 @@ BEGIN
 			dead_letters_critical integer NOT NULL DEFAULT 10
 				CHECK (dead_letters_critical >= 0),
 			notify_channel text CHECK (octet_length(notify_channel) BETWEEN 1 AND 63),
-			workers integer NOT NULL DEFAULT 2 CHECK (workers BETWEEN 1 AND 16)
+			workers integer NOT NULL DEFAULT 2 CHECK (workers BETWEEN 1 AND 16),
+			max_upload_mb integer NOT NULL DEFAULT 256 CHECK (max_upload_mb BETWEEN 1 AND 1000)
 		);
 		CREATE UNIQUE INDEX ON %1$I.scoreboard ((true));
 		INSERT INTO %1$I.scoreboard DEFAULT VALUES;
@@ -245,6 +246,95 @@ BEGIN
 			'messages that cannot be applied, or could not in all attempts';
 		COMMENT ON COLUMN %1$I.dead_letter.content IS
 			'the message, or what it begins with if it is longer than 64 kB';
+
+		CREATE TABLE %1$I.upload_column (
+			source text COLLATE "C" NOT NULL CHECK (octet_length(source) BETWEEN 1 AND 255),
+			column_name text COLLATE "C" NOT NULL
+				CHECK (column_name ~ '^[^A-Z]+$' AND octet_length(column_name) BETWEEN 1 AND 63),
+			column_type text NOT NULL DEFAULT 'number' CHECK (column_type IN ('number', 'text')),
+			is_required boolean NOT NULL DEFAULT true,
+			PRIMARY KEY (source, column_name)
+		);
+		COMMENT ON TABLE %1$I.upload_column IS 'columns that files of a source must or may have';
+		CREATE TABLE %1$I.upload (
+			run_no integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+			run_id uuid NOT NULL UNIQUE,
+			run_ts timestamptz NOT NULL,
+			key text COLLATE "C" NOT NULL,
+			source text COLLATE "C" NOT NULL,
+			partition text COLLATE "C" NOT NULL,
+			snapshot_date date NOT NULL,
+			version integer,
+			format text NOT NULL,
+			size bigint NOT NULL,
+			sha256 bytea NOT NULL,
+			status text NOT NULL CHECK (status IN ('accepted', 'refused')),
+			num_rows integer NOT NULL,
+			metrics text[] NOT NULL,
+			num_errors bigint NOT NULL,
+			errors jsonb NOT NULL,
+			file_modified_at timestamptz,
+			role text NOT NULL DEFAULT current_user,
+			UNIQUE (source, partition, snapshot_date, version)
+		);
+		CREATE INDEX upload_key ON %1$I.upload (key, run_no);
+		COMMENT ON TABLE %1$I.upload IS 'files that have come in, also those that were refused';
+		COMMENT ON COLUMN %1$I.upload.partition IS 'the other parts of the key, by name';
+		COMMENT ON COLUMN %1$I.upload.version IS 'the highest of a date is the current; null: refused';
+		COMMENT ON COLUMN %1$I.upload.errors IS 'why a file was refused: line, column, value and message';
+		CREATE TABLE %1$I.upload_content (
+			run_no integer PRIMARY KEY,
+			content bytea NOT NULL
+		);
+		ALTER TABLE %1$I.upload_content ALTER content SET STORAGE EXTERNAL;
+		COMMENT ON TABLE %1$I.upload_content IS 'the bytes of each file, as they came';
+		CREATE TABLE %1$I.standing (
+			run_no integer NOT NULL,
+			row_no integer NOT NULL,
+			player_id text COLLATE "C" NOT NULL,
+			name text,
+			attributes jsonb,
+			values numeric[] NOT NULL,
+			ranks integer[] NOT NULL,
+			snapshot_date date NOT NULL,
+			ingested_at timestamptz NOT NULL,
+			run_id uuid NOT NULL,
+			record_hash bytea NOT NULL,
+			PRIMARY KEY (run_no, row_no)
+		);
+		CREATE INDEX standing_player ON %1$I.standing (player_id, run_no);
+		COMMENT ON TABLE %1$I.standing IS 'the rows of files that were accepted';
+		COMMENT ON COLUMN %1$I.standing.values IS 'of the upload''s metrics, in their order; null: none';
+		COMMENT ON COLUMN %1$I.standing.ranks IS 'by each of these';
+		COMMENT ON COLUMN %1$I.standing.record_hash IS
+			'SHA-256 of the names and values of the row''s columns, in the order of names';
+		CREATE TABLE %1$I.standing_order (
+			run_no integer NOT NULL,
+			metric_no smallint NOT NULL,
+			piece_no integer NOT NULL,
+			row_nos integer[] NOT NULL,
+			PRIMARY KEY (run_no, metric_no, piece_no)
+		);
+		ALTER TABLE %1$I.standing_order ALTER row_nos SET STORAGE MAIN;
+		COMMENT ON TABLE %1$I.standing_order IS
+			'the rows of an upload as they stand by a metric, in pieces of 400';
+
+		CREATE FUNCTION %1$I.refuse_upload_change() RETURNS trigger
+		LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $refuse$
+		BEGIN
+			RAISE EXCEPTION 'what was uploaded is not changed'
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					HINT = 'Upload a better file with the same key: it is the next version.';
+		END
+		$refuse$;
+		CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON %1$I.upload
+			EXECUTE FUNCTION %1$I.refuse_upload_change();
+		CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON %1$I.upload_content
+			EXECUTE FUNCTION %1$I.refuse_upload_change();
+		CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON %1$I.standing
+			EXECUTE FUNCTION %1$I.refuse_upload_change();
+		CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON %1$I.standing_order
+			EXECUTE FUNCTION %1$I.refuse_upload_change();
 
 		CREATE FUNCTION %1$I.refuse_change() RETURNS trigger
 		LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $refuse$
