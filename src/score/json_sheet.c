@@ -72,8 +72,15 @@ find_column(Parser *parser, const char *name)
 static void
 begin_row(Parser *parser)
 {
-	parser->row = parser->num_rows++;
 	parser->column = -1;
+	parser->row = -1;
+	if (parser->num_rows == MAX_ROWS)
+	{
+		add_flaw(parser->sheet, line_of(parser), NULL, NULL,
+				 psprintf("there are more than %d rows", MAX_ROWS));
+		return;
+	}
+	parser->row = parser->num_rows++;
 	if (parser->num_rows > parser->max_rows)
 	{
 		parser->max_rows = Max(1024, 2 * parser->max_rows);
@@ -178,7 +185,8 @@ on_scalar(void *state, char *token, JsonTokenType type)
 			add_flaw(parser->sheet, line_of(parser), NULL, token, "a row is not an object");
 		JSON_ACTION_DONE;
 	}
-	if (type != JSON_TOKEN_NULL && parser->column >= 0 && token && token[0])
+	if (type != JSON_TOKEN_NULL && parser->column >= 0 && parser->row >= 0 &&
+		token && token[0])
 		note_value(parser, token);
 	JSON_ACTION_DONE;
 }

@@ -100,6 +100,7 @@ my %part_of = (
 	rank => 'score/rank',
 	score => 'score/*',
 	scoreboard => 'score/*',
+	upload => 'score/*',
 	tally => 'value/tally',
 	run => 'run/*',
 	slack => 'run/run',

@@ -34,12 +34,12 @@ BEGIN
 	USING source, coalesce(partition, ''), date, as_of_run, metric;
 	IF run_no IS NULL THEN
 		RAISE EXCEPTION 'there are no standings of source "%", partition "%"%', source, coalesce(partition, ''),
-				coalesce(' of ' || date, '') || coalesce(' of run ' || as_of_run, '')
+				coalesce(' of ' || to_char(date, 'YYYY-MM-DD'), '') || coalesce(' of run ' || as_of_run, '')
 			USING ERRCODE = 'no_data_found',
 				HINT = 'bixarena_standings_dates() tells what there is.';
 	END IF;
 	IF metric IS NOT NULL AND metric_no IS NULL THEN
-		RAISE EXCEPTION 'the standings of % have no metric "%"', snapshot_date, metric
+		RAISE EXCEPTION 'the standings of % have no metric "%"', to_char(snapshot_date, 'YYYY-MM-DD'), metric
 			USING ERRCODE = 'undefined_column',
 				DETAIL = format('The metrics are %s.', array_to_string(names, ', '));
 	END IF;
@@ -94,6 +94,17 @@ $$;
 COMMENT ON FUNCTION bixarena_standings(text, text, text, text, integer, date, integer, uuid) IS
 	'the best by a metric, at the latest date or another, or who stands behind a position';
 
+CREATE FUNCTION bixarena.upload_interface()
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT quote_ident(n.nspname)
+	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'bixarena_rank'
+$$;
+COMMENT ON FUNCTION bixarena.upload_interface() IS 'the schema of functions for users, quoted';
+
 CREATE FUNCTION bixarena_standings_json(scoreboard text, source text, partition text, metric text,
 	top integer DEFAULT 100, date date DEFAULT NULL, after integer DEFAULT 0, as_of_run uuid DEFAULT NULL)
 RETURNS jsonb
@@ -101,8 +112,6 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	public_schema text := (SELECT quote_ident(n.nspname) FROM pg_extension AS e
-		JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'bixarena_rank');
 	upload record;
 	result jsonb;
 BEGIN
@@ -113,7 +122,7 @@ BEGIN
 			'players', $10, 'next', CASE WHEN count(*) = $5 THEN max(s."position") END,
 			'standings', coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) - '{snapshot_date,run_id}'::text[] ORDER BY s."position"), '[]'))
 		FROM %1$s.bixarena_standings($1, $2, $3, $4, $5, $6, $7, $8) AS s
-	$sql$, public_schema) INTO result
+	$sql$, bixarena.upload_interface()) INTO result
 	USING scoreboard, source, partition, metric, top, date, after, upload.run_id, upload.snapshot_date, upload.num_rows;
 	RETURN result;
 END
@@ -201,3 +210,63 @@ END
 $$;
 COMMENT ON FUNCTION bixarena_compare_standings(text, text, text, text, date, date, integer) IS
 	'what players have gained or lost by a metric between two dates, the biggest change first';
+
+CREATE FUNCTION bixarena_standings_history_json(scoreboard text, source text, player text, metric text,
+	partition text DEFAULT NULL, last integer DEFAULT 1000)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result jsonb;
+BEGIN
+	EXECUTE format($sql$
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
+		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_standings_history($1, $2, $3, $4, $5, $6) AS s) AS r
+	$sql$, bixarena.upload_interface())
+	INTO result USING scoreboard, source, player, metric, partition, last;
+	RETURN jsonb_build_object('source', source, 'player_id', player, 'metric', metric, 'history', coalesce(result, '[]'));
+END
+$$;
+COMMENT ON FUNCTION bixarena_standings_history_json(text, text, text, text, text, integer) IS
+	'the same as a document';
+
+CREATE FUNCTION bixarena_compare_standings_json(scoreboard text, source text, partition text, metric text,
+	date1 date, date2 date, top integer DEFAULT 100)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result jsonb;
+BEGIN
+	EXECUTE format($sql$
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
+		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_compare_standings($1, $2, $3, $4, $5, $6, $7) AS s) AS r
+	$sql$, bixarena.upload_interface())
+	INTO result USING scoreboard, source, partition, metric, date1, date2, top;
+	RETURN jsonb_build_object('source', source, 'partition', coalesce(partition, ''), 'metric', metric, 'date1', date1,
+		'date2', date2, 'players', coalesce(result, '[]'));
+END
+$$;
+COMMENT ON FUNCTION bixarena_compare_standings_json(text, text, text, text, date, date, integer) IS
+	'the same as a document';
+
+CREATE FUNCTION bixarena_standings_dates_json(scoreboard text, source text DEFAULT NULL, partition text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result jsonb;
+BEGIN
+	EXECUTE format($sql$
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
+		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_standings_dates($1, $2, $3) AS s) AS r
+	$sql$, bixarena.upload_interface())
+	INTO result USING scoreboard, source, partition;
+	RETURN coalesce(result, '[]');
+END
+$$;
+COMMENT ON FUNCTION bixarena_standings_dates_json(text, text, text) IS
+	'the same as a document';

@@ -17,8 +17,9 @@ DECLARE
 	names text[] := '{}';
 	flaw text;
 BEGIN
-	parts := string_to_array(regexp_replace(key, '^inbox/', ''), '/');
+	parts := string_to_array(regexp_replace(left(coalesce(key, ''), 1025), '^inbox/', ''), '/');
 	flaw := CASE
+		WHEN key IS NULL THEN 'it is null'
 		WHEN octet_length(key) > 1024 THEN 'it has more than 1024 bytes'
 		WHEN key ~ '[[:cntrl:]\\]' THEN 'it has a control character or a backslash'
 		WHEN '' = ANY (parts) OR '.' = ANY (parts) OR '..' = ANY (parts) THEN 'a part of it is empty, . or ..'
@@ -30,10 +31,10 @@ BEGIN
 			WHEN split_part(part, '=', 1) = ANY (names) THEN format('"%s" is there twice', split_part(part, '=', 1)) END);
 		names := names || split_part(part, '=', 1);
 	END LOOP;
-	source := (SELECT substr(p, 8) FROM unnest(parts) AS p WHERE p ~ '^source=');
+	source := (SELECT max(substr(p, 8)) FROM unnest(parts) AS p WHERE p ~ '^source=');
 	partition := coalesce((SELECT string_agg(p, '/' ORDER BY p COLLATE "C") FROM unnest(parts[:cardinality(parts) - 1]) AS p
 		WHERE p !~ '^(source|dt)='), '');
-	part := (SELECT substr(p, 4) FROM unnest(parts) AS p WHERE p ~ '^dt=');
+	part := (SELECT max(substr(p, 4)) FROM unnest(parts) AS p WHERE p ~ '^dt=');
 	format := CASE lower(substring(parts[cardinality(parts)] FROM '[.]([A-Za-z]+)$'))
 		WHEN 'csv' THEN 'csv' WHEN 'json' THEN 'json' WHEN 'jsonl' THEN 'jsonl' WHEN 'ndjson' THEN 'jsonl' END;
 	flaw := coalesce(flaw, CASE
@@ -47,8 +48,8 @@ BEGIN
 			flaw := 'dt is not a date such as 2026-01-26';
 		END;
 	END IF;
-	IF key IS NULL OR flaw IS NOT NULL THEN
-		RAISE EXCEPTION 'the key of an upload is not one: %', coalesce(flaw, 'it is null')
+	IF flaw IS NOT NULL THEN
+		RAISE EXCEPTION 'the key of an upload is not one: %', flaw
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'A key is like inbox/source=game/kingdom=51/dt=2026-01-26/players.csv.';
 	END IF;
@@ -92,9 +93,9 @@ BEGIN
 	SELECT k.* INTO parts FROM bixarena.upload_key(key) AS k;
 	parts.format := coalesce(upload_store.format, parts.format);
 	IF parts.format IS NULL OR parts.format NOT IN ('csv', 'json', 'jsonl') THEN
-		RAISE EXCEPTION 'the format of an upload is csv, json or jsonl, not "%"', parts.format
+		RAISE EXCEPTION 'the format of the upload is none that is read'
 			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'The key ends with .csv, .json or .jsonl, or format => ''...'' says it.';
+				HINT = 'Let the key end with .csv, .json or .jsonl, or give one of these words as the format.';
 	END IF;
 	IF content IS NULL THEN
 		RAISE EXCEPTION 'content must not be null'
@@ -212,7 +213,6 @@ AS 'MODULE_PATHNAME', 'bixarena_list_inbox'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION bixarena.upload_files(text) IS
 	'the files below inbox in a folder of the server''s; links are passed over';
-REVOKE ALL ON FUNCTION bixarena.upload_files(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.upload_file(path text, key text, max_bytes bigint)
 RETURNS bytea
@@ -220,7 +220,6 @@ AS 'MODULE_PATHNAME', 'bixarena_read_inbox'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION bixarena.upload_file(text, text, bigint) IS
 	'a file below inbox in a folder of the server''s';
-REVOKE ALL ON FUNCTION bixarena.upload_file(text, text, bigint) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.upload_new_files(scoreboard text, path text)
 RETURNS TABLE (key text, size bigint, modified_at timestamptz)
@@ -239,7 +238,6 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.upload_new_files(text, text) IS
 	'files of a folder that are not uploaded as they are';
-REVOKE ALL ON FUNCTION bixarena.upload_new_files(text, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena.upload_from_folder(scoreboard text, path text, key text, modified_at timestamptz)
 RETURNS text
@@ -270,7 +268,6 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.upload_from_folder(text, text, text, timestamptz) IS
 	'keep a file of a folder: what has become of it; an error is a warning';
-REVOKE ALL ON FUNCTION bixarena.upload_from_folder(text, text, text, timestamptz) FROM PUBLIC;
 
 CREATE PROCEDURE bixarena_ingest_folder(scoreboard text, path text)
 LANGUAGE plpgsql
@@ -307,7 +304,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_scoreboard text := (parse_ident(bixarena.scoreboard_open(scoreboard, true)))[1];
+	found_scoreboard text := (parse_ident(bixarena.scoreboard_open(scoreboard, false)))[1];
 	job text := 'bixarena_rank ingest ' || encode(sha256(convert_to(found_scoreboard || e'\x01' || path, getdatabaseencoding())), 'hex');
 	command text;
 BEGIN

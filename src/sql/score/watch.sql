@@ -103,6 +103,14 @@ AS $$
 		('reader', 'rank_node', '{SELECT}'),
 		('reader', 'rank_count', '{SELECT}'),
 		('reader', 'rank_fold', '{SELECT}'),
+		('reader', 'upload', '{SELECT}'),
+		('reader', 'standing', '{SELECT}'),
+		('reader', 'standing_order', '{SELECT}'),
+		('operator', 'upload', '{INSERT}'),
+		('operator', 'upload_content', '{INSERT}'),
+		('operator', 'upload_column', '{SELECT}'),
+		('operator', 'standing', '{INSERT}'),
+		('operator', 'standing_order', '{INSERT}'),
 		('operator', 'scoreboard', '{SELECT}'),
 		('operator', 'player', '{INSERT,UPDATE}'),
 		('operator', 'score', '{INSERT,UPDATE}'),
@@ -116,6 +124,8 @@ AS $$
 		('operator', 'queue_lane', '{SELECT,UPDATE}'),
 		('operator', 'queue', '{SELECT,INSERT,UPDATE,DELETE}'),
 		('operator', 'dead_letter', '{SELECT,INSERT,UPDATE,DELETE}'),
+		('admin', 'upload_content', '{SELECT}'),
+		('admin', 'upload_column', '{INSERT,UPDATE,DELETE}'),
 		('admin', 'scoreboard', '{UPDATE}'),
 		('admin', 'game', '{INSERT,UPDATE}'),
 		('admin', 'board', '{INSERT}'),
@@ -126,9 +136,12 @@ AS $$
 		('operator', 'bixarena_process_scores'),
 		('operator', 'bixarena_redrive'),
 		('operator', 'bixarena_clean_scores'),
+		('operator', 'bixarena_upload_standings'),
+		('operator', 'bixarena_ingest_folder'),
 		('admin', 'bixarena_create_game'),
 		('admin', 'bixarena_reset_game'),
-		('admin', 'bixarena_schedule_resets')
+		('admin', 'bixarena_schedule_resets'),
+		('admin', 'bixarena_schedule_ingestion')
 	), found AS (
 		SELECT 'reader' AS kind, 'SCHEMA' AS object_type, quote_ident(scoreboard) AS object,
 			'USAGE' AS privilege
@@ -137,6 +150,8 @@ AS $$
 		FROM wanted AS w, unnest(w.privileges) AS p
 		UNION ALL
 		SELECT 'operator', 'SEQUENCE', format('%I.score_event_event_id_seq', scoreboard), 'SELECT'
+		UNION ALL
+		SELECT 'operator', 'SEQUENCE', format('%I.upload_run_no_seq', scoreboard), 'USAGE'
 		UNION ALL
 		SELECT r.kind, 'ROUTINE', p.oid::regprocedure::text, 'EXECUTE'
 		FROM routines AS r
