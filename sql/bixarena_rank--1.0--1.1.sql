@@ -4210,11 +4210,19 @@ RETURNS TABLE (
 	figure double precision,
 	unit text,
 	message text)
-LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 20
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT c.* FROM bixarena.health_checks(bixarena.arena_resolve(arena)) AS c
+BEGIN
+	IF bixarena.scoreboard_exists(arena) THEN
+		RETURN QUERY SELECT c.* FROM bixarena.scoreboard_health(arena) AS c;
+	ELSE
+		RETURN QUERY SELECT c.* FROM bixarena.health_checks(bixarena.arena_resolve(arena)) AS c;
+	END IF;
+END
 $$;
+COMMENT ON FUNCTION bixarena_health(text) IS
+	'is the arena, or the scoreboard, well? snapshots, runs, queue and schedule, each with a status';
 
 CREATE FUNCTION bixarena_leaderboards(arena text DEFAULT NULL)
 RETURNS TABLE (
@@ -4291,7 +4299,12 @@ AS $$
 		('bixarena_last_success_entries', 'Models that the last successful run ranked.'),
 		('bixarena_last_success_evaluations', 'Battles that the last successful run used.'),
 		('bixarena_usual_duration_min_seconds', 'A shorter run is unusual for the leaderboard.'),
-		('bixarena_usual_duration_max_seconds', 'A longer run is unusual for the leaderboard.')
+		('bixarena_usual_duration_max_seconds', 'A longer run is unusual for the leaderboard.'),
+		('bixarena_score_events_total', 'Score messages that were applied.'),
+		('bixarena_score_dead_letters', 'Score messages that are dead.'),
+		('bixarena_score_dead_letters_max', 'More dead messages than this are critical.'),
+		('bixarena_score_waiting_messages', 'Score messages in the queue.'),
+		('bixarena_score_waiting_age_seconds', 'How long the first message in the queue has waited; 0 if there is none.')
 	) AS v (name, help)
 $$;
 COMMENT ON FUNCTION bixarena.metrics_help() IS 'the metrics that there are';
@@ -4468,6 +4481,7 @@ BEGIN
 		RETURN QUERY SELECT 'bixarena_arena_up', jsonb_build_object('arena', watched.arena),
 			(found_metrics <> '{}')::integer::double precision;
 	END LOOP;
+	RETURN QUERY SELECT s.name, s.labels, s.value FROM bixarena.scoreboard_metrics() AS s;
 END
 $$;
 COMMENT ON FUNCTION bixarena.metrics_rows() IS
@@ -5217,6 +5231,1832 @@ $$;
 COMMENT ON FUNCTION bixarena_site(text, interval) IS
 	'all pages of an arena and where each belongs: an index, the report of each leaderboard, and apart from them the operator''s page';
 
+CREATE FUNCTION bixarena.scoreboard_exists(name text)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'bixarena_is_scoreboard'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.scoreboard_exists(text) IS
+	'has a schema the tables of a scoreboard, plain ones of its owner?';
+
+CREATE FUNCTION bixarena.scoreboard_list()
+RETURNS SETOF text
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT n.nspname::text
+	FROM pg_class AS c
+	JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE c.relname = 'scoreboard' AND bixarena.scoreboard_exists(n.nspname)
+	ORDER BY 1
+$$;
+COMMENT ON FUNCTION bixarena.scoreboard_list() IS 'schemas that are scoreboards';
+
+CREATE FUNCTION bixarena.scoreboard_open(scoreboard text, writes boolean)
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_open_scoreboard'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.scoreboard_open(text, boolean) IS
+	'the schema of the scoreboard meant by a name, or by none, quoted; an error if that runs code of its owner''s';
+
+CREATE FUNCTION bixarena_create_scoreboard(name text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF name IS NULL THEN
+		RAISE EXCEPTION 'name must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF octet_length(name) > 63 OR name = '' OR name ~ '^pg_' THEN
+		RAISE EXCEPTION 'a scoreboard cannot be named "%"', name
+			USING ERRCODE = 'invalid_schema_name',
+				HINT = 'A name is a schema''s: 1 to 63 bytes, and not beginning with pg_.';
+	END IF;
+	IF to_regnamespace(quote_ident(name)) IS NOT NULL THEN
+		RAISE EXCEPTION 'schema "%" exists already', name
+			USING ERRCODE = 'duplicate_schema';
+	END IF;
+
+	EXECUTE format($sql$
+		CREATE SCHEMA %1$I;
+		COMMENT ON SCHEMA %1$I IS 'a scoreboard of bixarena_rank';
+
+		CREATE TABLE %1$I.scoreboard (
+			keep_messages_days double precision NOT NULL DEFAULT 14
+				CHECK (keep_messages_days BETWEEN 0.01 AND 3650),
+			keep_dead_letters_days double precision NOT NULL DEFAULT 14
+				CHECK (keep_dead_letters_days BETWEEN 0.01 AND 3650),
+			keep_events_days double precision
+				CHECK (keep_events_days BETWEEN 1 AND 36500),
+			max_attempts integer NOT NULL DEFAULT 3 CHECK (max_attempts BETWEEN 1 AND 100),
+			retry_seconds double precision NOT NULL DEFAULT 2
+				CHECK (retry_seconds BETWEEN 0 AND 3600),
+			max_future_seconds double precision NOT NULL DEFAULT 300
+				CHECK (max_future_seconds BETWEEN 0 AND 1e9),
+			dead_letters_critical integer NOT NULL DEFAULT 10
+				CHECK (dead_letters_critical >= 0),
+			notify_channel text CHECK (octet_length(notify_channel) BETWEEN 1 AND 63),
+			workers integer NOT NULL DEFAULT 2 CHECK (workers BETWEEN 1 AND 16),
+			max_upload_mb integer NOT NULL DEFAULT 256 CHECK (max_upload_mb BETWEEN 1 AND 1000)
+		);
+		CREATE UNIQUE INDEX ON %1$I.scoreboard ((true));
+		INSERT INTO %1$I.scoreboard DEFAULT VALUES;
+		COMMENT ON TABLE %1$I.scoreboard IS 'settings of the scoreboard, in one row';
+
+		CREATE TABLE %1$I.game (
+			game_id text COLLATE "C" PRIMARY KEY
+				CHECK (octet_length(game_id) BETWEEN 1 AND 255),
+			name text NOT NULL,
+			score_order text NOT NULL CHECK (score_order IN ('desc', 'asc')),
+			operator text NOT NULL CHECK (operator IN ('best', 'latest', 'sum')),
+			reset_schedule text,
+			board_no integer NOT NULL,
+			created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+		);
+		COMMENT ON TABLE %1$I.game IS 'leaderboards: how scores count in each';
+		COMMENT ON COLUMN %1$I.game.board_no IS 'the board of the period that runs';
+
+		CREATE TABLE %1$I.board (
+			board_no integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+			game_id text COLLATE "C" NOT NULL REFERENCES %1$I.game
+				DEFERRABLE INITIALLY DEFERRED,
+			generation integer NOT NULL DEFAULT 1,
+			started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			ended_at timestamptz
+		);
+		CREATE INDEX ON %1$I.board (game_id, started_at);
+		COMMENT ON TABLE %1$I.board IS 'periods of games, each with scores of its own';
+		COMMENT ON COLUMN %1$I.board.generation IS 'how often its counts were made anew';
+
+		CREATE TABLE %1$I.player (
+			player_id text COLLATE "C" PRIMARY KEY
+				CHECK (octet_length(player_id) BETWEEN 1 AND 255),
+			name text,
+			created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+		);
+		COMMENT ON TABLE %1$I.player IS 'players: they come into being with their first score';
+
+		CREATE TABLE %1$I.score (
+			board_no integer NOT NULL,
+			player_id text COLLATE "C" NOT NULL,
+			score numeric NOT NULL,
+			reached_at timestamptz NOT NULL,
+			place bytea NOT NULL,
+			PRIMARY KEY (board_no, player_id)
+		);
+		CREATE UNIQUE INDEX score_place ON %1$I.score (board_no, place);
+		COMMENT ON TABLE %1$I.score IS 'the score of each player, as it is now';
+		COMMENT ON COLUMN %1$I.score.place IS
+			'sorts as the players stand: by score, when it was reached, and player';
+
+		CREATE TABLE %1$I.score_event (
+			event_id bigint GENERATED ALWAYS AS IDENTITY,
+			board_no integer NOT NULL,
+			generation integer NOT NULL,
+			xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+			player_id text COLLATE "C" NOT NULL,
+			message_id text,
+			update_type text NOT NULL,
+			submitted numeric NOT NULL,
+			old_score numeric,
+			old_reached_at timestamptz,
+			old_place bytea,
+			new_score numeric NOT NULL,
+			new_reached_at timestamptz NOT NULL,
+			new_place bytea NOT NULL,
+			metadata jsonb,
+			sent_at timestamptz,
+			role text NOT NULL DEFAULT current_user,
+			created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			PRIMARY KEY (board_no, generation, xid, event_id)
+		);
+		CREATE INDEX score_event_player ON %1$I.score_event (player_id, event_id);
+		COMMENT ON TABLE %1$I.score_event IS
+			'what has happened: each message that was applied, and the score before and after it';
+		COMMENT ON COLUMN %1$I.score_event.old_score IS 'null: the player had none';
+		COMMENT ON COLUMN %1$I.score_event.role IS 'who submitted it';
+		COMMENT ON COLUMN %1$I.score_event.xid IS
+			'the transaction: which events the counts do not have yet';
+
+		CREATE TABLE %1$I.rank_node (
+			board_no integer NOT NULL,
+			level smallint NOT NULL,
+			first_place bytea NOT NULL,
+			node_no integer NOT NULL,
+			bounds bytea[] NOT NULL,
+			children integer[],
+			PRIMARY KEY (board_no, level, first_place)
+		) WITH (toast_tuple_target = 8160);
+		ALTER TABLE %1$I.rank_node ALTER bounds SET STORAGE MAIN;
+		COMMENT ON TABLE %1$I.rank_node IS
+			'ranges of places, to count players by: where each range begins';
+		CREATE TABLE %1$I.rank_count (
+			board_no integer NOT NULL,
+			node_no integer NOT NULL,
+			total bigint NOT NULL,
+			counts integer[] NOT NULL,
+			PRIMARY KEY (board_no, node_no)
+		) WITH (fillfactor = 50);
+		COMMENT ON TABLE %1$I.rank_count IS 'how many players each range has';
+		CREATE TABLE %1$I.rank_fold (
+			board_no integer PRIMARY KEY,
+			server bigint NOT NULL,
+			next_xid xid8 NOT NULL,
+			open_xids xid8[] NOT NULL,
+			next_node_no integer NOT NULL,
+			last_event_id bigint NOT NULL DEFAULT 0,
+			folded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+		) WITH (fillfactor = 50);
+		COMMENT ON TABLE %1$I.rank_fold IS
+			'up to which transactions the counts have the events';
+		COMMENT ON COLUMN %1$I.rank_fold.server IS
+			'where these transactions were: a dump that is restored elsewhere is counted anew';
+		COMMENT ON COLUMN %1$I.rank_fold.open_xids IS
+			'transactions before next_xid whose events the counts do not have';
+
+		CREATE TABLE %1$I.message (
+			message_id text COLLATE "C" NOT NULL,
+			by_content boolean NOT NULL,
+			received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			PRIMARY KEY (message_id, by_content)
+		);
+		CREATE INDEX message_received ON %1$I.message USING brin (received_at);
+		COMMENT ON TABLE %1$I.message IS 'messages that have come in, each to count once';
+		COMMENT ON COLUMN %1$I.message.by_content IS
+			'the message had no id: this is the hash of its content';
+
+		CREATE TABLE %1$I.queue_lane (lane smallint PRIMARY KEY);
+		INSERT INTO %1$I.queue_lane SELECT generate_series(0, 15);
+		COMMENT ON TABLE %1$I.queue_lane IS
+			'lanes of the queue: who works at one has its row locked';
+		CREATE TABLE %1$I.queue (
+			lane smallint NOT NULL,
+			queue_id bigint GENERATED ALWAYS AS IDENTITY,
+			message_id text COLLATE "C" NOT NULL,
+			by_content boolean NOT NULL,
+			player_id text COLLATE "C" NOT NULL,
+			game_id text COLLATE "C" NOT NULL,
+			content jsonb NOT NULL,
+			role regrole NOT NULL DEFAULT current_user::regrole,
+			attempts integer NOT NULL DEFAULT 0,
+			due_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			error_sqlstate text,
+			error_message text,
+			PRIMARY KEY (lane, queue_id)
+		);
+		COMMENT ON TABLE %1$I.queue IS
+			'messages that wait: those of a player in a game are in one lane, in their order';
+
+		CREATE TABLE %1$I.dead_letter (
+			dead_letter_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+			message_id text COLLATE "C",
+			content jsonb NOT NULL,
+			content_hash bytea NOT NULL UNIQUE,
+			reason text NOT NULL,
+			sqlstate text NOT NULL,
+			attempts integer NOT NULL,
+			arrivals integer NOT NULL DEFAULT 1,
+			role text NOT NULL,
+			first_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			died_at timestamptz NOT NULL DEFAULT clock_timestamp()
+		);
+		CREATE INDEX ON %1$I.dead_letter (died_at);
+		COMMENT ON TABLE %1$I.dead_letter IS
+			'messages that cannot be applied, or could not in all attempts';
+		COMMENT ON COLUMN %1$I.dead_letter.content IS
+			'the message, or what it begins with if it is longer than 64 kB';
+
+		CREATE TABLE %1$I.upload_column (
+			source text COLLATE "C" NOT NULL CHECK (octet_length(source) BETWEEN 1 AND 255),
+			column_name text COLLATE "C" NOT NULL
+				CHECK (column_name ~ '^[^A-Z]+$' AND octet_length(column_name) BETWEEN 1 AND 63),
+			column_type text NOT NULL DEFAULT 'number' CHECK (column_type IN ('number', 'text')),
+			is_required boolean NOT NULL DEFAULT true,
+			PRIMARY KEY (source, column_name)
+		);
+		COMMENT ON TABLE %1$I.upload_column IS 'columns that files of a source must or may have';
+		CREATE TABLE %1$I.upload (
+			run_no integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+			run_id uuid NOT NULL UNIQUE,
+			run_ts timestamptz NOT NULL,
+			key text COLLATE "C" NOT NULL,
+			source text COLLATE "C" NOT NULL,
+			partition text COLLATE "C" NOT NULL,
+			snapshot_date date NOT NULL,
+			version integer,
+			format text NOT NULL,
+			size bigint NOT NULL,
+			sha256 bytea NOT NULL,
+			status text NOT NULL CHECK (status IN ('accepted', 'refused')),
+			num_rows integer NOT NULL,
+			metrics text[] NOT NULL,
+			num_errors bigint NOT NULL,
+			errors jsonb NOT NULL,
+			file_modified_at timestamptz,
+			role text NOT NULL DEFAULT current_user,
+			UNIQUE (source, partition, snapshot_date, version)
+		);
+		CREATE INDEX upload_key ON %1$I.upload (key, run_no);
+		COMMENT ON TABLE %1$I.upload IS 'files that have come in, also those that were refused';
+		COMMENT ON COLUMN %1$I.upload.partition IS 'the other parts of the key, by name';
+		COMMENT ON COLUMN %1$I.upload.version IS 'the highest of a date is the current; null: refused';
+		COMMENT ON COLUMN %1$I.upload.errors IS 'why a file was refused: line, column, value and message';
+		CREATE TABLE %1$I.upload_content (
+			run_no integer PRIMARY KEY,
+			content bytea NOT NULL
+		);
+		ALTER TABLE %1$I.upload_content ALTER content SET STORAGE EXTERNAL;
+		COMMENT ON TABLE %1$I.upload_content IS 'the bytes of each file, as they came';
+		CREATE TABLE %1$I.standing (
+			run_no integer NOT NULL,
+			row_no integer NOT NULL,
+			player_id text COLLATE "C" NOT NULL,
+			name text,
+			attributes jsonb,
+			values numeric[] NOT NULL,
+			ranks integer[] NOT NULL,
+			snapshot_date date NOT NULL,
+			ingested_at timestamptz NOT NULL,
+			run_id uuid NOT NULL,
+			record_hash bytea NOT NULL,
+			PRIMARY KEY (run_no, row_no)
+		);
+		CREATE INDEX standing_player ON %1$I.standing (player_id, run_no);
+		COMMENT ON TABLE %1$I.standing IS 'the rows of files that were accepted';
+		COMMENT ON COLUMN %1$I.standing.values IS 'of the upload''s metrics, in their order; null: none';
+		COMMENT ON COLUMN %1$I.standing.ranks IS 'by each of these';
+		COMMENT ON COLUMN %1$I.standing.record_hash IS
+			'SHA-256 of the names and values of the row''s columns, in the order of names';
+		CREATE TABLE %1$I.standing_order (
+			run_no integer NOT NULL,
+			metric_no smallint NOT NULL,
+			piece_no integer NOT NULL,
+			row_nos integer[] NOT NULL,
+			PRIMARY KEY (run_no, metric_no, piece_no)
+		);
+		ALTER TABLE %1$I.standing_order ALTER row_nos SET STORAGE MAIN;
+		COMMENT ON TABLE %1$I.standing_order IS
+			'the rows of an upload as they stand by a metric, in pieces of 400';
+
+		CREATE FUNCTION %1$I.refuse_upload_change() RETURNS trigger
+		LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $refuse$
+		BEGIN
+			RAISE EXCEPTION 'what was uploaded is not changed'
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					HINT = 'Upload a better file with the same key: it is the next version.';
+		END
+		$refuse$;
+		CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON %1$I.upload
+			EXECUTE FUNCTION %1$I.refuse_upload_change();
+		CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON %1$I.upload_content
+			EXECUTE FUNCTION %1$I.refuse_upload_change();
+		CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON %1$I.standing
+			EXECUTE FUNCTION %1$I.refuse_upload_change();
+		CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON %1$I.standing_order
+			EXECUTE FUNCTION %1$I.refuse_upload_change();
+
+		CREATE FUNCTION %1$I.refuse_change() RETURNS trigger
+		LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $refuse$
+		BEGIN
+			-- retention alone removes events, and only old ones
+			IF TG_OP = 'DELETE' AND OLD.created_at <= now() - (SELECT s.keep_events_days
+					FROM %1$I.scoreboard AS s) * interval '1 day' THEN
+				RETURN OLD;
+			END IF;
+			RAISE EXCEPTION 'events are not changed'
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					HINT = 'The setting keep_events_days says when they may be deleted.';
+		END
+		$refuse$;
+		CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON %1$I.score_event
+			FOR EACH ROW EXECUTE FUNCTION %1$I.refuse_change();
+		CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %1$I.score_event
+			EXECUTE FUNCTION %1$I.refuse_change();
+	$sql$, name);
+	RETURN name;
+END
+$$;
+COMMENT ON FUNCTION bixarena_create_scoreboard(text) IS
+	'make a schema with all that a scoreboard needs';
+REVOKE ALL ON FUNCTION bixarena_create_scoreboard(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_create_game(scoreboard text, game_id text, name text DEFAULT NULL,
+	score_order text DEFAULT 'desc', operator text DEFAULT 'best')
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema text;
+	board integer;
+	is_known boolean;
+BEGIN
+	IF game_id IS NULL OR octet_length(game_id) NOT BETWEEN 1 AND 255 OR game_id ~ '[[:cntrl:]]' THEN
+		RAISE EXCEPTION 'game_id must be a text of 1 to 255 bytes without control characters'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF coalesce(score_order, '') NOT IN ('desc', 'asc') THEN
+		RAISE EXCEPTION 'score_order must be desc or asc, not "%"', score_order
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF coalesce(operator, '') NOT IN ('best', 'latest', 'sum') THEN
+		RAISE EXCEPTION 'operator must be best, latest or sum, not "%"', operator
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	schema := bixarena.scoreboard_open(scoreboard, true);
+	EXECUTE format('SELECT EXISTS (SELECT FROM %1$s.game AS g WHERE g.game_id = $1 COLLATE "C")', schema)
+	INTO is_known USING game_id;
+	IF is_known THEN
+		RAISE EXCEPTION 'game "%" exists already', game_id
+			USING ERRCODE = 'duplicate_object';
+	END IF;
+	EXECUTE format('INSERT INTO %1$s.board (game_id) VALUES ($1) RETURNING board_no', schema)
+	INTO STRICT board USING game_id;
+	EXECUTE format('INSERT INTO %1$s.game (game_id, name, score_order, operator, board_no)
+		VALUES ($1, $2, $3, $4, $5)', schema)
+	USING game_id, coalesce(name, game_id), score_order, operator, board;
+	PERFORM bixarena.rank_create(schema, board);
+END
+$$;
+COMMENT ON FUNCTION bixarena_create_game(text, text, text, text, text) IS
+	'make a game of a scoreboard: a leaderboard of scores';
+REVOKE ALL ON FUNCTION bixarena_create_game(text, text, text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.score_place(score numeric, highest_first boolean,
+	reached_at timestamptz, player_id text)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'bixarena_score_place'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.score_place(numeric, boolean, timestamptz, text) IS
+	'bytes that sort as players stand: the better score, who reached it first, the player''s id';
+
+CREATE FUNCTION bixarena.rank_sum(counts integer[])
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'bixarena_rank_sum'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.rank_sum(integer[]) IS 'the sum of counts';
+
+CREATE FUNCTION bixarena.rank_add_to(counts integer[], ranges integer[], signs integer[])
+RETURNS integer[]
+AS 'MODULE_PATHNAME', 'bixarena_rank_add_to'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.rank_add_to(integer[], integer[], integer[]) IS
+	'counts with changes to some of them';
+
+CREATE FUNCTION bixarena.rank_total(scoreboard text, board integer)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'bixarena_rank_total'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena.rank_total(text, integer) IS 'how many players a board has';
+
+CREATE FUNCTION bixarena.rank_create(schema text, board integer)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($sql$
+		INSERT INTO %1$s.rank_node (board_no, level, first_place, node_no, bounds, children)
+		VALUES ($1, 1, '', 1, '{""}', NULL), ($1, 2, '', 2, '{""}', '{1}'), ($1, 3, '', 3, '{""}', '{2}')
+	$sql$, schema) USING board;
+	EXECUTE format($sql$
+		INSERT INTO %1$s.rank_count (board_no, node_no, total, counts)
+		SELECT $1, n, 0, '{0}' FROM generate_series(1, 3) AS n
+	$sql$, schema) USING board;
+	EXECUTE format($sql$
+		INSERT INTO %1$s.rank_fold (board_no, server, next_xid, open_xids, next_node_no)
+		SELECT $1, c.system_identifier, pg_current_xact_id(), '{}', 4 FROM pg_control_system() AS c
+	$sql$, schema) USING board;
+END
+$$;
+COMMENT ON FUNCTION bixarena.rank_create(text, integer) IS 'the counts of a board without players';
+
+CREATE FUNCTION bixarena.rank_rebuild(scoreboard text, board integer, foreign_only boolean DEFAULT false)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	per_range constant integer := 20;
+	per_node constant integer := 80;
+	schema text := bixarena.scoreboard_open(scoreboard, true);
+	is_foreign boolean;
+BEGIN
+	-- nobody is about to write an event, and all that were are over: the counts have
+	-- all events of the generations before
+	EXECUTE format('LOCK TABLE %1$s.score_event IN SHARE ROW EXCLUSIVE MODE', schema);
+	EXECUTE format('SELECT c.system_identifier <> f.server
+		FROM %1$s.rank_fold AS f, pg_control_system() AS c WHERE f.board_no = $1', schema)
+	INTO is_foreign USING board;
+	IF foreign_only AND NOT is_foreign THEN
+		-- somebody was faster
+		RETURN;
+	END IF;
+	EXECUTE format('UPDATE %1$s.board AS b SET generation = b.generation + 1 WHERE b.board_no = $1', schema) USING board;
+	EXECUTE format('DELETE FROM %1$s.rank_node AS n WHERE n.board_no = $1', schema) USING board;
+	EXECUTE format('DELETE FROM %1$s.rank_count AS c WHERE c.board_no = $1', schema) USING board;
+	EXECUTE format('DELETE FROM %1$s.rank_fold AS f WHERE f.board_no = $1', schema) USING board;
+
+	EXECUTE format($sql$
+		WITH ranges AS MATERIALIZED (
+			SELECT r.n / $2 AS range_no, count(r.place)::integer AS players,
+				(array_agg(r.place) FILTER (WHERE r.n %% $2 = 0))[1] AS bound
+			FROM (
+				SELECT s.place, row_number() OVER (ORDER BY s.place) - 1 AS n
+				FROM %1$s.score AS s WHERE s.board_no = $1
+				UNION ALL
+				-- a range without players where there are none
+				SELECT NULL, 0
+			) AS r
+			GROUP BY 1
+		), lowest AS MATERIALIZED (
+			SELECT 1 AS level, r.range_no / $3 AS n,
+				array_agg(CASE r.range_no WHEN 0 THEN '' ELSE r.bound END ORDER BY r.range_no) AS bounds,
+				NULL::bigint[] AS children, array_agg(r.players ORDER BY r.range_no) AS counts
+			FROM ranges AS r GROUP BY 2
+		), middle AS MATERIALIZED (
+			SELECT 2 AS level, l.n / $3 AS n, array_agg(l.bounds[1] ORDER BY l.n) AS bounds,
+				array_agg(l.n ORDER BY l.n) AS children,
+				array_agg(bixarena.rank_sum(l.counts)::integer ORDER BY l.n) AS counts
+			FROM lowest AS l GROUP BY 2
+		), root AS (
+			SELECT 3 AS level, 0::bigint AS n, array_agg(m.bounds[1] ORDER BY m.n) AS bounds,
+				array_agg(m.n ORDER BY m.n) AS children,
+				array_agg(bixarena.rank_sum(m.counts)::integer ORDER BY m.n) AS counts
+			FROM middle AS m
+		), nodes AS MATERIALIZED (
+			-- the numbers of a level go on from those of the one below
+			SELECT a.*, s.lowest_ones, s.middle_ones,
+				1 + a.n + CASE a.level WHEN 1 THEN 0 WHEN 2 THEN s.lowest_ones ELSE s.lowest_ones + s.middle_ones END AS node_no
+			FROM (SELECT * FROM lowest UNION ALL SELECT * FROM middle UNION ALL SELECT * FROM root) AS a,
+				(SELECT (SELECT count(*) FROM lowest) AS lowest_ones, (SELECT count(*) FROM middle) AS middle_ones) AS s
+		), counted AS (
+			INSERT INTO %1$s.rank_count (board_no, node_no, total, counts)
+			SELECT $1, n.node_no, bixarena.rank_sum(n.counts), n.counts FROM nodes AS n
+		)
+		INSERT INTO %1$s.rank_node (board_no, level, first_place, node_no, bounds, children)
+		SELECT $1, n.level, n.bounds[1], n.node_no, n.bounds, CASE WHEN n.level > 1 THEN
+			ARRAY(SELECT (1 + c + CASE n.level WHEN 2 THEN 0 ELSE n.lowest_ones END)::integer
+				FROM unnest(n.children) WITH ORDINALITY AS u (c, i) ORDER BY u.i) END
+		FROM nodes AS n
+	$sql$, schema) USING board, per_range, per_node;
+
+	EXECUTE format($sql$
+		INSERT INTO %1$s.rank_fold (board_no, server, next_xid, open_xids, next_node_no)
+		SELECT $1, c.system_identifier, pg_snapshot_xmax(pg_current_snapshot()),
+			ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot()) UNION SELECT pg_current_xact_id()),
+			(SELECT max(n.node_no) + 1 FROM %1$s.rank_node AS n WHERE n.board_no = $1)
+		FROM pg_control_system() AS c
+	$sql$, schema) USING board;
+END
+$$;
+COMMENT ON FUNCTION bixarena.rank_rebuild(text, integer, boolean) IS
+	'count the players of a board anew, when nobody writes; or only if it was counted on another server';
+
+CREATE FUNCTION bixarena.rank_differences(schema text, board integer)
+RETURNS TABLE (first_place bytea, counted bigint, players bigint)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		WITH node AS (
+			SELECT n.level, n.first_place, n.node_no, n.bounds, n.children, c.counts, c.total
+			FROM %1$s.rank_node AS n
+			JOIN %1$s.rank_count AS c ON c.board_no = n.board_no AND c.node_no = n.node_no
+			WHERE n.board_no = $1
+		), ranges AS (
+			SELECT n.level, r.bound, r.child, r.players
+			FROM node AS n
+			CROSS JOIN LATERAL ROWS FROM (unnest(n.bounds), unnest(n.children), unnest(n.counts)) AS r (bound, child, players)
+		), moves AS (
+			-- what the counts do not have
+			SELECT m.place, m.sign
+			FROM %1$s.board AS b
+			JOIN %1$s.rank_fold AS f ON f.board_no = b.board_no
+			JOIN %1$s.score_event AS e ON e.board_no = b.board_no AND e.generation = b.generation
+				AND (e.xid >= f.next_xid OR e.xid = ANY (f.open_xids))
+			CROSS JOIN LATERAL (VALUES (e.old_place, -1), (e.new_place, 1)) AS m (place, sign)
+			WHERE b.board_no = $1 AND m.place IS NOT NULL
+		), line (place, counted, sign) AS (
+			-- each bound, and behind it the players up to the next
+			SELECT r.bound, r.players, 0 FROM ranges AS r WHERE r.level = 1
+			UNION ALL
+			SELECT s.place, NULL, 1 FROM %1$s.score AS s WHERE s.board_no = $1
+			UNION ALL
+			SELECT m.place, NULL, -m.sign FROM moves AS m
+		), numbered AS (
+			SELECT l.place, l.counted, l.sign,
+				count(l.counted) OVER (ORDER BY l.place, l.counted IS NULL) AS range_no
+			FROM line AS l
+		)
+		SELECT (array_agg(n.place) FILTER (WHERE n.counted IS NOT NULL))[1],
+			coalesce(sum(n.counted), -1)::bigint, sum(n.sign)::bigint
+		FROM numbered AS n
+		GROUP BY n.range_no
+		HAVING sum(n.counted) IS DISTINCT FROM sum(n.sign)
+		UNION ALL
+		-- what a node says of those below
+		SELECT r.bound, r.players::bigint, coalesce(c.total, -1)
+		FROM ranges AS r
+		LEFT JOIN node AS c ON c.level = r.level - 1 AND c.first_place = r.bound AND c.node_no = r.child
+		WHERE r.level > 1 AND r.players <> coalesce(c.total, -1)
+		UNION ALL
+		SELECT n.first_place, n.total, bixarena.rank_sum(n.counts)
+		FROM node AS n
+		WHERE n.total <> bixarena.rank_sum(n.counts) OR cardinality(n.counts) <> cardinality(n.bounds)
+			OR cardinality(n.children) <> cardinality(n.bounds) OR n.first_place <> n.bounds[1]
+	$sql$, schema) USING board;
+END
+$$;
+COMMENT ON FUNCTION bixarena.rank_differences(text, integer) IS
+	'ranges of a board whose count is not the number of its players';
+
+CREATE FUNCTION bixarena.score_lane(player_id text, game_id text)
+RETURNS smallint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (hashtextextended(player_id || e'\x01' || game_id COLLATE "C", 0) & 15)::smallint;
+COMMENT ON FUNCTION bixarena.score_lane(text, text) IS 'the lane of a player''s messages in a game';
+
+CREATE FUNCTION bixarena_submit_scores(scoreboard text, messages jsonb)
+RETURNS TABLE (message_id text, disposition text, reason text)
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena_submit_scores(text, jsonb) IS
+	'apply score messages in this transaction; a row for each that was not applied';
+REVOKE ALL ON FUNCTION bixarena_submit_scores(text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_enqueue_scores(scoreboard text, messages jsonb)
+RETURNS TABLE (message_id text, disposition text, reason text)
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena_enqueue_scores(text, jsonb) IS
+	'put score messages into the queue, for a worker to apply; a row for each that was not taken';
+REVOKE ALL ON FUNCTION bixarena_enqueue_scores(text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_redrive(scoreboard text, dead_letter_ids bigint[] DEFAULT NULL)
+RETURNS TABLE (dead_letter_id bigint, disposition text, reason text)
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+SET jit = off;
+COMMENT ON FUNCTION bixarena_redrive(text, bigint[]) IS
+	'put dead letters into the queue again, those of these numbers or all';
+REVOKE ALL ON FUNCTION bixarena_redrive(text, bigint[]) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.score_work(scoreboard text, OUT done integer, OUT wait_seconds double precision)
+AS 'MODULE_PATHNAME', 'bixarena_work_at_scores'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena.score_work(text) IS
+	'apply a batch of this role''s messages of a queue, or else say when one is due';
+
+CREATE PROCEDURE bixarena_process_scores(scoreboard text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	done integer;
+BEGIN
+	LOOP
+		done := (SELECT w.done FROM bixarena.score_work(scoreboard) AS w);
+		EXIT WHEN done OPERATOR(pg_catalog.=) 0;
+		COMMIT;
+	END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE bixarena_process_scores(text) IS
+	'apply this role''s messages that wait in the queue, in transactions of their own';
+REVOKE ALL ON PROCEDURE bixarena_process_scores(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.score_board(scoreboard text, game text, at timestamptz DEFAULT NULL)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'bixarena_find_board'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena.score_board(text, text, timestamptz) IS
+	'the board of a game: that of the period now, or at a moment';
+
+CREATE TYPE bixarena_standing AS (
+	rank bigint,
+	player_id text,
+	name text,
+	score numeric,
+	reached_at timestamptz,
+	"cursor" text
+);
+COMMENT ON TYPE bixarena_standing IS 'where a player stands in a game';
+
+CREATE FUNCTION bixarena.score_top(scoreboard text, game text, top integer,
+	after text, at timestamptz)
+RETURNS SETOF bixarena_standing
+AS 'MODULE_PATHNAME', 'bixarena_top_scores'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena.score_top(text, text, integer, text, timestamptz) IS
+	'the best of a game, or who stands behind a row that was read before';
+
+CREATE FUNCTION bixarena_top_scores(scoreboard text, game text, top integer DEFAULT 100,
+	after text DEFAULT NULL, at timestamptz DEFAULT NULL)
+RETURNS SETOF bixarena_standing
+AS 'MODULE_PATHNAME', 'bixarena_top_scores'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena_top_scores(text, text, integer, text, timestamptz) IS
+	'the best of a game, or who stands behind a row that was read before';
+
+CREATE FUNCTION bixarena.score_rank(scoreboard text, game text, player text,
+	at timestamptz)
+RETURNS TABLE (rank bigint, players bigint, percentile double precision, score numeric,
+	reached_at timestamptz, points_to_next numeric)
+AS 'MODULE_PATHNAME', 'bixarena_player_rank'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena.score_rank(text, text, text, timestamptz) IS
+	'the rank of a player in a game, of how many, and what the next one has more; no row without a score';
+
+CREATE FUNCTION bixarena_player_rank(scoreboard text, game text, player text,
+	at timestamptz DEFAULT NULL)
+RETURNS TABLE (rank bigint, players bigint, percentile double precision, score numeric,
+	reached_at timestamptz, points_to_next numeric)
+AS 'MODULE_PATHNAME', 'bixarena_player_rank'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena_player_rank(text, text, text, timestamptz) IS
+	'the rank of a player in a game, of how many, and what the next one has more; no row without a score';
+
+CREATE FUNCTION bixarena.score_around(scoreboard text, game text, player text,
+	n integer, at timestamptz)
+RETURNS SETOF bixarena_standing
+AS 'MODULE_PATHNAME', 'bixarena_around_player'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 11
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena.score_around(text, text, text, integer, timestamptz) IS
+	'a player, and up to n who stand before and n behind; no row without a score';
+
+CREATE FUNCTION bixarena_around_player(scoreboard text, game text, player text,
+	n integer DEFAULT 5, at timestamptz DEFAULT NULL)
+RETURNS SETOF bixarena_standing
+AS 'MODULE_PATHNAME', 'bixarena_around_player'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 11
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena_around_player(text, text, text, integer, timestamptz) IS
+	'a player, and up to n who stand before and n behind; no row without a score';
+
+CREATE FUNCTION bixarena.score_ranks(scoreboard text, player text)
+RETURNS TABLE (game_id text, rank bigint, players bigint, percentile double precision, score numeric,
+	reached_at timestamptz, points_to_next numeric)
+AS 'MODULE_PATHNAME', 'bixarena_ranks_of'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena.score_ranks(text, text) IS
+	'the ranks of a player in all games';
+
+CREATE FUNCTION bixarena_ranks_of(scoreboard text, player text)
+RETURNS TABLE (game_id text, rank bigint, players bigint, percentile double precision, score numeric,
+	reached_at timestamptz, points_to_next numeric)
+AS 'MODULE_PATHNAME', 'bixarena_ranks_of'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena_ranks_of(text, text) IS
+	'the ranks of a player in all games';
+
+CREATE FUNCTION bixarena_top_scores_json(scoreboard text, game text, top integer DEFAULT 100,
+	after text DEFAULT NULL, at timestamptz DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		SELECT jsonb_build_object('game', game,
+			'players', bixarena.rank_total(scoreboard, bixarena.score_board(scoreboard, game, at)),
+			'next', CASE WHEN count(*) = top THEN (array_agg(t."cursor" ORDER BY t.rank DESC))[1] END,
+			'standings', coalesce(jsonb_agg(to_jsonb(t) - 'cursor' ORDER BY t.rank), '[]'))
+		FROM bixarena.score_top(scoreboard, game, top, after, at) AS t);
+END
+$$;
+COMMENT ON FUNCTION bixarena_top_scores_json(text, text, integer, text, timestamptz) IS
+	'the same as a document; next is where the next page begins';
+
+CREATE FUNCTION bixarena_player_rank_json(scoreboard text, game text, player text,
+	at timestamptz DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		SELECT jsonb_build_object('game', game, 'player_id', player) || to_jsonb(r)
+		FROM bixarena.score_rank(scoreboard, game, player, at) AS r);
+END
+$$;
+COMMENT ON FUNCTION bixarena_player_rank_json(text, text, text, timestamptz) IS
+	'the same as a document; null without a score';
+
+CREATE FUNCTION bixarena_around_player_json(scoreboard text, game text, player text,
+	n integer DEFAULT 5, at timestamptz DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		SELECT jsonb_build_object('game', game, 'player_id', player,
+			'standings', jsonb_agg(to_jsonb(a) - 'cursor' ORDER BY a.rank))
+		FROM bixarena.score_around(scoreboard, game, player, n, at) AS a
+		HAVING count(*) > 0);
+END
+$$;
+COMMENT ON FUNCTION bixarena_around_player_json(text, text, text, integer, timestamptz) IS
+	'the same as a document; null without a score';
+
+CREATE FUNCTION bixarena_ranks_of_json(scoreboard text, player text)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		SELECT jsonb_build_object('player_id', player, 'games', coalesce(jsonb_agg(to_jsonb(r)
+			ORDER BY r.game_id), '[]'))
+		FROM bixarena.score_ranks(scoreboard, player) AS r);
+END
+$$;
+COMMENT ON FUNCTION bixarena_ranks_of_json(text, text) IS
+	'the same as a document';
+
+CREATE FUNCTION bixarena_score_history(scoreboard text, game text, player text, last integer DEFAULT 100)
+RETURNS TABLE (event_id bigint, at timestamptz, message_id text, update_type text, submitted numeric,
+	old_score numeric, new_score numeric, metadata jsonb, role text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, false);
+BEGIN
+	PERFORM bixarena.score_board(scoreboard, game);
+	RETURN QUERY EXECUTE format($sql$
+		SELECT e.event_id, e.created_at, e.message_id, e.update_type, e.submitted, e.old_score, e.new_score,
+			e.metadata, e.role
+		FROM %1$s.score_event AS e
+		WHERE e.player_id = $1 COLLATE "C" AND e.board_no IN (
+			SELECT b.board_no FROM %1$s.board AS b WHERE b.game_id = $2 COLLATE "C")
+		ORDER BY e.event_id DESC LIMIT $3
+	$sql$, schema) USING player, game, last;
+END
+$$;
+COMMENT ON FUNCTION bixarena_score_history(text, text, text, integer) IS
+	'what has happened to a player''s score in a game, the latest first';
+
+CREATE FUNCTION bixarena_check_scores(scoreboard text)
+RETURNS TABLE (game_id text, started_at timestamptz, first_place bytea, counted bigint, players bigint)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, false);
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		SELECT b.game_id::text, b.started_at, d.*
+		FROM %1$s.board AS b
+		CROSS JOIN LATERAL bixarena.rank_differences($1, b.board_no) AS d
+		ORDER BY b.board_no, d.first_place
+	$sql$, schema) USING schema;
+	-- a score is what its place says
+	RETURN QUERY EXECUTE format($sql$
+		SELECT b.game_id::text, b.started_at, s.place, 1::bigint, 0::bigint
+		FROM %1$s.board AS b
+		JOIN %1$s.game AS g ON g.game_id = b.game_id
+		JOIN %1$s.score AS s ON s.board_no = b.board_no
+		WHERE s.place <> bixarena.score_place(s.score, g.score_order = 'desc', s.reached_at, s.player_id)
+	$sql$, schema);
+END
+$$;
+COMMENT ON FUNCTION bixarena_check_scores(text) IS
+	'where counts and scores do not agree: no row, if all is well';
+
+CREATE FUNCTION bixarena_recount_scores(scoreboard text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, true);
+	board integer;
+BEGIN
+	FOR board IN EXECUTE format('SELECT b.board_no FROM %1$s.board AS b ORDER BY 1', schema) LOOP
+		PERFORM bixarena.rank_rebuild(scoreboard, board);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bixarena_recount_scores(text) IS
+	'count the players of all boards anew; nobody writes scores meanwhile';
+REVOKE ALL ON FUNCTION bixarena_recount_scores(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_reset_game(scoreboard text, game text)
+RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, true);
+	old_board integer;
+	new_board integer;
+	moment timestamptz;
+BEGIN
+	-- an error if there is none
+	PERFORM bixarena.score_board(scoreboard, game);
+	EXECUTE format('SELECT g.board_no FROM %1$s.game AS g WHERE g.game_id = $1 COLLATE "C" FOR UPDATE', schema)
+	INTO STRICT old_board USING game;
+	-- transactions that have begun to write scores may still write them to the old period
+	EXECUTE format('INSERT INTO %1$s.board (game_id) VALUES ($1) RETURNING board_no, started_at', schema)
+	INTO STRICT new_board, moment USING game;
+	PERFORM bixarena.rank_create(schema, new_board);
+	EXECUTE format('UPDATE %1$s.board AS b SET ended_at = $2 WHERE b.board_no = $1', schema) USING old_board, moment;
+	EXECUTE format('UPDATE %1$s.game AS g SET board_no = $2 WHERE g.game_id = $1 COLLATE "C"', schema) USING game, new_board;
+	RETURN moment;
+END
+$$;
+COMMENT ON FUNCTION bixarena_reset_game(text, text) IS
+	'end the period of a game and begin the next, without scores: when it began';
+REVOKE ALL ON FUNCTION bixarena_reset_game(text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_schedule_resets(scoreboard text, game text, schedule text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, true);
+	found_scoreboard text := (parse_ident(schema))[1];
+	job text := 'bixarena_rank reset ' || encode(sha256(convert_to(found_scoreboard || e'\x01' || game, getdatabaseencoding())), 'hex');
+	command text;
+BEGIN
+	SELECT format('SELECT %I.bixarena_reset_game(%L, %L)', n.nspname, found_scoreboard, game) INTO command
+	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'bixarena_rank';
+	PERFORM bixarena.cron_check(format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+		job, schedule, command, current_database(), current_user));
+	PERFORM bixarena.score_board(scoreboard, game);
+	EXECUTE format('UPDATE %1$s.game AS g SET reset_schedule = $2 WHERE g.game_id = $1 COLLATE "C"', schema) USING game, schedule;
+	IF schedule IS NOT NULL THEN
+		PERFORM cron.schedule(job, schedule, command);
+		RETURN job;
+	END IF;
+	PERFORM cron.unschedule(j.jobid) FROM cron.job AS j
+	WHERE j.jobname::text = job AND j.database = current_database();
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION bixarena_schedule_resets(text, text, text) IS
+	'reset a game on a schedule of pg_cron; null: not any more';
+REVOKE ALL ON FUNCTION bixarena_schedule_resets(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_periods(scoreboard text, game text)
+RETURNS TABLE (started_at timestamptz, ended_at timestamptz, players bigint)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, false);
+BEGIN
+	PERFORM bixarena.score_board(scoreboard, game);
+	RETURN QUERY EXECUTE format($sql$
+		SELECT b.started_at, b.ended_at, bixarena.rank_total($1, b.board_no)
+		FROM %1$s.board AS b WHERE b.game_id = $2 COLLATE "C"
+		ORDER BY b.started_at DESC
+	$sql$, schema) USING scoreboard, game;
+END
+$$;
+COMMENT ON FUNCTION bixarena_periods(text, text) IS 'the periods of a game, the latest first';
+
+CREATE FUNCTION bixarena.upload_key(key text, OUT source text, OUT partition text,
+	OUT snapshot_date date, OUT format text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	parts text[];
+	part text;
+	names text[] := '{}';
+	flaw text;
+BEGIN
+	parts := string_to_array(regexp_replace(left(coalesce(key, ''), 1025), '^inbox/', ''), '/');
+	flaw := CASE
+		WHEN key IS NULL THEN 'it is null'
+		WHEN octet_length(key) > 1024 THEN 'it has more than 1024 bytes'
+		WHEN key ~ '[[:cntrl:]\\]' THEN 'it has a control character or a backslash'
+		WHEN '' = ANY (parts) OR '.' = ANY (parts) OR '..' = ANY (parts) THEN 'a part of it is empty, . or ..'
+	END;
+	FOREACH part IN ARRAY parts[:cardinality(parts) - 1] LOOP
+		flaw := coalesce(flaw, CASE
+			WHEN part !~ '^[a-z_][a-z0-9_]{0,62}=.+$' THEN format('"%s" is not name=value', left(part, 100))
+			WHEN octet_length(part) > 255 THEN 'a part has more than 255 bytes'
+			WHEN split_part(part, '=', 1) = ANY (names) THEN format('"%s" is there twice', split_part(part, '=', 1)) END);
+		names := names || split_part(part, '=', 1);
+	END LOOP;
+	source := (SELECT max(substr(p, 8)) FROM unnest(parts) AS p WHERE p ~ '^source=');
+	partition := coalesce((SELECT string_agg(p, '/' ORDER BY p COLLATE "C") FROM unnest(parts[:cardinality(parts) - 1]) AS p
+		WHERE p !~ '^(source|dt)='), '');
+	part := (SELECT max(substr(p, 4)) FROM unnest(parts) AS p WHERE p ~ '^dt=');
+	format := CASE lower(substring(parts[cardinality(parts)] FROM '[.]([A-Za-z]+)$'))
+		WHEN 'csv' THEN 'csv' WHEN 'json' THEN 'json' WHEN 'jsonl' THEN 'jsonl' WHEN 'ndjson' THEN 'jsonl' END;
+	flaw := coalesce(flaw, CASE
+		WHEN source IS NULL THEN 'it has no source=...'
+		WHEN part IS NULL THEN 'it has no dt=...'
+		WHEN part !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' OR part < '0001-01-01' THEN 'dt is not a date such as 2026-01-26' END);
+	IF flaw IS NULL THEN
+		BEGIN
+			snapshot_date := make_date(substr(part, 1, 4)::integer, substr(part, 6, 2)::integer, substr(part, 9)::integer);
+		EXCEPTION WHEN datetime_field_overflow THEN
+			flaw := 'dt is not a date such as 2026-01-26';
+		END;
+	END IF;
+	IF flaw IS NOT NULL THEN
+		RAISE EXCEPTION 'the key of an upload is not one: %', flaw
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'A key is like inbox/source=game/kingdom=51/dt=2026-01-26/players.csv.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.upload_key(text) IS 'what a key says: an error if it is none';
+
+CREATE FUNCTION bixarena.upload_read(scoreboard text, run_no integer, run_id uuid, snapshot_date date,
+	ingested_at timestamptz, format text, content bytea, numbers text[], words text[], required text[],
+	OUT num_rows integer, OUT metrics text[], OUT num_errors bigint, OUT errors jsonb)
+AS 'MODULE_PATHNAME', 'bixarena_read_upload'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.upload_read(text, integer, uuid, date, timestamptz, text, bytea, text[], text[], text[]) IS
+	'look at a file and, if it is sound, write its rows';
+
+CREATE FUNCTION bixarena.upload_lock(scoreboard text, source text, partition text, snapshot_date date)
+RETURNS void
+AS 'MODULE_PATHNAME', 'bixarena_lock_upload'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION bixarena.upload_lock(text, text, text, date) IS
+	'be the only one who uploads a partition and date, until the transaction ends';
+
+CREATE FUNCTION bixarena.upload_store(scoreboard text, key text, content bytea, format text,
+	file_modified_at timestamptz, OUT run_id uuid, OUT status text, OUT version integer, OUT num_rows integer,
+	OUT num_errors bigint, OUT errors jsonb)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, true);
+	parts record;
+	hash bytea;
+	moment timestamptz := clock_timestamp();
+	max_mb integer;
+	columns record;
+	read record;
+	new_run_no integer;
+BEGIN
+	SELECT k.* INTO parts FROM bixarena.upload_key(key) AS k;
+	parts.format := coalesce(upload_store.format, parts.format);
+	IF parts.format IS NULL OR parts.format NOT IN ('csv', 'json', 'jsonl') THEN
+		RAISE EXCEPTION 'the format of the upload is none that is read'
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'Let the key end with .csv, .json or .jsonl, or give one of these words as the format.';
+	END IF;
+	IF content IS NULL THEN
+		RAISE EXCEPTION 'content must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	EXECUTE format('SELECT s.max_upload_mb FROM %1$s.scoreboard AS s', schema) INTO STRICT max_mb;
+	IF octet_length(content) > max_mb * 1048576::bigint THEN
+		RAISE EXCEPTION 'the file has % bytes', octet_length(content)
+			USING ERRCODE = 'program_limit_exceeded',
+				DETAIL = format('The setting max_upload_mb allows %s MB.', max_mb),
+				HINT = 'Upload it in parts, with keys of their own, or change the setting.';
+	END IF;
+	PERFORM bixarena.upload_lock(schema, parts.source, parts.partition, parts.snapshot_date);
+
+	-- the same bytes under the same key are the same upload
+	hash := sha256(content);
+	EXECUTE format($sql$
+		SELECT u.run_id, u.status, u.version, u.num_rows, u.num_errors, u.errors
+		FROM %1$s.upload AS u
+		WHERE u.key = $1 COLLATE "C" AND u.sha256 = $2 AND u.format = $3 AND u.status = 'accepted'
+		ORDER BY u.run_no LIMIT 1
+	$sql$, schema) INTO run_id, status, version, num_rows, num_errors, errors USING key, hash, parts.format;
+	IF run_id IS NOT NULL THEN
+		RETURN;
+	END IF;
+
+	-- what was declared, and what was a number in the last file
+	EXECUTE format($sql$
+		SELECT coalesce(array_agg(c.name) FILTER (WHERE c.type = 'number'), '{}') AS numbers,
+			coalesce(array_agg(c.name) FILTER (WHERE c.type = 'text'), '{}') AS words,
+			coalesce(array_agg(c.name) FILTER (WHERE c.is_required), '{}') AS required
+		FROM (
+			SELECT d.column_name AS name, d.column_type AS type, d.is_required
+			FROM %1$s.upload_column AS d WHERE d.source = $1 COLLATE "C"
+			UNION ALL
+			SELECT m, 'number', false
+			FROM unnest((SELECT u.metrics FROM %1$s.upload AS u
+				WHERE u.source = $1 COLLATE "C" AND u.partition = $2 COLLATE "C" AND u.status = 'accepted'
+				ORDER BY u.snapshot_date DESC, u.version DESC LIMIT 1)) AS m
+		) AS c
+	$sql$, schema) INTO columns USING parts.source, parts.partition;
+	new_run_no := nextval(schema || '.upload_run_no_seq');
+	run_id := gen_random_uuid();
+	SELECT r.* INTO read FROM bixarena.upload_read(scoreboard => (parse_ident(schema))[1], run_no => new_run_no,
+		run_id => upload_store.run_id, snapshot_date => parts.snapshot_date, ingested_at => moment,
+		format => parts.format, content => content, numbers => columns.numbers, words => columns.words,
+		required => columns.required) AS r;
+	status := CASE read.num_errors WHEN 0 THEN 'accepted' ELSE 'refused' END;
+	num_rows := read.num_rows;
+	num_errors := read.num_errors;
+	errors := read.errors;
+	EXECUTE format($sql$
+		INSERT INTO %1$s.upload (run_no, run_id, run_ts, key, source, partition, snapshot_date, version, format, size,
+			sha256, status, num_rows, metrics, num_errors, errors, file_modified_at)
+		OVERRIDING SYSTEM VALUE
+		VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $11 = 'accepted' THEN 1 + coalesce((SELECT max(u.version) FROM %1$s.upload AS u
+			WHERE u.source = $5 COLLATE "C" AND u.partition = $6 COLLATE "C" AND u.snapshot_date = $7), 0) END,
+			$8, $9, $10, $11, $12, $13, $14, $15, $16)
+		RETURNING version
+	$sql$, schema) INTO STRICT version
+	USING new_run_no, run_id, moment, key, parts.source, parts.partition, parts.snapshot_date, parts.format,
+		octet_length(content)::bigint, hash, status, num_rows, read.metrics, num_errors, errors, file_modified_at;
+	EXECUTE format('INSERT INTO %1$s.upload_content (run_no, content) VALUES ($1, $2)', schema) USING new_run_no, content;
+END
+$$;
+COMMENT ON FUNCTION bixarena.upload_store(text, text, bytea, text, timestamptz) IS
+	'keep a file, and its rows if it is sound';
+
+CREATE FUNCTION bixarena_upload_standings(scoreboard text, key text, content bytea, format text DEFAULT NULL,
+	source text DEFAULT NULL, partition text DEFAULT NULL, date date DEFAULT NULL)
+RETURNS TABLE (run_id uuid, status text, version integer, num_rows integer, num_errors bigint, errors jsonb)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+BEGIN
+	IF key IS NULL THEN
+		key := 'inbox/source=' || source || coalesce('/' || nullif(partition, ''), '') || '/dt=' || to_char(date, 'YYYY-MM-DD')
+			|| '/upload.' || coalesce(format, 'csv');
+	END IF;
+	RETURN QUERY SELECT s.* FROM bixarena.upload_store(scoreboard, key, content, format, NULL) AS s;
+END
+$$;
+COMMENT ON FUNCTION bixarena_upload_standings(text, text, bytea, text, text, text, date) IS
+	'keep a file of standings, and if it is sound let it count: what has become of it';
+REVOKE ALL ON FUNCTION bixarena_upload_standings(text, text, bytea, text, text, text, date) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_uploads(scoreboard text, source text DEFAULT NULL, last integer DEFAULT 100)
+RETURNS TABLE (run_id uuid, run_ts timestamptz, key text, status text, version integer, num_rows integer,
+	size bigint, sha256 bytea, num_errors bigint, errors jsonb, role text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		SELECT u.run_id, u.run_ts, u.key::text, u.status, u.version, u.num_rows, u.size, u.sha256, u.num_errors,
+			u.errors, u.role
+		FROM %1$s.upload AS u WHERE $1 IS NULL OR u.source = $1 COLLATE "C"
+		ORDER BY u.run_no DESC LIMIT $2
+	$sql$, bixarena.scoreboard_open(scoreboard, false)) USING source, last;
+END
+$$;
+COMMENT ON FUNCTION bixarena_uploads(text, text, integer) IS
+	'the files that have come in, the latest first; also those that were refused, and why';
+
+CREATE FUNCTION bixarena.upload_files(path text)
+RETURNS TABLE (key text, size bigint, modified_at timestamptz)
+AS 'MODULE_PATHNAME', 'bixarena_list_inbox'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION bixarena.upload_files(text) IS
+	'the files below inbox in a folder of the server''s; links are passed over';
+
+CREATE FUNCTION bixarena.upload_file(path text, key text, max_bytes bigint)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'bixarena_read_inbox'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION bixarena.upload_file(text, text, bigint) IS
+	'a file below inbox in a folder of the server''s';
+
+CREATE FUNCTION bixarena.upload_new_files(scoreboard text, path text)
+RETURNS TABLE (key text, size bigint, modified_at timestamptz)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		SELECT f.key, f.size, f.modified_at
+		FROM bixarena.upload_files($1) AS f
+		WHERE NOT EXISTS (SELECT FROM %1$s.upload AS u
+			WHERE u.key = f.key COLLATE "C" AND u.size = f.size AND u.file_modified_at >= f.modified_at)
+		ORDER BY f.key COLLATE "C"
+	$sql$, bixarena.scoreboard_open(scoreboard, false)) USING path;
+END
+$$;
+COMMENT ON FUNCTION bixarena.upload_new_files(text, text) IS
+	'files of a folder that are not uploaded as they are';
+
+CREATE FUNCTION bixarena.upload_from_folder(scoreboard text, path text, key text, modified_at timestamptz)
+RETURNS text
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	max_mb bigint;
+	stored record;
+BEGIN
+	EXECUTE format('SELECT s.max_upload_mb FROM %1$s.scoreboard AS s', bixarena.scoreboard_open(scoreboard, true))
+	INTO STRICT max_mb;
+	SELECT s.* INTO stored FROM bixarena.upload_store(scoreboard, key,
+		bixarena.upload_file(path, key, max_mb * 1048576), NULL, modified_at) AS s;
+	IF stored.status = 'refused' THEN
+		RAISE WARNING 'file "%" is refused', key
+			USING DETAIL = format('It has %s errors; the first: %s', stored.num_errors, stored.errors -> 0);
+	END IF;
+	RETURN stored.status;
+EXCEPTION
+	-- somebody wants it to end, or the disk is full
+	WHEN insufficient_resources OR operator_intervention THEN
+		RAISE;
+	WHEN OTHERS THEN
+		RAISE WARNING 'file "%" is not kept: %', key, SQLERRM;
+		RETURN 'failed';
+END
+$$;
+COMMENT ON FUNCTION bixarena.upload_from_folder(text, text, text, timestamptz) IS
+	'keep a file of a folder: what has become of it; an error is a warning';
+
+CREATE PROCEDURE bixarena_ingest_folder(scoreboard text, path text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	files record;
+	outcome text;
+	accepted integer := 0;
+	others integer := 0;
+BEGIN
+	SELECT pg_catalog.array_agg(f.key) AS keys, pg_catalog.array_agg(f.modified_at) AS moments,
+		pg_catalog.count(*) AS n
+	INTO files FROM bixarena.upload_new_files(scoreboard, path) AS f;
+	FOR i IN 1 .. files.n LOOP
+		outcome := bixarena.upload_from_folder(scoreboard, path, files.keys[i], files.moments[i]);
+		COMMIT;
+		IF outcome OPERATOR(pg_catalog.=) 'accepted' THEN
+			accepted := accepted OPERATOR(pg_catalog.+) 1;
+		ELSE
+			others := others OPERATOR(pg_catalog.+) 1;
+		END IF;
+	END LOOP;
+	RAISE NOTICE '% files are kept and count; % are not', accepted, others;
+END
+$$;
+COMMENT ON PROCEDURE bixarena_ingest_folder(text, text) IS
+	'upload what is new below inbox in a folder of the server''s, each file in a transaction of its own';
+REVOKE ALL ON PROCEDURE bixarena_ingest_folder(text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_schedule_ingestion(scoreboard text, path text, schedule text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_scoreboard text := (parse_ident(bixarena.scoreboard_open(scoreboard, false)))[1];
+	job text := 'bixarena_rank ingest ' || encode(sha256(convert_to(found_scoreboard || e'\x01' || path, getdatabaseencoding())), 'hex');
+	command text;
+BEGIN
+	SELECT format('CALL %I.bixarena_ingest_folder(%L, %L)', n.nspname, found_scoreboard, path) INTO command
+	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'bixarena_rank';
+	PERFORM bixarena.cron_check(format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+		job, schedule, command, current_database(), current_user));
+	IF schedule IS NOT NULL THEN
+		PERFORM cron.schedule(job, schedule, command);
+		RETURN job;
+	END IF;
+	PERFORM cron.unschedule(j.jobid) FROM cron.job AS j
+	WHERE j.jobname::text = job AND j.database = current_database();
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION bixarena_schedule_ingestion(text, text, text) IS
+	'ingest a folder on a schedule of pg_cron; null: not any more';
+REVOKE ALL ON FUNCTION bixarena_schedule_ingestion(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.upload_find(schema text, source text, partition text, date date, as_of_run uuid,
+	metric text, OUT run_no integer, OUT run_id uuid, OUT snapshot_date date, OUT metric_no integer,
+	OUT num_rows integer)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+	names text[];
+BEGIN
+	EXECUTE format(CASE WHEN as_of_run IS NOT NULL THEN $sql$
+		SELECT u.run_no, u.run_id, u.snapshot_date, array_position(u.metrics, $5), u.num_rows, u.metrics
+		FROM %1$s.upload AS u
+		WHERE u.run_id = $4 AND u.source = $1 COLLATE "C" AND u.partition = $2 COLLATE "C" AND u.status = 'accepted'
+			AND ($3 IS NULL OR u.snapshot_date = $3)
+	$sql$ ELSE $sql$
+		SELECT u.run_no, u.run_id, u.snapshot_date, array_position(u.metrics, $5), u.num_rows, u.metrics
+		FROM %1$s.upload AS u
+		WHERE u.source = $1 COLLATE "C" AND u.partition = $2 COLLATE "C" AND u.snapshot_date = coalesce($3,
+			(SELECT max(d.snapshot_date) FROM %1$s.upload AS d WHERE d.source = $1 COLLATE "C"
+				AND d.partition = $2 COLLATE "C" AND d.version IS NOT NULL))
+			AND u.version IS NOT NULL
+		ORDER BY u.version DESC LIMIT 1
+	$sql$ END, schema)
+	INTO run_no, run_id, snapshot_date, metric_no, num_rows, names
+	USING source, coalesce(partition, ''), date, as_of_run, metric;
+	IF run_no IS NULL THEN
+		RAISE EXCEPTION 'there are no standings of source "%", partition "%"%', source, coalesce(partition, ''),
+				coalesce(' of ' || to_char(date, 'YYYY-MM-DD'), '') || coalesce(' of run ' || as_of_run, '')
+			USING ERRCODE = 'no_data_found',
+				HINT = 'bixarena_standings_dates() tells what there is.';
+	END IF;
+	IF metric IS NOT NULL AND metric_no IS NULL THEN
+		RAISE EXCEPTION 'the standings of % have no metric "%"', to_char(snapshot_date, 'YYYY-MM-DD'), metric
+			USING ERRCODE = 'undefined_column',
+				DETAIL = format('The metrics are %s.', array_to_string(names, ', '));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.upload_find(text, text, text, date, uuid, text) IS
+	'the upload that counts for a date, or a run of it, and the number of a metric';
+
+CREATE FUNCTION bixarena_standings(scoreboard text, source text, partition text, metric text,
+	top integer DEFAULT 100, date date DEFAULT NULL, after integer DEFAULT 0, as_of_run uuid DEFAULT NULL)
+RETURNS TABLE ("position" integer, rank integer, player_id text, name text, value numeric, attributes jsonb,
+	snapshot_date date, run_id uuid)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+	piece constant integer := 400;
+	schema text := bixarena.scoreboard_open(scoreboard, false);
+	upload record;
+BEGIN
+	IF top IS NULL OR top NOT BETWEEN 1 AND 100000 THEN
+		RAISE EXCEPTION 'top must be from 1 to 100,000'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF after IS NULL OR after < 0 THEN
+		RAISE EXCEPTION 'after must be the position of a row that was read before, or 0'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF metric IS NULL THEN
+		RAISE EXCEPTION 'metric must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT u.* INTO upload FROM bixarena.upload_find(schema, source, partition, date, as_of_run, metric) AS u;
+	RETURN QUERY EXECUTE format($sql$
+		SELECT p.n, s.ranks[$2], s.player_id::text, s.name, s.values[$2], s.attributes, s.snapshot_date, s.run_id
+		FROM (
+			SELECT o.piece_no * $6 + r.n::integer AS n, r.row_no
+			FROM %1$s.standing_order AS o, unnest(o.row_nos) WITH ORDINALITY AS r (row_no, n)
+			WHERE o.run_no = $1 AND o.metric_no = $2
+				AND o.piece_no BETWEEN $3 / $6 AND ($3::bigint + $4 - 1) / $6
+				AND o.piece_no * $6::bigint + r.n BETWEEN $3 + 1 AND $3::bigint + $4
+		) AS p
+		JOIN %1$s.standing AS s ON s.run_no = $1 AND s.row_no = p.row_no
+		ORDER BY p.n
+	$sql$, schema) USING upload.run_no, upload.metric_no, after, top, NULL::integer, piece;
+END
+$$;
+COMMENT ON FUNCTION bixarena_standings(text, text, text, text, integer, date, integer, uuid) IS
+	'the best by a metric, at the latest date or another, or who stands behind a position';
+
+CREATE FUNCTION bixarena.upload_interface()
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT quote_ident(n.nspname)
+	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'bixarena_rank'
+$$;
+COMMENT ON FUNCTION bixarena.upload_interface() IS 'the schema of functions for users, quoted';
+
+CREATE FUNCTION bixarena_standings_json(scoreboard text, source text, partition text, metric text,
+	top integer DEFAULT 100, date date DEFAULT NULL, after integer DEFAULT 0, as_of_run uuid DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	upload record;
+	result jsonb;
+BEGIN
+	SELECT u.* INTO upload
+	FROM bixarena.upload_find(bixarena.scoreboard_open(scoreboard, false), source, partition, date, as_of_run, metric) AS u;
+	EXECUTE format($sql$
+		SELECT jsonb_build_object('source', $2, 'partition', coalesce($3, ''), 'metric', $4, 'date', $9, 'run_id', $8,
+			'players', $10, 'next', CASE WHEN count(*) = $5 THEN max(s."position") END,
+			'standings', coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) - '{snapshot_date,run_id}'::text[] ORDER BY s."position"), '[]'))
+		FROM %1$s.bixarena_standings($1, $2, $3, $4, $5, $6, $7, $8) AS s
+	$sql$, bixarena.upload_interface()) INTO result
+	USING scoreboard, source, partition, metric, top, date, after, upload.run_id, upload.snapshot_date, upload.num_rows;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION bixarena_standings_json(text, text, text, text, integer, date, integer, uuid) IS
+	'the same as a document; next is what to give as after for the next page';
+
+CREATE FUNCTION bixarena_standings_dates(scoreboard text, source text DEFAULT NULL, partition text DEFAULT NULL)
+RETURNS TABLE (source_name text, partition_name text, snapshot_date date, run_id uuid, versions integer, players integer,
+	metrics text[], ingested_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		SELECT DISTINCT ON (u.source, u.partition, u.snapshot_date) u.source::text, u.partition::text, u.snapshot_date,
+			u.run_id, u.version, u.num_rows, u.metrics, u.run_ts
+		FROM %1$s.upload AS u
+		WHERE u.version IS NOT NULL AND ($1 IS NULL OR u.source = $1 COLLATE "C")
+			AND ($2 IS NULL OR u.partition = $2 COLLATE "C")
+		ORDER BY u.source, u.partition, u.snapshot_date DESC, u.version DESC
+	$sql$, bixarena.scoreboard_open(scoreboard, false)) USING source, partition;
+END
+$$;
+COMMENT ON FUNCTION bixarena_standings_dates(text, text, text) IS
+	'the dates that there are standings of, the latest first, and the run that counts for each';
+
+CREATE FUNCTION bixarena_standings_history(scoreboard text, source text, player text, metric text,
+	partition text DEFAULT NULL, last integer DEFAULT 1000)
+RETURNS TABLE (snapshot_date date, partition_name text, value numeric, rank integer, players integer, run_id uuid)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		SELECT u.snapshot_date, u.partition::text, s.values[array_position(u.metrics, $3)],
+			s.ranks[array_position(u.metrics, $3)], u.num_rows, u.run_id
+		FROM %1$s.standing AS s
+		JOIN %1$s.upload AS u ON u.run_no = s.run_no
+		WHERE s.player_id = $2 COLLATE "C" AND u.source = $1 COLLATE "C" AND ($4 IS NULL OR u.partition = $4 COLLATE "C")
+			AND NOT EXISTS (SELECT FROM %1$s.upload AS v WHERE v.source = u.source AND v.partition = u.partition
+				AND v.snapshot_date = u.snapshot_date AND v.version > u.version)
+			AND array_position(u.metrics, $3) IS NOT NULL
+		ORDER BY u.snapshot_date DESC, u.partition LIMIT $5
+	$sql$, bixarena.scoreboard_open(scoreboard, false)) USING source, player, metric, partition, last;
+END
+$$;
+COMMENT ON FUNCTION bixarena_standings_history(text, text, text, text, text, integer) IS
+	'what a player had by a metric at each date, the latest first';
+
+CREATE FUNCTION bixarena_compare_standings(scoreboard text, source text, partition text, metric text,
+	date1 date, date2 date, top integer DEFAULT 100)
+RETURNS TABLE (player_id text, name text, change text, value1 numeric, value2 numeric, gained numeric,
+	rank1 integer, rank2 integer, rank_change integer)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, false);
+	upload1 record;
+	upload2 record;
+BEGIN
+	IF metric IS NULL OR date1 IS NULL OR date2 IS NULL THEN
+		RAISE EXCEPTION 'metric, date1 and date2 must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT u.* INTO upload1 FROM bixarena.upload_find(schema, source, partition, date1, NULL, metric) AS u;
+	SELECT u.* INTO upload2 FROM bixarena.upload_find(schema, source, partition, date2, NULL, metric) AS u;
+	RETURN QUERY EXECUTE format($sql$
+		SELECT coalesce(b.player_id, a.player_id)::text, coalesce(b.name, a.name),
+			CASE WHEN a.player_id IS NULL THEN 'new' WHEN b.player_id IS NULL THEN 'gone'
+				WHEN b.value > a.value THEN 'gained' WHEN b.value < a.value THEN 'lost' ELSE 'same' END,
+			a.value, b.value, coalesce(b.value, 0) - coalesce(a.value, 0), a.rank, b.rank, a.rank - b.rank
+		FROM (SELECT s.player_id, s.name, s.values[$2] AS value, s.ranks[$2] AS rank
+			FROM %1$s.standing AS s WHERE s.run_no = $1) AS a
+		FULL JOIN (SELECT s.player_id, s.name, s.values[$4] AS value, s.ranks[$4] AS rank
+			FROM %1$s.standing AS s WHERE s.run_no = $3) AS b ON b.player_id = a.player_id
+		ORDER BY abs(coalesce(b.value, 0) - coalesce(a.value, 0)) DESC, 1 LIMIT $5
+	$sql$, schema) USING upload1.run_no, upload1.metric_no, upload2.run_no, upload2.metric_no, top;
+END
+$$;
+COMMENT ON FUNCTION bixarena_compare_standings(text, text, text, text, date, date, integer) IS
+	'what players have gained or lost by a metric between two dates, the biggest change first';
+
+CREATE FUNCTION bixarena_standings_history_json(scoreboard text, source text, player text, metric text,
+	partition text DEFAULT NULL, last integer DEFAULT 1000)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result jsonb;
+BEGIN
+	EXECUTE format($sql$
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
+		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_standings_history($1, $2, $3, $4, $5, $6) AS s) AS r
+	$sql$, bixarena.upload_interface())
+	INTO result USING scoreboard, source, player, metric, partition, last;
+	RETURN jsonb_build_object('source', source, 'player_id', player, 'metric', metric, 'history', coalesce(result, '[]'));
+END
+$$;
+COMMENT ON FUNCTION bixarena_standings_history_json(text, text, text, text, text, integer) IS
+	'the same as a document';
+
+CREATE FUNCTION bixarena_compare_standings_json(scoreboard text, source text, partition text, metric text,
+	date1 date, date2 date, top integer DEFAULT 100)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result jsonb;
+BEGIN
+	EXECUTE format($sql$
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
+		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_compare_standings($1, $2, $3, $4, $5, $6, $7) AS s) AS r
+	$sql$, bixarena.upload_interface())
+	INTO result USING scoreboard, source, partition, metric, date1, date2, top;
+	RETURN jsonb_build_object('source', source, 'partition', coalesce(partition, ''), 'metric', metric, 'date1', date1,
+		'date2', date2, 'players', coalesce(result, '[]'));
+END
+$$;
+COMMENT ON FUNCTION bixarena_compare_standings_json(text, text, text, text, date, date, integer) IS
+	'the same as a document';
+
+CREATE FUNCTION bixarena_standings_dates_json(scoreboard text, source text DEFAULT NULL, partition text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result jsonb;
+BEGIN
+	EXECUTE format($sql$
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
+		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_standings_dates($1, $2, $3) AS s) AS r
+	$sql$, bixarena.upload_interface())
+	INTO result USING scoreboard, source, partition;
+	RETURN coalesce(result, '[]');
+END
+$$;
+COMMENT ON FUNCTION bixarena_standings_dates_json(text, text, text) IS
+	'the same as a document';
+
+CREATE FUNCTION bixarena.scoreboard_state(scoreboard text, OUT dead_letters bigint,
+	OUT dead_letters_critical integer, OUT waiting bigint, OUT waiting_seconds double precision,
+	OUT events bigint)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($sql$
+		SELECT (SELECT count(*) FROM %1$s.dead_letter), s.dead_letters_critical,
+			(SELECT count(*) FROM %1$s.queue),
+			(SELECT coalesce(bixarena.health_age(min(q.queued_at)), 0) FROM %1$s.queue AS q),
+			(SELECT CASE WHEN e.is_called THEN e.last_value ELSE 0 END FROM %1$s.score_event_event_id_seq AS e)
+		FROM %1$s.scoreboard AS s
+	$sql$, bixarena.scoreboard_open(scoreboard, false))
+	INTO dead_letters, dead_letters_critical, waiting, waiting_seconds, events;
+END
+$$;
+COMMENT ON FUNCTION bixarena.scoreboard_state(text) IS 'numbers to watch of a scoreboard';
+
+CREATE FUNCTION bixarena.scoreboard_health(scoreboard text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 2
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	state record;
+	limits record;
+BEGIN
+	SELECT s.* INTO state FROM bixarena.scoreboard_state(scoreboard) AS s;
+	SELECT l.* INTO limits FROM bixarena.health_limits() AS l;
+	RETURN NEXT ROW('dead_letters', NULL,
+		bixarena.health_grade(state.dead_letters > 0, state.dead_letters > state.dead_letters_critical),
+		state.dead_letters, 'messages', CASE state.dead_letters
+			WHEN 0 THEN 'No message is dead.'
+			ELSE format('%s messages are dead; more than %s are critical. bixarena_redrive() tries them again.',
+				state.dead_letters, state.dead_letters_critical) END)::bixarena.health_row;
+	RETURN NEXT ROW('waiting_messages', NULL,
+		bixarena.health_grade(state.waiting_seconds > 60 * limits.waiting_warning,
+			state.waiting_seconds > 60 * limits.waiting_critical),
+		round(state.waiting_seconds), 'seconds', CASE state.waiting
+			WHEN 0 THEN 'No message waits.'
+			ELSE format('%s messages wait, the first for %s seconds.', state.waiting,
+				round(state.waiting_seconds)) END)::bixarena.health_row;
+END
+$$;
+COMMENT ON FUNCTION bixarena.scoreboard_health(text) IS
+	'is a scoreboard well? dead letters, and messages that wait';
+
+CREATE FUNCTION bixarena.scoreboard_metrics()
+RETURNS TABLE (name text, labels jsonb, value double precision)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+-- nobody who locks a scoreboard keeps the others waiting
+SET lock_timeout = '200ms'
+AS $$
+DECLARE
+	scoreboard text;
+BEGIN
+	FOR scoreboard IN
+		SELECT s FROM bixarena.scoreboard_list() AS s
+		WHERE has_schema_privilege(s, 'USAGE')
+			AND has_table_privilege(format('%I.queue', s), 'SELECT')
+			AND has_table_privilege(format('%I.dead_letter', s), 'SELECT')
+			AND has_table_privilege(format('%I.scoreboard', s), 'SELECT')
+			AND has_sequence_privilege(format('%I.score_event_event_id_seq', s), 'SELECT')
+	LOOP
+		BEGIN
+			RETURN QUERY
+			SELECT v.name, jsonb_build_object('scoreboard', scoreboard), v.value
+			FROM bixarena.scoreboard_state(scoreboard) AS s
+			CROSS JOIN LATERAL (VALUES
+				('bixarena_score_events_total', s.events::double precision),
+				('bixarena_score_dead_letters', s.dead_letters::double precision),
+				('bixarena_score_dead_letters_max', s.dead_letters_critical::double precision),
+				('bixarena_score_waiting_messages', s.waiting::double precision),
+				('bixarena_score_waiting_age_seconds', s.waiting_seconds)
+			) AS v (name, value);
+		EXCEPTION WHEN OTHERS THEN
+			-- one that cannot be read hides no other
+			NULL;
+		END;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bixarena.scoreboard_metrics() IS
+	'metrics of the scoreboards that the caller may read';
+
+CREATE FUNCTION bixarena.scoreboard_rights(scoreboard text)
+RETURNS TABLE (kind text, object_type text, object text, privilege text)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH wanted (kind, name, privileges) AS (VALUES
+		('reader', 'game', '{SELECT}'::text[]),
+		('reader', 'board', '{SELECT}'),
+		('reader', 'player', '{SELECT}'),
+		('reader', 'score', '{SELECT}'),
+		('reader', 'score_event', '{SELECT}'),
+		('reader', 'rank_node', '{SELECT}'),
+		('reader', 'rank_count', '{SELECT}'),
+		('reader', 'rank_fold', '{SELECT}'),
+		('reader', 'upload', '{SELECT}'),
+		('reader', 'standing', '{SELECT}'),
+		('reader', 'standing_order', '{SELECT}'),
+		('operator', 'upload', '{INSERT}'),
+		('operator', 'upload_content', '{INSERT}'),
+		('operator', 'upload_column', '{SELECT}'),
+		('operator', 'standing', '{INSERT}'),
+		('operator', 'standing_order', '{INSERT}'),
+		('operator', 'scoreboard', '{SELECT}'),
+		('operator', 'player', '{INSERT,UPDATE}'),
+		('operator', 'score', '{INSERT,UPDATE}'),
+		-- counting a board anew locks it; a trigger refuses to change it
+		('operator', 'score_event', '{INSERT,UPDATE}'),
+		('operator', 'rank_node', '{INSERT,UPDATE,DELETE}'),
+		('operator', 'rank_count', '{INSERT,UPDATE,DELETE}'),
+		('operator', 'rank_fold', '{INSERT,UPDATE,DELETE}'),
+		('operator', 'board', '{UPDATE}'),
+		('operator', 'message', '{SELECT,INSERT,UPDATE,DELETE}'),
+		('operator', 'queue_lane', '{SELECT,UPDATE}'),
+		('operator', 'queue', '{SELECT,INSERT,UPDATE,DELETE}'),
+		('operator', 'dead_letter', '{SELECT,INSERT,UPDATE,DELETE}'),
+		('admin', 'upload_content', '{SELECT}'),
+		('admin', 'upload_column', '{INSERT,UPDATE,DELETE}'),
+		('admin', 'scoreboard', '{UPDATE}'),
+		('admin', 'game', '{INSERT,UPDATE}'),
+		('admin', 'board', '{INSERT}'),
+		('admin', 'score_event', '{DELETE}')
+	), routines (kind, name) AS (VALUES
+		('operator', 'bixarena_submit_scores'),
+		('operator', 'bixarena_enqueue_scores'),
+		('operator', 'bixarena_process_scores'),
+		('operator', 'bixarena_redrive'),
+		('operator', 'bixarena_clean_scores'),
+		('operator', 'bixarena_upload_standings'),
+		('operator', 'bixarena_ingest_folder'),
+		('admin', 'bixarena_create_game'),
+		('admin', 'bixarena_reset_game'),
+		('admin', 'bixarena_schedule_resets'),
+		('admin', 'bixarena_schedule_ingestion')
+	), found AS (
+		SELECT 'reader' AS kind, 'SCHEMA' AS object_type, quote_ident(scoreboard) AS object,
+			'USAGE' AS privilege
+		UNION ALL
+		SELECT w.kind, 'TABLE', format('%I.%I', scoreboard, w.name), p
+		FROM wanted AS w, unnest(w.privileges) AS p
+		UNION ALL
+		SELECT 'operator', 'SEQUENCE', format('%I.score_event_event_id_seq', scoreboard), 'SELECT'
+		UNION ALL
+		SELECT 'operator', 'SEQUENCE', format('%I.upload_run_no_seq', scoreboard), 'USAGE'
+		UNION ALL
+		SELECT r.kind, 'ROUTINE', p.oid::regprocedure::text, 'EXECUTE'
+		FROM routines AS r
+		JOIN pg_proc AS p ON p.proname = r.name
+		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+			AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+		JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'bixarena_rank'
+	)
+	SELECT f.kind, f.object_type, f.object, f.privilege FROM found AS f
+$$;
+COMMENT ON FUNCTION bixarena.scoreboard_rights(text) IS
+	'the rights that each kind of member needs in a scoreboard';
+REVOKE ALL ON FUNCTION bixarena.scoreboard_rights(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.scoreboard_clean(scoreboard text)
+RETURNS TABLE (messages bigint, dead_letters bigint, events bigint)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, true);
+	may_delete boolean;
+BEGIN
+	-- what somebody is just bringing again is left
+	EXECUTE format($sql$
+		WITH old AS (
+			SELECT m.message_id, m.by_content FROM %1$s.message AS m, %1$s.scoreboard AS s
+			WHERE m.received_at < clock_timestamp() - s.keep_messages_days * interval '1 day'
+				AND NOT EXISTS (SELECT FROM %1$s.queue AS q WHERE q.message_id = m.message_id
+					AND q.by_content = m.by_content)
+			FOR UPDATE OF m SKIP LOCKED
+		), deleted AS (
+			DELETE FROM %1$s.message AS m USING old AS o
+			WHERE m.message_id = o.message_id AND m.by_content = o.by_content
+			RETURNING 1
+		)
+		SELECT count(*) FROM deleted
+	$sql$, schema) INTO messages;
+	EXECUTE format($sql$
+		WITH deleted AS (
+			DELETE FROM %1$s.dead_letter AS d USING %1$s.scoreboard AS s
+			WHERE d.died_at < clock_timestamp() - s.keep_dead_letters_days * interval '1 day'
+			RETURNING 1
+		)
+		SELECT count(*) FROM deleted
+	$sql$, schema) INTO dead_letters;
+	-- their trigger is the owner's, and runs as nobody else
+	EXECUTE format($sql$
+		SELECT s.keep_events_days IS NOT NULL AND has_table_privilege(c.oid, 'DELETE')
+			AND pg_has_role(c.relowner, u.oid, 'USAGE')
+		FROM %1$s.scoreboard AS s, pg_class AS c, pg_roles AS u
+		WHERE c.oid = %2$L::regclass AND u.rolname = current_user
+	$sql$, schema, schema || '.score_event') INTO may_delete;
+	events := 0;
+	IF may_delete THEN
+		-- those that the counts do not have yet are needed for the ranks
+		EXECUTE format($sql$
+			WITH deleted AS (
+				DELETE FROM %1$s.score_event AS e
+				USING %1$s.board AS b, %1$s.rank_fold AS f, %1$s.scoreboard AS s
+				WHERE b.board_no = e.board_no AND f.board_no = e.board_no
+					AND e.created_at < now() - s.keep_events_days * interval '1 day'
+					AND (e.generation < b.generation
+						OR (e.xid < f.next_xid AND e.xid <> ALL (f.open_xids)))
+				RETURNING 1
+			)
+			SELECT count(*) FROM deleted
+		$sql$, schema) INTO events;
+	END IF;
+	RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION bixarena.scoreboard_clean(text) IS
+	'remove what is older than the settings say';
+
+CREATE FUNCTION bixarena_clean_scores(scoreboard text)
+RETURNS TABLE (messages bigint, dead_letters bigint, events bigint)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.* FROM bixarena.scoreboard_clean(scoreboard) AS c
+$$;
+COMMENT ON FUNCTION bixarena_clean_scores(text) IS
+	'remove messages, dead letters and events that are older than the settings say';
+REVOKE ALL ON FUNCTION bixarena_clean_scores(text) FROM PUBLIC;
+
 CREATE FUNCTION bixarena.role_kinds(kind text)
 RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -5340,7 +7180,10 @@ AS $$
 		UNION
 		-- what the battles are read from, in whatever schema
 		SELECT 'operator', r.*
-		FROM bixarena.role_battle_rights(arena) AS r
+		FROM bixarena.role_battle_rights(CASE WHEN NOT bixarena.scoreboard_exists(arena) THEN arena END) AS r
+		UNION
+		SELECT s.kind, s.object_type, s.object, s.privilege, true
+		FROM bixarena.scoreboard_rights(CASE WHEN bixarena.scoreboard_exists(arena) THEN arena END) AS s
 		UNION
 		-- functions, and the schema in which they are
 		SELECT r.kind, 'ROUTINE', p.oid::regprocedure::text, 'EXECUTE', true
@@ -5349,6 +7192,7 @@ AS $$
 		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
 			AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 		JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'bixarena_rank'
+		WHERE NOT bixarena.scoreboard_exists(arena)
 		UNION
 		SELECT 'reader', 'SCHEMA', e.extnamespace::regnamespace::text, 'USAGE', true
 		FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'
@@ -5431,7 +7275,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.arena_resolve(arena);
+	found_arena text := CASE WHEN bixarena.scoreboard_exists(arena) THEN arena
+		ELSE bixarena.arena_resolve(arena) END;
 	needed record;
 BEGIN
 	PERFORM bixarena.role_check(role, kind);

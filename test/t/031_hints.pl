@@ -436,6 +436,67 @@ like(
 value($db, q{SELECT bixarena_revoke('everybody', 'reader')});
 
 #
+# Scoreboards
+#
+
+failure($db, q{SELECT bixarena_create_scoreboard('pg_game')}, '3F000');
+failure($db, q{SELECT bixarena_top_scores(NULL, 'gold')}, '42704');
+value($db, q{SELECT bixarena_create_scoreboard('game')});
+value($db, q{SELECT bixarena_create_game(NULL, 'gold')});
+failure($db, q{SELECT bixarena_top_scores('gema', 'gold')}, '42704');
+value($db, q{SELECT bixarena_create_scoreboard('gema')});
+failure($db, q{SELECT bixarena_top_scores(NULL, 'gold')}, '42P08');
+value($db, q{SELECT bixarena_top_scores(scoreboard => 'game', game => 'gold')});
+my $submit =
+  q{SELECT bixarena_submit_scores('game', '[{"player_id": "ann", "game_id": "gold", "score": 1}]')};
+value($db, 'DELETE FROM game.scoreboard');
+value($db, failure($db, $submit, 'P0002'));
+value($db, $submit);
+my $rank = q{SELECT rank FROM bixarena_player_rank('game', 'gold', 'ann')};
+foreach my $table ('rank_node', 'rank_fold')
+{
+	value($db, "DELETE FROM game.$table");
+	failure($db, $rank, $table eq 'rank_node' ? 'XX001' : 'P0002');
+	value($db, q{SELECT bixarena_recount_scores('game')});
+	is(value($db, $rank), '1', 'counted anew');
+}
+failure($db, 'DELETE FROM game.score_event', '55000');
+value($db, 'UPDATE game.scoreboard SET keep_events_days = 1');
+value($db, q{SELECT bixarena_clean_scores('game')});
+
+my $upload =
+  q{SELECT u.status, u.version FROM bixarena_upload_standings('game', '%s', '%s') AS u};
+my $key = 'inbox/source=game/kingdom=51/dt=2026-01-26/players';
+failure($db, sprintf($upload, 'players.csv', ''), '22023') =~
+  /^A key is like (.*)\.$/;
+is( value($db, sprintf($upload, $1, 'id,kills\\0121,2')),
+	'accepted|1', 'a key as the hint has it');
+failure($db, sprintf($upload, $key, 'id'), '22023');
+value($db, sprintf($upload, "$key.json", '[{"id": 1}]'));
+failure($db, 'UPDATE game.standing SET name = NULL', '55000');
+is(value($db, sprintf($upload, "$key.csv", 'id,kills\\0121,3')),
+	'accepted|3', 'the next version');
+value($db, 'UPDATE game.scoreboard SET max_upload_mb = 1');
+my $large = sprintf($upload, "$key.csv", "id,name\\0121," . 'x' x 1048576);
+failure($db, $large, '54000');
+value($db, 'UPDATE game.scoreboard SET max_upload_mb = 2');
+value($db, $large);
+failure($db, q{SELECT bixarena_standings('game', 'game', NULL, 'kills')},
+	'P0002');
+like(
+	value(
+		$db,
+		q{SELECT source_name, partition_name FROM bixarena_standings_dates('game')}
+	),
+	qr/^game\|kingdom=51$/m,
+	'bixarena_standings_dates() tells what there is');
+value($db, q{SELECT bixarena_grant('shadow', 'operator', 'game')});
+my $ingest = q{SET ROLE shadow; CALL bixarena_ingest_folder('game', '/tmp')};
+failure($db, $ingest, '42501');
+value($db, 'GRANT pg_read_server_files TO shadow');
+value($db, $ingest);
+
+#
 # All hints of the source
 #
 
@@ -494,6 +555,8 @@ my %unseen = (
 	  'test/t/035_node.pl',
 	'bixarena_attach_remote() attaches an arena with the relation ' =>
 	  'test/t/035_node.pl',
+	'Let its owner drop that, or call as the owner.' =>
+	  'test/sql/score_guard.sql',
 	'It was a dry run: nothing is on record.' => 'test/sql/generate_all.sql');
 
 foreach my $source (hints_of_source())

@@ -8,7 +8,7 @@
 
 CREATE FUNCTION bixarena.upload_key(key text, OUT source text, OUT partition text,
 	OUT snapshot_date date, OUT format text)
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -241,7 +241,7 @@ COMMENT ON FUNCTION bixarena.upload_new_files(text, text) IS
 
 CREATE FUNCTION bixarena.upload_from_folder(scoreboard text, path text, key text, modified_at timestamptz)
 RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
