@@ -202,6 +202,46 @@ is(query($home, qq{SELECT bixarena_unschedule('$long')}),
 	$job, 'the job of an arena that is gone');
 
 #
+# Scoreboards: games that begin anew, and folders
+#
+
+$node->safe_psql(
+	$home, q{
+	SELECT bixarena_create_scoreboard('game');
+	SELECT bixarena_create_game('game', 'it''s "gold"');
+});
+my $jobs = query($home, 'SELECT count(*) FROM cron.job');
+foreach my $kind (
+	[ 'resets', q{it's "gold"}, 'SELECT public.bixarena_reset_game' ],
+	[ 'ingestion', q{/tmp/it's}, 'CALL public.bixarena_ingest_folder' ])
+{
+	my ($name, $of, $command) = @$kind;
+	my $quoted = $of =~ s/'/''/gr;
+	my $function =
+	  "SELECT bixarena_schedule_$name('game', '$quoted', %s)";
+
+	$job = query($home, sprintf($function, q{'0 0 * * 1'}));
+	cmp_ok(length($job), '<', 64, "$name: a name that pg_cron can hold");
+	query($home, sprintf($function, q{'5 0 * * 1'}));
+	is( query(
+			$home,
+			"SELECT schedule, command FROM cron.job WHERE jobname = '$job'"),
+		"5 0 * * 1|$command('game', '$quoted')",
+		"$name: changed, not made twice");
+	query($home, query($home,
+			"SELECT command FROM cron.job WHERE jobname = '$job'"))
+	  if $name eq 'resets';
+	is(query($home, sprintf($function, 'NULL')), '', "$name: ended");
+	is(query($home, 'SELECT count(*) FROM cron.job'),
+		$jobs, "$name: and nothing is left");
+}
+is( query(
+		$home,
+		q{SELECT count(*) FROM bixarena_periods('game', 'it''s "gold"')}),
+	'2',
+	'the command begins a period');
+
+#
 # From another database
 #
 

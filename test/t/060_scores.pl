@@ -6,6 +6,8 @@
 #	  what counting says in the same snapshot.  Then a dump is restored on another
 #	  server, whose transactions have other numbers.
 
+# SCORE_SESSIONS and SCORE_SECONDS make it a bigger storm: 50 and 60, say.
+
 use strict;
 use warnings;
 
@@ -16,9 +18,12 @@ use Test::More;
 my $node = PostgreSQL::Test::Cluster->new('scores');
 my $other = PostgreSQL::Test::Cluster->new('other');
 my $folder = PostgreSQL::Test::Utils::tempdir;
+my $sessions = $ENV{SCORE_SESSIONS} // 8;
+my $seconds = $ENV{SCORE_SECONDS} // 12;
 
 $node->init;
-$node->append_conf('postgresql.conf', "restart_after_crash = on\n");
+$node->append_conf('postgresql.conf',
+	"restart_after_crash = on\nwal_level = logical\n");
 $node->start;
 $node->safe_psql(
 	'postgres', q{
@@ -67,7 +72,7 @@ sub storm
 		[
 			'pgbench', '--no-vacuum',
 			"--file=$file", "--client=$clients",
-			'--time=12', '--max-tries=50',
+			"--time=$seconds", '--max-tries=50',
 			'postgres'
 		],
 		'>',
@@ -128,8 +133,8 @@ $ENV{PGPORT} = $node->port;
 
 # while it goes on, ranks are right in each snapshot
 my @storms = (
-	storm('submit', 'SELECT bring(false);', 6),
-	storm('enqueue', 'SELECT bring(true);', 2));
+	storm('submit', 'SELECT bring(false);', int($sessions * 3 / 4)),
+	storm('enqueue', 'SELECT bring(true);', int($sessions / 4)));
 my $wrong = 0;
 my $looked = 0;
 while ($storms[0]->pumpable)
@@ -150,6 +155,42 @@ wait_for_queue();
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM told'),
 	'>', 100, 'messages were brought');
 check_all('after a storm');
+
+# what has happened can be followed: by notices, one a call, and in the log of the server
+{
+	my $listener = $node->background_psql('postgres');
+
+	$listener->query_safe('LISTEN scores');
+	$node->safe_psql(
+		'postgres', q{
+		UPDATE game.scoreboard SET notify_channel = 'scores';
+		SELECT count(*) FROM pg_create_logical_replication_slot('events', 'test_decoding');
+		SELECT count(*) FROM bixarena_submit_scores('game', '[{"player_id": "p1", "game_id": "gold", "score": 1, "message_id": "n1"},
+			{"player_id": "p1", "game_id": "level", "score": 2, "message_id": "n2"},
+			{"player_id": "p2", "game_id": "gold", "score": 3, "message_id": "n3"},
+			{"player_id": "p2", "game_id": "gold", "score": "bad", "message_id": "n4"}]');
+		SELECT count(*) FROM bixarena_submit_scores('game', '[{"player_id": "p1", "game_id": "gold", "score": 1, "message_id": "n1"}]');
+		UPDATE game.scoreboard SET notify_channel = NULL});
+	my @notices = $listener->query('SELECT 1') =~
+/Asynchronous notification "scores" with payload "(.*)" received from/g;
+	is_deeply(
+		\@notices,
+		[
+			'{"games": {"gold": 2, "level": 1}, "messages": 3, "scoreboard": "game"}'
+		],
+		'a notice for each call that has applied something');
+	$listener->quit;
+	like(
+		$node->safe_psql(
+			'postgres',
+			q{SELECT data FROM pg_logical_slot_get_changes('events', NULL, NULL) WHERE data ~ 'score_event'}
+		),
+		qr/INSERT:.*message_id\[text\]:'n1'.*\n.*INSERT:.*'n2'.*\n.*INSERT:.*'n3'/,
+		'events are in the log, in their order');
+	$node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('events')});
+}
+$node->safe_psql('postgres',
+	q{INSERT INTO told VALUES ('n1', 1), ('n2', 2), ('n3', 3)});
 
 # whatever is in a message, it is applied or it is said why not
 $node->safe_psql(

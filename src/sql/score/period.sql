@@ -39,7 +39,8 @@ AS $$
 DECLARE
 	schema text := bixarena.scoreboard_open(scoreboard, true);
 	found_scoreboard text := (parse_ident(schema))[1];
-	job text := 'bixarena_rank reset ' || encode(sha256(convert_to(found_scoreboard || e'\x01' || game, getdatabaseencoding())), 'hex');
+	-- a name that pg_cron can hold
+	job text := 'bixarena_rank reset ' || left(encode(sha256(convert_to(found_scoreboard || e'\x01' || game, getdatabaseencoding())), 'hex'), 32);
 	command text;
 BEGIN
 	SELECT format('SELECT %I.bixarena_reset_game(%L, %L)', n.nspname, found_scoreboard, game) INTO command

@@ -305,7 +305,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_scoreboard text := (parse_ident(bixarena.scoreboard_open(scoreboard, false)))[1];
-	job text := 'bixarena_rank ingest ' || encode(sha256(convert_to(found_scoreboard || e'\x01' || path, getdatabaseencoding())), 'hex');
+	-- a name that pg_cron can hold
+	job text := 'bixarena_rank ingest ' || left(encode(sha256(convert_to(found_scoreboard || e'\x01' || path, getdatabaseencoding())), 'hex'), 32);
 	command text;
 BEGIN
 	SELECT format('CALL %I.bixarena_ingest_folder(%L, %L)', n.nspname, found_scoreboard, path) INTO command
