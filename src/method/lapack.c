@@ -367,6 +367,34 @@ curvature_variances(const Curvature *curvature, double *variances)
 }
 
 /*
+ * The whole inverse of H, which is X' X: entry (i, j) is the product of columns i
+ * and j of X, L having been inverted.
+ */
+void
+curvature_inverse(const Curvature *curvature, double *inverse)
+{
+	int			n = curvature->size;
+
+	Assert(curvature->inverted);
+	for (int j = 0; j < n; j++)
+	{
+		const double *restrict column = tile_at(curvature, 0, j);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = j; i < n; i++)
+		{
+			const double *restrict other = tile_at(curvature, 0, i);
+			double		sum = 0;
+
+#pragma omp simd reduction(+:sum)
+			for (int k = i; k < n; k++)
+				sum += column[k] * other[k];
+			inverse[(Size) j * n + i] = inverse[(Size) i * n + j] = sum;
+		}
+	}
+}
+
+/*
  * The columns that one pass takes, from column j on.  Behind the last one it
  * stands again, for a factor of 0.
  */

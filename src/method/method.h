@@ -4,7 +4,7 @@
  *	  The method: from outcomes to a ranking.
  *
  *	outcome, ballots -> tally -> components -> likelihood, lapack, tree -> fit
- *			-> resample -> interval, scale -> ranking
+ *			-> resample -> bootstrap, covariance -> interval, scale -> ranking
  *
  * This half knows no table, no SPI and no GUC.  Of the server it uses palloc,
  * ereport, interrupts, its hash functions and its PRNG, so that it can be tested
@@ -219,8 +219,33 @@ typedef struct Bounds
 	double	   *upper;			/* 97.5 % quantile, likewise */
 } Bounds;
 
+/*
+ * Scores in points of each model in each replicate, models one after the other: NAN
+ * where the replicate says nothing, infinite where it places the model nowhere.
+ */
+typedef struct Replicates
+{
+	int			num_models;
+	int			num_replicates;
+	double	   *values;
+	double	   *centring;		/* of a replicate: what brings scores to the
+								 * mean of the ranked */
+	int			num_incomplete; /* replicates that could not place all models */
+} Replicates;
+
+/* How strengths vary together: see covariance.c */
+typedef struct Covariance Covariance;
+
+/* How intervals are found */
+typedef enum IntervalKind
+{
+	INTERVALS_BOOTSTRAP,
+	INTERVALS_SANDWICH
+} IntervalKind;
+
 typedef struct RankOptions
 {
+	IntervalKind intervals;
 	int			num_bootstrap;	/* MIN_BOOTSTRAP to MAX_BOOTSTRAP */
 	int64		min_evaluations;	/* models with fewer battles get no rank */
 	bool		rank_by_significance;	/* else by score */
@@ -287,6 +312,7 @@ extern double *curvature_matrix(Curvature *curvature);
 extern bool curvature_factor(Curvature *curvature);
 extern bool curvature_factor_laplacian(Curvature *curvature);
 extern void curvature_invert(Curvature *curvature);
+extern void curvature_inverse(const Curvature *curvature, double *inverse);
 extern void curvature_variances(const Curvature *curvature, double *variances);
 extern void curvature_solve(const Curvature *curvature,
 							const double *gradient, double *step);
@@ -312,6 +338,8 @@ extern bool tree_climb(Tree *tree, PairPoints points, const bool *placed,
 /* fit.c */
 extern Fitter *fitter_create(const Tally *tally, double prior_battles);
 extern void fit_maximum(Fitter *fitter, PairPoints points, double *strengths);
+extern void fitter_inverse(Fitter *fitter, PairPoints points,
+						   const double *strengths, double *inverse);
 extern void fit_replicate(Fitter *fitter, PairPoints points,
 						  const bool *placed, double *strengths);
 
@@ -328,11 +356,32 @@ extern double mean_score(const double *scores, const bool *among,
 extern void shift_scores(double *scores, int num_models, double points);
 extern double win_share(double score, double other_score);
 
+/* bootstrap.c */
+extern Replicates *replicates_create(int num_models, int num_replicates);
+extern Replicates *bootstrap_replicates(Fitter *fitter, const Tally *tally,
+										PointEstimate estimate,
+										const RankOptions *options);
+extern void replicates_free(Replicates *replicates);
+
+/* covariance.c */
+extern Covariance *covariance_by_battle(Fitter *fitter, const Tally *tally,
+										PairPoints points, const double *strengths);
+extern int	covariance_num_models(const Covariance *covariance);
+extern void covariance_deviations(const Covariance *covariance,
+								  const bool *reference, double *deviations);
+extern double *covariance_matrix(const Covariance *covariance);
+extern void covariance_free(Covariance *covariance);
+
+/* quantile.c */
+extern double find_quantile(double *values, int num_values, double chance);
+
 /* interval.c */
-extern int	bootstrap_intervals(Fitter *fitter, const Tally *tally,
-								PointEstimate estimate,
-								const RankOptions *options,
-								Bounds bounds, Bounds *centred);
+extern void percentile_bounds(const Replicates *replicates, Bounds bounds);
+extern void centre_replicates(Replicates *replicates);
+extern void wald_bounds(const Covariance *covariance, const double *scores,
+						const bool *reference, Bounds bounds);
+extern IntervalKind parse_interval_kind(const char *name);
+extern const char *interval_kind_name(IntervalKind kind);
 
 /* ranking.c */
 extern Ranking *rank_models(const Tally *tally, const RankOptions *options);

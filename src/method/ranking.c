@@ -190,6 +190,44 @@ bounds_create(int num_models)
 }
 
 /*
+ * The bounds of all scores by the bootstrap, and with centred those where the mean of
+ * the ranked models fixes the scale.  Returns the number of replicates that could not
+ * place all models.
+ */
+static int
+find_percentile_bounds(Fitter *fitter, const Tally *tally, PointEstimate estimate,
+					   const RankOptions *options, Bounds bounds, Bounds *centred)
+{
+	Replicates *replicates = bootstrap_replicates(fitter, tally, estimate, options);
+	int			num_incomplete = replicates->num_incomplete;
+
+	percentile_bounds(replicates, bounds);
+	if (centred)
+	{
+		centre_replicates(replicates);
+		percentile_bounds(replicates, *centred);
+	}
+	replicates_free(replicates);
+	return num_incomplete;
+}
+
+/*
+ * The same by the covariance of strengths.
+ */
+static void
+find_wald_bounds(Fitter *fitter, const Tally *tally, PairPoints points,
+				 PointEstimate estimate, Bounds bounds, Bounds *centred)
+{
+	Covariance *covariance = covariance_by_battle(fitter, tally, points,
+												  estimate.strengths);
+
+	wald_bounds(covariance, estimate.scores, estimate.reference, bounds);
+	if (centred)
+		wald_bounds(covariance, estimate.scores, estimate.ranked, *centred);
+	covariance_free(covariance);
+}
+
+/*
  * Fit and rate models that can all be placed.  status comes with
  * MODEL_FEW_EVALUATIONS for those that have too few; the rest is found here, and the
  * bounds that ranks by significance compare.  These have the mean of the ranked at
@@ -206,6 +244,7 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	Bounds		bounds = bounds_create(n);
 	Bounds		centred = recentre ? bounds_create(n) : bounds;
 	double		off_centre = 0;
+	PairPoints	points = tally_points(tally);
 	PointEstimate estimate;
 	instr_time	start,
 				fitted,
@@ -217,15 +256,19 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	estimate.reference = palloc(sizeof(bool) * n);
 
 	INSTR_TIME_SET_CURRENT(start);
-	fit_maximum(fitter, tally_points(tally), estimate.strengths);
+	fit_maximum(fitter, points, estimate.strengths);
 	for (int i = 0; i < n; i++)
 		estimate.scores[i] = POINTS_PER_STRENGTH * estimate.strengths[i];
 	scale_estimate(&estimate, status, n, anchor, options->anchor_score);
 
 	INSTR_TIME_SET_CURRENT(fitted);
-	ranking->num_incomplete = bootstrap_intervals(fitter, tally, estimate,
-												  options, bounds,
-												  recentre ? &centred : NULL);
+	if (options->intervals == INTERVALS_SANDWICH)
+		find_wald_bounds(fitter, tally, points, estimate, bounds,
+						 recentre ? &centred : NULL);
+	else
+		ranking->num_incomplete = find_percentile_bounds(fitter, tally, estimate,
+														 options, bounds,
+														 recentre ? &centred : NULL);
 	if (recentre && choose_reference(&estimate, status, n, -1) > 0)
 		off_centre = mean_score(estimate.scores, estimate.ranked, n) - CENTRE_SCORE;
 	for (int i = 0; i < n; i++)
