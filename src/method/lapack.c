@@ -116,6 +116,14 @@ curvature_create(int size)
 	return curvature;
 }
 
+void
+curvature_free(Curvature *curvature)
+{
+	pfree(curvature->matrix);
+	pfree(curvature->work);
+	pfree(curvature);
+}
+
 /*
  * Where the caller puts the lower triangle of H, column-major, before it calls
  * curvature_factor() or curvature_factor_laplacian().

@@ -4,7 +4,8 @@
  *	  The method: from outcomes to a ranking.
  *
  *	outcome, ballots -> tally -> components -> likelihood, lapack, tree -> fit
- *			-> resample -> bootstrap, covariance -> interval, scale -> ranking
+ *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
+ *			-> ranking
  *
  * This half knows no table, no SPI and no GUC.  Of the server it uses palloc,
  * ereport, interrupts, its hash functions and its PRNG, so that it can be tested
@@ -236,6 +237,28 @@ typedef struct Replicates
 /* How strengths vary together: see covariance.c */
 typedef struct Covariance Covariance;
 
+/* What models differ by, and how surely: see difference.c */
+typedef struct Differences Differences;
+
+/* The ranks that the data allow a model */
+typedef struct RankRange
+{
+	int			lowest;			/* with 95 % for this model alone */
+	int			highest;
+	int			lowest_of_all;	/* with 95 % for all models at once */
+	int			highest_of_all;
+	bool		may_be_best;
+	double		share_on_top;	/* of the replicates */
+} RankRange;
+
+/* By how much one model is ahead of another, in points */
+typedef struct Difference
+{
+	double		points;
+	double		lower;			/* possibly infinite */
+	double		upper;			/* likewise */
+} Difference;
+
 /* How intervals are found */
 typedef enum IntervalKind
 {
@@ -253,6 +276,7 @@ typedef struct RankOptions
 	int			anchor_model;	/* index of the model of fixed score, or -1 */
 	double		anchor_score;	/* its score in points */
 	uint64		seed;
+	bool		keep_differences;	/* for rank_ranges() and the like */
 	const int  *name_order;		/* place of each model in the order of names */
 	void		(*progress) (int done, int total);	/* told of the replicates
 													 * done, or NULL */
@@ -279,6 +303,8 @@ typedef struct Ranking
 	bool		anchor_lost;	/* the anchor cannot be placed: nobody is
 								 * ranked */
 	int			num_incomplete; /* replicates that could not place all models */
+	Differences *differences;	/* of the ranked models, or NULL */
+	int		   *compared;		/* number of each model among these, or -1 */
 	double		fit_seconds;
 	double		bootstrap_seconds;
 } Ranking;
@@ -308,6 +334,7 @@ extern void graph_explain(BattleGraph *graph, PairPoints points,
 /* lapack.c */
 extern void lapack_init(void);
 extern Curvature *curvature_create(int size);
+extern void curvature_free(Curvature *curvature);
 extern double *curvature_matrix(Curvature *curvature);
 extern bool curvature_factor(Curvature *curvature);
 extern bool curvature_factor_laplacian(Curvature *curvature);
@@ -383,7 +410,24 @@ extern void wald_bounds(const Covariance *covariance, const double *scores,
 extern IntervalKind parse_interval_kind(const char *name);
 extern const char *interval_kind_name(IntervalKind kind);
 
+/* quasi.c */
+extern bool find_quasi_variances(const double *deviations, int num_models,
+								 double *quasi_variances);
+
+/* difference.c */
+extern Differences *differences_of_replicates(const Replicates *replicates,
+											  const double *scores,
+											  const int *ranked, int num_ranked);
+extern Differences *differences_of_covariance(const Covariance *covariance,
+											  const double *scores,
+											  const int *ranked, int num_ranked,
+											  int num_draws, uint64 seed);
+extern RankRange *rank_ranges(const Differences *differences);
+extern Difference find_difference(const Differences *differences, int a, int b);
+extern bool comparison_bounds(const Differences *differences, Bounds bounds);
+
 /* ranking.c */
+extern Bounds bounds_create(int num_models);
 extern Ranking *rank_models(const Tally *tally, const RankOptions *options);
 extern const char *model_status_name(ModelStatus status);
 

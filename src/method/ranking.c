@@ -27,6 +27,18 @@ typedef struct RankingOrder
 	const int  *name_order;
 } RankingOrder;
 
+/* The models that can be placed, once they are fitted */
+typedef struct PlacedModels
+{
+	Fitter	   *fitter;
+	const Tally *tally;
+	PairPoints	points;
+	PointEstimate estimate;
+	int		   *ranked;			/* those that are */
+	int			num_ranked;
+	const RankOptions *options;
+} PlacedModels;
+
 static int	compare_models(const int *a, const int *b, RankingOrder *order);
 
 #define ST_SORT sort_models
@@ -179,7 +191,7 @@ assign_ranks(Ranking *ranking, Bounds bounds, const RankOptions *options)
 	}
 }
 
-static Bounds
+Bounds
 bounds_create(int num_models)
 {
 	Bounds		bounds;
@@ -190,40 +202,72 @@ bounds_create(int num_models)
 }
 
 /*
- * The bounds of all scores by the bootstrap, and with centred those where the mean of
- * the ranked models fixes the scale.  Returns the number of replicates that could not
- * place all models.
+ * Number the placed models that are ranked, for their differences.  Returns how many
+ * they are.
  */
 static int
-find_percentile_bounds(Fitter *fitter, const Tally *tally, PointEstimate estimate,
-					   const RankOptions *options, Bounds bounds, Bounds *centred)
+number_ranked(Ranking *ranking, const PointEstimate *estimate, const int *model,
+			  int num_placed, int *ranked)
 {
-	Replicates *replicates = bootstrap_replicates(fitter, tally, estimate, options);
-	int			num_incomplete = replicates->num_incomplete;
+	int			num_ranked = 0;
 
+	for (int i = 0; i < num_placed; i++)
+		if (estimate->ranked[i])
+		{
+			ranking->compared[model[i]] = num_ranked;
+			ranked[num_ranked++] = i;
+		}
+	return num_ranked;
+}
+
+/*
+ * The bounds of all scores by the bootstrap, and with centred those where the mean of
+ * the ranked models fixes the scale.
+ */
+static void
+find_percentile_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds,
+					   Bounds *centred)
+{
+	const RankOptions *options = placed.options;
+	Replicates *replicates = bootstrap_replicates(placed.fitter, placed.tally,
+												  placed.estimate, options);
+
+	ranking->num_incomplete = replicates->num_incomplete;
 	percentile_bounds(replicates, bounds);
 	if (centred)
 	{
 		centre_replicates(replicates);
 		percentile_bounds(replicates, *centred);
 	}
+	if (options->keep_differences)
+		ranking->differences = differences_of_replicates(replicates,
+														 placed.estimate.scores,
+														 placed.ranked,
+														 placed.num_ranked);
 	replicates_free(replicates);
-	return num_incomplete;
 }
 
 /*
  * The same by the covariance of strengths.
  */
 static void
-find_wald_bounds(Fitter *fitter, const Tally *tally, PairPoints points,
-				 PointEstimate estimate, Bounds bounds, Bounds *centred)
+find_wald_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
 {
-	Covariance *covariance = covariance_by_battle(fitter, tally, points,
-												  estimate.strengths);
+	const RankOptions *options = placed.options;
+	Covariance *covariance = covariance_by_battle(placed.fitter, placed.tally,
+												  placed.points,
+												  placed.estimate.strengths);
 
-	wald_bounds(covariance, estimate.scores, estimate.reference, bounds);
+	wald_bounds(covariance, placed.estimate.scores, placed.estimate.reference, bounds);
 	if (centred)
-		wald_bounds(covariance, estimate.scores, estimate.ranked, *centred);
+		wald_bounds(covariance, placed.estimate.scores, placed.estimate.ranked, *centred);
+	if (options->keep_differences && placed.num_ranked > 0)
+		ranking->differences = differences_of_covariance(covariance,
+														 placed.estimate.scores,
+														 placed.ranked,
+														 placed.num_ranked,
+														 options->num_bootstrap,
+														 options->seed);
 	covariance_free(covariance);
 }
 
@@ -239,12 +283,14 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 				   const RankOptions *options)
 {
 	int			n = tally->num_models;
-	Fitter	   *fitter = fitter_create(tally, options->prior_battles);
 	bool		recentre = anchor >= 0 && options->rank_by_significance;
 	Bounds		bounds = bounds_create(n);
 	Bounds		centred = recentre ? bounds_create(n) : bounds;
 	double		off_centre = 0;
-	PairPoints	points = tally_points(tally);
+	PlacedModels placed = {
+		fitter_create(tally, options->prior_battles), tally, tally_points(tally),
+		.ranked = palloc(sizeof(int) * n), .options = options
+	};
 	PointEstimate estimate;
 	instr_time	start,
 				fitted,
@@ -256,19 +302,18 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	estimate.reference = palloc(sizeof(bool) * n);
 
 	INSTR_TIME_SET_CURRENT(start);
-	fit_maximum(fitter, points, estimate.strengths);
+	fit_maximum(placed.fitter, placed.points, estimate.strengths);
 	for (int i = 0; i < n; i++)
 		estimate.scores[i] = POINTS_PER_STRENGTH * estimate.strengths[i];
 	scale_estimate(&estimate, status, n, anchor, options->anchor_score);
+	placed.estimate = estimate;
+	placed.num_ranked = number_ranked(ranking, &estimate, model, n, placed.ranked);
 
 	INSTR_TIME_SET_CURRENT(fitted);
 	if (options->intervals == INTERVALS_SANDWICH)
-		find_wald_bounds(fitter, tally, points, estimate, bounds,
-						 recentre ? &centred : NULL);
+		find_wald_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
 	else
-		ranking->num_incomplete = find_percentile_bounds(fitter, tally, estimate,
-														 options, bounds,
-														 recentre ? &centred : NULL);
+		find_percentile_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
 	if (recentre && choose_reference(&estimate, status, n, -1) > 0)
 		off_centre = mean_score(estimate.scores, estimate.ranked, n) - CENTRE_SCORE;
 	for (int i = 0; i < n; i++)
@@ -312,6 +357,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 	ranking->num_models = n;
 	ranking->ratings = palloc0(sizeof(Rating) * n);
 	ranking->order = palloc(sizeof(int) * n);
+	ranking->compared = palloc(sizeof(int) * n);
 
 	/* status is MODEL_RANKED so far; with a prior, all can be placed */
 	if (!(options->prior_battles > 0))
@@ -325,6 +371,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 		rating->status = status[i];
 		rating->score = rating->lower = rating->upper = NAN;
 		rating->vote_count = battles[i];
+		ranking->compared[i] = -1;
 		index[i] = -1;
 		if (status[i] != MODEL_RANKED)
 			continue;
