@@ -2676,6 +2676,7 @@ CREATE FUNCTION bixarena.slack_call(call_id uuid)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	call record;

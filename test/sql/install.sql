@@ -65,8 +65,10 @@ SELECT bixarena_grant('regress_nobody', 'admin');
 SELECT bixarena_revoke('regress_nobody', 'admin');
 TABLE bixarena.arena;
 TABLE bixarena.membership;
+SET row_security = on;
 TABLE bixarena.setting;
 TABLE bixarena.run;
+RESET row_security;
 RESET ROLE;
 
 -- no thread works in a backend, except where the administrator has chosen
