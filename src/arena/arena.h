@@ -27,6 +27,12 @@
  */
 #define MAX_SLUG			2000
 
+/*
+ * The first arguments of functions that rank, and how many these are: battles in
+ * some form, and options.  See rank_call.c.
+ */
+#define NUM_RANK_ARGUMENTS	8
+
 /* A model as the battles name it: an id's or a name's bytes */
 typedef struct ModelKey
 {
@@ -53,7 +59,7 @@ typedef struct Battles
 	IgnoredBattles ignored;
 	OutcomeReading reading;
 	OutcomeWords *outcomes;
-	char	   *outcome_column; /* its name, quoted */
+	char	   *outcome_column; /* its name, quoted, or NULL: any expression */
 } Battles;
 
 /* The models of a tally of an arena, in its order */
@@ -179,23 +185,38 @@ extern void check_setting_number(const char *name, double number);
 extern bool has_own_battles(const char *arena);
 extern char *battle_query(const char *arena);
 
+/* model_key.c */
+extern int	compare_models(ModelKey a, ModelKey b);
+extern Outcome named_model(const char *string, ModelKey model1, ModelKey model2);
+
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
 						  bool uuid_models, List *slugs, bool now,
 						  char *source);
+extern void keep_models(Battles *battles, const int *index, int num_kept);
+
+/* arena_battles.c */
 extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
 										 const TimestampTz *as_of, bool now);
 extern List *read_arena_battles(const char *arena, List *slugs);
 extern Battles *no_battles(void);
-extern void keep_models(Battles *battles, const int *index, int num_kept);
+
+/* unread.c */
 extern int64 count_ignored(const IgnoredBattles *ignored);
 extern void check_outcomes(const Battles *battles, double max_unread_percent,
 						   const char *source);
 extern void report_ignored(const Battles *battles, const char *source);
 
 /* relation.c */
+extern bool is_faithful_type(Oid type);
+extern bool are_comparable_types(Oid type1, Oid type2);
 extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *model2, const char *outcome);
+
+/* rank_call.c */
+extern void report_null(const char *argument) pg_attribute_noreturn();
+extern void check_rank_arguments(FunctionCallInfo fcinfo);
+extern void put_ranking(FunctionCallInfo fcinfo, const Battles *battles);
 
 /* contenders.c */
 extern Contenders *read_contenders(const Leaderboard *leaderboard,

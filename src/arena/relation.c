@@ -75,11 +75,22 @@ is_integer_type(Oid type)
 /*
  * Are values of a type equal exactly when their texts are?
  */
-static bool
+bool
 is_faithful_type(Oid type)
 {
 	return is_integer_type(type) || type == UUIDOID || type == BOOLOID ||
 		type_is_enum(type);
+}
+
+/*
+ * Can values of two types be the same model?
+ */
+bool
+are_comparable_types(Oid type1, Oid type2)
+{
+	return type1 == type2 ||
+		(is_string_type(type1) && is_string_type(type2)) ||
+		(is_integer_type(type1) && is_integer_type(type2));
 }
 
 /*
@@ -88,9 +99,7 @@ is_faithful_type(Oid type)
 static void
 check_model_types(Oid type1, Oid type2, const char *model1, const char *model2)
 {
-	if (type1 == type2 ||
-		(is_string_type(type1) && is_string_type(type2)) ||
-		(is_integer_type(type1) && is_integer_type(type2)))
+	if (are_comparable_types(type1, type2))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
