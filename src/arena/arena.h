@@ -15,6 +15,7 @@
 #define BIXARENA_ARENA_H
 
 #include "datatype/timestamp.h"
+#include "funcapi.h"
 #include "nodes/params.h"
 #include "nodes/pg_list.h"
 
@@ -27,11 +28,15 @@
  */
 #define MAX_SLUG			2000
 
-/*
- * The first arguments of functions that rank, and how many these are: battles in
- * some form, and options.  See rank_call.c.
- */
-#define NUM_RANK_ARGUMENTS	8
+/* Options that follow each other in functions that rank: see rank_call.c */
+#define NUM_FIRST_OPTIONS	7
+
+/* Where a function that ranks has its options, as numbers of arguments */
+typedef struct RankArguments
+{
+	int			first;			/* of NUM_FIRST_OPTIONS */
+	int			intervals;
+} RankArguments;
 
 /* A model as the battles name it: an id's or a name's bytes */
 typedef struct ModelKey
@@ -110,6 +115,7 @@ typedef enum NotifyRuns
 typedef struct Settings
 {
 	int64		num_bootstrap;
+	IntervalKind intervals;
 	int64		min_evaluations;
 	int64		min_total_battles;
 	int64		min_total_models;
@@ -215,8 +221,22 @@ extern Battles *read_relation_battles(Oid relation, const char *model1,
 
 /* rank_call.c */
 extern void report_null(const char *argument) pg_attribute_noreturn();
-extern void check_rank_arguments(FunctionCallInfo fcinfo);
-extern void put_ranking(FunctionCallInfo fcinfo, const Battles *battles);
+extern void check_rank_arguments(FunctionCallInfo fcinfo, RankArguments at);
+extern Ranking *rank_as_called(FunctionCallInfo fcinfo, RankArguments at,
+							   const Battles *battles, bool keep_differences);
+extern void put_ranking(FunctionCallInfo fcinfo, RankArguments at,
+						const Battles *battles);
+
+/* rank_difference.c */
+extern void put_ranges(FunctionCallInfo fcinfo, RankArguments at,
+					   const Battles *battles);
+extern void put_ranges_of(ReturnSetInfo *result, const Ranking *ranking,
+						  char **names);
+extern void check_difference_arguments(FunctionCallInfo fcinfo);
+extern Datum form_difference_of(FunctionCallInfo fcinfo, const Ranking *ranking,
+								char **names, MemoryContext memory);
+extern Datum form_difference(FunctionCallInfo fcinfo, RankArguments at,
+							 const Battles *battles, MemoryContext memory);
 
 /* contenders.c */
 extern Contenders *read_contenders(const Leaderboard *leaderboard,

@@ -32,7 +32,8 @@ typedef enum SettingType
 	SETTING_INTEGER,
 	SETTING_NUMBER,
 	SETTING_TEXT,
-	SETTING_NOTIFY_RUNS
+	SETTING_NOTIFY_RUNS,
+	SETTING_INTERVALS
 } SettingType;
 
 typedef struct SettingDefinition
@@ -59,6 +60,9 @@ static const SettingDefinition definitions[] = {
 	{"num_bootstrap", SETTING_INTEGER, offsetof(Settings, num_bootstrap),
 		"1000", MIN_BOOTSTRAP, MAX_BOOTSTRAP,
 	"bootstrap replicates"},
+	{"intervals", SETTING_INTERVALS, offsetof(Settings, intervals),
+		"bootstrap", 0, 0,
+	"how intervals are found: bootstrap or sandwich"},
 	{"min_evaluations", SETTING_INTEGER, offsetof(Settings, min_evaluations),
 		"10", 0, MAX_BATTLES,
 	"battles that a model needs to be ranked"},
@@ -219,6 +223,9 @@ assign_setting(const SettingDefinition *definition, const char *value,
 			break;
 		case SETTING_NOTIFY_RUNS:
 			*(NotifyRuns *) place = parse_notify_runs(value);
+			break;
+		case SETTING_INTERVALS:
+			*(IntervalKind *) place = parse_interval_kind(value);
 			break;
 	}
 }

@@ -24,8 +24,8 @@
  *
  * A pair's differences are walked replicate by replicate, with unit stride.
  *
- * Time: two passes over the replicates for each pair of models.
- * Memory: 24 bytes for each replicate and model.
+ * Time: three passes over the replicates for each pair of models.
+ * Memory: 8 bytes for each replicate and model, and a full matrix.
  *
  *-------------------------------------------------------------------------
  */
@@ -61,12 +61,12 @@ struct Differences
 	Replicates *replicates;
 };
 
-/* The largest studentized differences of each replicate */
+/* The largest studentized differences of a model in each replicate */
 typedef struct Largest
 {
-	double	   *either_side;	/* by model and replicate */
-	double	   *ahead;			/* of others, likewise */
-	double	   *of_all;			/* by replicate */
+	double	   *either_side;
+	double	   *ahead;			/* of those that are ahead of it */
+	double	   *of_all;			/* of any models */
 } Largest;
 
 static Differences *
@@ -277,7 +277,7 @@ differences_of_covariance(const Covariance *covariance, const double *scores,
 }
 
 /*
- * Let a pair's differences count in each replicate.
+ * Let what a model and another differ by count in each replicate.
  */
 static void
 count_pair(const Differences *differences, Largest largest, int i, int j)
@@ -285,59 +285,39 @@ count_pair(const Differences *differences, Largest largest, int i, int j)
 	int			num_replicates = differences->replicates->num_replicates;
 	const double *restrict of_i = replicates_of(differences->replicates, i);
 	const double *restrict of_j = replicates_of(differences->replicates, j);
-	double	   *restrict either_i = largest.either_side + (Size) i * num_replicates;
-	double	   *restrict either_j = largest.either_side + (Size) j * num_replicates;
-	double	   *restrict ahead_i = largest.ahead + (Size) i * num_replicates;
-	double	   *restrict ahead_j = largest.ahead + (Size) j * num_replicates;
-	double	   *restrict of_all = largest.of_all;
+	double	   *restrict either_side = largest.either_side;
+	double	   *restrict ahead = largest.ahead;
 	double		difference = differences->scores[j] - differences->scores[i];
 	double		scale = 1 / differences->deviations[(Size) i * differences->num_models + j];
 
+#pragma omp simd
 	for (int r = 0; r < num_replicates; r++)
 	{
 		double		off = (of_j[r] - of_i[r] - difference) * scale;
-		bool		is_open = isnan(off);
-		double		up = is_open ? INFINITY : off;
-		double		down = is_open ? INFINITY : -off;
-		double		either = up > down ? up : down;
+		double		up = isnan(off) ? INFINITY : off;
+		double		either = fabs(up);
 
-		either_i[r] = either > either_i[r] ? either : either_i[r];
-		either_j[r] = either > either_j[r] ? either : either_j[r];
-		of_all[r] = either > of_all[r] ? either : of_all[r];
-		ahead_i[r] = up > ahead_i[r] ? up : ahead_i[r];
-		ahead_j[r] = down > ahead_j[r] ? down : ahead_j[r];
+		either_side[r] = either > either_side[r] ? either : either_side[r];
+		ahead[r] = up > ahead[r] ? up : ahead[r];
 	}
 }
 
-static double *
-lowest_values(Size number)
-{
-	double	   *values = MemoryContextAllocHuge(CurrentMemoryContext,
-												mul_size(number, sizeof(double)) + 1);
-
-	for (Size r = 0; r < number; r++)
-		values[r] = -INFINITY;
-	return values;
-}
-
-static Largest
-find_largest(const Differences *differences)
+static void
+find_largest(const Differences *differences, Largest largest, int i)
 {
 	int			n = differences->num_models;
-	Size		num_replicates = differences->replicates->num_replicates;
-	Largest		largest;
+	int			num_replicates = differences->replicates->num_replicates;
 
-	largest.either_side = lowest_values(mul_size(n, num_replicates));
-	largest.ahead = lowest_values(mul_size(n, num_replicates));
-	largest.of_all = lowest_values(num_replicates);
-	for (int i = 0; i < n; i++)
+	for (int r = 0; r < num_replicates; r++)
+		largest.either_side[r] = largest.ahead[r] = -INFINITY;
+	for (int j = 0; j < n; j++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		for (int j = 0; j < i; j++)
-			if (isfinite(differences->deviations[(Size) i * n + j]))
-				count_pair(differences, largest, i, j);
+		if (j != i && isfinite(differences->deviations[(Size) i * n + j]))
+			count_pair(differences, largest, i, j);
 	}
-	return largest;
+	for (int r = 0; r < num_replicates; r++)
+		largest.of_all[r] = Max(largest.of_all[r], largest.either_side[r]);
 }
 
 /*
@@ -400,23 +380,32 @@ RankRange *
 rank_ranges(const Differences *differences)
 {
 	int			n = differences->num_models;
-	Size		num_replicates = differences->replicates->num_replicates;
+	int			num_replicates = differences->replicates->num_replicates;
 	RankRange  *ranges = palloc0(sizeof(RankRange) * (n + 1));
-	Largest		largest = find_largest(differences);
-	double		limit_of_all = find_quantile(largest.of_all, num_replicates, LEVEL);
+	Largest		largest;
+	double		limit_of_all;
 
+	largest.either_side = palloc(sizeof(double) * num_replicates);
+	largest.ahead = palloc(sizeof(double) * num_replicates);
+	largest.of_all = palloc(sizeof(double) * num_replicates);
+	for (int r = 0; r < num_replicates; r++)
+		largest.of_all[r] = -INFINITY;
 	for (int i = 0; i < n; i++)
 	{
-		double		limit = find_quantile(largest.either_side + i * num_replicates,
-										  num_replicates, LEVEL);
-		double		limit_ahead = find_quantile(largest.ahead + i * num_replicates,
-												num_replicates, LEVEL);
+		double		limit;
 
+		find_largest(differences, largest, i);
+		limit = find_quantile(largest.either_side, num_replicates, LEVEL);
 		ranges[i].lowest = 1 + count_apart(differences, i, 1, limit);
 		ranges[i].highest = n - count_apart(differences, i, -1, limit);
+		limit = find_quantile(largest.ahead, num_replicates, LEVEL);
+		ranges[i].may_be_best = count_apart(differences, i, 1, limit) == 0;
+	}
+	limit_of_all = find_quantile(largest.of_all, num_replicates, LEVEL);
+	for (int i = 0; i < n; i++)
+	{
 		ranges[i].lowest_of_all = 1 + count_apart(differences, i, 1, limit_of_all);
 		ranges[i].highest_of_all = n - count_apart(differences, i, -1, limit_of_all);
-		ranges[i].may_be_best = count_apart(differences, i, 1, limit_ahead) == 0;
 	}
 	find_shares_on_top(differences, ranges);
 	pfree(largest.either_side);

@@ -243,6 +243,7 @@ rank_options(const Settings *settings, const Contenders *contenders,
 {
 	RankOptions options = {0};
 
+	options.intervals = settings->intervals;
 	options.num_bootstrap = settings->num_bootstrap;
 	options.min_evaluations = settings->min_evaluations;
 	options.rank_by_significance = settings->rank_by_significance;

@@ -96,11 +96,12 @@ run_parameters(const Run *run)
 					 run->as_of ? as_of : "null", run->as_of ? "\"" : "");
 	if (settings)
 	{
-		appendStringInfo(&json, ", \"num_bootstrap\": %lld, \"min_evaluations\": %lld"
-						 ", \"rank_by_significance\": %s, \"auto_publish\": %s"
+		appendStringInfo(&json, ", \"num_bootstrap\": %lld, \"intervals\": \"%s\""
+						 ", \"min_evaluations\": %lld, \"rank_by_significance\": %s, \"auto_publish\": %s"
 						 ", \"prior_battles\": %.15g, \"anchor_score\": %.15g"
 						 ", \"seed\": %lld",
 						 (long long) settings->num_bootstrap,
+						 interval_kind_name(settings->intervals),
 						 (long long) settings->min_evaluations,
 						 settings->rank_by_significance ? "true" : "false",
 						 settings->auto_publish ? "true" : "false",
