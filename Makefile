@@ -31,6 +31,7 @@ SQL_PARTS = \
 	src/sql/read/history.sql \
 	src/sql/read/comparison.sql \
 	src/sql/read/matchup.sql \
+	src/sql/read/range.sql \
 	src/sql/chart/markup.sql \
 	src/sql/chart/chart.sql \
 	src/sql/chart/leaderboard_chart.sql \

@@ -252,12 +252,38 @@ rank_options(const Settings *settings, const Contenders *contenders,
 	options.anchor_score = settings->anchor_score;
 	options.seed = (uint64) settings->seed;
 	options.name_order = contenders->name_order;
+	options.keep_differences = true;
 	options.progress = progress_replicates;
 	for (int i = 0; i < contenders->num_models && settings->anchor_model; i++)
 		if (strcmp(contenders->slugs[i], settings->anchor_model) == 0)
 			options.anchor_model = i;
 	*anchor_missing = settings->anchor_model && options.anchor_model < 0;
 	return options;
+}
+
+/*
+ * Rank the models of a tally as settings say, outside of any run.
+ */
+Ranking *
+rank_by_settings(const Settings *settings, const Tally *tally,
+				 const Contenders *contenders)
+{
+	bool		anchor_missing;
+	RankOptions options = rank_options(settings, contenders, &anchor_missing);
+	Ranking    *ranking;
+
+	options.progress = NULL;
+	if (tally->num_battles == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("there are no battles to rank")));
+	ranking = anchor_missing ? NULL : rank_models(tally, &options);
+	if (ranking == NULL || ranking->anchor_lost)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("anchor model \"%s\" cannot be placed among the others",
+						settings->anchor_model)));
+	return ranking;
 }
 
 static double
@@ -323,6 +349,8 @@ rank_run(Run *run, const Tally *tally, const Contenders *contenders)
 	run->bootstrap_seconds = ranking->bootstrap_seconds;
 	run->num_incomplete = ranking->num_incomplete;
 	run->unranked = unranked_models(ranking, contenders);
+	if (run->reason == NULL)
+		run->ranges = ranges_of_run(ranking, contenders);
 	return run->reason ? NULL : ranking;
 }
 

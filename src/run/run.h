@@ -52,6 +52,7 @@ typedef struct Run
 	int			num_incomplete; /* replicates that could not place all */
 	IgnoredBattles ignored;
 	Datum		unranked;		/* jsonb: slugs and why they are */
+	Datum		ranges;			/* jsonb: ranks that the data allow, by id */
 
 	double		read_seconds;
 	double		fit_seconds;
@@ -134,7 +135,12 @@ extern void progress_replicates(int done, int total);
 /* generate.c */
 extern char *checked_trigger_source(char *trigger_source);
 extern char *checked_triggered_by(char *triggered_by);
+extern Ranking *rank_by_settings(const Settings *settings, const Tally *tally,
+								 const Contenders *contenders);
 extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
+
+/* ranges.c */
+extern Datum ranges_of_run(const Ranking *ranking, const Contenders *contenders);
 
 /* campaign.c */
 extern void campaign_begin(Campaign *campaign);

@@ -93,7 +93,8 @@ CREATE TABLE bixarena.run (
 	error_detail text,
 	role_id oid NOT NULL DEFAULT 0,
 	request_number bigint,
-	call_id uuid
+	call_id uuid,
+	ranges jsonb
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
@@ -139,6 +140,8 @@ COMMENT ON COLUMN bixarena.run.incomplete_replicates IS
 	'bootstrap replicates that could not place all models';
 COMMENT ON COLUMN bixarena.run.call_id IS
 	'what the runs of one call share; null: the run was made by itself';
+COMMENT ON COLUMN bixarena.run.ranges IS
+	'ids of the ranked models, and the ranks that the battles allow them';
 COMMENT ON COLUMN bixarena.run.unranked IS 'slugs of the models without a rank, and why';
 
 -- also in a row that is restored from a dump: another server numbers roles otherwise

@@ -18,7 +18,10 @@ $$;
 COMMENT ON FUNCTION bixarena.rank_change_text(integer) IS
 	'markup of ranks gained or lost';
 
-CREATE FUNCTION bixarena.report_table(rows bixarena_leaderboard_row[], since text)
+CREATE FUNCTION bixarena.report_table(
+	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
+	since text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -28,9 +31,11 @@ AS $$
 				THEN ': ' || bixarena.count_models(cardinality(rows), (rows[1]).total_count) ELSE '' END,
 			coalesce(' Changes since snapshot ' || since || '.', '')),
 		bixarena.heads(VARIADIC ARRAY['#Rank']
+			|| CASE WHEN k.known THEN '{#Possible}'::text[] ELSE '{}' END
 			|| CASE WHEN since IS NULL THEN '{}' ELSE '{#Change}'::text[] END
 			|| '{Model,?Organization,?License,#Score,#?95 % interval,#Battles}'),
 		string_agg(concat(E'\n<tr>', bixarena.cell(r.rank::text, 'number'),
+			CASE WHEN k.known THEN bixarena.cell(bixarena.range_text(ranges[r.ordinality]), 'number') END,
 			CASE WHEN since IS NOT NULL
 				THEN format('<td class="number">%s</td>', bixarena.rank_change_text(r.rank_change)) END,
 			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(r.model)),
@@ -39,9 +44,11 @@ AS $$
 			bixarena.cell(format('%s to %s', bixarena.bound_text(r.bootstrap_q025, r.bt_score),
 				bixarena.bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
 			bixarena.cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY r.ordinality))
-	FROM unnest(rows) WITH ORDINALITY AS r
+	FROM (SELECT bool_or(g.lowest_rank IS NOT NULL) FROM unnest(ranges) AS g) AS k (known),
+		unnest(rows) WITH ORDINALITY AS r
+	GROUP BY k.known
 $$;
-COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], text) IS
+COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], bixarena_leaderboard_range[], text) IS
 	'a leaderboard as a table of a page';
 
 CREATE FUNCTION bixarena.report_movers(movers bixarena_comparison_row[])
@@ -128,6 +135,9 @@ AS $$
 		'<strong>95 % interval.</strong> How much the score would vary if as many other battles had been'
 		' fought: the middle 95 % of the scores from battles drawn again at random. More battles make it'
 		' narrower. &#8220;Open&#8221; says that the battles do not bound the score on that side.',
+		'<strong>Possible ranks.</strong> Models that are about as good stand in some order by chance.'
+		' Beside a rank stand the lowest and the highest that the battles allow, 95 % sure for each'
+		' model. They follow from differences of scores, which intervals of single scores do not show.',
 		'<strong>Ties in rank.</strong> Two models whose intervals overlap may well be equally good,'
 		' whatever their order. Where ranks are by significance, a model''s rank is one more than the'
 		' number of models whose interval lies wholly above its own, so that some share a rank.']) AS p
@@ -163,6 +173,7 @@ CREATE FUNCTION bixarena.report_charts(
 	leaderboard_id text,
 	shown bixarena.snapshot_key,
 	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
 	arena text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -176,8 +187,8 @@ DECLARE
 		shown.leaderboard, 'rank', num_leading, NULL, widths.narrow / 4, arena) AS p);
 BEGIN
 	RETURN bixarena.section('Scores with 95 % intervals', bixarena.two_charts(
-			bixarena.draw_leaderboard(rows[:num_scores], widths.wide, 'auto'),
-			bixarena.draw_leaderboard(rows[:num_scores], widths.narrow, 'auto')))
+			bixarena.draw_leaderboard(rows[:num_scores], ranges[:num_scores], 'score', widths.wide, 'auto'),
+			bixarena.draw_leaderboard(rows[:num_scores], ranges[:num_scores], 'score', widths.narrow, 'auto')))
 		|| bixarena.section('Ranks over time', bixarena.two_charts(
 			bixarena.draw_history(history, 'rank', widths.wide, 'auto'),
 			bixarena.draw_history(history, 'rank', widths.narrow, 'auto')))
@@ -185,7 +196,7 @@ BEGIN
 			bixarena.report_matchups(leaderboard_id, shown, rows, arena));
 END
 $$;
-COMMENT ON FUNCTION bixarena.report_charts(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
+COMMENT ON FUNCTION bixarena.report_charts(text, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_leaderboard_range[], text) IS
 	'the charts of a report';
 
 CREATE FUNCTION bixarena.run_of_snapshot(snapshot uuid, leaderboard_id text, arena text)
@@ -215,6 +226,7 @@ CREATE FUNCTION bixarena.report_body(
 	shown bixarena.snapshot_key,
 	earlier bixarena.snapshot_key,
 	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
 	movers bixarena_comparison_row[],
 	made bixarena.run,
 	arena text)
@@ -227,8 +239,8 @@ BEGIN
 		RETURN bixarena.paragraph('There is no public snapshot yet.');
 	END IF;
 	RETURN concat(
-		bixarena.section('Ranking', bixarena.report_table(rows, earlier.snapshot_identifier)),
-		bixarena.report_charts(leaderboard_id, shown, rows, arena),
+		bixarena.section('Ranking', bixarena.report_table(rows, ranges, earlier.snapshot_identifier)),
+		bixarena.report_charts(leaderboard_id, shown, rows, ranges, arena),
 		bixarena.section('Movers', CASE WHEN earlier.id IS NULL
 			THEN bixarena.paragraph('There is no earlier snapshot to compare with.')
 			ELSE bixarena.paragraph(format('Since snapshot %s.', earlier.snapshot_identifier))
@@ -241,7 +253,7 @@ BEGIN
 		bixarena.section('How to read it', bixarena.how_to_read()));
 END
 $$;
-COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_comparison_row[], bixarena.run, text) IS
+COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_leaderboard_range[], bixarena_comparison_row[], bixarena.run, text) IS
 	'the parts of the report of a leaderboard';
 
 CREATE FUNCTION bixarena.board_name(name text, slug text)
@@ -283,6 +295,7 @@ BEGIN
 				', from ' || made.evaluation_count || ' battles') END)),
 		bixarena.report_body(leaderboard_id, shown, earlier,
 			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, arena) AS r LIMIT 1000),
+			ARRAY(SELECT g FROM bixarena.range_rows(shown, arena) AS g LIMIT 1000),
 			ARRAY(SELECT c FROM bixarena.comparison_rows(earlier, shown, arena) AS c),
 			made, arena));
 END
