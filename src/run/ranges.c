@@ -27,7 +27,7 @@
 
 #include "run/run.h"
 
-PG_FUNCTION_INFO_V1(bixarena_recorded_ranges);
+PG_FUNCTION_INFO_V1(bixarena.range_recorded);
 PG_FUNCTION_INFO_V1(bixarena_difference_of);
 
 /* Arguments of bixarena.difference_of(), besides the two models */
@@ -84,11 +84,11 @@ ranges_of_run(const Ranking *ranking, const Contenders *contenders)
 }
 
 /*
- * bixarena.recorded_ranges(snapshot, snapshot_identifier, arena): the ranges of a
+ * bixarena.range_recorded(snapshot, snapshot_identifier, arena): the ranges of a
  * snapshot, null where they are not on record, or the caller may not read entries.
  */
 Datum
-bixarena_recorded_ranges(PG_FUNCTION_ARGS)
+bixarena.range_recorded(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	char	   *arena = argument_text(fcinfo, 2);

@@ -89,7 +89,7 @@ SELECT count(*) FROM bixarena_snapshots('Art');
 RESET ROLE;
 -- who may write snapshots gets all: by any of the rights to do so
 SET ROLE regress_website;
-SELECT bixarena.sees_private_snapshots('arena'), bixarena.sees_private_snapshots('elsewhere');
+SELECT bixarena.snapshot_private_seen('arena'), bixarena.snapshot_private_seen('elsewhere');
 RESET ROLE;
 CREATE FUNCTION sees(privilege text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE

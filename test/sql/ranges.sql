@@ -147,11 +147,11 @@ GRANT SELECT ON arena.leaderboard, arena.model, arena.leaderboard_snapshot TO re
 SELECT s.id AS snapshot, s.snapshot_identifier AS name FROM arena.leaderboard_snapshot AS s
 ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC, s.snapshot_identifier DESC LIMIT 1 \gset
 SET ROLE regress_bixarena_range;
-SELECT bixarena.recorded_ranges(:'snapshot', :'name', 'arena') IS NULL AS hidden;
+SELECT bixarena.range_recorded(:'snapshot', :'name', 'arena') IS NULL AS hidden;
 RESET ROLE;
 GRANT SELECT ON arena.leaderboard_entry TO regress_bixarena_range;
 SET ROLE regress_bixarena_range;
-SELECT bixarena.recorded_ranges(:'snapshot', :'name', 'arena') IS NULL AS hidden,
+SELECT bixarena.range_recorded(:'snapshot', :'name', 'arena') IS NULL AS hidden,
 	(SELECT count(lowest_rank) FROM bixarena_leaderboard_ranges('overall')) AS ranges;
 SELECT bixarena_leaderboard_difference('overall', 'six', 'p1');
 RESET ROLE;
@@ -170,7 +170,7 @@ SELECT w AS width, (SELECT max(x) - min(x) FROM (SELECT m[1]::float8 AS x
 	(SELECT count(*) FROM regexp_matches(c, '<path class="grid"', 'g')) >= 3 AS three_ticks
 FROM unnest('{300,358,390,479,480,720}'::bigint[]) AS w, LATERAL bixarena_leaderboard_svg('overall', width => w) AS c;
 SELECT w AS width, round((((l.axis).last_pixel - (l.axis).first_pixel) / w)::numeric, 2) >= 0.75 AS wide
-FROM unnest('{300,358,390}'::float8[]) AS w, LATERAL bixarena.leaderboard_layout(
+FROM unnest('{300,358,390}'::float8[]) AS w, LATERAL bixarena.chart_leaderboard_layout(
 	ARRAY(SELECT r FROM bixarena_leaderboard('overall') AS r), NULL, w) AS l;
 
 DROP SCHEMA arena CASCADE;

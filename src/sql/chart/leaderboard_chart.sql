@@ -5,7 +5,7 @@
  * not fix a bound.
  */
 
-CREATE FUNCTION bixarena.is_open(bound numeric, score numeric)
+CREATE FUNCTION bixarena.chart_is_open(bound numeric, score numeric)
 RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -13,10 +13,10 @@ AS $$
 	-- what is stored in place of infinity
 	SELECT abs(bound) = 3000 OR abs(score) > 3000 AND bound = score
 $$;
-COMMENT ON FUNCTION bixarena.is_open(numeric, numeric) IS
+COMMENT ON FUNCTION bixarena.chart_is_open(numeric, numeric) IS
 	'do the battles not fix this bound of a score?';
 
-CREATE FUNCTION bixarena.score_axis(
+CREATE FUNCTION bixarena.chart_score_axis(
 	rows bixarena_leaderboard_row[],
 	first_pixel double precision,
 	last_pixel double precision)
@@ -27,18 +27,18 @@ AS $$
 	-- 14 pixels at either end: an arrow stands beside the dot
 	SELECT low - margin, high + margin, first_pixel, last_pixel
 	FROM (
-		SELECT min(CASE WHEN bixarena.is_open(r.bootstrap_q025, r.bt_score) THEN r.bt_score
+		SELECT min(CASE WHEN bixarena.chart_is_open(r.bootstrap_q025, r.bt_score) THEN r.bt_score
 				ELSE r.bootstrap_q025 END),
-			max(CASE WHEN bixarena.is_open(r.bootstrap_q975, r.bt_score) THEN r.bt_score
+			max(CASE WHEN bixarena.chart_is_open(r.bootstrap_q975, r.bt_score) THEN r.bt_score
 				ELSE r.bootstrap_q975 END)
 		FROM unnest(rows) AS r
 	) AS range (low, high),
 	LATERAL (SELECT greatest((high - low) * 14 / (last_pixel - first_pixel - 28), 5)) AS m (margin)
 $$;
-COMMENT ON FUNCTION bixarena.score_axis(bixarena_leaderboard_row[], double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_score_axis(bixarena_leaderboard_row[], double precision, double precision) IS
 	'an axis on which all scores and all bounds that are fixed have a place';
 
-CREATE FUNCTION bixarena.draw_interval(
+CREATE FUNCTION bixarena.chart_interval(
 	line bixarena_leaderboard_row,
 	axis bixarena.axis,
 	y double precision)
@@ -48,41 +48,41 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<path class="thick line1" d="M%1$s %3$sH%2$s%4$s%5$s"/>'
 		'<circle class="dot1" cx="%6$s" cy="%3$s" r="%7$s"/>',
-		bixarena.pixel(low), bixarena.pixel(high), bixarena.pixel(y),
+		bixarena.chart_pixel(low), bixarena.chart_pixel(high), bixarena.chart_pixel(y),
 		-- the left end, then the right one: an arrow, or a stop where the dot leaves room
 		CASE WHEN is_open_low
-			THEN format('M%s %sl-6 5l6 5', bixarena.pixel(low + 6), bixarena.pixel(y - 5))
+			THEN format('M%s %sl-6 5l6 5', bixarena.chart_pixel(low + 6), bixarena.chart_pixel(y - 5))
 			WHEN high - low >= 14
-			THEN format('M%s %sv8', bixarena.pixel(low), bixarena.pixel(y - 4)) END,
+			THEN format('M%s %sv8', bixarena.chart_pixel(low), bixarena.chart_pixel(y - 4)) END,
 		CASE WHEN is_open_high
-			THEN format('M%s %sl6 5l-6 5', bixarena.pixel(high - 6), bixarena.pixel(y - 5))
+			THEN format('M%s %sl6 5l-6 5', bixarena.chart_pixel(high - 6), bixarena.chart_pixel(y - 5))
 			WHEN high - low >= 14
-			THEN format('M%s %sv8', bixarena.pixel(high), bixarena.pixel(y - 4)) END,
-		bixarena.pixel(bixarena.place(axis, line.bt_score)),
+			THEN format('M%s %sv8', bixarena.chart_pixel(high), bixarena.chart_pixel(y - 4)) END,
+		bixarena.chart_pixel(bixarena.chart_place(axis, line.bt_score)),
 		-- nor does the dot hide a short interval
 		CASE WHEN high - low >= 14 THEN 4 ELSE 2.5 END)
-	FROM (VALUES (bixarena.is_open(line.bootstrap_q025, line.bt_score),
-			bixarena.is_open(line.bootstrap_q975, line.bt_score))) AS o (is_open_low, is_open_high),
+	FROM (VALUES (bixarena.chart_is_open(line.bootstrap_q025, line.bt_score),
+			bixarena.chart_is_open(line.bootstrap_q975, line.bt_score))) AS o (is_open_low, is_open_high),
 		LATERAL (VALUES (
 			CASE WHEN is_open_low THEN axis.first_pixel
-				ELSE bixarena.place(axis, line.bootstrap_q025) END,
+				ELSE bixarena.chart_place(axis, line.bootstrap_q025) END,
 			CASE WHEN is_open_high THEN axis.last_pixel
-				ELSE bixarena.place(axis, line.bootstrap_q975) END)) AS b (low, high)
+				ELSE bixarena.chart_place(axis, line.bootstrap_q975) END)) AS b (low, high)
 $$;
-COMMENT ON FUNCTION bixarena.draw_interval(bixarena_leaderboard_row, bixarena.axis, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_interval(bixarena_leaderboard_row, bixarena.axis, double precision) IS
 	'a score and its interval';
 
-CREATE FUNCTION bixarena.bound_text(bound numeric, score numeric)
+CREATE FUNCTION bixarena.chart_bound_text(bound numeric, score numeric)
 RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT CASE WHEN bixarena.is_open(bound, score) THEN 'open' ELSE round(bound)::text END
+	SELECT CASE WHEN bixarena.chart_is_open(bound, score) THEN 'open' ELSE round(bound)::text END
 $$;
-COMMENT ON FUNCTION bixarena.bound_text(numeric, numeric) IS
+COMMENT ON FUNCTION bixarena.chart_bound_text(numeric, numeric) IS
 	'the bound of an interval, for people; open: the battles do not fix it';
 
-CREATE FUNCTION bixarena.range_text(range bixarena_leaderboard_range)
+CREATE FUNCTION bixarena.chart_range_text(range bixarena_leaderboard_range)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -91,10 +91,10 @@ AS $$
 		THEN format('%s–%s', range.lowest_rank, range.highest_rank)
 		ELSE range.lowest_rank::text END
 $$;
-COMMENT ON FUNCTION bixarena.range_text(bixarena_leaderboard_range) IS
+COMMENT ON FUNCTION bixarena.chart_range_text(bixarena_leaderboard_range) IS
 	'the ranks that the battles allow, for people';
 
-CREATE FUNCTION bixarena.with_comparison(
+CREATE FUNCTION bixarena.chart_with_comparison(
 	rows bixarena_leaderboard_row[],
 	ranges bixarena_leaderboard_range[])
 RETURNS bixarena_leaderboard_row[]
@@ -107,10 +107,10 @@ AS $$
 			'bootstrap_q025', g.comparison_lower, 'bootstrap_q975', g.comparison_upper)) ORDER BY n) END
 	FROM generate_subscripts(rows, 1) AS n, LATERAL (SELECT (ranges[n]).*) AS g
 $$;
-COMMENT ON FUNCTION bixarena.with_comparison(bixarena_leaderboard_row[], bixarena_leaderboard_range[]) IS
+COMMENT ON FUNCTION bixarena.chart_with_comparison(bixarena_leaderboard_row[], bixarena_leaderboard_range[]) IS
 	'lines of a leaderboard with the intervals that are made to be compared';
 
-CREATE TYPE bixarena.leaderboard_layout AS (
+CREATE TYPE bixarena.chart_layout AS (
 	width double precision,
 	row_height double precision,
 	label double precision,			-- where names begin
@@ -119,34 +119,34 @@ CREATE TYPE bixarena.leaderboard_layout AS (
 	line_y double precision,		-- of the interval
 	axis bixarena.axis
 );
-COMMENT ON TYPE bixarena.leaderboard_layout IS 'where things stand in the chart of a leaderboard';
+COMMENT ON TYPE bixarena.chart_layout IS 'where things stand in the chart of a leaderboard';
 
-CREATE FUNCTION bixarena.leaderboard_layout(
+CREATE FUNCTION bixarena.chart_leaderboard_layout(
 	rows bixarena_leaderboard_row[],
 	ranges bixarena_leaderboard_range[],
 	width double precision)
-RETURNS bixarena.leaderboard_layout
+RETURNS bixarena.chart_layout
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- on a phone names stand above their lines, which else had a fifth of the width
 	SELECT CASE WHEN width < 480
 		THEN (width, 40, label, width - label - 64, 16, 29,
-			bixarena.score_axis(rows, 14, width - 14))::bixarena.leaderboard_layout
+			bixarena.chart_score_axis(rows, 14, width - 14))::bixarena.chart_layout
 		ELSE (width, 24, label, names, 16.5, 12,
-			bixarena.score_axis(rows, label + names + 16, width - 56))::bixarena.leaderboard_layout END
-	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(bixarena.range_text(g)) + 8), 0)
+			bixarena.chart_score_axis(rows, label + names + 16, width - 56))::bixarena.chart_layout END
+	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(bixarena.chart_range_text(g)) + 8), 0)
 			FROM unnest(ranges) AS g WHERE g.lowest_rank IS NOT NULL) AS l (label),
 		(SELECT least(0.38 * width, max(13 * bixarena.text_width(r.model)) + 2)
 			FROM unnest(rows) AS r) AS n (names)
 $$;
-COMMENT ON FUNCTION bixarena.leaderboard_layout(bixarena_leaderboard_row[], bixarena_leaderboard_range[], double precision) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard_layout(bixarena_leaderboard_row[], bixarena_leaderboard_range[], double precision) IS
 	'the layout of the chart of a leaderboard for a width';
 
-CREATE FUNCTION bixarena.draw_leaderboard_row(
+CREATE FUNCTION bixarena.chart_leaderboard_row(
 	line bixarena_leaderboard_row,
 	range bixarena_leaderboard_range,
-	layout bixarena.leaderboard_layout,
+	layout bixarena.chart_layout,
 	y double precision)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -157,39 +157,39 @@ AS $$
 		'<text class="muted" text-anchor="end" x="32" y="%9$s">%2$s</text>%12$s'
 		'<text class="ink" x="%13$s" y="%9$s">%8$s</text>'
 		'<text class="ink" text-anchor="end" x="%10$s" y="%9$s">%4$s</text>%11$s</g>',
-		bixarena.escape_markup(line.model), line.rank,
+		bixarena.text_escape(line.model), line.rank,
 		CASE WHEN range.lowest_rank IS NOT NULL
 			THEN format(' (%s to %s possible)', range.lowest_rank, range.highest_rank) END,
 		round(line.bt_score),
-		bixarena.bound_text(line.bootstrap_q025, line.bt_score),
-		bixarena.bound_text(line.bootstrap_q975, line.bt_score),
-		line.vote_count, bixarena.fit_label(line.model, layout.label_width / 13),
-		bixarena.pixel(y + layout.text_y), bixarena.pixel(layout.width - 8),
-		bixarena.draw_interval(line, layout.axis, y + layout.line_y),
+		bixarena.chart_bound_text(line.bootstrap_q025, line.bt_score),
+		bixarena.chart_bound_text(line.bootstrap_q975, line.bt_score),
+		line.vote_count, bixarena.text_fit(line.model, layout.label_width / 13),
+		bixarena.chart_pixel(y + layout.text_y), bixarena.chart_pixel(layout.width - 8),
+		bixarena.chart_interval(line, layout.axis, y + layout.line_y),
 		CASE WHEN range.lowest_rank IS NOT NULL
 			THEN format('<text class="muted small range" x="40" y="%s">%s</text>',
-				bixarena.pixel(y + layout.text_y), bixarena.range_text(range)) END,
-		bixarena.pixel(layout.label))
+				bixarena.chart_pixel(y + layout.text_y), bixarena.chart_range_text(range)) END,
+		bixarena.chart_pixel(layout.label))
 $$;
-COMMENT ON FUNCTION bixarena.draw_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, bixarena.leaderboard_layout, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, bixarena.chart_layout, double precision) IS
 	'a model''s line in the chart of a leaderboard';
 
-CREATE FUNCTION bixarena.score_ticks(axis bixarena.axis)
+CREATE FUNCTION bixarena.chart_score_ticks(axis bixarena.axis)
 RETURNS SETOF double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- few, but not fewer than three where there is room
-	SELECT t
+	SELECT t.value
 	FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
 		LATERAL (SELECT least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS f (few),
-		LATERAL (SELECT CASE WHEN (SELECT count(*) FROM bixarena.ticks(axis.low, axis.high, f.few)) < 3
+		LATERAL (SELECT CASE WHEN (SELECT count(*) FROM bixarena.chart_ticks(axis.low, axis.high, f.few)) < 3
 			THEN greatest(f.few, floor(p.pixels / 36)::integer) ELSE f.few END) AS n (number),
-		bixarena.ticks(axis.low, axis.high, n.number) AS t
+		bixarena.chart_ticks(axis.low, axis.high, n.number) AS t
 $$;
-COMMENT ON FUNCTION bixarena.score_ticks(bixarena.axis) IS 'the scores that an axis marks';
+COMMENT ON FUNCTION bixarena.chart_score_ticks(bixarena.axis) IS 'the scores that an axis marks';
 
-CREATE FUNCTION bixarena.draw_score_grid(axis bixarena.axis, top double precision, bottom double precision)
+CREATE FUNCTION bixarena.chart_score_grid(axis bixarena.axis, top double precision, bottom double precision)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -197,14 +197,14 @@ AS $$
 	SELECT string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%6$s</text>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%5$s">%6$s</text>',
-			bixarena.pixel(bixarena.place(axis, t)), bixarena.pixel(top), bixarena.pixel(bottom),
-			bixarena.pixel(top - 6), bixarena.pixel(bottom + 16), bixarena.tick_text(t)), '')
-	FROM bixarena.score_ticks(axis) AS t
+			bixarena.chart_pixel(bixarena.chart_place(axis, t)), bixarena.chart_pixel(top), bixarena.chart_pixel(bottom),
+			bixarena.chart_pixel(top - 6), bixarena.chart_pixel(bottom + 16), trim_scale(t::numeric)), '')
+	FROM bixarena.chart_score_ticks(axis) AS t
 $$;
-COMMENT ON FUNCTION bixarena.draw_score_grid(bixarena.axis, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_score_grid(bixarena.axis, double precision, double precision) IS
 	'lines and numbers of an axis of scores, above and below';
 
-CREATE FUNCTION bixarena.draw_leaderboard(
+CREATE FUNCTION bixarena.chart_leaderboard(
 	rows bixarena_leaderboard_row[],
 	ranges bixarena_leaderboard_range[],
 	intervals text,
@@ -218,26 +218,26 @@ DECLARE
 	top constant double precision := 26;
 	notes text[];
 	total bigint := (rows[1]).total_count;
-	layout bixarena.leaderboard_layout;
+	layout bixarena.chart_layout;
 	bottom double precision;
 	drawn text;
 BEGIN
 	IF coalesce(cardinality(rows), 0) = 0 THEN
-		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot yet.');
+		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot yet.');
 	END IF;
 	IF intervals = 'comparison' THEN
-		rows := bixarena.with_comparison(rows, ranges);
+		rows := bixarena.chart_with_comparison(rows, ranges);
 	END IF;
 	IF rows IS NULL THEN
-		RETURN bixarena.empty_chart(width, theme, 'No comparison intervals are on record.');
+		RETURN bixarena.chart_empty(width, theme, 'No comparison intervals are on record.');
 	END IF;
-	layout := bixarena.leaderboard_layout(rows, ranges, width);
+	layout := bixarena.chart_leaderboard_layout(rows, ranges, width);
 	bottom := top + layout.row_height * cardinality(rows);
 	SELECT string_agg(format('<rect class="band" y="%s" width="%s" height="%s"/>',
-		bixarena.pixel(top + layout.row_height * n), width, bixarena.pixel(layout.row_height)), '')
+		bixarena.chart_pixel(top + layout.row_height * n), width, bixarena.chart_pixel(layout.row_height)), '')
 	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
-	SELECT concat(drawn, bixarena.draw_score_grid(layout.axis, top, bottom), string_agg(
-		bixarena.draw_leaderboard_row(rows[n], ranges[n], layout, top + layout.row_height * (n - 1)),
+	SELECT concat(drawn, bixarena.chart_score_grid(layout.axis, top, bottom), string_agg(
+		bixarena.chart_leaderboard_row(rows[n], ranges[n], layout, top + layout.row_height * (n - 1)),
 		'' ORDER BY n))
 	INTO drawn FROM generate_subscripts(rows, 1) AS n;
 	notes := ARRAY['score in points; 400 more are odds of 10 to 1']
@@ -246,17 +246,17 @@ BEGIN
 		|| CASE WHEN drawn LIKE '%small range%'
 			THEN ARRAY['beside a rank: the ranks that the battles allow'] ELSE '{}' END;
 
-	RETURN bixarena.chart(width, bottom + 8 + 18 * (cardinality(notes) + 1
+	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1
 			+ (cardinality(rows) < total)::integer), theme,
-		format('Scores of %s with %s', bixarena.count_models(cardinality(rows), total),
+		format('Scores of %s with %s', bixarena.chart_count(cardinality(rows), total),
 			CASE intervals WHEN 'comparison' THEN 'comparison intervals' ELSE '95 % intervals' END),
 		drawn || (SELECT string_agg(format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
-				width - 8, bixarena.pixel(bottom + 18 + 18 * n), notes[n]), '' ORDER BY n)
+				width - 8, bixarena.chart_pixel(bottom + 18 + 18 * n), notes[n]), '' ORDER BY n)
 			FROM generate_subscripts(notes, 1) AS n)
-		|| bixarena.draw_omission(cardinality(rows), total, bottom + 18 + 18 * (cardinality(notes) + 1)));
+		|| bixarena.chart_omission(cardinality(rows), total, bottom + 18 + 18 * (cardinality(notes) + 1)));
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_leaderboard(bixarena_leaderboard_row[], bixarena_leaderboard_range[], text, bigint, text) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard(bixarena_leaderboard_row[], bixarena_leaderboard_range[], text, bigint, text) IS
 	'the chart of a leaderboard';
 
 CREATE FUNCTION bixarena_leaderboard_svg(
@@ -272,17 +272,17 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	shown bixarena.snapshot_key :=
-		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
-	num_models bigint := bixarena.drawn_models(top, 500, 2000);
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+	num_models bigint := least(coalesce(top, 500), 2000);
 BEGIN
-	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
+	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(top, 1);
 	IF intervals IS NULL OR intervals NOT IN ('score', 'comparison') THEN
 		RAISE EXCEPTION 'intervals must be score or comparison, not %', coalesce('"' || intervals || '"', 'null')
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	RETURN bixarena.draw_leaderboard(
+	RETURN bixarena.chart_leaderboard(
 		ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r LIMIT num_models),
 		ARRAY(SELECT r FROM bixarena.range_rows(shown, found_arena) AS r LIMIT num_models),
 		intervals, width, theme);

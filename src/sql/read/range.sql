@@ -3,7 +3,7 @@
  * Ranks that the battles allow, and how far two models of a leaderboard are apart.
  */
 
-CREATE FUNCTION bixarena.recorded_ranges(
+CREATE FUNCTION bixarena.range_recorded(
 	snapshot uuid,
 	snapshot_identifier text,
 	arena text)
@@ -11,7 +11,7 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'bixarena_recorded_ranges'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.recorded_ranges(uuid, text, text) IS
+COMMENT ON FUNCTION bixarena.range_recorded(uuid, text, text) IS
 	'the ranks that the battles of a snapshot allow, by model, for who may read its entries';
 
 CREATE TYPE bixarena_leaderboard_range AS (
@@ -38,7 +38,7 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	ranges jsonb := bixarena.recorded_ranges(shown.id, shown.snapshot_identifier, arena);
+	ranges jsonb := bixarena.range_recorded(shown.id, shown.snapshot_identifier, arena);
 BEGIN
 	RETURN QUERY
 		SELECT l.rank, l.model, l.slug, l.bt_score, r.lowest_rank, r.highest_rank,
@@ -66,10 +66,10 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 BEGIN
 	RETURN QUERY SELECT r.* FROM bixarena.range_rows(
-		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena), found_arena) AS r;
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena), found_arena) AS r;
 END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard_ranges(text, text, text) IS
@@ -99,9 +99,9 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	shown bixarena.snapshot_key :=
-		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
 	RETURN bixarena.difference_of(leaderboard_id, a, b, shown.created_at, found_arena);
 END
