@@ -27,10 +27,10 @@
 
 #include "run/run.h"
 
-PG_FUNCTION_INFO_V1(bixarena.range_recorded);
-PG_FUNCTION_INFO_V1(bixarena_difference_of);
+PG_FUNCTION_INFO_V1(bixarena_range_recorded);
+PG_FUNCTION_INFO_V1(bixarena_range_difference);
 
-/* Arguments of bixarena.difference_of(), besides the two models */
+/* Arguments of bixarena.range_difference(), besides the two models */
 enum
 {
 	ARGUMENT_LEADERBOARD,
@@ -88,7 +88,7 @@ ranges_of_run(const Ranking *ranking, const Contenders *contenders)
  * snapshot, null where they are not on record, or the caller may not read entries.
  */
 Datum
-bixarena.range_recorded(PG_FUNCTION_ARGS)
+bixarena_range_recorded(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	char	   *arena = argument_text(fcinfo, 2);
@@ -148,11 +148,11 @@ read_difference(void *argument)
 }
 
 /*
- * bixarena.difference_of(leaderboard_id, a, b, until, arena): by how much a model of a
+ * bixarena.range_difference(leaderboard_id, a, b, until, arena): by how much a model of a
  * leaderboard is ahead of another, in battles up to a moment, or in any if it is null.
  */
 Datum
-bixarena_difference_of(PG_FUNCTION_ARGS)
+bixarena_range_difference(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	char	   *slug = argument_text(fcinfo, ARGUMENT_LEADERBOARD);

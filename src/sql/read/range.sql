@@ -8,7 +8,7 @@ CREATE FUNCTION bixarena.range_recorded(
 	snapshot_identifier text,
 	arena text)
 RETURNS jsonb
-AS 'MODULE_PATHNAME', 'bixarena_recorded_ranges'
+AS 'MODULE_PATHNAME', 'bixarena_range_recorded'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.range_recorded(uuid, text, text) IS
@@ -75,17 +75,17 @@ $$;
 COMMENT ON FUNCTION bixarena_leaderboard_ranges(text, text, text) IS
 	'the ranks that the battles of a snapshot allow each model';
 
-CREATE FUNCTION bixarena.difference_of(
+CREATE FUNCTION bixarena.range_difference(
 	leaderboard_id text,
 	a text,
 	b text,
 	until timestamptz,
 	arena text)
 RETURNS bixarena_difference
-AS 'MODULE_PATHNAME', 'bixarena_difference_of'
+AS 'MODULE_PATHNAME', 'bixarena_range_difference'
 LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.difference_of(text, text, text, timestamptz, text) IS
+COMMENT ON FUNCTION bixarena.range_difference(text, text, text, timestamptz, text) IS
 	'by how much a model of a leaderboard is ahead of another, in battles up to a moment';
 
 CREATE FUNCTION bixarena_leaderboard_difference(
@@ -103,7 +103,7 @@ DECLARE
 	shown bixarena.snapshot_key :=
 		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
-	RETURN bixarena.difference_of(leaderboard_id, a, b, shown.created_at, found_arena);
+	RETURN bixarena.range_difference(leaderboard_id, a, b, shown.created_at, found_arena);
 END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard_difference(text, text, text, text, text) IS
