@@ -3,7 +3,8 @@
  * bootstrap.c
  *	  Bootstrap replicates of the scores.
  *
- * Every replicate draws the battles anew (resample.c) and is fitted (fit.c).
+ * Every replicate draws the battles anew (resample.c), or those who cast them
+ * (voters.c), and is fitted (fit.c).
  *
  * A resample need not have a finite maximum (components.c).  Then the models
  * of its largest component are fitted on the battles among them.  One that is
@@ -36,7 +37,8 @@ typedef struct Bootstrap
 	const Tally *tally;
 	Fitter	   *fitter;
 	BattleGraph *graph;
-	Resampler  *resampler;
+	Resampler  *resampler;		/* of battles, */
+	Voters	   *voters;			/* or else of voters */
 	PointEstimate estimate;
 
 	/* Of the replicate at hand */
@@ -123,7 +125,10 @@ make_replicate(Bootstrap *bootstrap, pg_prng_state *prng, bool always_complete)
 	int			num_placed = n;
 
 	bootstrap->centring = 0;
-	resample(bootstrap->resampler, prng, bootstrap->points);
+	if (bootstrap->voters)
+		resample_voters(bootstrap->voters, prng, bootstrap->points);
+	else
+		resample(bootstrap->resampler, prng, bootstrap->points);
 	if (!always_complete)
 		num_placed = graph_find_standings(bootstrap->graph, bootstrap->points,
 										  bootstrap->standing);
@@ -156,7 +161,8 @@ make_replicate(Bootstrap *bootstrap, pg_prng_state *prng, bool always_complete)
 }
 
 static Bootstrap *
-bootstrap_create(Fitter *fitter, const Tally *tally, PointEstimate estimate)
+bootstrap_create(Fitter *fitter, const Tally *tally, PointEstimate estimate,
+				 Voters *voters)
 {
 	Bootstrap  *bootstrap = palloc0(sizeof(Bootstrap));
 	int			n = tally->num_models;
@@ -164,7 +170,8 @@ bootstrap_create(Fitter *fitter, const Tally *tally, PointEstimate estimate)
 	bootstrap->tally = tally;
 	bootstrap->fitter = fitter;
 	bootstrap->graph = graph_create(tally);
-	bootstrap->resampler = resampler_create(tally);
+	bootstrap->voters = voters;
+	bootstrap->resampler = voters ? NULL : resampler_create(tally);
 	bootstrap->estimate = estimate;
 	bootstrap->points = points_create(tally->num_pairs);
 	bootstrap->standing = palloc(sizeof(Standing) * n);
@@ -205,7 +212,8 @@ Replicates *
 bootstrap_replicates(Fitter *fitter, const Tally *tally, PointEstimate estimate,
 					 const RankOptions *options)
 {
-	Bootstrap  *bootstrap = bootstrap_create(fitter, tally, estimate);
+	Bootstrap  *bootstrap = bootstrap_create(fitter, tally, estimate,
+											  options->voters);
 	Replicates *replicates = replicates_create(tally->num_models,
 											   options->num_bootstrap);
 	int			n = tally->num_models;

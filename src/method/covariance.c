@@ -86,6 +86,31 @@ add_weight(const Covariance *covariance, int first, int second, double weight)
 }
 
 /*
+ * products = left times right, of full matrices.  Rows of the right one are added up,
+ * which is quicker than sums across its columns.
+ */
+static void
+multiply(const double *left, const double *right, double *products, int n)
+{
+	for (Size i = 0; i < (Size) n; i++)
+	{
+		double	   *restrict row = products + i * n;
+
+		CHECK_FOR_INTERRUPTS();
+		memset(row, 0, sizeof(double) * n);
+		for (Size k = 0; k < (Size) n; k++)
+		{
+			const double *restrict other = right + k * n;
+			double		factor = left[i * n + k];
+
+#pragma omp simd
+			for (int j = 0; j < n; j++)
+				row[j] += factor * other[j];
+		}
+	}
+}
+
+/*
  * The covariance of strengths where the fitter has put them, every battle standing for
  * itself.
  */
@@ -113,6 +138,27 @@ covariance_by_battle(Fitter *fitter, const Tally *tally, PairPoints points,
 	return covariance;
 }
 
+/*
+ * The same, voters standing for themselves, of whom there are at least two.
+ */
+Covariance *
+covariance_by_voter(Fitter *fitter, const Voters *voters, const Tally *tally,
+					PairPoints points, const double *strengths)
+{
+	Covariance *covariance = palloc(sizeof(Covariance));
+	int			n = tally->num_models;
+	double	   *squares = matrix_create(n);
+
+	covariance->num_models = n;
+	covariance->inverse = matrix_create(n);
+	covariance->product = matrix_create(n);
+	fitter_inverse(fitter, points, strengths, covariance->inverse);
+	voters_gradient_squares(voters, strengths, squares);
+	multiply(squares, covariance->inverse, covariance->product, n);
+	pfree(squares);
+	return covariance;
+}
+
 static double
 dot(const double *restrict a, const double *restrict b, int n)
 {
@@ -122,31 +168,6 @@ dot(const double *restrict a, const double *restrict b, int n)
 	for (int i = 0; i < n; i++)
 		sum += a[i] * b[i];
 	return sum;
-}
-
-/*
- * products = left times right, of full matrices.  Rows of the right one are added up,
- * which is quicker than sums across its columns.
- */
-static void
-multiply(const double *left, const double *right, double *products, int n)
-{
-	for (Size i = 0; i < (Size) n; i++)
-	{
-		double	   *restrict row = products + i * n;
-
-		CHECK_FOR_INTERRUPTS();
-		memset(row, 0, sizeof(double) * n);
-		for (Size k = 0; k < (Size) n; k++)
-		{
-			const double *restrict other = right + k * n;
-			double		factor = left[i * n + k];
-
-#pragma omp simd
-			for (int j = 0; j < n; j++)
-				row[j] += factor * other[j];
-		}
-	}
 }
 
 /*

@@ -57,7 +57,8 @@ struct Differences
 	double	   *scores;			/* of these, in points */
 	double	   *deviations;		/* sd_ij, a full matrix; infinite: not to be
 								 * told apart */
-	bool		by_covariance;	/* else by the bootstrap */
+	double		point;			/* standard deviations from a difference to
+								 * its bounds; 0: bounds are quantiles */
 	Replicates *replicates;
 };
 
@@ -240,7 +241,7 @@ draw_replicates(const Differences *differences, const double *root, uint64 seed)
 Differences *
 differences_of_covariance(const Covariance *covariance, const double *scores,
 						  const int *ranked, int num_ranked, int num_draws,
-						  uint64 seed)
+						  uint64 seed, double point)
 {
 	Differences *differences = differences_create(scores, ranked, num_ranked);
 	Size		n = num_ranked;
@@ -249,7 +250,7 @@ differences_of_covariance(const Covariance *covariance, const double *scores,
 	double	   *root = MemoryContextAllocHuge(CurrentMemoryContext,
 											  mul_size(mul_size(n, n), sizeof(double)) + 1);
 
-	differences->by_covariance = true;
+	differences->point = point;
 	differences->replicates = replicates_create(num_ranked, num_draws);
 	for (Size i = 0; i < n; i++)
 	{
@@ -436,10 +437,10 @@ find_difference(const Differences *differences, int a, int b)
 		lower[r] = isnan(points) ? -INFINITY : points;
 		upper[r] = isnan(points) ? INFINITY : points;
 	}
-	if (differences->by_covariance)
+	if (differences->point > 0)
 	{
-		difference.lower = difference.points - NORMAL_POINT * deviation;
-		difference.upper = difference.points + NORMAL_POINT * deviation;
+		difference.lower = difference.points - differences->point * deviation;
+		difference.upper = difference.points + differences->point * deviation;
 	}
 	else
 	{

@@ -29,6 +29,9 @@
 /* The 97.5 % point of the normal distribution */
 #define NORMAL_POINT 1.959964
 
+/* Fewer voters have the points of Student's t */
+#define MANY_VOTERS 40
+
 static const char *const kind_names[] = {"bootstrap", "sandwich"};
 
 /*
@@ -127,11 +130,34 @@ centre_replicates(Replicates *replicates)
 }
 
 /*
- * Wald's bounds of these scores, where the mean of some models fixes the scale.
+ * How many standard deviations the bounds of a Wald interval are away: the 97.5 % point
+ * of Student's t with a degree of freedom less than there are voters, where these are
+ * few; else, or with 0 where battles stand for themselves, that of the normal
+ * distribution.
+ */
+double
+interval_point(int64 num_voters)
+{
+	static const double student[MANY_VOTERS] = {
+		0, 0, 12.7062047364, 4.3026527297, 3.1824463053, 2.7764451052,
+		2.5705818356, 2.4469118511, 2.3646242516, 2.3060041352, 2.2621571629,
+		2.2281388520, 2.2009851601, 2.1788128297, 2.1603686565, 2.1447866879,
+		2.1314495456, 2.1199052992, 2.1098155778, 2.1009220402, 2.0930240544,
+		2.0859634473, 2.0796138447, 2.0738730679, 2.0686576104, 2.0638985616,
+		2.0595385528, 2.0555294386, 2.0518305165, 2.0484071418, 2.0452296421,
+		2.0422724563, 2.0395134464, 2.0369333435, 2.0345152974, 2.0322445093,
+		2.0301079283, 2.0280940010, 2.0261924630, 2.0243941639
+	};
+
+	return num_voters >= 2 && num_voters < MANY_VOTERS ? student[num_voters] : NORMAL_POINT;
+}
+
+/*
+ * Wald's bounds of these scores, so many standard deviations away, where the mean of some models fixes the scale.
  */
 void
 wald_bounds(const Covariance *covariance, const double *scores,
-			const bool *reference, Bounds bounds)
+			const bool *reference, double point, Bounds bounds)
 {
 	int			n = covariance_num_models(covariance);
 	double	   *deviations = palloc(sizeof(double) * n);
@@ -139,8 +165,8 @@ wald_bounds(const Covariance *covariance, const double *scores,
 	covariance_deviations(covariance, reference, deviations);
 	for (int i = 0; i < n; i++)
 	{
-		bounds.lower[i] = scores[i] - NORMAL_POINT * deviations[i];
-		bounds.upper[i] = scores[i] + NORMAL_POINT * deviations[i];
+		bounds.lower[i] = scores[i] - point * deviations[i];
+		bounds.upper[i] = scores[i] + point * deviations[i];
 	}
 	pfree(deviations);
 }

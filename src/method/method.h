@@ -3,7 +3,7 @@
  * method.h
  *	  The method: from outcomes to a ranking.
  *
- *	outcome, ballots -> tally -> components -> likelihood, lapack, tree -> fit
+ *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree -> fit
  *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
  *			-> ranking
  *
@@ -148,6 +148,9 @@ typedef struct OutcomeReading
 	int64		null_ties;		/* nulls that are ties, beside true and false */
 } OutcomeReading;
 
+/* Battles by who cast them: see voters.c */
+typedef struct Voters Voters;
+
 /*
  * The points that the two sides of each pair of a tally took off each other,
  * a tie counted as half a point for either: arrays of num_pairs.  A tally has
@@ -269,6 +272,8 @@ typedef enum IntervalKind
 typedef struct RankOptions
 {
 	IntervalKind intervals;
+	Voters	   *voters;			/* of the tally's battles, which are used up;
+								 * NULL: battles are independent */
 	int			num_bootstrap;	/* MIN_BOOTSTRAP to MAX_BOOTSTRAP */
 	int64		min_evaluations;	/* models with fewer battles get no rank */
 	bool		rank_by_significance;	/* else by score */
@@ -303,6 +308,10 @@ typedef struct Ranking
 	bool		anchor_lost;	/* the anchor cannot be placed: nobody is
 								 * ranked */
 	int			num_incomplete; /* replicates that could not place all models */
+	int64		num_voters;		/* 0: battles were taken as independent */
+	int64		busiest_voter;	/* battles that he cast */
+	double		widening;		/* by voter, intervals are so many times as
+								 * wide as by battle */
 	Differences *differences;	/* of the ranked models, or NULL */
 	int		   *compared;		/* number of each model among these, or -1 */
 	double		fit_seconds;
@@ -323,6 +332,20 @@ extern Tally *tally_among(const Tally *tally, const int *index, int num_kept);
 extern void tally_count_battles(const Tally *tally, int64 *battles);
 extern PairPoints tally_points(const Tally *tally);
 extern PairPoints points_create(int num_pairs);
+
+/* voters.c */
+extern Voters *voters_begin(Size max_bytes);
+extern void voters_add(Voters *voters, int voter, int model1, int model2,
+					   Meaning meaning, int64 count);
+extern void voters_finish(Voters *voters, int vocabulary, const int *position);
+extern void voters_keep(Voters *voters, const int *index);
+extern void voters_bind(Voters *voters, const Tally *tally);
+extern int64 voters_number(const Voters *voters);
+extern int64 voters_busiest(const Voters *voters);
+extern void resample_voters(Voters *voters, pg_prng_state *prng,
+							PairPoints points);
+extern void voters_gradient_squares(const Voters *voters, const double *strengths,
+									double *matrix);
 
 /* components.c */
 extern BattleGraph *graph_create(const Tally *tally);
@@ -393,6 +416,9 @@ extern void replicates_free(Replicates *replicates);
 /* covariance.c */
 extern Covariance *covariance_by_battle(Fitter *fitter, const Tally *tally,
 										PairPoints points, const double *strengths);
+extern Covariance *covariance_by_voter(Fitter *fitter, const Voters *voters,
+									   const Tally *tally, PairPoints points,
+									   const double *strengths);
 extern int	covariance_num_models(const Covariance *covariance);
 extern void covariance_deviations(const Covariance *covariance,
 								  const bool *reference, double *deviations);
@@ -406,7 +432,8 @@ extern double find_quantile(double *values, int num_values, double chance);
 extern void percentile_bounds(const Replicates *replicates, Bounds bounds);
 extern void centre_replicates(Replicates *replicates);
 extern void wald_bounds(const Covariance *covariance, const double *scores,
-						const bool *reference, Bounds bounds);
+						const bool *reference, double point, Bounds bounds);
+extern double interval_point(int64 num_voters);
 extern IntervalKind parse_interval_kind(const char *name);
 extern const char *interval_kind_name(IntervalKind kind);
 
@@ -421,7 +448,8 @@ extern Differences *differences_of_replicates(const Replicates *replicates,
 extern Differences *differences_of_covariance(const Covariance *covariance,
 											  const double *scores,
 											  const int *ranked, int num_ranked,
-											  int num_draws, uint64 seed);
+											  int num_draws, uint64 seed,
+											  double point);
 extern RankRange *rank_ranges(const Differences *differences);
 extern Difference find_difference(const Differences *differences, int a, int b);
 extern bool comparison_bounds(const Differences *differences, Bounds bounds);

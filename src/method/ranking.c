@@ -254,21 +254,74 @@ static void
 find_wald_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
 {
 	const RankOptions *options = placed.options;
-	Covariance *covariance = covariance_by_battle(placed.fitter, placed.tally,
-												  placed.points,
-												  placed.estimate.strengths);
+	Covariance *covariance = options->voters ?
+		covariance_by_voter(placed.fitter, options->voters, placed.tally,
+							placed.points, placed.estimate.strengths) :
+		covariance_by_battle(placed.fitter, placed.tally, placed.points,
+							 placed.estimate.strengths);
+	double		point = interval_point(ranking->num_voters);
 
-	wald_bounds(covariance, placed.estimate.scores, placed.estimate.reference, bounds);
+	wald_bounds(covariance, placed.estimate.scores, placed.estimate.reference, point,
+				bounds);
 	if (centred)
-		wald_bounds(covariance, placed.estimate.scores, placed.estimate.ranked, *centred);
+		wald_bounds(covariance, placed.estimate.scores, placed.estimate.ranked, point,
+					*centred);
 	if (options->keep_differences && placed.num_ranked > 0)
 		ranking->differences = differences_of_covariance(covariance,
 														 placed.estimate.scores,
 														 placed.ranked,
 														 placed.num_ranked,
 														 options->num_bootstrap,
-														 options->seed);
+														 options->seed, point);
 	covariance_free(covariance);
+}
+
+/*
+ * The sum of the variances of the ranked models' scores.
+ */
+static double
+total_variance(const Covariance *covariance, const PointEstimate *estimate)
+{
+	int			n = covariance_num_models(covariance);
+	double	   *deviations = palloc(sizeof(double) * n);
+	double		total = 0;
+
+	covariance_deviations(covariance, estimate->ranked, deviations);
+	for (int i = 0; i < n; i++)
+		if (estimate->ranked[i])
+			total += deviations[i] * deviations[i];
+	pfree(deviations);
+	return total;
+}
+
+/*
+ * Say who cast the battles, and what it makes of intervals that this counts: how many
+ * times as wide those by voter are as those by battle, by the root of the mean of
+ * variances.
+ */
+static void
+describe_voters(Ranking *ranking, PlacedModels placed)
+{
+	Voters	   *voters = placed.options->voters;
+	Covariance *by_voter;
+	Covariance *by_battle;
+
+	ranking->num_voters = voters_number(voters);
+	ranking->busiest_voter = voters_busiest(voters);
+	if (ranking->num_voters < 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("intervals by voter need at least two voters")));
+	if (placed.num_ranked < 2)
+		return;
+	by_voter = covariance_by_voter(placed.fitter, voters, placed.tally, placed.points,
+								   placed.estimate.strengths);
+	by_battle = covariance_by_battle(placed.fitter, placed.tally, placed.points,
+									 placed.estimate.strengths);
+	ranking->widening = sqrt(total_variance(by_voter, &placed.estimate) /
+							 total_variance(by_battle, &placed.estimate));
+	covariance_free(by_voter);
+	covariance_free(by_battle);
 }
 
 /*
@@ -310,6 +363,8 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	placed.num_ranked = number_ranked(ranking, &estimate, model, n, placed.ranked);
 
 	INSTR_TIME_SET_CURRENT(fitted);
+	if (options->voters)
+		describe_voters(ranking, placed);
 	if (options->intervals == INTERVALS_SANDWICH)
 		find_wald_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
 	else
@@ -390,8 +445,17 @@ rank_models(const Tally *tally, const RankOptions *options)
 		for (int i = 0; i < num_placed; i++)
 			ranking->ratings[placed[i]].status = MODEL_SEPARATED;
 	else if (num_placed > 0)
-		rate_placed_models(ranking, tally_among(tally, index, num_placed),
-						   placed, placed_status, anchor, compared, options);
+	{
+		Tally	   *among = tally_among(tally, index, num_placed);
+
+		if (options->voters)
+		{
+			voters_keep(options->voters, index);
+			voters_bind(options->voters, among);
+		}
+		rate_placed_models(ranking, among, placed, placed_status, anchor, compared,
+						   options);
+	}
 	assign_ranks(ranking, compared, options);
 	return ranking;
 }
