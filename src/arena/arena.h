@@ -36,6 +36,7 @@ typedef struct RankArguments
 {
 	int			first;			/* of NUM_FIRST_OPTIONS */
 	int			intervals;
+	int			voter;			/* 0: it has none */
 } RankArguments;
 
 /* A model as the battles name it: an id's or a name's bytes */
@@ -60,6 +61,8 @@ typedef struct Battles
 {
 	char	   *leaderboard;	/* slug, where all of an arena were read */
 	Tally	   *tally;
+	Voters	   *voters;			/* who cast them, or NULL if that was not
+								 * asked */
 	ModelKey   *models;			/* as read, ascending by their bytes */
 	IgnoredBattles ignored;
 	OutcomeReading reading;
@@ -116,6 +119,7 @@ typedef struct Settings
 {
 	int64		num_bootstrap;
 	IntervalKind intervals;
+	bool		cluster_by_voter;
 	int64		min_evaluations;
 	int64		min_total_battles;
 	int64		min_total_models;
@@ -197,13 +201,15 @@ extern Outcome named_model(const char *string, ModelKey model1, ModelKey model2)
 
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
-						  bool uuid_models, List *slugs, bool now,
-						  char *source);
+						  bool uuid_models, List *slugs, bool by_voter,
+						  bool now, char *source);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
 
 /* arena_battles.c */
 extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
-										 const TimestampTz *as_of, bool now);
+										 const TimestampTz *as_of, bool by_voter,
+										 bool now);
+extern void allow_maintenance_memory(void);
 extern List *read_arena_battles(const char *arena, List *slugs);
 extern Battles *no_battles(void);
 
@@ -217,7 +223,8 @@ extern void report_ignored(const Battles *battles, const char *source);
 extern bool is_faithful_type(Oid type);
 extern bool are_comparable_types(Oid type1, Oid type2);
 extern Battles *read_relation_battles(Oid relation, const char *model1,
-									  const char *model2, const char *outcome);
+									  const char *model2, const char *outcome,
+									  const char *voter);
 
 /* rank_call.c */
 extern void report_null(const char *argument) pg_attribute_noreturn();

@@ -43,40 +43,13 @@ battle_source(const char *arena)
 }
 
 /*
- * The battles that count for a leaderboard, with as_of only those up to then.
- */
-Battles *
-read_leaderboard_battles(const Leaderboard *leaderboard,
-						 const TimestampTz *as_of, bool now)
-{
-	ParamListInfo parameters = makeParamList(2);
-	char	   *sql;
-
-	set_parameter(&parameters->params[0], TEXTOID,
-				  CStringGetTextDatum(leaderboard->slug), false);
-	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
-				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
-				  as_of == NULL);
-	sql = psprintf("SELECT b.model1_id, b.model2_id, b.outcome, pg_catalog.count(*)"
-				   " FROM (%s) AS b"
-				   " WHERE b.leaderboard::pg_catalog.text OPERATOR(pg_catalog.=) $1%s"
-				   " GROUP BY 1, 2, 3",
-				   battle_query(leaderboard->arena),
-				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "");
-	return linitial(read_battles(sql, parameters, true, NIL, now,
-								 psprintf("leaderboard \"%s\" from %s",
-										  leaderboard->slug,
-										  battle_source(leaderboard->arena))));
-}
-
-/*
  * Until the end of the GUC nest level let a query use as much memory as
- * maintenance may.  The groups of all leaderboards together are soon more than
- * work_mem holds; the planner would rather sort every battle, on disk, than hash
+ * maintenance may.  The groups of all leaderboards together, or of all voters, are soon
+ * more than work_mem holds; the planner would rather sort every battle, on disk, than hash
  * them.  Like the server's check of a new foreign key, which does the same, the
  * query is simple enough to use that memory once.
  */
-static void
+void
 allow_maintenance_memory(void)
 {
 	char		kilobytes[32];
@@ -85,6 +58,40 @@ allow_maintenance_memory(void)
 			 Max(work_mem, maintenance_work_mem));
 	(void) set_config_option("work_mem", kilobytes, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * The battles that count for a leaderboard, with as_of only those up to then.
+ */
+Battles *
+read_leaderboard_battles(const Leaderboard *leaderboard,
+						 const TimestampTz *as_of, bool by_voter, bool now)
+{
+	ParamListInfo parameters = makeParamList(2);
+	int			guc_level = NewGUCNestLevel();
+	List	   *battles;
+	char	   *sql;
+
+	set_parameter(&parameters->params[0], TEXTOID,
+				  CStringGetTextDatum(leaderboard->slug), false);
+	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
+				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
+				  as_of == NULL);
+	sql = psprintf("SELECT b.model1_id, b.model2_id, b.outcome, pg_catalog.count(*)%s"
+				   " FROM (%s) AS b"
+				   " WHERE b.leaderboard::pg_catalog.text OPERATOR(pg_catalog.=) $1%s"
+				   " GROUP BY 1, 2, 3%s", by_voter ? ", b.voter_id" : "",
+				   battle_query(leaderboard->arena),
+				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "",
+				   by_voter ? ", 5 ORDER BY 5" : "");
+	if (by_voter)
+		allow_maintenance_memory();
+	battles = read_battles(sql, parameters, true, NIL, by_voter, now,
+						   psprintf("leaderboard \"%s\" from %s",
+									leaderboard->slug,
+									battle_source(leaderboard->arena)));
+	AtEOXact_GUC(true, guc_level);
+	return linitial(battles);
 }
 
 /*
@@ -125,7 +132,7 @@ read_arena_battles(const char *arena, List *slugs)
 								   " WHERE b.leaderboard::pg_catalog.text"
 								   " OPERATOR(pg_catalog.=) ANY ($1)"
 								   " GROUP BY 1, 2, 3, 5", battle_query(arena)),
-						  parameters, true, slugs, true,
+						  parameters, true, slugs, false, true,
 						  psprintf("all leaderboards from %s", battle_source(arena)));
 	AtEOXact_GUC(true, guc_level);
 	return result;

@@ -178,7 +178,7 @@ read_matchups(void *argument)
 	MatchupReading *reading = argument;
 
 	reading->battles = read_leaderboard_battles(reading->leaderboard,
-												reading->until, false);
+												reading->until, false, false);
 }
 
 /*

@@ -105,6 +105,7 @@ call_options(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles)
 	options.anchor_score = PG_GETARG_FLOAT8(at.first + ARGUMENT_ANCHOR_SCORE);
 	options.seed = (uint64) PG_GETARG_INT64(at.first + ARGUMENT_SEED);
 	options.intervals = parse_interval_kind(argument_text(fcinfo, at.intervals));
+	options.voters = battles->voters;
 	options.name_order = name_order;
 	return options;
 }

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -124,11 +125,11 @@ grouped_column(const char *name, Oid type)
 }
 
 /*
- * The battles in any table or view, of these columns.
+ * The battles in any table or view, of these columns; voter may be NULL.
  */
 Battles *
 read_relation_battles(Oid relation_id, const char *model1, const char *model2,
-					  const char *outcome)
+					  const char *outcome, const char *voter)
 {
 	Relation	relation = try_relation_open(relation_id, AccessShareLock);
 	List	   *battles;
@@ -136,6 +137,8 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 				type2,
 				outcome_type;
 	char	   *name;
+	const char *voter_column = NULL;
+	int			guc_level = NewGUCNestLevel();
 
 	if (relation == NULL)
 		ereport(ERROR,
@@ -149,17 +152,25 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 	type1 = find_column(relation, model1, "model1");
 	type2 = find_column(relation, model2, "model2");
 	outcome_type = find_column(relation, outcome, "outcome");
+	if (voter)
+	{
+		voter_column = grouped_column(voter, find_column(relation, voter, "voter"));
+		allow_maintenance_memory();
+	}
 	check_model_types(type1, type2, model1, model2);
 
 	name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 									  RelationGetRelationName(relation));
-	battles = read_battles(psprintf("SELECT %s, %s, %s, pg_catalog.count(*)"
-									" FROM %s AS b GROUP BY 1, 2, 3",
+	battles = read_battles(psprintf("SELECT %s, %s, %s, pg_catalog.count(*)%s%s"
+									" FROM %s AS b GROUP BY 1, 2, 3%s",
 									grouped_column(model1, type1),
 									grouped_column(model2, type2),
 									grouped_column(outcome, outcome_type),
-									name),
-						   NULL, false, NIL, false, psprintf("relation %s", name));
+									voter ? ", " : "", voter ? voter_column : "",
+									name, voter ? ", 5 ORDER BY 5" : ""),
+						   NULL, false, NIL, voter != NULL, false,
+						   psprintf("relation %s", name));
+	AtEOXact_GUC(true, guc_level);
 	relation_close(relation, NoLock);
 	return linitial(battles);
 }

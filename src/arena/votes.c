@@ -38,7 +38,8 @@ enum
 
 /* Where the options are if they follow these arguments */
 #define RANK_ARGUMENTS(number) \
-	((RankArguments) {.first = (number), .intervals = (number) + NUM_VOTE_ARGUMENTS})
+	((RankArguments) {.first = (number), .intervals = (number) + NUM_VOTE_ARGUMENTS, \
+			.voter = (number) + NUM_VOTE_ARGUMENTS + 1})
 
 /*
  * The checks that need no battles, so that none are read in vain.
@@ -71,7 +72,8 @@ read_votes(FunctionCallInfo fcinfo, RankArguments at)
 	battles = read_relation_battles(PG_GETARG_OID(ARGUMENT_BATTLES),
 									argument_text(fcinfo, at.first + ARGUMENT_MODEL1),
 									argument_text(fcinfo, at.first + ARGUMENT_MODEL2),
-									argument_text(fcinfo, at.first + ARGUMENT_OUTCOME));
+									argument_text(fcinfo, at.first + ARGUMENT_OUTCOME),
+									argument_text(fcinfo, at.voter));
 	check_outcomes(battles, PG_GETARG_FLOAT8(at.first + ARGUMENT_MAX_UNREAD_PERCENT),
 				   "the relation");
 	report_ignored(battles, "the relation");

@@ -238,12 +238,13 @@ unranked_models(const Ranking *ranking, const Contenders *contenders)
  * battles, which *anchor_missing tells from none.
  */
 static RankOptions
-rank_options(const Settings *settings, const Contenders *contenders,
-			 bool *anchor_missing)
+rank_options(const Settings *settings, const Battles *battles,
+			 const Contenders *contenders, bool *anchor_missing)
 {
 	RankOptions options = {0};
 
 	options.intervals = settings->intervals;
+	options.voters = battles->voters;
 	options.num_bootstrap = settings->num_bootstrap;
 	options.min_evaluations = settings->min_evaluations;
 	options.rank_by_significance = settings->rank_by_significance;
@@ -265,19 +266,19 @@ rank_options(const Settings *settings, const Contenders *contenders,
  * Rank the models of a tally as settings say, outside of any run.
  */
 Ranking *
-rank_by_settings(const Settings *settings, const Tally *tally,
+rank_by_settings(const Settings *settings, const Battles *battles,
 				 const Contenders *contenders)
 {
 	bool		anchor_missing;
-	RankOptions options = rank_options(settings, contenders, &anchor_missing);
+	RankOptions options = rank_options(settings, battles, contenders, &anchor_missing);
 	Ranking    *ranking;
 
 	options.progress = NULL;
-	if (tally->num_battles == 0)
+	if (battles->tally->num_battles == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("there are no battles to rank")));
-	ranking = anchor_missing ? NULL : rank_models(tally, &options);
+	ranking = anchor_missing ? NULL : rank_models(battles->tally, &options);
 	if (ranking == NULL || ranking->anchor_lost)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -306,8 +307,9 @@ read_run(Run *run, Battles *battles, Contenders **contenders)
 	int64		count;
 
 	INSTR_TIME_SET_CURRENT(start);
-	if (battles == NULL)
-		battles = read_leaderboard_battles(run->leaderboard, run->as_of, true);
+	if (battles == NULL || run->settings->cluster_by_voter)
+		battles = read_leaderboard_battles(run->leaderboard, run->as_of,
+										   run->settings->cluster_by_voter, true);
 	*contenders = read_contenders(run->leaderboard, battles);
 	run->read_seconds += seconds_since(start);
 
@@ -326,29 +328,31 @@ read_run(Run *run, Battles *battles, Contenders **contenders)
  * Rank the models of a run, unless it is to be skipped.
  */
 static Ranking *
-rank_run(Run *run, const Tally *tally, const Contenders *contenders)
+rank_run(Run *run, const Battles *battles, const Contenders *contenders)
 {
 	RankOptions options;
 	Ranking    *ranking;
 	bool		anchor_missing;
 
-	run->reason = too_little(run->settings, tally);
+	run->reason = too_little(run->settings, battles->tally);
 	if (run->reason)
 		return NULL;
 
-	options = rank_options(run->settings, contenders, &anchor_missing);
+	options = rank_options(run->settings, battles, contenders, &anchor_missing);
 	if (anchor_missing)
 	{
 		run->reason = psprintf("anchor model \"%s\" has no battles",
 							   run->settings->anchor_model);
 		return NULL;
 	}
-	ranking = rank_models(tally, &options);
+	ranking = rank_models(battles->tally, &options);
 	run->reason = too_few_entries(run->settings, ranking);
 	run->fit_seconds = ranking->fit_seconds;
 	run->bootstrap_seconds = ranking->bootstrap_seconds;
 	run->num_incomplete = ranking->num_incomplete;
 	run->unranked = unranked_models(ranking, contenders);
+	if (battles->voters)
+		run->voters = voters_of_run(ranking);
 	if (run->reason == NULL)
 		run->ranges = ranges_of_run(ranking, contenders);
 	return run->reason ? NULL : ranking;
@@ -393,7 +397,7 @@ make_snapshot(Run *run, Battles *battles, bool dry_run)
 	progress_phase("reading battles");
 	battles = read_run(run, battles, &contenders);
 	progress_phase("fit");
-	ranking = rank_run(run, battles->tally, contenders);
+	ranking = rank_run(run, battles, contenders);
 
 	run->status = ranking ? "succeeded" : "skipped";
 	if (ranking)

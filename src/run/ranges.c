@@ -84,6 +84,19 @@ ranges_of_run(const Ranking *ranking, const Contenders *contenders)
 }
 
 /*
+ * What is to be known of who cast the battles of a ranking by voter, as jsonb.
+ */
+Datum
+voters_of_run(const Ranking *ranking)
+{
+	char	   *json = psprintf("{\"voters\": %lld, \"busiest\": %lld, \"widening\": %.4g}",
+								(long long) ranking->num_voters,
+								(long long) ranking->busiest_voter, ranking->widening);
+
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+}
+
+/*
  * bixarena.range_recorded(snapshot, snapshot_identifier, arena): the ranges of a
  * snapshot, null where they are not on record, or the caller may not read entries.
  */
@@ -135,6 +148,7 @@ typedef struct DifferenceReading
 {
 	const Leaderboard *leaderboard;
 	const TimestampTz *until;	/* or NULL */
+	bool		by_voter;
 	Battles    *battles;
 } DifferenceReading;
 
@@ -144,7 +158,7 @@ read_difference(void *argument)
 	DifferenceReading *reading = argument;
 
 	reading->battles = read_leaderboard_battles(reading->leaderboard,
-												reading->until, false);
+												reading->until, reading->by_voter, false);
 }
 
 /*
@@ -170,12 +184,13 @@ bixarena_range_difference(PG_FUNCTION_ARGS)
 												   slug);
 	reading.until = all ? NULL : &until;
 	settings = read_settings(reading.leaderboard->arena, reading.leaderboard->slug);
+	reading.by_voter = settings->cluster_by_voter;
 	watch(reading.leaderboard->arena, "leaderboard_battle", read_difference, &reading);
 	contenders = read_contenders(reading.leaderboard, reading.battles);
 	check_outcomes(reading.battles, settings->max_unread_percent,
 				   psprintf("leaderboard \"%s\"", slug));
 	report_ignored(reading.battles, psprintf("leaderboard \"%s\"", slug));
-	ranking = rank_by_settings(settings, reading.battles->tally, contenders);
+	ranking = rank_by_settings(settings, reading.battles, contenders);
 	result = form_difference_of(fcinfo, ranking, contenders->slugs, caller);
 	SPI_finish();
 	PG_RETURN_DATUM(result);

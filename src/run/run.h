@@ -52,6 +52,8 @@ typedef struct Run
 	int			num_incomplete; /* replicates that could not place all */
 	IgnoredBattles ignored;
 	Datum		unranked;		/* jsonb: slugs and why they are */
+	Datum		voters;			/* jsonb: how many, and what they make of
+								 * intervals; 0: battles were independent */
 	Datum		ranges;			/* jsonb: ranks that the data allow, by id */
 
 	double		read_seconds;
@@ -135,11 +137,12 @@ extern void progress_replicates(int done, int total);
 /* generate.c */
 extern char *checked_trigger_source(char *trigger_source);
 extern char *checked_triggered_by(char *triggered_by);
-extern Ranking *rank_by_settings(const Settings *settings, const Tally *tally,
+extern Ranking *rank_by_settings(const Settings *settings, const Battles *battles,
 								 const Contenders *contenders);
 extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
 
 /* ranges.c */
+extern Datum voters_of_run(const Ranking *ranking);
 extern Datum ranges_of_run(const Ranking *ranking, const Contenders *contenders);
 
 /* campaign.c */

@@ -94,7 +94,8 @@ CREATE TABLE bixarena.run (
 	role_id oid NOT NULL DEFAULT 0,
 	request_number bigint,
 	call_id uuid,
-	ranges jsonb
+	ranges jsonb,
+	voters jsonb
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
@@ -142,6 +143,8 @@ COMMENT ON COLUMN bixarena.run.call_id IS
 	'what the runs of one call share; null: the run was made by itself';
 COMMENT ON COLUMN bixarena.run.ranges IS
 	'ids of the ranked models, and the ranks that the battles allow them';
+COMMENT ON COLUMN bixarena.run.voters IS
+	'of intervals by voter: how many voters, battles of the busiest, and how many times as wide as by battle; null: every battle was taken as independent';
 COMMENT ON COLUMN bixarena.run.unranked IS 'slugs of the models without a rank, and why';
 
 -- also in a row that is restored from a dump: another server numbers roles otherwise

@@ -101,6 +101,12 @@ AS $$
 		'Took', round(extract(epoch FROM made.ended_at - made.started_at), 3) || ' seconds',
 		'Battles used', made.evaluation_count::text,
 		'Battles ignored', made.ignored_battles::text,
+		'Intervals', CASE WHEN made.voters IS NOT NULL
+			THEN format('by voter: %s voters, of whom the busiest cast %s battles; %s times as wide as by battle',
+				made.voters ->> 'voters', made.voters ->> 'busiest',
+				to_char((made.voters ->> 'widening')::numeric, 'FM999990.00'))
+			WHEN made.parameters ? 'num_bootstrap'
+			THEN 'by battle: every battle was taken as independent, whoever cast it' END,
 		'Replicates that could not place all models', made.incomplete_replicates::text,
 		'Settings', (SELECT string_agg(p.name || ' ' || p.value, ', ' ORDER BY p.name)
 			FROM jsonb_each_text(made.parameters) AS p (name, value)))
