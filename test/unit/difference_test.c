@@ -424,7 +424,7 @@ test_draws(void)
 		check(fabs(a.lower - b.lower) < 4 && fabs(a.upper - b.upper) < 4,
 			  "model %d is ahead by %f to %f, or %f to %f", i, a.lower, a.upper,
 			  b.lower, b.upper);
-		check(fabs(some[i].share_on_top - others[i].share_on_top) < 0.05,
+		check(fabs(some[i].share_on_top - others[i].share_on_top) < 0.02,
 			  "model %d is on top in %f and %f", i, some[i].share_on_top,
 			  others[i].share_on_top);
 		check(some[i].lowest == others[i].lowest && some[i].highest == others[i].highest,
