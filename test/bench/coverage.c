@@ -12,7 +12,7 @@
  * ranking of endless votes would give: the strengths fitted to the expected points.
  *
  * All is seeded, so that two runs print the same.  Usage: coverage [DATASETS
- * [REPLICATES]], 200 and 400.  The output is the table of doc/statistics.md.
+ * [REPLICATES]], 400 and 400.  The output is the table of doc/statistics.md.
  *
  *-------------------------------------------------------------------------
  */
@@ -375,7 +375,7 @@ try_scenario(const Scenario *scenario, int num_sets, int num_replicates)
 int
 main(int argc, char **argv)
 {
-	int			num_sets = argc > 1 ? atoi(argv[1]) : 200;
+	int			num_sets = argc > 1 ? atoi(argv[1]) : 400;
 	int			num_replicates = argc > 2 ? atoi(argv[2]) : 400;
 
 	lapack_init();
