@@ -110,7 +110,8 @@ typedef struct BattleReader
 	int			num_pairs;
 	Voters	   *voters;			/* or NULL */
 	int			num_voters;
-	char	   *last_voter;
+	char	   *last_voter;		/* as text, */
+	Datum		last_value;		/* or where that is no reference as it is */
 	FmgrInfo	output[COLUMN_LEADERBOARD + 1];
 	Oid			outcome_type;	/* under any domain */
 	char	   *outcome_column;
@@ -230,10 +231,18 @@ find_named(BattleReader *reader, const char *string, ModelKey model1, ModelKey m
 static int
 voter_number(BattleReader *reader, TupleTableSlot *slot)
 {
+	Datum		value = slot->tts_values[COLUMN_VOTER];
 	char	   *voter;
 
 	if (slot->tts_isnull[COLUMN_VOTER])
 		return -1;
+	if (TupleDescAttr(slot->tts_tupleDescriptor, COLUMN_VOTER)->attbyval)
+	{
+		if (reader->num_voters == 0 || value != reader->last_value)
+			reader->num_voters++;
+		reader->last_value = value;
+		return reader->num_voters - 1;
+	}
 	voter = column_text(reader, slot, COLUMN_VOTER);
 	if (reader->last_voter == NULL || strcmp(voter, reader->last_voter) != 0)
 	{

@@ -119,16 +119,20 @@ scale_replicate(Bootstrap *bootstrap)
  * Make one replicate; false when it could not place all models.
  */
 static bool
-make_replicate(Bootstrap *bootstrap, pg_prng_state *prng, bool always_complete)
+make_replicate(Bootstrap *bootstrap, uint64 seed, int replicate, bool always_complete)
 {
+	pg_prng_state prng;
 	int			n = bootstrap->tally->num_models;
 	int			num_placed = n;
 
 	bootstrap->centring = 0;
 	if (bootstrap->voters)
-		resample_voters(bootstrap->voters, prng, bootstrap->points);
+		resample_voters(bootstrap->voters, seed, replicate, bootstrap->points);
 	else
-		resample(bootstrap->resampler, prng, bootstrap->points);
+	{
+		seed_replicate(&prng, seed, replicate);
+		resample(bootstrap->resampler, &prng, bootstrap->points);
+	}
 	if (!always_complete)
 		num_placed = graph_find_standings(bootstrap->graph, bootstrap->points,
 										  bootstrap->standing);
@@ -221,10 +225,8 @@ bootstrap_replicates(Fitter *fitter, const Tally *tally, PointEstimate estimate,
 
 	for (Size r = 0; r < num_bootstrap; r++)
 	{
-		pg_prng_state prng;
-
-		seed_replicate(&prng, options->seed, (int) r);
-		if (!make_replicate(bootstrap, &prng, options->prior_battles > 0))
+		if (!make_replicate(bootstrap, options->seed, (int) r,
+							options->prior_battles > 0))
 			replicates->num_incomplete++;
 		replicates->centring[r] = bootstrap->centring;
 		for (int i = 0; i < n; i++)

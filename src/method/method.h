@@ -342,7 +342,7 @@ extern void voters_keep(Voters *voters, const int *index);
 extern void voters_bind(Voters *voters, const Tally *tally);
 extern int64 voters_number(const Voters *voters);
 extern int64 voters_busiest(const Voters *voters);
-extern void resample_voters(Voters *voters, pg_prng_state *prng,
+extern void resample_voters(Voters *voters, uint64 seed, int replicate,
 							PairPoints points);
 extern void voters_gradient_squares(const Voters *voters, const double *strengths,
 									double *matrix);

@@ -30,6 +30,13 @@
 /* Room for so many cells at first */
 #define INITIAL_CELLS 1024
 
+/*
+ * So many replicates are made in one pass over the cells, unless there are more pairs,
+ * whose counts would take too much memory.
+ */
+#define AT_ONCE 8
+#define MANY_PAIRS 50000
+
 /* What a cell says: two models and a meaning, in 11, 11 and 10 bits */
 #define MODEL_BITS		11
 #define MEANING_BITS	10
@@ -71,8 +78,9 @@ struct Voters
 	int64	   *begins;			/* of each voter's cells, those without one
 								 * last */
 	int64	   *unknown_up_to;	/* battles of cells without one, up to each */
-	double	   *counts;			/* of each pair and outcome, of a replicate */
-	int32	   *times;			/* that each voter is drawn */
+	int			width;			/* replicates that are made at once */
+	double	   *counts;			/* of each pair and outcome, in each of these */
+	double	   *times;			/* that each voter is drawn in them */
 };
 
 static int	compare_cells(const VoterCell *a, const VoterCell *b);
@@ -295,11 +303,15 @@ voters_bind(Voters *voters, const Tally *tally)
 	voters->begins = MemoryContextAllocHuge(CurrentMemoryContext,
 											mul_size(voters->num_voters + 1,
 													 sizeof(int64)));
+	voters->width = tally->num_pairs <= MANY_PAIRS ? AT_ONCE : 1;
 	voters->times = MemoryContextAllocHuge(CurrentMemoryContext,
-										   mul_size(voters->num_voters + 1,
-													sizeof(int32)));
+										   mul_size(mul_size(voters->num_voters + 1,
+															 voters->width),
+													sizeof(double)));
 	voters->counts = MemoryContextAllocHuge(CurrentMemoryContext,
-											mul_size(mul_size(tally->num_pairs + 1, NUM_OUTCOMES),
+											mul_size(mul_size(mul_size(tally->num_pairs + 1,
+																	   NUM_OUTCOMES),
+															  voters->width),
 													 sizeof(double)));
 	for (int64 c = 0; c < voters->num_cells; c++)
 	{
@@ -378,45 +390,98 @@ find_unknown(const Voters *voters, int64 number)
 }
 
 /*
- * Draw as many voters as there are, with replacement, and find the points of the pairs
- * in all their battles.
+ * Draw as many voters as there are, with replacement, for one of the replicates that
+ * are made at once.
  */
-void
-resample_voters(Voters *voters, pg_prng_state *prng, PairPoints points)
+static void
+draw_voters(Voters *voters, pg_prng_state *prng, int lane)
 {
 	int64		number = voters_number(voters);
-	int			num_voters = voters->num_voters;
-	int			num_pairs = voters->tally->num_pairs;
-	double	   *restrict counts = voters->counts;
+	int			width = voters->width;
 
-	memset(counts, 0, sizeof(double) * NUM_OUTCOMES * num_pairs);
-	memset(voters->times, 0, sizeof(int32) * num_voters);
 	for (int64 drawn = 0; drawn < number; drawn++)
 	{
 		int64		voter = (int64) pg_prng_uint64_range(prng, 0, number - 1);
 
 		CHECK_FOR_INTERRUPTS_AT(drawn);
-		if (voter < num_voters)
-			voters->times[voter]++;
+		if (voter < voters->num_voters)
+			voters->times[voter * width + lane]++;
 		else
-			counts[voters->cells[find_unknown(voters, voter - num_voters)].what]++;
+		{
+			int64		cell = find_unknown(voters, voter - voters->num_voters);
+
+			voters->counts[(Size) voters->cells[cell].what * width + lane]++;
+		}
 	}
-	for (int v = 0; v < num_voters; v++)
+}
+
+/*
+ * Add up the battles of the voters that were drawn.  The width is a constant wherever
+ * this is called, so that its loops become vector instructions.
+ */
+static inline void
+add_battles(Voters *voters, const int width)
+{
+	for (int v = 0; v < voters->num_voters; v++)
 	{
-		double		times = voters->times[v];
+		const double *restrict times = voters->times + (Size) v * width;
 
 		CHECK_FOR_INTERRUPTS_AT(v);
-		if (times == 0)
-			continue;
 		for (int64 c = voters->begins[v]; c < voters->begins[v + 1]; c++)
-			counts[voters->cells[c].what] += times * voters->cells[c].count;
-	}
-	for (int p = 0; p < num_pairs; p++)
-	{
-		const double *count = counts + NUM_OUTCOMES * p;
+		{
+			double	   *restrict counts = voters->counts + (Size) voters->cells[c].what * width;
+			double		count = voters->cells[c].count;
 
-		points.first[p] = count[OUTCOME_FIRST] + 0.5 * count[OUTCOME_TIE];
-		points.second[p] = count[OUTCOME_SECOND] + 0.5 * count[OUTCOME_TIE];
+#pragma omp simd
+			for (int lane = 0; lane < width; lane++)
+				counts[lane] += times[lane] * count;
+		}
+	}
+}
+
+/*
+ * Draw the replicates from this one on that are made at once.
+ */
+static void
+draw_replicates(Voters *voters, uint64 seed, int replicate)
+{
+	Size		width = voters->width;
+
+	memset(voters->counts, 0,
+		   sizeof(double) * NUM_OUTCOMES * voters->tally->num_pairs * width);
+	memset(voters->times, 0, sizeof(double) * voters->num_voters * width);
+	for (int lane = 0; lane < voters->width; lane++)
+	{
+		pg_prng_state prng;
+
+		seed_replicate(&prng, seed, replicate + lane);
+		draw_voters(voters, &prng, lane);
+	}
+	if (voters->width == AT_ONCE)
+		add_battles(voters, AT_ONCE);
+	else
+		add_battles(voters, 1);
+}
+
+/*
+ * Find the points of the pairs in all battles of the voters that a replicate draws.
+ * Replicates are asked for in their order.
+ */
+void
+resample_voters(Voters *voters, uint64 seed, int replicate, PairPoints points)
+{
+	Size		width = voters->width;
+	Size		lane = replicate % width;
+
+	if (lane == 0)
+		draw_replicates(voters, seed, replicate);
+	for (int p = 0; p < voters->tally->num_pairs; p++)
+	{
+		const double *count = voters->counts + (Size) p * NUM_OUTCOMES * width + lane;
+		double		ties = count[OUTCOME_TIE * width];
+
+		points.first[p] = count[OUTCOME_FIRST * width] + 0.5 * ties;
+		points.second[p] = count[OUTCOME_SECOND * width] + 0.5 * ties;
 	}
 }
 
