@@ -164,6 +164,12 @@ SELECT parameters ->> 'intervals' AS intervals FROM bixarena.run ORDER BY starte
 SELECT bool_and(abs(bootstrap_q025 + bootstrap_q975 - 2 * bt_score) < 3e-6) AS symmetric
 FROM bixarena_leaderboard('overall');
 
+-- who compares two snapshots that were made in different ways is told
+SELECT snapshot_identifier AS before FROM bixarena_snapshots('overall') OFFSET 1 LIMIT 1 \gset
+SELECT count(*) FROM bixarena_compare_snapshots('overall', :'before');
+SELECT count(*) FROM bixarena_compare_snapshots('overall', :'first');
+SELECT (regexp_match(bixarena_report('overall', '1 microsecond'), 'intervals bootstrap, then sandwich'))[1] AS told;
+
 -- on a phone three quarters of the width are for the scores, which have three ticks
 SELECT w AS width, (SELECT max(x) - min(x) FROM (SELECT m[1]::float8 AS x
 			FROM regexp_matches(c, '<path class="grid" d="M([0-9.]+)', 'g') AS m) AS g) > 0 AS ticks_differ,

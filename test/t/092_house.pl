@@ -105,6 +105,7 @@ my %part_of = (
 	model => 'read/history',
 	comparison => 'read/comparison',
 	matchup => 'read/matchup',
+	range => 'read/range',
 	text => 'chart/text',
 	chart => 'chart/*chart',
 	page => 'chart/html',

@@ -214,6 +214,9 @@ BEGIN
 		bixarena.page_section('Movers', CASE WHEN earlier.id IS NULL
 			THEN bixarena.page_paragraph('There is no earlier snapshot to compare with.')
 			ELSE bixarena.page_paragraph(format('Since snapshot %s.', earlier.snapshot_identifier))
+				|| coalesce(bixarena.page_paragraph('The two were made in different ways, so that what changed may come of that: '
+					|| bixarena.run_model_change(
+						bixarena.run_of_snapshot(earlier.id, leaderboard_id, arena), made) || '.'), '')
 				|| bixarena.report_movers(movers) END),
 		CASE WHEN made IS NULL
 			THEN bixarena.page_section('How it was made',
