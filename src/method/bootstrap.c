@@ -217,7 +217,7 @@ bootstrap_replicates(Fitter *fitter, const Tally *tally, PointEstimate estimate,
 					 const RankOptions *options)
 {
 	Bootstrap  *bootstrap = bootstrap_create(fitter, tally, estimate,
-											  options->voters);
+											 options->voters);
 	Replicates *replicates = replicates_create(tally->num_models,
 											   options->num_bootstrap);
 	int			n = tally->num_models;

@@ -342,7 +342,7 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	double		off_centre = 0;
 	PlacedModels placed = {
 		fitter_create(tally, options->prior_battles), tally, tally_points(tally),
-		.ranked = palloc(sizeof(int) * n), .options = options
+		.ranked = palloc(sizeof(int) * n),.options = options
 	};
 	PointEstimate estimate;
 	instr_time	start,

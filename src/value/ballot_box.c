@@ -88,7 +88,7 @@ typedef struct Cell
 
 typedef struct BoxName
 {
-	ModelKey	text;
+	ModelKey text;
 	uint32		hash;
 	Meaning		meaning;		/* of a word */
 	int64		unread;			/* battles with it that nobody reads */

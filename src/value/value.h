@@ -61,7 +61,7 @@ typedef struct ByteReader
 /* A value of some type as text; see spelling.c */
 typedef struct Spelling
 {
-	ModelKey	text;
+	ModelKey text;
 	uint32		hash;			/* of the text */
 	Meaning		meaning;		/* as an outcome */
 	uint64		box;			/* the ballot box that has met it last */

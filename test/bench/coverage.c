@@ -44,7 +44,8 @@ typedef struct Scenario
 	int			num_models;
 	int			num_voters;		/* 0: every vote is of another */
 	int			num_votes;
-	double		taste;			/* standard deviation of a voter's own strengths */
+	double		taste;			/* standard deviation of a voter's own
+								 * strengths */
 	double		spread;			/* of the models' strengths */
 	double		ties;
 	Drawing		drawing;
@@ -78,7 +79,8 @@ typedef struct Count
 	double		held;			/* by their intervals */
 	double		ranges_held;
 	double		sets;
-	double		all_held;		/* data sets whose simultaneous ranges all hold */
+	double		all_held;		/* data sets whose simultaneous ranges all
+								 * hold */
 	double		wrong_order;	/* ... in which ranks by significance err */
 	double		best_missed;	/* ... in which the best model may not be it */
 	double		top_excess;		/* points that the first is too high */

@@ -462,7 +462,7 @@ test_prior(void)
 		if (battles->num_cells == 0)
 			continue;
 		replicates = replicate_fits_create(battles_tally(battles, NULL),
-									   exp2(6 * dice_double(&dice) - 3));
+										   exp2(6 * dice_double(&dice) - 3));
 		check_replicates("a prior", replicates, 20, 5);
 		worst = Max(worst, replicates->worst);
 	}
@@ -497,7 +497,7 @@ test_weak_prior(void)
 		if (battles->num_cells == 0)
 			continue;
 		replicates = replicate_fits_create(battles_tally(battles, NULL),
-									   exp2(-10 * dice_double(&dice)));
+										   exp2(-10 * dice_double(&dice)));
 		check_replicates("a weak prior", replicates, 20, 1);
 		worst = Max(worst, replicates->worst);
 	}

@@ -173,7 +173,11 @@ test_bootstrap(void)
 		ratio += (by_voter->ratings[i].upper - by_voter->ratings[i].lower) /
 			(by_formula->ratings[i].upper - by_formula->ratings[i].lower) / 6;
 	}
-	/* of seven, by Student's t and the factor 7/6 the formula is that much wider */
+
+	/*
+	 * of seven, by Student's t and the factor 7/6 the formula is that much
+	 * wider
+	 */
 	note("by voter intervals are %f times as wide as by the formula", ratio);
 	check(ratio > 0.87 && ratio < 0.98, "that is not as it should be");
 }
