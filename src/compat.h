@@ -19,6 +19,13 @@
 #include "storage/shmem.h"
 
 /*
+ * What is known of varlenas has a header of its own from 16 on.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/*
  * A background worker may connect as a role that cannot log in from 17 on.
  */
 #if PG_VERSION_NUM >= 170000

@@ -227,7 +227,7 @@ extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *voter);
 
 /* rank_call.c */
-extern void report_null(const char *argument) pg_attribute_noreturn();
+extern void report_null(const char *argument);
 extern void check_rank_arguments(FunctionCallInfo fcinfo, RankArguments at);
 extern Ranking *rank_as_called(FunctionCallInfo fcinfo, RankArguments at,
 							   const Battles *battles, bool keep_differences);

@@ -56,12 +56,22 @@ describe_ignored(const Battles *battles)
 }
 
 /*
- * The column of the outcomes, as SQL has it.
+ * The outcomes, as SQL has them.
  */
 static const char *
 outcome_column(const Battles *battles)
 {
 	return battles->outcome_column ? battles->outcome_column : "outcome";
+}
+
+/*
+ * What can say it in other words: a view of what is read, or in an aggregate's call
+ * any expression.
+ */
+static const char *
+translator(const Battles *battles)
+{
+	return battles->outcome_column ? "A view" : "An expression";
 }
 
 /*
@@ -74,10 +84,11 @@ mapping_hint(const Battles *battles)
 										 battles->reading.vocabulary);
 
 	if (example)
-		return psprintf("A view can translate them, as by CASE %s WHEN %s THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
-						outcome_column(battles), quote_literal_cstr(example));
-	return psprintf("A view can say what no outcome means, as by coalesce(%s::text, 'tie'), or leave these battles out.",
-					outcome_column(battles));
+		return psprintf("%s can translate them, as by CASE %s WHEN %s THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
+						translator(battles), outcome_column(battles),
+						quote_literal_cstr(example));
+	return psprintf("%s can say what no outcome means, as by coalesce(%s::text, 'tie'), or leave these battles out.",
+					translator(battles), outcome_column(battles));
 }
 
 static void
@@ -125,21 +136,24 @@ check_outcomes(const Battles *battles, double max_unread_percent,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("outcomes of %s can be read in more than one way", source),
 				 errdetail("%s", explain_rivals(battles->outcomes, reading)),
-				 errhint("A view can say which it is, as by CASE %s WHEN ... THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
-						 outcome_column(battles))));
+				 errhint("%s can say which it is, as by CASE %s WHEN ... THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
+						 translator(battles), outcome_column(battles))));
 	if (reading->tie_name)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("outcomes of %s can be read in more than one way", source),
 				 errdetail("\"%s\" may be a tie, or the model of that name.",
 						   reading->tie_name),
-				 errhint("A view can say who won by model1, model2 and tie.")));
+				 errhint("%s can say who won by model1, model2 and tie.",
+						 translator(battles))));
 	if (reading->null_ties > 0)
 		ereport(WARNING,
 				(errmsg("%lld battles of %s without an outcome were read as ties, as the others are true or false",
 						(long long) reading->null_ties, source),
+				 battles->outcome_column ?
 				 errhint("If that is not what they mean, leave them out, as by a view with WHERE %s IS NOT NULL.",
-						 outcome_column(battles))));
+						 battles->outcome_column) :
+				 errhint("If that is not what they mean, leave them out, as by FILTER (WHERE outcome IS NOT NULL).")));
 }
 
 /*

@@ -212,22 +212,29 @@ bixarena_tally_deserialize(PG_FUNCTION_ARGS)
 }
 
 /*
- * May this query warn of a further group?
+ * Warn of battles that were ignored or read as ties, unless this query has warned of
+ * enough groups.
  */
-static bool
-may_warn(FunctionCallInfo fcinfo)
+static void
+check_battles(FunctionCallInfo fcinfo, Battles *battles)
 {
-	int		   *num_warnings = fcinfo->flinfo->fn_extra;
+	int		   *num_flawed = fcinfo->flinfo->fn_extra;
+	bool		flawed = battles->reading.null_ties > 0 ||
+		count_ignored(&battles->ignored) > 0;
 
-	if (num_warnings == NULL)
-		num_warnings = fcinfo->flinfo->fn_extra =
+	if (num_flawed == NULL)
+		num_flawed = fcinfo->flinfo->fn_extra =
 			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(int));
-	if (*num_warnings == MAX_WARNINGS)
-		return false;
-	if (++*num_warnings == MAX_WARNINGS)
+	if (flawed && *num_flawed <= MAX_WARNINGS)
+		(*num_flawed)++;
+	if (*num_flawed > MAX_WARNINGS)
+		battles->reading.null_ties = 0;
+	check_outcomes(battles, MAX_UNREAD_PERCENT, "the tally");
+	if (*num_flawed <= MAX_WARNINGS || battles->tally->num_battles == 0)
+		report_ignored(battles, "the tally");
+	if (flawed && *num_flawed == MAX_WARNINGS)
 		ereport(WARNING,
 				(errmsg("of further tallies of this query no warning is given")));
-	return true;
 }
 
 /*
@@ -243,16 +250,6 @@ bixarena_tally_final(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	table = box_read((BallotBox *) PG_GETARG_POINTER(0), &battles);
-	if ((battles.reading.null_ties > 0 || count_ignored(&battles.ignored) > 0) &&
-		!may_warn(fcinfo))
-	{
-		battles.reading.null_ties = 0;
-		check_outcomes(&battles, MAX_UNREAD_PERCENT, "the tally");
-	}
-	else
-	{
-		check_outcomes(&battles, MAX_UNREAD_PERCENT, "the tally");
-		report_ignored(&battles, "the tally");
-	}
+	check_battles(fcinfo, &battles);
 	PG_RETURN_TALLY(table);
 }

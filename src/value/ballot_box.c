@@ -11,7 +11,7 @@
  * send it to the leader, who pours all of them together; how the words are read is
  * told by all of them, then.
  *
- * Memory: 24 bytes for each two models, order and word that was met, in a table of
+ * Memory: 16 bytes for each two models, order and word that was met, in a table of
  * which up to half is empty; nothing grows with the number of battles.  Words that
  * nobody reads are counted without models.  Beyond MAX_WORDS of them a word counts
  * as another one of the same meaning.
@@ -43,36 +43,14 @@ StaticAssertDecl(MAX_MODELS <= 1 << MODEL_BITS, "a model's number has its place"
 /* Two models all met, in both orders, with three outcomes */
 #define MAX_CELLS (NUM_SIDES * NUM_OUTCOMES * MAX_PAIRS)
 
-/* Room for so many models, words or cells at first: there may be many boxes */
-#define INITIAL_SIZE 4
-
-/* A model or a word, and its number in the order in which they were met */
-typedef struct NameEntry
-{
-	ModelKey	name;
-	uint32		hash;
-	char		status;			/* used by simplehash */
-	int			number;
-} NameEntry;
-
-#define SH_PREFIX		nametable
-#define SH_ELEMENT_TYPE	NameEntry
-#define SH_KEY_TYPE		ModelKey
-#define SH_KEY			name
-#define SH_HASH_KEY(tb, key)	hash_text((key).bytes, (key).length)
-#define SH_EQUAL(tb, a, b)		(compare_models(a, b) == 0)
-#define SH_STORE_HASH
-#define SH_GET_HASH(tb, a)		(a)->hash
-#define SH_SCOPE		static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
+/* Room for so many cells at first: there may be many boxes */
+#define INITIAL_CELLS 4
 
 typedef struct Cell
 {
-	uint64		key;
+	uint64		key:56;
+	uint64		status:8;		/* used by simplehash */
 	int64		count;
-	char		status;			/* used by simplehash */
 } Cell;
 
 #define SH_PREFIX		celltable
@@ -86,27 +64,9 @@ typedef struct Cell
 #define SH_DECLARE
 #include "lib/simplehash.h"
 
-typedef struct BoxName
-{
-	ModelKey text;
-	uint32		hash;
-	Meaning		meaning;		/* of a word */
-	int64		unread;			/* battles with it that nobody reads */
-} BoxName;
-
-/* Names in the order in which they were met */
-typedef struct Names
-{
-	nametable_hash *table;
-	int			number;
-	int			size;			/* of list */
-	BoxName    *list;
-} Names;
-
 struct BallotBox
 {
 	uint64		id;				/* no other of this process has it */
-	MemoryContext memory;
 	Names		models;
 	Names		words;
 	celltable_hash *cells;
@@ -115,15 +75,6 @@ struct BallotBox
 	int64		same_model;		/* ignored, as they are of one model */
 	int64		other_unread;	/* with words that are not kept */
 };
-
-static void
-names_create(Names *names, MemoryContext memory)
-{
-	names->table = nametable_create(memory, INITIAL_SIZE, NULL);
-	names->number = 0;
-	names->size = INITIAL_SIZE;
-	names->list = MemoryContextAlloc(memory, sizeof(BoxName) * INITIAL_SIZE);
-}
 
 /*
  * An empty box.
@@ -135,44 +86,10 @@ box_create(MemoryContext memory)
 	BallotBox  *box = MemoryContextAllocZero(memory, sizeof(BallotBox));
 
 	box->id = ++last_id;
-	box->memory = memory;
 	names_create(&box->models, memory);
 	names_create(&box->words, memory);
-	box->cells = celltable_create(memory, INITIAL_SIZE, NULL);
+	box->cells = celltable_create(memory, INITIAL_CELLS, NULL);
 	return box;
-}
-
-static int
-find_name(const Names *names, ModelKey name, uint32 hash)
-{
-	NameEntry  *entry = nametable_lookup_hash(names->table, name, hash);
-
-	return entry ? entry->number : -1;
-}
-
-static int
-add_name(BallotBox *box, Names *names, ModelKey name, uint32 hash, Meaning meaning)
-{
-	NameEntry  *entry;
-	BoxName    *added;
-	bool		found;
-
-	if (names->number == names->size)
-	{
-		names->size *= 2;
-		names->list = repalloc(names->list, sizeof(BoxName) * names->size);
-	}
-	added = &names->list[names->number];
-	added->text.length = name.length;
-	added->text.bytes = MemoryContextAlloc(box->memory, name.length + 1);
-	memcpy(added->text.bytes, name.bytes, name.length);
-	added->text.bytes[name.length] = '\0';
-	added->hash = hash;
-	added->meaning = meaning;
-	added->unread = 0;
-	entry = nametable_insert_hash(names->table, added->text, hash, &found);
-	entry->number = names->number;
-	return names->number++;
 }
 
 /*
@@ -183,12 +100,12 @@ model_number(BallotBox *box, Spelling *model)
 {
 	if (model->box == box->id)
 		return model->number;
-	model->number = find_name(&box->models, model->text, model->hash);
+	model->number = find_name(&box->models, model->name, model->hash);
 	if (model->number < 0)
 	{
 		if (box->models.number >= MAX_MODELS)
 			report_too_many_models();
-		model->number = add_name(box, &box->models, model->text, model->hash, 0);
+		model->number = add_name(&box->models, model->name, model->hash, 0);
 	}
 	model->box = box->id;
 	return model->number;
@@ -202,9 +119,9 @@ static int
 similar_word(BallotBox *box, const Spelling *outcome, ModelKey model1, ModelKey model2)
 {
 	Names	   *words = &box->words;
-	Outcome		named = named_model(outcome->text.bytes, model1, model2);
+	Outcome		named = named_model(outcome->name.bytes, model1, model2);
 	ModelKey	name = named == OUTCOME_FIRST ? model1 :
-		named == OUTCOME_SECOND ? model2 : outcome->text;
+		named == OUTCOME_SECOND ? model2 : outcome->name;
 	uint32		hash = hash_text(name.bytes, name.length);
 	int			number = find_name(words, name, hash);
 
@@ -212,7 +129,7 @@ similar_word(BallotBox *box, const Spelling *outcome, ModelKey model1, ModelKey 
 		if (words->list[i].meaning == outcome->meaning)
 			number = i;
 	return number >= 0 ? number :
-		add_name(box, words, name, hash, outcome->meaning);
+		add_name(words, name, hash, outcome->meaning);
 }
 
 /*
@@ -226,11 +143,11 @@ word_number(BallotBox *box, Spelling *outcome, ModelKey model1, ModelKey model2)
 
 	if (outcome->box == box->id)
 		return FIRST_WORD + outcome->number;
-	number = find_name(words, outcome->text, outcome->hash);
+	number = find_name(words, outcome->name, outcome->hash);
 	if (number < 0 && words->number >= MAX_WORDS)
 		return FIRST_WORD + similar_word(box, outcome, model1, model2);
 	if (number < 0)
-		number = add_name(box, words, outcome->text, outcome->hash, outcome->meaning);
+		number = add_name(words, outcome->name, outcome->hash, outcome->meaning);
 	outcome->number = number;
 	outcome->box = box->id;
 	return FIRST_WORD + number;
@@ -246,16 +163,16 @@ count_unread(BallotBox *box, const Spelling *outcome, int64 count)
 	Spelling	word = *outcome;
 	int			number;
 
-	if (word.text.length > MAX_WORD_BYTES)
+	if (word.name.length > MAX_WORD_BYTES)
 	{
-		word.text.length = pg_mbcliplen(word.text.bytes, word.text.length, MAX_WORD_BYTES);
-		word.text.bytes = pnstrdup(word.text.bytes, word.text.length);
-		word.hash = hash_text(word.text.bytes, word.text.length);
-		word.meaning = outcome_meaning(word.text.bytes);
+		word.name.length = pg_mbcliplen(word.name.bytes, word.name.length, MAX_WORD_BYTES);
+		word.name.bytes = pnstrdup(word.name.bytes, word.name.length);
+		word.hash = hash_text(word.name.bytes, word.name.length);
+		word.meaning = outcome_meaning(word.name.bytes);
 	}
-	number = find_name(words, word.text, word.hash);
+	number = find_name(words, word.name, word.hash);
 	if (number < 0 && words->number < MAX_WORDS && word.meaning == 0)
-		number = add_name(box, words, word.text, word.hash, word.meaning);
+		number = add_name(words, word.name, word.hash, word.meaning);
 	if (number >= 0 && word.meaning == 0)
 		words->list[number].unread += count;
 	else
@@ -301,13 +218,13 @@ box_put(BallotBox *box, Spelling *model1, Spelling *model2, Spelling *outcome,
 	int			first;
 
 	add_battles(box, count);
-	if (compare_models(model1->text, model2->text) == 0)
+	if (compare_models(model1->name, model2->name) == 0)
 	{
 		box->same_model += count;
 		return;
 	}
 	if (outcome && outcome->meaning == 0 &&
-		named_model(outcome->text.bytes, model1->text, model2->text) == OUTCOME_TIE)
+		named_model(outcome->name.bytes, model1->name, model2->name) == OUTCOME_TIE)
 	{
 		count_unread(box, outcome, count);
 		return;
@@ -315,7 +232,7 @@ box_put(BallotBox *box, Spelling *model1, Spelling *model2, Spelling *outcome,
 	first = model_number(box, model1);
 	add_cell(box, first, model_number(box, model2),
 			 outcome == NULL ? WORD_NONE :
-			 word_number(box, outcome, model1->text, model2->text), count);
+			 word_number(box, outcome, model1->name, model2->name), count);
 }
 
 /*
@@ -338,9 +255,9 @@ box_put_crosstable(BallotBox *box, const Crosstable *table)
 
 	for (int i = 0; i < table->num_models; i++)
 	{
-		Spelling	model = {.text = table->models[i]};
+		Spelling	model = {.name = table->models[i]};
 
-		model.hash = hash_text(model.text.bytes, model.text.length);
+		model.hash = hash_text(model.name.bytes, model.name.length);
 		numbers[i] = model_number(box, &model);
 	}
 	add_battles(box, table->num_battles);
@@ -398,7 +315,7 @@ box_num_models(const BallotBox *box)
 ModelKey
 box_model(const BallotBox *box, int number)
 {
-	return box->models.list[number].text;
+	return listed_name(&box->models, number);
 }
 
 /*
@@ -407,7 +324,7 @@ box_model(const BallotBox *box, int number)
 char *
 box_word(const BallotBox *box, int number)
 {
-	return number < FIRST_WORD ? NULL : box->words.list[number - FIRST_WORD].text.bytes;
+	return number < FIRST_WORD ? NULL : listed_name(&box->words, number - FIRST_WORD).bytes;
 }
 
 /*
@@ -418,7 +335,7 @@ box_tell_unread(const BallotBox *box, OutcomeWords *words)
 {
 	for (int i = 0; i < box->words.number; i++)
 		if (box->words.list[i].unread > 0)
-			(void) outcome_words_add(words, box->words.list[i].text.bytes,
+			(void) outcome_words_add(words, listed_name(&box->words, i).bytes,
 									 OUTCOME_TIE, box->words.list[i].unread);
 	if (box->other_unread > 0)
 		(void) outcome_words_add(words, OTHER_WORDS, OUTCOME_TIE, box->other_unread);
@@ -442,7 +359,7 @@ spellings(const Names *names)
 
 	for (int i = 0; i < names->number; i++)
 	{
-		list[i].text = names->list[i].text;
+		list[i].name = listed_name(names, i);
 		list[i].hash = names->list[i].hash;
 		list[i].meaning = names->list[i].meaning;
 	}
@@ -472,7 +389,7 @@ box_pour(BallotBox *box, const BallotBox *source)
 
 		CHECK_FOR_INTERRUPTS_AT(num_cells++);
 		if (word >= FIRST_WORD)
-			word = word_number(box, &words[word - FIRST_WORD], model1->text, model2->text);
+			word = word_number(box, &words[word - FIRST_WORD], model1->name, model2->name);
 		add_cell(box, first, model_number(box, model2), word, cell->count);
 	}
 	for (int i = 0; i < source->words.number; i++)
@@ -489,22 +406,6 @@ box_pour(BallotBox *box, const BallotBox *source)
  * A box as bytes, for another process of this server
  *-------------------------------------------------------------------------
  */
-
-static void
-pack_names(StringInfo bytes, const Names *names)
-{
-	pq_sendint32(bytes, names->number);
-	for (int i = 0; i < names->number; i++)
-	{
-		const BoxName *name = &names->list[i];
-
-		pq_sendint32(bytes, name->text.length);
-		pq_sendbytes(bytes, name->text.bytes, name->text.length);
-		pq_sendint32(bytes, name->hash);
-		pq_sendint32(bytes, name->meaning);
-		pq_sendint64(bytes, name->unread);
-	}
-}
 
 bytea *
 box_pack(const BallotBox *box)
@@ -530,26 +431,6 @@ box_pack(const BallotBox *box)
 	return pq_endtypsend(&bytes);
 }
 
-static void
-unpack_names(BallotBox *box, Names *names, StringInfo bytes)
-{
-	int			number = pq_getmsgint(bytes, 4);
-
-	for (int i = 0; i < number; i++)
-	{
-		ModelKey	name;
-		uint32		hash;
-		Meaning		meaning;
-
-		name.length = pq_getmsgint(bytes, 4);
-		name.bytes = unconstify(char *, pq_getmsgbytes(bytes, name.length));
-		hash = pq_getmsgint(bytes, 4);
-		meaning = pq_getmsgint(bytes, 4);
-		(void) add_name(box, names, name, hash, meaning);
-		names->list[i].unread = pq_getmsgint64(bytes);
-	}
-}
-
 BallotBox *
 box_unpack(MemoryContext memory, bytea *packed)
 {
@@ -559,8 +440,8 @@ box_unpack(MemoryContext memory, bytea *packed)
 
 	initStringInfo(&bytes);
 	appendBinaryStringInfo(&bytes, VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed));
-	unpack_names(box, &box->models, &bytes);
-	unpack_names(box, &box->words, &bytes);
+	unpack_names(&box->models, &bytes);
+	unpack_names(&box->words, &bytes);
 	box->num_battles = pq_getmsgint64(&bytes);
 	box->null_model = pq_getmsgint64(&bytes);
 	box->same_model = pq_getmsgint64(&bytes);

@@ -46,23 +46,35 @@ bixarena_tally_send(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
 }
 
+/*
+ * Receive a number, of what takes a byte each or more.
+ */
+static int
+receive_number(StringInfo message, const ByteReader *reader)
+{
+	uint32		number;
+
+	if (message->len - message->cursor < (int) sizeof(number))
+		report_fault(reader, "It ends too soon.");
+	number = pq_getmsgint(message, sizeof(number));
+	if (number > (uint32) (message->len - message->cursor))
+		report_fault(reader, "It ends too soon.");
+	return number;
+}
+
 static void
 receive_models(StringInfo message, Crosstable *table, const ByteReader *reader)
 {
-	uint32		num_models = pq_getmsgint(message, 4);
+	int			num_models = receive_number(message, reader);
 
-	if (num_models > MAX_MODELS || (int) num_models > message->len - message->cursor)
+	if (num_models > MAX_MODELS)
 		report_fault(reader, "It has too many models.");
 	table->num_models = num_models;
 	table->models = palloc(sizeof(ModelKey) * (num_models + 1));
-	for (uint32 i = 0; i < num_models; i++)
-	{
-		uint32		length = pq_getmsgint(message, 4);
-
-		if (length > (uint32) (message->len - message->cursor))
-			report_fault(reader, "It ends too soon.");
-		table->models[i].bytes = pq_getmsgtext(message, length, &table->models[i].length);
-	}
+	for (int i = 0; i < num_models; i++)
+		table->models[i].bytes = pq_getmsgtext(message,
+											   receive_number(message, reader),
+											   &table->models[i].length);
 }
 
 Datum
@@ -76,8 +88,6 @@ bixarena_tally_recv(PG_FUNCTION_ARGS)
 	reader.message = "invalid binary input for type bixarena_tally";
 	if (message->cursor == message->len || pq_getmsgbyte(message) != BINARY_VERSION)
 		report_fault(&reader, psprintf("The version is not %d.", BINARY_VERSION));
-	if (message->len - message->cursor < 4)
-		report_fault(&reader, "It ends too soon.");
 	receive_models(message, table, &reader);
 	reader.next = (const unsigned char *) message->data + message->cursor;
 	reader.end = (const unsigned char *) message->data + message->len;

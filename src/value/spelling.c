@@ -238,10 +238,10 @@ learn(SpellingReader *reader, Datum value, ModelKey bytes)
 	if (reader->known->members >= MAX_SPELLINGS || reader->num_bytes > MAX_BYTES)
 		forget(reader);
 	spelling = MemoryContextAllocZero(reader->memory, sizeof(Spelling));
-	spelling->text = keep_bytes(reader, string, strlen(string));
-	spelling->hash = hash_text(spelling->text.bytes, spelling->text.length);
+	spelling->name = keep_bytes(reader, string, strlen(string));
+	spelling->hash = hash_text(spelling->name.bytes, spelling->name.length);
 	if (reader->is_outcome)
-		spelling->meaning = outcome_meaning(spelling->text.bytes);
+		spelling->meaning = outcome_meaning(spelling->name.bytes);
 	bytes = keep_bytes(reader, bytes.bytes, bytes.length);
 	entry = valuetable_insert(reader->known, bytes, &found);
 	entry->spelling = spelling;

@@ -227,7 +227,8 @@ expect_string(TextReader *reader)
 	StringInfoData string;
 	ModelKey	key;
 
-	expect(reader, '"');
+	if (!skip(reader, '"'))
+		report_text(reader, "A string is missing");
 	initStringInfo(&string);
 	for (;;)
 	{

@@ -4,7 +4,8 @@
  *	  The tally as a value: the type bixarena_tally, and what makes one, adds up
  *	  several and ranks one.
  *
- *	spelling -> ballot_box -> crosstable -> stored, text_form, binary_form
+ *	spelling, name_list -> ballot_box -> box_reading -> crosstable
+ *			-> stored, text_form, binary_form, rank_tally
  *
  * This folder reads no relation.
  *
@@ -61,8 +62,8 @@ typedef struct ByteReader
 /* A value of some type as text; see spelling.c */
 typedef struct Spelling
 {
-	ModelKey text;
-	uint32		hash;			/* of the text */
+	ModelKey	name;
+	uint32		hash;			/* of the name */
 	Meaning		meaning;		/* as an outcome */
 	uint64		box;			/* the ballot box that has met it last */
 	int			number;			/* what it is there */
@@ -70,6 +71,32 @@ typedef struct Spelling
 
 /* Reads values of some type: see spelling.c */
 typedef struct SpellingReader SpellingReader;
+
+/* A model or a word */
+typedef struct BoxName
+{
+	Size		place;			/* of its text, among all */
+	int			length;
+	uint32		hash;
+	Meaning		meaning;		/* of a word */
+	int64		unread;			/* battles with it that nobody reads */
+} BoxName;
+
+/*
+ * Names in the order in which they were met.  A table finds them by their numbers;
+ * the place behind the last one is for a name that is looked for.  See name_list.c.
+ */
+typedef struct Names
+{
+	struct nametable_hash *table;
+	int			number;
+	int			size;			/* of list */
+	BoxName    *list;
+	char	   *texts;			/* each ends with a null byte */
+	Size		num_bytes;
+	Size		max_bytes;
+	ModelKey	wanted;
+} Names;
 
 /* Battles that are being gathered: see ballot_box.c */
 typedef struct BallotBox BallotBox;
@@ -96,6 +123,14 @@ extern SpellingReader *spelling_reader_create(Oid type, bool outcome,
 extern Spelling *spell(SpellingReader *reader, Datum value);
 extern uint32 hash_text(const char *bytes, int length);
 
+/* name_list.c */
+extern void names_create(Names *names, MemoryContext memory);
+extern ModelKey listed_name(const Names *names, int number);
+extern int	find_name(Names *names, ModelKey name, uint32 hash);
+extern int	add_name(Names *names, ModelKey name, uint32 hash, Meaning meaning);
+extern void pack_names(StringInfo bytes, const Names *names);
+extern void unpack_names(Names *names, StringInfo bytes);
+
 /* ballot_box.c */
 extern BallotBox *box_create(MemoryContext memory);
 extern void box_put(BallotBox *box, Spelling *model1, Spelling *model2,
@@ -121,13 +156,12 @@ extern const char *find_fault(Crosstable *table);
 extern Crosstable *combine_crosstables(const Crosstable *a, const Crosstable *b,
 									   int sign);
 extern Battles *crosstable_battles(const Crosstable *table);
-extern void report_too_many_models(void) pg_attribute_noreturn();
-extern void report_too_many_battles(void) pg_attribute_noreturn();
+extern void report_too_many_models(void);
+extern void report_too_many_battles(void);
 
 /* stored.c */
 extern void append_pairs(StringInfo bytes, const Crosstable *table);
-extern void report_fault(const ByteReader *reader, const char *detail)
-			pg_attribute_noreturn();
+extern void report_fault(const ByteReader *reader, const char *detail);
 extern int64 read_number(ByteReader *reader, int64 limit);
 extern void read_pairs(ByteReader *reader, Crosstable *table);
 extern struct varlena *pack_tally(const Crosstable *table);

@@ -95,6 +95,7 @@ my %part_of = (
 	role => 'arena/role',
 	setting => 'arena/setting',
 	simulate => 'arena/simulate',
+	tally => 'value/tally',
 	run => 'run/*',
 	slack => 'run/run',
 	cron => 'run/*',
