@@ -84,7 +84,7 @@ COMMENT ON FUNCTION bixarena.chart_bound_text(numeric, numeric) IS
 
 CREATE FUNCTION bixarena.chart_range_text(range bixarena_leaderboard_range)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN range.lowest_rank < range.highest_rank
@@ -98,7 +98,7 @@ CREATE FUNCTION bixarena.chart_with_comparison(
 	rows bixarena_leaderboard_row[],
 	ranges bixarena_leaderboard_range[])
 RETURNS bixarena_leaderboard_row[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- null where these intervals are not known of all

@@ -322,7 +322,7 @@ COMMENT ON FUNCTION bixarena.run_of_snapshot(uuid, text, text) IS
 
 CREATE FUNCTION bixarena.run_model_change(one bixarena.run, other bixarena.run)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- null: none, or a run is not on record; before version 1.1 nothing else was to be chosen
