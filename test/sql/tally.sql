@@ -4,6 +4,9 @@
 
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
+-- the texts below are meant as they stand
+SET standard_conforming_strings = on;
+SET xmloption = content;
 CREATE EXTENSION bixarena_rank;
 CREATE EXTENSION citext;
 
@@ -200,11 +203,11 @@ INSERT INTO ignored VALUES ('a', 'b', NULL);
 SELECT bixarena_tally(model1, model2, outcome) FROM ignored;
 SELECT bixarena_tally(model1, model2, coalesce(outcome, 'tie')) FROM ignored;
 SELECT bixarena_tally('a', 'b', n % 2) FROM generate_series(1, 5) AS n;
-SELECT bixarena_tally('a', 'b', o) FROM unnest('{t,t,f,NULL}'::boolean[]) AS o;
+SELECT bixarena_tally('a', 'b', o) FROM unnest(ARRAY[true, true, false, NULL]) AS o;
 SELECT bixarena_tally('tie', 'b', o) FROM unnest('{tie,b}'::text[]) AS o;
 -- a warning for each group, but no more than ten a query
 SELECT count(t) FROM (SELECT n, bixarena_tally(m, 'b', 'tie') AS t FROM generate_series(1, 30) AS n, unnest('{a,b}'::text[]) AS m GROUP BY 1) AS g;
-SELECT count(t) FROM (SELECT n, bixarena_tally('a', 'b', o) AS t FROM generate_series(1, 12) AS n, unnest('{t,f,NULL}'::boolean[]) AS o GROUP BY 1) AS g;
+SELECT count(t) FROM (SELECT n, bixarena_tally('a', 'b', o) AS t FROM generate_series(1, 12) AS n, unnest(ARRAY[true, false, NULL]) AS o GROUP BY 1) AS g;
 -- errors all the same
 SELECT count(t) FROM (SELECT n, bixarena_tally(m, 'b', CASE n WHEN 30 THEN 'odd' ELSE 'tie' END) AS t FROM generate_series(1, 30) AS n, unnest('{a,b}'::text[]) AS m GROUP BY 1) AS g;
 SET client_min_messages = error;

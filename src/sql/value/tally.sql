@@ -235,10 +235,11 @@ CREATE OPERATOR CLASS bixarena_tally_ops DEFAULT FOR TYPE bixarena_tally USING h
 -- Aggregates
 --
 
+-- the text of a value may depend on settings
 CREATE FUNCTION bixarena.tally_transition(internal, model1 "any", model2 "any", outcome "any")
 RETURNS internal
 AS 'MODULE_PATHNAME', 'bixarena_tally_transition'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION bixarena.tally_transition(internal, "any", "any", "any") IS
 	'a battle for a tally';
 REVOKE ALL ON FUNCTION bixarena.tally_transition(internal, "any", "any", "any") FROM PUBLIC;
@@ -246,7 +247,7 @@ REVOKE ALL ON FUNCTION bixarena.tally_transition(internal, "any", "any", "any") 
 CREATE FUNCTION bixarena.tally_transition(internal, model1 "any", model2 "any", outcome "any", battles bigint)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'bixarena_tally_transition'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION bixarena.tally_transition(internal, "any", "any", "any", bigint) IS
 	'battles for a tally';
 REVOKE ALL ON FUNCTION bixarena.tally_transition(internal, "any", "any", "any", bigint) FROM PUBLIC;
