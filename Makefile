@@ -22,6 +22,8 @@ SQL_PARTS = \
 	src/sql/arena/rank.sql \
 	src/sql/value/tally.sql \
 	src/sql/arena/arena.sql \
+	src/sql/arena/node_script.sql \
+	src/sql/arena/remote.sql \
 	src/sql/read/watch.sql \
 	src/sql/arena/setting.sql \
 	src/sql/run/generate.sql \

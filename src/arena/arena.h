@@ -56,6 +56,9 @@ typedef struct IgnoredBattles
 	int64		unknown_model;	/* it has no row in the arena's model table */
 } IgnoredBattles;
 
+/* Models of an arena: see contenders.c */
+typedef struct ArenaModels ArenaModels;
+
 /* What was read: a tally and the models that it speaks of, in its order */
 typedef struct Battles
 {
@@ -68,6 +71,8 @@ typedef struct Battles
 	OutcomeReading reading;
 	OutcomeWords *outcomes;
 	char	   *outcome_column; /* its name, quoted, or NULL: any expression */
+	Datum		leaderboard_id; /* a uuid, where it was read along, or 0 */
+	const ArenaModels *known_models;	/* likewise, or NULL */
 } Battles;
 
 /* The models of a tally of an arena, in its order */
@@ -86,6 +91,7 @@ typedef enum RequiredKind
 	REQUIRED_BOOLEAN,
 	REQUIRED_TEXT,
 	REQUIRED_NUMBER,
+	REQUIRED_COUNT,
 	REQUIRED_DATE
 } RequiredKind;
 
@@ -96,6 +102,43 @@ typedef struct RequiredColumn
 	const char *name;
 	RequiredKind kind;
 } RequiredColumn;
+
+/* The relation of an arena's own that has battles */
+#define BATTLE_RELATION "leaderboard_battle"
+
+/* What the battles of an arena are read for */
+typedef enum BattleReading
+{
+	READ_LEADERBOARD,			/* one leaderboard, as it is now */
+	READ_ALL,					/* all of them at once */
+	READ_AS_OF					/* one, as it was at a moment */
+} BattleReading;
+
+/* What a query selects to count battles: see read_battles() */
+typedef struct CountColumns
+{
+	const char *count;
+	const char *unusable;		/* with a comma before it, or empty */
+} CountColumns;
+
+/* What it selects and groups by to tell voters apart, or two empty strings */
+typedef struct VoterColumn
+{
+	const char *voter;			/* with a comma before it */
+	const char *grouping;		/* likewise, and the order by it */
+} VoterColumn;
+
+/* Where they are read: expressions are of a query that is called b */
+typedef struct BattleSource
+{
+	const char *relation;		/* the arena's own, or NULL */
+	const char *query;
+	const char *place;			/* for a message */
+	const char *leaderboard;
+	const char *outcome;
+	CountColumns counts;
+	VoterColumn voter;			/* only where voters are asked for */
+} BattleSource;
 
 /* An arena's leaderboard */
 typedef struct Leaderboard
@@ -152,7 +195,7 @@ typedef struct StoredSnapshot
 	const TimestampTz *as_of;	/* the date that it bears, or NULL: now */
 	int			entry_count;
 	int64		evaluation_count;
-	Datum		id;				/* a uuid, once it is stored */
+	Datum		id;				/* a uuid; of what is stored, once it is */
 	char	   *identifier;
 } StoredSnapshot;
 
@@ -163,6 +206,7 @@ extern void read_arenas(void);
 extern char *resolve_arena(const char *arena);
 extern void check_arena_admin(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
+extern Leaderboard *known_leaderboard(const char *arena, const char *slug, Datum id);
 extern Leaderboard *find_watched_leaderboard(const char *arena, const char *slug);
 extern List *list_leaderboards(const char *arena);
 extern bool has_privilege(const Leaderboard *leaderboard, const char *table,
@@ -174,6 +218,8 @@ extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
 extern Oid	find_arena_relation(const char *arena, const char *name);
 extern char *missing_columns(const char *arena, const RequiredColumn *required,
 							 int count);
+extern void check_battle_columns(const char *arena,
+								 const RequiredColumn *required, int count);
 extern void check_moment(const char *arena, const char *relation,
 						 const char *column);
 extern void check_moments(const char *arena);
@@ -191,9 +237,24 @@ extern Settings *read_settings(const char *arena, const char *slug);
 extern void check_setting_integer(const char *name, int64 number);
 extern void check_setting_number(const char *name, double number);
 
+/* grouping.c */
+extern bool is_faithful_type(Oid type);
+extern bool is_count_type(Oid type);
+extern char *grouped_column(Oid relation, const char *name);
+extern CountColumns counted_rows(void);
+extern CountColumns counted_by(Oid relation, const char *name);
+extern VoterColumn no_voter(void);
+extern VoterColumn grouped_by_voter(Oid relation, const char *name);
+
+/* application.c */
+extern bool has_application(const char *arena);
+extern char *application_query(const char *arena);
+
 /* battle_query.c */
-extern bool has_own_battles(const char *arena);
-extern char *battle_query(const char *arena);
+extern void check_has_battles(const char *arena);
+extern BattleSource *find_battle_source(const char *arena,
+										BattleReading reading);
+extern BattleSource *find_voter_source(const char *arena);
 
 /* model_key.c */
 extern int	compare_models(ModelKey a, ModelKey b);
@@ -205,26 +266,32 @@ extern List *read_battles(const char *sql, ParamListInfo parameters,
 						  bool now, char *source);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
 
-/* arena_battles.c */
-extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
-										 const TimestampTz *as_of, bool by_voter,
-										 bool now);
-extern void allow_maintenance_memory(void);
-extern List *read_arena_battles(const char *arena, List *slugs);
-extern Battles *no_battles(void);
-
 /* unread.c */
 extern int64 count_ignored(const IgnoredBattles *ignored);
 extern void check_outcomes(const Battles *battles, double max_unread_percent,
 						   const char *source);
 extern void report_ignored(const Battles *battles, const char *source);
 
+/* arena_battles.c */
+extern Battles *read_source_battles(const BattleSource *source,
+									const Leaderboard *leaderboard,
+									const TimestampTz *as_of, bool by_voter,
+									bool now);
+extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
+										 const TimestampTz *as_of, bool by_voter,
+										 bool now);
+extern BattleSource *find_leaderboard_source(const char *arena,
+											 const TimestampTz *as_of,
+											 bool by_voter);
+extern void allow_maintenance_memory(void);
+extern List *read_arena_battles(const char *arena, List *slugs);
+extern Battles *no_battles(void);
+
 /* relation.c */
-extern bool is_faithful_type(Oid type);
 extern bool are_comparable_types(Oid type1, Oid type2);
 extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *model2, const char *outcome,
-									  const char *voter);
+									  const char *num_battles, const char *voter);
 
 /* rank_call.c */
 extern void report_null(const char *argument);
@@ -246,12 +313,18 @@ extern Datum form_difference(FunctionCallInfo fcinfo, RankArguments at,
 							 const Battles *battles, MemoryContext memory);
 
 /* contenders.c */
+extern ArenaModels *read_arena_models(const char *arena);
 extern Contenders *read_contenders(const Leaderboard *leaderboard,
 								   Battles *battles);
 
 /* snapshot.c */
+extern bool has_writer(const char *arena);
 extern void write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking,
 						   const Contenders *contenders);
+
+/* remote.c */
+extern bool is_remote(const char *arena);
+extern bool may_delete_remotely(const Leaderboard *leaderboard);
 
 /* retention.c */
 extern void apply_retention(const StoredSnapshot *snapshot);

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "utils/array.h"
@@ -33,21 +34,11 @@ set_parameter(ParamExternData *parameter, Oid type, Datum value, bool isnull)
 }
 
 /*
- * Where the battles of an arena are, for a message.
- */
-static char *
-battle_source(const char *arena)
-{
-	return psprintf(has_own_battles(arena) ? "view %s.leaderboard_battle" :
-					"the tables of schema %s", quote_identifier(arena));
-}
-
-/*
  * Until the end of the GUC nest level let a query use as much memory as
- * maintenance may.  The groups of all leaderboards together, or of all voters, are soon
- * more than work_mem holds; the planner would rather sort every battle, on disk, than hash
- * them.  Like the server's check of a new foreign key, which does the same, the
- * query is simple enough to use that memory once.
+ * maintenance may.  The groups of all leaderboards together, or of all voters, are
+ * soon more than work_mem holds; the planner would rather sort every battle, on disk,
+ * than hash them.  Like the server's check of a new foreign key, which does the same,
+ * the query is simple enough to use that memory once.
  */
 void
 allow_maintenance_memory(void)
@@ -61,13 +52,15 @@ allow_maintenance_memory(void)
 }
 
 /*
- * The battles that count for a leaderboard, with as_of only those up to then.
+ * The battles that count for a leaderboard, from what serves the reading; with
+ * as_of only those up to then.
  */
 Battles *
-read_leaderboard_battles(const Leaderboard *leaderboard,
-						 const TimestampTz *as_of, bool by_voter, bool now)
+read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
+					const TimestampTz *as_of, bool by_voter, bool now)
 {
 	ParamListInfo parameters = makeParamList(2);
+	VoterColumn voter = by_voter ? source->voter : no_voter();
 	int			guc_level = NewGUCNestLevel();
 	List	   *battles;
 	char	   *sql;
@@ -77,21 +70,38 @@ read_leaderboard_battles(const Leaderboard *leaderboard,
 	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
 				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
 				  as_of == NULL);
-	sql = psprintf("SELECT b.model1_id, b.model2_id, b.outcome, pg_catalog.count(*)%s"
-				   " FROM (%s) AS b"
-				   " WHERE b.leaderboard::pg_catalog.text OPERATOR(pg_catalog.=) $1%s"
-				   " GROUP BY 1, 2, 3%s", by_voter ? ", b.voter_id" : "",
-				   battle_query(leaderboard->arena),
+	sql = psprintf("SELECT b.model1_id, b.model2_id, %s, %s%s%s FROM (%s) AS b"
+				   " WHERE %s OPERATOR(pg_catalog.=) $1%s GROUP BY 1, 2, 3%s",
+				   source->outcome, source->counts.count, voter.voter,
+				   source->counts.unusable, source->query, source->leaderboard,
 				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "",
-				   by_voter ? ", 5 ORDER BY 5" : "");
+				   voter.grouping);
 	if (by_voter)
 		allow_maintenance_memory();
 	battles = read_battles(sql, parameters, true, NIL, by_voter, now,
 						   psprintf("leaderboard \"%s\" from %s",
-									leaderboard->slug,
-									battle_source(leaderboard->arena)));
+									leaderboard->slug, source->place));
 	AtEOXact_GUC(true, guc_level);
 	return linitial(battles);
+}
+
+/*
+ * Where the battles of a leaderboard are read, with as_of only those up to then.
+ */
+BattleSource *
+find_leaderboard_source(const char *arena, const TimestampTz *as_of, bool by_voter)
+{
+	if (by_voter)
+		return find_voter_source(arena);
+	return find_battle_source(arena, as_of ? READ_AS_OF : READ_LEADERBOARD);
+}
+
+Battles *
+read_leaderboard_battles(const Leaderboard *leaderboard,
+						 const TimestampTz *as_of, bool by_voter, bool now)
+{
+	return read_source_battles(find_leaderboard_source(leaderboard->arena, as_of, by_voter),
+							   leaderboard, as_of, by_voter, now);
 }
 
 /*
@@ -110,6 +120,34 @@ text_array(List *texts)
 }
 
 /*
+ * Read along what else the runs of these battles would each have to ask another
+ * server for: the ids of the leaderboards, and who the models are.
+ */
+static void
+read_along(const char *arena, List *all)
+{
+	ArenaModels *models = read_arena_models(arena);
+
+	execute_query(psprintf("SELECT l.slug::pg_catalog.text, l.id FROM %s.leaderboard AS l",
+						   quote_identifier(arena)),
+				  SPI_OK_SELECT, true, NULL);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		const char *slug = result_text(row, 1);
+		ListCell   *cell;
+
+		foreach(cell, all)
+		{
+			Battles    *battles = lfirst(cell);
+
+			battles->known_models = models;
+			if (slug && strcmp(battles->leaderboard, slug) == 0)
+				battles->leaderboard_id = result_uuid(row, 2);
+		}
+	}
+}
+
+/*
  * The battles that count for these leaderboards of an arena at this moment, as a
  * list of Battles.  Leaderboards without any are not in it.
  */
@@ -117,24 +155,27 @@ List *
 read_arena_battles(const char *arena, List *slugs)
 {
 	ParamListInfo parameters = makeParamList(1);
+	BattleSource *source;
 	int			guc_level;
 	List	   *result;
 
 	if (slugs == NIL)
 		return NIL;
+	source = find_battle_source(arena, READ_ALL);
 	guc_level = NewGUCNestLevel();
 	set_parameter(&parameters->params[0], TEXTARRAYOID, text_array(slugs), false);
 	allow_maintenance_memory();
-	result = read_battles(psprintf("SELECT b.model1_id, b.model2_id, b.outcome,"
-								   " pg_catalog.count(*),"
-								   " b.leaderboard::pg_catalog.text"
-								   " FROM (%s) AS b"
-								   " WHERE b.leaderboard::pg_catalog.text"
-								   " OPERATOR(pg_catalog.=) ANY ($1)"
-								   " GROUP BY 1, 2, 3, 5", battle_query(arena)),
+	result = read_battles(psprintf("SELECT b.model1_id, b.model2_id, %s, %s, %s%s"
+								   " FROM (%s) AS b WHERE %s OPERATOR(pg_catalog.=) ANY ($1)"
+								   " GROUP BY 1, 2, 3, 5",
+								   source->outcome, source->counts.count,
+								   source->leaderboard, source->counts.unusable,
+								   source->query, source->leaderboard),
 						  parameters, true, slugs, false, true,
-						  psprintf("all leaderboards from %s", battle_source(arena)));
+						  psprintf("all leaderboards from %s", source->place));
 	AtEOXact_GUC(true, guc_level);
+	if (is_remote(arena))
+		read_along(arena, result);
 	return result;
 }
 

@@ -33,6 +33,7 @@ enum
 	ARGUMENT_MODEL2,
 	ARGUMENT_OUTCOME,
 	ARGUMENT_MAX_UNREAD_PERCENT,
+	ARGUMENT_NUM_BATTLES,		/* may be null */
 	NUM_VOTE_ARGUMENTS
 };
 
@@ -73,6 +74,7 @@ read_votes(FunctionCallInfo fcinfo, RankArguments at)
 									argument_text(fcinfo, at.first + ARGUMENT_MODEL1),
 									argument_text(fcinfo, at.first + ARGUMENT_MODEL2),
 									argument_text(fcinfo, at.first + ARGUMENT_OUTCOME),
+									argument_text(fcinfo, at.first + ARGUMENT_NUM_BATTLES),
 									argument_text(fcinfo, at.voter));
 	check_outcomes(battles, PG_GETARG_FLOAT8(at.first + ARGUMENT_MAX_UNREAD_PERCENT),
 				   "the relation");

@@ -32,6 +32,7 @@ enum
 typedef struct DifferenceReading
 {
 	const Leaderboard *leaderboard;
+	const BattleSource *source;
 	const TimestampTz *until;	/* or NULL */
 	bool		by_voter;
 	Battles    *battles;
@@ -42,8 +43,8 @@ read_difference(void *argument)
 {
 	DifferenceReading *reading = argument;
 
-	reading->battles = read_leaderboard_battles(reading->leaderboard,
-												reading->until, reading->by_voter, false);
+	reading->battles = read_source_battles(reading->source, reading->leaderboard,
+										   reading->until, reading->by_voter, false);
 }
 
 /*
@@ -70,7 +71,11 @@ bixarena_range_difference(PG_FUNCTION_ARGS)
 	reading.until = all ? NULL : &until;
 	settings = read_settings(reading.leaderboard->arena, reading.leaderboard->slug);
 	reading.by_voter = settings->cluster_by_voter;
-	watch(reading.leaderboard->arena, "leaderboard_battle", read_difference, &reading);
+	reading.source = find_leaderboard_source(reading.leaderboard->arena, reading.until,
+											 reading.by_voter);
+	watch(reading.leaderboard->arena,
+		  reading.source->relation ? reading.source->relation : BATTLE_RELATION,
+		  read_difference, &reading);
 	contenders = read_contenders(reading.leaderboard, reading.battles);
 	check_outcomes(reading.battles, settings->max_unread_percent,
 				   psprintf("leaderboard \"%s\"", slug));

@@ -368,6 +368,7 @@ store_snapshot(Run *run, const Ranking *ranking, const Contenders *contenders)
 	StoredSnapshot snapshot = {
 		.leaderboard = run->leaderboard,
 		.settings = run->settings,
+		.id = run->correlation_id,
 		.as_of = run->as_of,
 		.entry_count = run->entry_count,
 		.evaluation_count = run->evaluation_count
@@ -395,6 +396,8 @@ make_snapshot(Run *run, Battles *battles, bool dry_run)
 	check_slug(run);
 	progress_begin(run);
 	progress_phase("reading battles");
+	if (!dry_run)
+		begin_reading_and_writing();
 	battles = read_run(run, battles, &contenders);
 	progress_phase("fit");
 	ranking = rank_run(run, battles, contenders);
@@ -459,6 +462,7 @@ bixarena_generate_snapshot(PG_FUNCTION_ARGS)
 	{
 		check_may_write(run->arena);
 		lock_leaderboard(run->leaderboard, false);
+		settle_arena(run->arena);
 		record_start(run);
 	}
 	make_snapshot(run, NULL, dry_run);

@@ -467,6 +467,16 @@ my %unseen = (
 	  => 'test/t/026_calls.pl',
 	'What it was to tell is committed; bixarena.run has it.' =>
 	  'test/t/026_calls.pl',
+'num_battles => \'...\' names a column that holds how many battles each row stands for.'
+	  => 'test/sql/counts.sql',
+'A relation leaderboard_battle in the arena, with a row for each battle and its created_at, can tell.'
+	  => 'test/sql/counts.sql',
+	'A view leaderboard_battle in the arena may say it; the documentation lists its columns.'
+	  => 'test/sql/arena.sql',
+	'If such rows mean no battle, a view can leave them out.' =>
+	  'test/sql/counts.sql',
+	'Does column %s hold how many battles a row stands for?' =>
+	  'test/sql/counts.sql',
 	'It was a dry run: nothing is on record.' => 'test/sql/generate_all.sql');
 
 foreach my $source (hints_of_source())

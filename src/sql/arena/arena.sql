@@ -27,11 +27,11 @@ AS $$
 	SELECT format($sql$
 		CREATE OR REPLACE VIEW %1$I.leaderboard_battle WITH (security_invoker = true) AS
 		SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id,
-			b.outcome::text AS outcome, b.voter_id, b.created_at
+			b.outcome::text AS outcome, b.voter_id, b.created_at, b.id AS battle_id
 		FROM %1$I.battle AS b
 		UNION ALL
 		SELECT c.category, b.model1_id, b.model2_id,
-			b.outcome::text, b.voter_id, b.created_at
+			b.outcome::text, b.voter_id, b.created_at, b.id
 		FROM %1$I.battle AS b
 		CROSS JOIN LATERAL (SELECT DISTINCT unnest(b.categories)) AS c (category)
 		WHERE c.category <> 'overall';
@@ -180,12 +180,14 @@ COMMENT ON FUNCTION bixarena.arena_battle_relations(text) IS
 -- only bixarena_grant() and bixarena_revoke() need it
 REVOKE ALL ON FUNCTION bixarena.arena_battle_relations(text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena_battle_query(arena text DEFAULT NULL)
+CREATE FUNCTION bixarena_battle_query(
+	arena text DEFAULT NULL,
+	reading text DEFAULT 'leaderboard')
 RETURNS text
 AS 'MODULE_PATHNAME', 'bixarena_battle_query'
 LANGUAGE C STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_battle_query(text) IS
+COMMENT ON FUNCTION bixarena_battle_query(text, text) IS
 	'the query that says at this moment which battles of an arena count';
 
 CREATE FUNCTION bixarena.arena_view_of_1_0(arena text, tables name[])

@@ -114,7 +114,7 @@ $$;
 COMMENT ON FUNCTION bixarena.report_making(bixarena.run) IS
 	'how a snapshot was made, for a page';
 
-CREATE FUNCTION bixarena.report_how_to_read()
+CREATE FUNCTION bixarena.report_how_to_read(made bixarena.run)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -124,8 +124,17 @@ AS $$
 		'<strong>Score.</strong> People compare the answers of two models; a Bradley&#8211;Terry model turns'
 		' these battles into scores, a tie counting as half a win for either. A lead of 100 points means'
 		' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1). Only differences mean anything.',
-		'<strong>95 % interval.</strong> How much the score would vary if as many other battles had been'
-		' fought: the middle 95 % of the scores from battles drawn again at random. More battles make it'
+		'<strong>95 % interval.</strong> How much the score would vary if '
+		|| CASE WHEN made.voters IS NULL THEN 'as many other battles had been fought'
+			ELSE 'as many other people had voted' END
+		|| CASE WHEN made.parameters ->> 'intervals' = 'sandwich'
+			THEN '. A formula tells it from how far '
+				|| CASE WHEN made.voters IS NULL THEN 'battles' ELSE 'what each voter said' END
+				|| ' lay from what the scores predict.'
+			WHEN made.parameters IS NULL THEN '.'
+			WHEN made.voters IS NULL THEN ': the middle 95 % of the scores from battles drawn again at random.'
+			ELSE ': the middle 95 % of the scores from voters drawn again at random, each with all battles of his.' END
+		|| ' More ' || CASE WHEN made.voters IS NULL THEN 'battles make' ELSE 'voters make' END || ' it'
 		' narrower. &#8220;Open&#8221; says that the battles do not bound the score on that side.',
 		'<strong>Possible ranks.</strong> Models that are about as good stand in some order by chance.'
 		' Beside a rank stand the lowest and the highest that the battles allow, 95 % sure for each'
@@ -134,7 +143,7 @@ AS $$
 		' whatever their order. Where ranks are by significance, a model''s rank is one more than the'
 		' number of models whose interval lies wholly above its own, so that some share a rank.']) AS p
 $$;
-COMMENT ON FUNCTION bixarena.report_how_to_read() IS 'what a reader of a report should know';
+COMMENT ON FUNCTION bixarena.report_how_to_read(bixarena.run) IS 'what a reader of a report should know';
 
 CREATE FUNCTION bixarena.report_matchups(
 	leaderboard_id text,
@@ -156,6 +165,9 @@ BEGIN
 EXCEPTION WHEN insufficient_privilege THEN
 	-- who may read results need not be able to read battles
 	RETURN bixarena.page_paragraph('The battles are not open to you.');
+WHEN feature_not_supported THEN
+	-- an arena may have no more than counts
+	RETURN bixarena.page_paragraph('The battles up to that moment are not known here.');
 END
 $$;
 COMMENT ON FUNCTION bixarena.report_matchups(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
@@ -223,7 +235,7 @@ BEGIN
 				bixarena.page_paragraph('The run that made this snapshot is not on record, or not open to you.'))
 			ELSE bixarena.page_section('Not ranked', bixarena.report_unranked(made.unranked))
 				|| bixarena.page_section('How it was made', bixarena.report_making(made)) END,
-		bixarena.page_section('How to read it', bixarena.report_how_to_read()));
+		bixarena.page_section('How to read it', bixarena.report_how_to_read(made)));
 END
 $$;
 COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_leaderboard_range[], bixarena_comparison_row[], bixarena.run, text) IS
