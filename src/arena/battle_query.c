@@ -190,7 +190,7 @@ report_no_voters(const char *arena, const char *detail)
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("who cast the battles of arena \"%s\" cannot be told", arena),
 			 errdetail_internal("%s", detail),
-			 errhint("A relation " BATTLE_RELATION " in the arena, with the voter_id of each battle, can tell.  With the setting cluster_by_voter off, nobody asks.")));
+			 errhint("A relation " BATTLE_RELATION " in the arena, with the voter_id of each battle, can tell.")));
 }
 
 /*

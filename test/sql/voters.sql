@@ -58,6 +58,37 @@ SELECT bool_and(abs((v.bootstrap_q975 - v.bt_score) / (t.bootstrap_q975 - t.bt_s
 FROM bixarena_rank('votes', intervals => 'sandwich') AS v
 JOIN bixarena_rank('twice', intervals => 'sandwich') AS t USING (model);
 
+-- a row that stands for several votes is as many of its taster, be they in one row or in
+-- several, and of as many where no taster is known
+CREATE VIEW counted AS SELECT model1, model2, outcome, taster, count(*) AS n FROM votes GROUP BY 1, 2, 3, 4;
+CREATE VIEW split AS
+SELECT model1, model2, outcome, taster, 1 AS n FROM counted UNION ALL
+SELECT model1, model2, outcome, taster, n - 1 FROM counted WHERE n > 1;
+CREATE VIEW half_known AS SELECT model1, model2, outcome,
+	nullif(row_number() OVER (ORDER BY model1, model2, outcome) % 7, 3) AS taster FROM votes;
+CREATE VIEW half_counted AS SELECT model1, model2, outcome, taster, count(*) AS n FROM half_known GROUP BY 1, 2, 3, 4;
+SELECT v AS votes, c AS counts, i AS intervals,
+	(SELECT count(*) FROM (SELECT * FROM bixarena_rank(c::regclass, 100, num_battles => 'n', intervals => i, voter => 'taster')
+		INTERSECT SELECT * FROM bixarena_rank(v::regclass, 100, intervals => i, voter => 'taster')) AS d) AS rank,
+	(SELECT count(*) FROM (SELECT * FROM bixarena_rank_ranges(c::regclass, 100, num_battles => 'n', intervals => i, voter => 'taster')
+		INTERSECT SELECT * FROM bixarena_rank_ranges(v::regclass, 100, intervals => i, voter => 'taster')) AS d) AS ranges,
+	bixarena_rank_difference(c::regclass, 'p6', 'p1', 100, num_battles => 'n', intervals => i, voter => 'taster')
+		= bixarena_rank_difference(v::regclass, 'p6', 'p1', 100, intervals => i, voter => 'taster') AS difference
+FROM (VALUES ('votes', 'counted'), ('votes', 'split'), ('half_known', 'half_counted')) AS t (v, c),
+	unnest('{bootstrap,sandwich}'::text[]) AS i;
+SELECT count(*) AS as_rows_alone FROM (SELECT * FROM bixarena_rank('counted', 100, voter => 'taster')
+	INTERSECT SELECT * FROM bixarena_rank('votes', 100, voter => 'taster')) AS d;
+SELECT bixarena_rank('half_counted', num_battles => 'outcome', voter => 'taster');
+CREATE VIEW no_counts AS SELECT model1, model2, outcome, taster, nullif(n, 9) AS n FROM counted;
+SELECT bixarena_rank('no_counts', num_battles => 'n', voter => 'taster');
+
+-- the order of tasters is that of their bytes, whatever their collation
+CREATE COLLATION german (provider = icu, locale = 'de');
+CREATE VIEW named AS SELECT model1, model2, outcome, (array['a', 'B', 'c', 'D', 'e', 'F', 'g'])[1 + taster] AS taster FROM votes;
+CREATE VIEW named_here AS SELECT model1, model2, outcome, taster COLLATE german AS taster FROM named;
+SELECT count(*) FROM (SELECT * FROM bixarena_rank('named', 100, voter => 'taster')
+	INTERSECT SELECT * FROM bixarena_rank('named_here', 100, voter => 'taster')) AS d;
+
 -- ranges and differences by taster
 SELECT bool_and(v.lowest_rank <= b.lowest_rank AND v.highest_rank >= b.highest_rank) AS wider
 FROM bixarena_rank_ranges('votes', voter => 'taster') AS v JOIN bixarena_rank_ranges('votes') AS b USING (model);
@@ -104,7 +135,81 @@ SELECT count(*) FROM (SELECT slug, bootstrap_q975::float8 FROM bixarena_leaderbo
 SELECT d = e AS same_difference FROM bixarena_leaderboard_difference('overall', 'p6', 'p1') AS d,
 	bixarena_rank_difference('votes', 'p6', 'p1', voter => 'taster') AS e;
 
+-- whoever makes a run puts on record who voted, and the ranks that are possible
+CALL bixarena_backfill('overall', now() - interval '1 minute', now() - interval '1 minute', '1 hour');
+SELECT bixarena_configure('cluster_by_voter', 'true', leaderboard_id => 'overall');
+SELECT bixarena_request_snapshot('overall') IS NOT NULL AS requested;
+CALL bixarena_process_requests();
+SELECT status, count(*), count(DISTINCT voters) AS voters, count(ranges) AS ranges, min(jsonb_array_length(jsonb_path_query_array(ranges, '$.keyvalue()'))) AS models
+FROM bixarena.run WHERE parameters ->> 'cluster_by_voter' = 'true' GROUP BY status;
+
+-- the report says how intervals were found
+CREATE FUNCTION how_to_read() RETURNS text LANGUAGE sql AS $$
+	SELECT (regexp_match(bixarena_report('overall'), '95 % interval.</strong> (.*?) &#8220;'))[1]
+$$;
+SELECT how_to_read();
+SELECT bixarena_configure('intervals', 'sandwich');
+SELECT status FROM bixarena_generate_snapshot('overall');
+SELECT how_to_read();
+SELECT bixarena_configure('cluster_by_voter', 'false', leaderboard_id => 'overall');
+SELECT status FROM bixarena_generate_snapshot('overall');
+SELECT how_to_read();
+SELECT bixarena_configure('intervals', 'bootstrap');
+SELECT status FROM bixarena_generate_snapshot('overall');
+SELECT how_to_read();
+SELECT bixarena_configure('cluster_by_voter', 'true', leaderboard_id => 'overall');
+
+-- counts that bear voters, beside those that do not: by voter, the former are read
+ALTER VIEW arena.leaderboard_battle RENAME TO one_by_one;
+CREATE VIEW arena.leaderboard_battle AS
+SELECT leaderboard, model1_id, model2_id, outcome, voter_id, created_at, count(*) AS battles
+FROM arena.one_by_one GROUP BY 1, 2, 3, 4, 5, 6;
+CREATE VIEW arena.leaderboard_tally AS
+SELECT leaderboard, model1_id, model2_id, outcome, 2 * count(*) AS battles FROM arena.one_by_one GROUP BY 1, 2, 3, 4;
+CREATE VIEW arena.arena_tally AS TABLE arena.leaderboard_tally;
+CREATE FUNCTION same_as_votes() RETURNS bigint LANGUAGE sql AS $$
+	SELECT count(*) FROM (SELECT slug, bootstrap_q975::float8, vote_count FROM bixarena_leaderboard('overall')
+		INTERSECT SELECT model, bootstrap_q975, vote_count FROM bixarena_rank('votes', voter => 'taster')) AS d
+$$;
+SELECT status, evaluation_count, same_as_votes() FROM bixarena_generate_snapshot('overall');
+SELECT same_as_votes();
+INSERT INTO arena.leaderboard (slug, name) VALUES ('other', 'Another');
+CALL bixarena_generate_snapshots();
+SELECT same_as_votes();
+SELECT leaderboard, status, evaluation_count, voters ->> 'voters' AS voters, ranges IS NOT NULL AS ranges
+FROM bixarena.run WHERE call_id = (SELECT call_id FROM bixarena.run ORDER BY requested_at DESC LIMIT 1) ORDER BY 1;
+SELECT d = e AS same_difference FROM bixarena_leaderboard_difference('overall', 'p6', 'p1') AS d,
+	bixarena_rank_difference('votes', 'p6', 'p1', voter => 'taster') AS e;
+SELECT bixarena_configure('cluster_by_voter', 'false', leaderboard_id => 'overall');
+SELECT status, evaluation_count FROM bixarena_generate_snapshot('overall');
+SELECT bixarena_configure('cluster_by_voter', 'true', leaderboard_id => 'overall');
+
+-- nothing says who voted
+CREATE OR REPLACE FUNCTION attempt(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+	hint text;
+BEGIN
+	EXECUTE query;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(E'\n', SQLSTATE || ' ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
+END
+$$;
+DROP VIEW arena.leaderboard_battle;
+CREATE VIEW arena.leaderboard_battle AS SELECT leaderboard, model1_id, model2_id, outcome, created_at FROM arena.one_by_one;
+SELECT attempt($$SELECT bixarena_generate_snapshot('overall')$$);
+DROP VIEW arena.leaderboard_battle;
+SELECT attempt($$SELECT bixarena_generate_snapshot('overall')$$);
+SELECT attempt($$SELECT bixarena_leaderboard_difference('overall', 'p6', 'p1')$$);
+CALL bixarena_generate_snapshots();
+SELECT leaderboard, status, error_sqlstate, error_message FROM bixarena.run
+WHERE call_id = (SELECT call_id FROM bixarena.run ORDER BY requested_at DESC LIMIT 1) ORDER BY 1;
+
 SET client_min_messages = warning;
 DROP SCHEMA arena CASCADE;
+DROP FUNCTION attempt, how_to_read, same_as_votes;
+DROP COLLATION german CASCADE;
 DROP TABLE votes, shuffled, anonymous, twice, many CASCADE;
 DROP EXTENSION bixarena_rank;
