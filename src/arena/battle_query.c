@@ -211,7 +211,8 @@ find_voter_source(const char *arena)
 	source = find_battle_source(arena, READ_AS_OF);
 	if (own == NULL)
 	{
-		source->voter = (VoterColumn) {
+		source->voter = (VoterColumn)
+		{
 			", b.voter_id", ", 5 ORDER BY 5"
 		};
 		return source;

@@ -316,7 +316,7 @@ q{SELECT leaderboard, status, evaluation_count, parameters, voters, ranges FROM 
 	'runs by voter');
 is_value(
 	$node,
-q{SELECT string_agg(leaderboard, ' ') FROM bixarena.run
+	q{SELECT string_agg(leaderboard, ' ') FROM bixarena.run
 	WHERE arena = 'api' AND triggered_by IS NULL AND status = 'succeeded' AND (voters IS NULL OR ranges IS NULL)},
 	'oncology',
 	'voters and ranges are on record');
@@ -329,7 +329,8 @@ foreach my $slug ('overall', 'surgery', 'oncology')
 "SELECT d FROM bixarena_leaderboard_difference('$slug', 'model-01', 'model-02', arena => 'ARENA') AS d",
 		"$slug: a difference");
 }
-same(q{SELECT slug, lowest_rank, highest_rank, may_be_best, comparison_lower FROM bixarena_leaderboard_ranges('overall', arena => 'ARENA')},
+same(
+q{SELECT slug, lowest_rank, highest_rank, may_be_best, comparison_lower FROM bixarena_leaderboard_ranges('overall', arena => 'ARENA')},
 	'ranges');
 {
 	my ($state, $messages) = sql_state_of(
