@@ -18,7 +18,9 @@ AS $$
 		bixarena.page_heads(VARIADIC ARRAY['#Rank']
 			|| CASE WHEN k.known THEN '{#Possible}'::text[] ELSE '{}' END
 			|| CASE WHEN since IS NULL THEN '{}' ELSE '{#Change}'::text[] END
-			|| '{Model,?Organization,?License,#Score,#?95 % interval,#Battles}'),
+			|| '{Model,?Organization,?License,#Score,#?95 % interval}'
+			-- on a phone there is room for either
+			|| CASE WHEN k.known THEN '{#?Battles}'::text[] ELSE '{#Battles}' END),
 		string_agg(concat(E'\n<tr>', bixarena.page_cell(r.rank::text, 'number'),
 			CASE WHEN k.known
 				THEN bixarena.page_cell(bixarena.chart_range_text(ranges[r.ordinality]), 'number') END,
@@ -29,7 +31,8 @@ AS $$
 			bixarena.page_cell(round(r.bt_score)::text, 'number'),
 			bixarena.page_cell(format('%s to %s', bixarena.chart_bound_text(r.bootstrap_q025, r.bt_score),
 				bixarena.chart_bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
-			bixarena.page_cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY r.ordinality))
+			bixarena.page_cell(r.vote_count::text, CASE WHEN k.known THEN 'number aside' ELSE 'number' END),
+			'</tr>'), '' ORDER BY r.ordinality))
 	FROM (SELECT bool_or(g.lowest_rank IS NOT NULL) FROM unnest(ranges) AS g) AS k (known),
 		unnest(rows) WITH ORDINALITY AS r
 	GROUP BY k.known
