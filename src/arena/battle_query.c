@@ -4,8 +4,9 @@
  *	  Which battles of an arena count, and for which leaderboard.
  *
  * This is a query with the columns leaderboard (a slug), model1_id, model2_id,
- * outcome, voter_id and created_at, a row for each battle and each leaderboard
- * that it counts for.  A relation leaderboard_battle of the arena, where there
+ * outcome, voter_id, created_at and battle_id, which need not be where a relation
+ * of the arena's own is read, a row for each battle and each leaderboard that it
+ * counts for.  A relation leaderboard_battle of the arena, where there
  * is one, is what counts.  Else the query is made from those of the
  * application's tables that there are at the moment: nothing of ours stays in
  * its schema that would pin their columns or grow stale.
@@ -122,7 +123,8 @@ append_branch(StringInfo query, const char *slug, const char *schema,
 {
 	appendStringInfo(query,
 					 "SELECT %s AS leaderboard, b.model1_id, b.model2_id,\n"
-					 "       e.outcome::text AS outcome, b.user_id AS voter_id, e.created_at\n"
+					 "       e.outcome::text AS outcome, b.user_id AS voter_id, e.created_at,\n"
+					 "       b.id AS battle_id\n"
 					 "FROM %s.battle AS b\n"
 					 "JOIN %s.battle_evaluation AS e ON e.battle_id = b.id",
 					 slug, schema, schema);

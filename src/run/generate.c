@@ -280,7 +280,7 @@ read_run(Run *run, Battles *battles, Contenders **contenders)
 
 	INSTR_TIME_SET_CURRENT(start);
 	if (battles == NULL)
-		battles = read_leaderboard_battles(run->leaderboard, run->as_of, true);
+		battles = read_present_battles(run->leaderboard, run->as_of, true);
 	*contenders = read_contenders(run->leaderboard, battles);
 	run->read_seconds += seconds_since(start);
 

@@ -60,7 +60,7 @@ read_all(void *argument)
 	ArenaBattles *all = argument;
 
 	begin_time_limit(read_settings(all->arena, NULL));
-	all->battles = read_arena_battles(all->arena, all->slugs);
+	all->battles = read_all_present_battles(all->arena, all->slugs);
 }
 
 /*

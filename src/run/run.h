@@ -15,6 +15,7 @@
 #include "utils/uuid.h"
 
 #include "arena/arena.h"
+#include "live/live.h"
 
 /* A run: the making of a snapshot, as bixarena.run keeps it */
 typedef struct Run
