@@ -43,6 +43,7 @@ SQL_PARTS = \
 	src/sql/run/run.sql \
 	src/sql/run/schedule.sql \
 	src/sql/watch/health.sql \
+	src/sql/live/live.sql \
 	src/sql/read/leaderboards.sql \
 	src/sql/watch/metrics.sql \
 	src/sql/chart/html.sql \

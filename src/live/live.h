@@ -15,10 +15,40 @@
 
 #include "arena/arena.h"
 
+/* A kept tally */
+typedef struct KeptTally
+{
+	char	   *arena;
+	char	   *schema;
+	char	   *sources;		/* jsonb, or NULL */
+	Oid			owner;
+} KeptTally;
+
+/* keep.c */
+extern KeptTally *find_kept_tally(const char *arena);
+extern KeptTally *find_readable_tally(const char *arena);
+extern bool may_read_battles(const char *arena);
+extern bool may_fold(void);
+extern bool lock_tally(const KeptTally *kept, bool wait);
+extern OwnerScope become_tally_owner(const KeptTally *kept);
+extern void call_for_tally(const KeptTally *kept, const char *sql, const char *why,
+						   Datum facts);
+extern char *find_doubt(const KeptTally *kept, char **lost, Datum *facts);
+extern int64 recount(const KeptTally *kept, const char *why, Datum facts);
+extern int64 fold(const KeptTally *kept, const char *doubt, Datum facts);
+extern char *counts_sql(const KeptTally *kept);
+extern void rethrow_cancel(ErrorData *error);
+
+/* verify.c */
+extern void sample_tally(const char *arena, int64 num_leaderboards);
+
 /* tally.c */
 extern Battles *read_present_battles(const Leaderboard *leaderboard,
 									 const TimestampTz *as_of, bool now);
+extern Battles *read_live_battles(const Leaderboard *leaderboard);
 extern List *read_all_present_battles(const char *arena, List *slugs);
-extern void tend_tally(const char *arena);
+
+/* mend.c */
+extern void mend_tally(const char *arena);
 
 #endif							/* BIXARENA_LIVE_H */

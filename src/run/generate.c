@@ -237,7 +237,7 @@ unranked_models(const Ranking *ranking, const Contenders *contenders)
  * The options of the numeric half.  -1 stands for an anchor that has no
  * battles, which *anchor_missing tells from none.
  */
-static RankOptions
+RankOptions
 rank_options(const Settings *settings, const Contenders *contenders,
 			 bool *anchor_missing)
 {

@@ -64,6 +64,22 @@ read_all(void *argument)
 }
 
 /*
+ * Make ready the kept tally of an arena, if it has one: triggers that are missing,
+ * whose locks end with the transaction, and the comparison of a sample.
+ */
+static void
+tend_tally(Campaign *campaign, const char *arena)
+{
+	MemoryContext caller = MemoryContextSwitchTo(campaign->memory);
+
+	mend_tally(arena);
+	campaign_commit(campaign);
+	sample_tally(arena, read_settings(arena, NULL)->verify_leaderboards);
+	campaign_commit(campaign);
+	MemoryContextSwitchTo(caller);
+}
+
+/*
  * Read the battles of all leaderboards, if that is possible.
  */
 static ArenaBattles
@@ -75,6 +91,8 @@ try_read_all(Campaign *campaign, const char *arena, List *slugs)
 												 ALLOCSET_DEFAULT_SIZES);
 	ErrorData  *error;
 
+	if (!campaign->dry_run)
+		tend_tally(campaign, arena);
 	MemoryContextSwitchTo(memory);
 	error = try_step(read_all, &all);
 	MemoryContextSwitchTo(campaign->memory);

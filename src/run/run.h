@@ -135,6 +135,8 @@ extern void progress_replicates(int done, int total);
 /* generate.c */
 extern char *checked_trigger_source(char *trigger_source);
 extern char *checked_triggered_by(char *triggered_by);
+extern RankOptions rank_options(const Settings *settings, const Contenders *contenders,
+								bool *anchor_missing);
 extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
 
 /* campaign.c */

@@ -6,6 +6,60 @@
  * changed and changed back is another version, whose xmin tells.
  */
 
+CREATE FUNCTION bixarena.live_refusal(arena text, sources jsonb)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	own regclass := to_regclass(format('%I.leaderboard_battle', arena));
+	reason text;
+BEGIN
+	SELECT format('relation %s is %s, whose changes leave no trace', c.oid::regclass,
+		CASE c.relkind WHEN 'f' THEN 'a foreign table' WHEN 'm' THEN 'a materialized view'
+			ELSE 'not a table' END)
+	INTO reason
+	FROM bixarena.live_views(own) AS v (oid), bixarena.live_parts(v.oid) AS p (oid)
+	JOIN pg_class AS c ON c.oid = p.oid
+	WHERE c.relkind NOT IN ('r', 'p', 'v') OR (c.relkind = 'v' AND v.oid <> p.oid)
+	LIMIT 1;
+	IF reason IS NOT NULL OR own IS NULL THEN
+		RETURN reason;
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = own AND a.attname = 'battle_id'
+			AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped) THEN
+		RETURN format('relation %s has no column battle_id of type uuid', own);
+	END IF;
+	SELECT format('view %s %s', v.oid::regclass, bixarena.live_unsteady(v.oid))
+	INTO reason
+	FROM bixarena.live_views(own) AS v (oid)
+	WHERE bixarena.live_unsteady(v.oid) IS NOT NULL
+	LIMIT 1;
+	IF reason IS NOT NULL THEN
+		RETURN reason;
+	END IF;
+	SELECT format('"%s" of sources is not a table of which column "%s" has a battle''s id as a uuid',
+		s.key, s.value)
+	INTO reason
+	FROM jsonb_each_text(sources) AS s
+	LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(s.key) AND a.attname = s.value
+		AND a.attnum > 0 AND NOT a.attisdropped
+	WHERE to_regclass(s.key) IS NULL OR s.value IS NOT NULL AND a.atttypid IS DISTINCT FROM 'uuid'::regtype
+	LIMIT 1;
+	IF reason IS NOT NULL THEN
+		RETURN reason;
+	END IF;
+	RETURN (SELECT format('table %s, which it reads, is not among the sources', c.oid::regclass)
+		FROM bixarena.live_views(own) AS v (oid)
+		JOIN pg_class AS c ON c.oid = v.oid AND c.relkind <> 'v'
+		WHERE c.oid NOT IN (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
+			WHERE s.relation IS NOT NULL)
+		LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_refusal(text, jsonb) IS
+	'why the tally of an arena cannot be kept; null: it can';
+
 CREATE FUNCTION bixarena.live_relation_facts(relation oid)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -80,15 +134,34 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT string_agg(format('trigger %I of %s is %s', w.name, w.relation::regclass,
-		CASE WHEN f.name IS NULL THEN 'missing' ELSE 'not enabled as it must be' END), ', '
-		ORDER BY w.relation, w.name)
-	FROM bixarena.live_triggers(arena, schema, sources) AS w
-	LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name
-	WHERE f.is_enabled IS NOT TRUE
+	-- what row security hides from some must not be counted for them
+	WITH lost (what) AS (
+		SELECT format('trigger %I of %s is %s', w.name, w.relation::regclass,
+			CASE WHEN f.name IS NULL THEN 'missing' WHEN f.enabled = 'D' THEN 'disabled'
+				ELSE 'enabled otherwise than it must be' END)
+		FROM bixarena.live_triggers(arena, schema, sources) AS w
+		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name
+		WHERE f.enabled IS DISTINCT FROM f.wanted OR f.name IS NULL
+		UNION ALL
+		SELECT format('relation %s has row security', c.oid::regclass)
+		FROM (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
+			UNION SELECT to_regclass(format('%I.leaderboard_battle', arena))) AS s (relation)
+		JOIN pg_class AS c ON c.oid = s.relation
+		WHERE c.relrowsecurity
+		UNION ALL
+		SELECT bixarena.live_refusal(arena, sources)
+		WHERE to_regclass(format('%I.leaderboard_battle', arena)) IS NOT NULL
+	), numbered AS (
+		SELECT l.what, row_number() OVER (ORDER BY l.what COLLATE "C"), count(*) OVER ()
+		FROM lost AS l WHERE l.what IS NOT NULL
+	)
+	SELECT string_agg(n.what, ', ' ORDER BY n.row_number)
+		|| CASE WHEN max(n.count) > 2 THEN format(' and %s more', max(n.count) - 2) ELSE '' END
+	FROM numbered AS n
+	WHERE n.row_number <= 2
 $$;
 COMMENT ON FUNCTION bixarena.live_lost(text, text, jsonb) IS
-	'the triggers without which nobody knows what changes; null: all are there';
+	'why changes of an arena''s battles cannot be followed; null: they are';
 
 CREATE FUNCTION bixarena.live_doubt(schema text, facts text[])
 RETURNS text
@@ -108,9 +181,19 @@ BEGIN
 	ELSIF known = facts THEN
 		RETURN NULL;
 	END IF;
-	RETURN (SELECT string_agg(DISTINCT split_part(f, ': ', 1), ', ') || ': not as when the battles were counted'
-		FROM ((SELECT unnest(known) EXCEPT SELECT unnest(facts))
-			UNION (SELECT unnest(facts) EXCEPT SELECT unnest(known))) AS d (f));
+	RETURN (
+		WITH subject (what) AS (
+			SELECT DISTINCT split_part(d.fact, ': ', 1)
+			FROM ((SELECT unnest(known) EXCEPT SELECT unnest(facts))
+				UNION (SELECT unnest(facts) EXCEPT SELECT unnest(known))) AS d (fact)
+		), numbered AS (
+			SELECT s.what, row_number() OVER (ORDER BY s.what COLLATE "C"), count(*) OVER ()
+			FROM subject AS s
+		)
+		SELECT 'not as when the battles were counted: ' || string_agg(n.what, ', ' ORDER BY n.row_number)
+			|| CASE WHEN max(n.count) > 3 THEN format(' and %s more', max(n.count) - 3) ELSE '' END
+		FROM numbered AS n
+		WHERE n.row_number <= 3);
 END
 $$;
 COMMENT ON FUNCTION bixarena.live_doubt(text, text[]) IS

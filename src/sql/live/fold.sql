@@ -211,3 +211,87 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.live_counts_sql(text, text, jsonb) IS
 	'the query that says what a kept tally would be if it were folded now';
+
+CREATE FUNCTION bixarena.live_compare_sql(arena text, schema text, sources jsonb)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- both sides in one statement, so that they are of one moment
+	SELECT format($sql$
+		SELECT b.leaderboard, b.model1_id, b.model2_id, b.outcome,
+			sum(b.kept)::bigint AS kept, sum(b.recounted)::bigint AS recounted
+		FROM (
+			SELECT c.leaderboard, c.model1_id, c.model2_id, c.outcome, c.battles AS kept, 0 AS recounted
+			FROM (%1$s) AS c
+			UNION ALL
+			SELECT q.leaderboard::text COLLATE "C", q.model1_id, q.model2_id, q.outcome::text COLLATE "C", 0, count(*)
+			FROM (%2$s) AS q
+			WHERE $1 IS NULL OR q.leaderboard::text = $1
+			GROUP BY 1, 2, 3, 4
+		) AS b
+		WHERE b.leaderboard IS NOT NULL AND ($1 IS NULL OR b.leaderboard = $1)
+		GROUP BY 1, 2, 3, 4
+		HAVING sum(b.kept) <> sum(b.recounted)
+		ORDER BY 1, 2, 3, 4$sql$,
+		bixarena.live_counts_sql(arena, schema, sources), bixarena.live_battle_query(arena))
+$$;
+COMMENT ON FUNCTION bixarena.live_compare_sql(text, text, jsonb) IS
+	'the query that says in what a kept tally and a recount of the battles differ';
+
+CREATE FUNCTION bixarena.live_note_verified(schema text, differences bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format('UPDATE %I.state SET verified_at = clock_timestamp(), differences = $1', schema)
+	USING differences;
+	IF differences > 0 THEN
+		EXECUTE format('INSERT INTO %I.log (kind) VALUES (''*'')', schema);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_note_verified(text, bigint) IS
+	'put on record what a verification found; what differs is counted anew by the next run';
+
+CREATE FUNCTION bixarena.live_notify(arena text, schema text, channel text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	told bigint;
+BEGIN
+	-- at most once a second: what is not told now is told by a later fold.  A queue that
+	-- is nearly full takes none, lest the commit fail for it.
+	IF pg_notification_queue_usage() >= 0.9 THEN
+		RETURN;
+	END IF;
+	EXECUTE format('UPDATE %I.state AS s SET told = s.changed, notified_at = clock_timestamp()'
+		' FROM %1$I.state AS o WHERE s.changed > s.told'
+		' AND (s.notified_at IS NULL OR clock_timestamp() >= s.notified_at + interval ''1 second'')'
+		' RETURNING s.changed - o.told', schema)
+	INTO told;
+	IF told > 0 THEN
+		PERFORM pg_notify(channel, jsonb_build_object('arena', arena, 'changed_battles', told,
+			'timestamp', clock_timestamp())::text);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_notify(text, text, text) IS
+	'tell that folds have changed the tally, at most once a second';
+
+CREATE FUNCTION bixarena.live_state_of(schema text, facts text[])
+RETURNS TABLE (doubt text, log_bytes bigint, folded_at timestamptz, recounted_at timestamptz,
+	recounted_why text, verified_at timestamptz, differences bigint)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT $2, pg_relation_size(to_regclass($1)), s.folded_at,'
+		' s.recounted_at, s.recounted_why, s.verified_at, s.differences FROM %I.state AS s', schema)
+	USING format('%I.log', schema), bixarena.live_doubt(schema, facts);
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_state_of(text, text[]) IS 'what there is to say of a kept tally';

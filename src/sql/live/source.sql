@@ -276,14 +276,15 @@ COMMENT ON FUNCTION bixarena.live_trigger_sql(bixarena.live_trigger) IS
 	'the statements that make a trigger of a kept tally';
 
 CREATE FUNCTION bixarena.live_found_triggers(schema text)
-RETURNS TABLE (relation oid, name text, facts text, is_enabled boolean)
+RETURNS TABLE (relation oid, name text, facts text, enabled text, wanted text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- one that is disabled, or made anew, is another version of its row
 	SELECT t.tgrelid, t.tgname::text,
 		concat_ws(' ', t.oid, t.xmin, t.tgenabled, t.tgtype, md5(t.tgargs)),
-		t.tgenabled = CASE WHEN t.tgtype & 1 = 1 THEN 'R' WHEN t.tgtype & 32 = 32 THEN 'A' ELSE 'O' END
+		t.tgenabled::text,
+		CASE WHEN t.tgtype & 1 = 1 THEN 'R' WHEN t.tgtype & 32 = 32 THEN 'A' ELSE 'O' END
 	FROM pg_trigger AS t
 	WHERE t.tgfoid = 'bixarena.live_note'::regproc AND NOT t.tgisinternal
 		AND starts_with(t.tgname::text, schema || '_')

@@ -24,60 +24,6 @@ $$;
 COMMENT ON FUNCTION bixarena.live_check_owner(text) IS
 	'an error unless the caller has the rights of an arena''s owner';
 
-CREATE FUNCTION bixarena.live_refusal(arena text, sources jsonb)
-RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	own regclass := to_regclass(format('%I.leaderboard_battle', arena));
-	reason text;
-BEGIN
-	SELECT format('relation %s is %s, whose changes leave no trace', c.oid::regclass,
-		CASE c.relkind WHEN 'f' THEN 'a foreign table' WHEN 'm' THEN 'a materialized view'
-			ELSE 'not a table' END)
-	INTO reason
-	FROM bixarena.live_views(own) AS v (oid), bixarena.live_parts(v.oid) AS p (oid)
-	JOIN pg_class AS c ON c.oid = p.oid
-	WHERE c.relkind NOT IN ('r', 'p', 'v') OR (c.relkind = 'v' AND v.oid <> p.oid)
-	LIMIT 1;
-	IF reason IS NOT NULL OR own IS NULL THEN
-		RETURN reason;
-	END IF;
-	IF NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = own AND a.attname = 'battle_id'
-			AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped) THEN
-		RETURN format('relation %s has no column battle_id of type uuid', own);
-	END IF;
-	SELECT format('view %s %s', v.oid::regclass, bixarena.live_unsteady(v.oid))
-	INTO reason
-	FROM bixarena.live_views(own) AS v (oid)
-	WHERE bixarena.live_unsteady(v.oid) IS NOT NULL
-	LIMIT 1;
-	IF reason IS NOT NULL THEN
-		RETURN reason;
-	END IF;
-	SELECT format('"%s" of sources is not a table of which column "%s" has a battle''s id as a uuid',
-		s.key, s.value)
-	INTO reason
-	FROM jsonb_each_text(sources) AS s
-	LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(s.key) AND a.attname = s.value
-		AND a.attnum > 0 AND NOT a.attisdropped
-	WHERE to_regclass(s.key) IS NULL OR s.value IS NOT NULL AND a.atttypid IS DISTINCT FROM 'uuid'::regtype
-	LIMIT 1;
-	IF reason IS NOT NULL THEN
-		RETURN reason;
-	END IF;
-	RETURN (SELECT format('table %s, which it reads, is not among the sources', c.oid::regclass)
-		FROM bixarena.live_views(own) AS v (oid)
-		JOIN pg_class AS c ON c.oid = v.oid AND c.relkind <> 'v'
-		WHERE c.oid NOT IN (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
-			WHERE s.relation IS NOT NULL)
-		LIMIT 1);
-END
-$$;
-COMMENT ON FUNCTION bixarena.live_refusal(text, jsonb) IS
-	'why the tally of an arena cannot be kept; null: it can';
-
 CREATE FUNCTION bixarena.live_make_triggers(arena text, schema text, sources jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -85,6 +31,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	wanted bixarena.live_trigger;
+	found record;
 	owner oid;
 BEGIN
 	-- tables first, in the order of their oids, as in any other transaction that makes
@@ -96,6 +43,15 @@ BEGIN
 		ORDER BY w.relation, w.name
 	LOOP
 		EXECUTE bixarena.live_trigger_sql(wanted);
+	END LOOP;
+	-- ENABLE TRIGGER USER, which ends a load without triggers, enables all alike
+	FOR found IN
+		SELECT f.* FROM bixarena.live_found_triggers(schema) AS f
+		WHERE f.enabled = 'O' AND f.wanted <> 'O'
+		ORDER BY f.relation, f.name
+	LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', found.relation::regclass,
+			CASE found.wanted WHEN 'R' THEN 'REPLICA' ELSE 'ALWAYS' END, found.name);
 	END LOOP;
 	FOR owner IN
 		SELECT DISTINCT c.relowner
@@ -158,6 +114,7 @@ BEGIN
 			recounted_why text,
 			verified_at timestamptz,
 			differences bigint,
+			told bigint NOT NULL DEFAULT 0,
 			notified_at timestamptz
 		);
 		INSERT INTO %1$I.state DEFAULT VALUES;
@@ -270,3 +227,35 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_rebuild_tally(text) IS
 	'count all battles of a kept tally anew; returns how many count';
 REVOKE ALL ON FUNCTION bixarena_rebuild_tally(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_verify_tally(arena text DEFAULT NULL, leaderboard_id text DEFAULT NULL)
+RETURNS TABLE (
+	leaderboard text,
+	model1_id uuid,
+	model2_id uuid,
+	outcome text,
+	kept bigint,
+	recounted bigint)
+AS 'MODULE_PATHNAME', 'bixarena_verify_tally'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_verify_tally(text, text) IS
+	'in what a kept tally and a recount of the battles differ; no row: in nothing';
+REVOKE ALL ON FUNCTION bixarena_verify_tally(text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.live_state(arena text)
+RETURNS TABLE (
+	schema text,
+	lost text,
+	doubt text,
+	log_bytes bigint,
+	folded_at timestamptz,
+	recounted_at timestamptz,
+	recounted_why text,
+	verified_at timestamptz,
+	differences bigint)
+AS 'MODULE_PATHNAME', 'bixarena_live_state'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.live_state(text) IS
+	'what there is to say of the kept tally of an arena; no row: there is none';

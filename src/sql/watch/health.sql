@@ -549,6 +549,7 @@ BEGIN
 	RETURN QUERY SELECT c.* FROM bixarena.check_cron_job(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.check_success_share(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.check_duration_spread(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.live_health(arena) AS c;
 END
 $$;
 COMMENT ON FUNCTION bixarena.health(text) IS 'all checks of an arena, one after the other';
