@@ -44,7 +44,7 @@ SELECT h.status, regexp_replace(h.message, '\d{4}-\d\d-\d\d \d\d:\d\d UTC', '<ti
 FROM bixarena_health('api') AS h WHERE h.check_name = 'kept_tally';
 
 SELECT bixarena_keep_tally();
-SELECT tgrelid::regclass AS relation, string_agg(replace(tgname, 'api_live_', '') || ' ' || tgenabled, ', ' ORDER BY tgname) AS triggers
+SELECT tgrelid::regclass AS relation, string_agg(replace(tgname, 'api_live_', '') || ' ' || tgenabled::text, ', ' ORDER BY tgname) AS triggers
 FROM pg_trigger WHERE tgname LIKE 'api\_live\_%' GROUP BY 1 ORDER BY 1::text;
 SELECT * FROM followed();
 
