@@ -34,13 +34,14 @@ SQL_PARTS = \
 	src/sql/read/history.sql \
 	src/sql/read/comparison.sql \
 	src/sql/read/matchup.sql \
-	src/sql/chart/markup.sql \
+	src/sql/chart/text.sql \
 	src/sql/chart/chart.sql \
 	src/sql/chart/leaderboard_chart.sql \
 	src/sql/chart/history_chart.sql \
 	src/sql/chart/matchup_chart.sql \
 	src/sql/read/snapshot.sql \
 	src/sql/run/run.sql \
+	src/sql/run/cron.sql \
 	src/sql/run/schedule.sql \
 	src/sql/watch/health.sql \
 	src/sql/live/live.sql \

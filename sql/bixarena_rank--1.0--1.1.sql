@@ -46,36 +46,119 @@ ALTER TYPE bixarena_leaderboard_row ADD ATTRIBUTE id uuid,
 CREATE OR REPLACE VIEW bixarena.metrics WITH (security_invoker = true) AS
 SELECT NULL::pg_catalog.text AS name, NULL::pg_catalog.jsonb AS labels,
 	NULL::double precision AS value, NULL::pg_catalog.text AS help;
-
--- it checks rights itself now, so nobody needs one on it
-DROP FUNCTION bixarena.register_arena(text);
 DROP FUNCTION bixarena_simulate_battles(bigint, integer, double precision[], double precision, integer, text[], interval, bigint, text);
+DROP FUNCTION bixarena.draw_battles(bigint, double precision[], double precision, integer, bigint);
+DROP FUNCTION bixarena.draw_scores(integer, bigint);
+DROP FUNCTION bixarena.check_kind(name, text);
+DROP FUNCTION bixarena.rights(text, text);
 DROP FUNCTION bixarena.battle_sources(text);
+DROP FUNCTION bixarena.kinds_up_to(text);
+DROP FUNCTION bixarena.report_runs(bixarena.run[]);
+DROP FUNCTION bixarena.report_schedule(text);
+DROP FUNCTION bixarena.report_health(bixarena.health_row[]);
+DROP FUNCTION bixarena.state_text(text);
+DROP FUNCTION bixarena.draw_durations(bixarena.run[], integer, text);
+DROP FUNCTION bixarena.draw_run_legend(double precision);
+DROP FUNCTION bixarena.draw_run(text, text, double precision, double precision);
+DROP FUNCTION bixarena.how_to_read();
+DROP FUNCTION bixarena.rank_change_text(integer);
+DROP FUNCTION bixarena.paragraph(text);
+DROP FUNCTION bixarena.facts(text[]);
+DROP FUNCTION bixarena.cell(text, text);
+DROP FUNCTION bixarena.heads(text[]);
+DROP FUNCTION bixarena.table_of(text, text, text);
+DROP FUNCTION bixarena.two_charts(text, text);
+DROP FUNCTION bixarena.section(text, text);
+DROP FUNCTION bixarena.page(text, text, text);
 DROP FUNCTION bixarena.arena_metrics(text);
+DROP FUNCTION bixarena.leaderboard_metrics(text);
 DROP FUNCTION bixarena.has_failed_last(text, text);
 DROP FUNCTION bixarena.last_success(text, text);
+DROP FUNCTION bixarena.health_metrics(text);
+DROP FUNCTION bixarena.run_metrics(text);
+DROP FUNCTION bixarena.extension_metrics();
+DROP FUNCTION bixarena.metric_help();
+DROP FUNCTION bixarena.health(text);
+DROP FUNCTION bixarena.check_duration_spread(text);
+DROP FUNCTION bixarena.check_success_share(text);
+DROP FUNCTION bixarena.check_cron_job(text);
+DROP FUNCTION bixarena.check_abandoned_runs(text);
+DROP FUNCTION bixarena.check_waiting_runs(text);
+DROP FUNCTION bixarena.check_failed_runs(text);
+DROP FUNCTION bixarena.check_snapshot_age(text);
 DROP FUNCTION bixarena.judge_age(text, text, timestamptz, timestamptz[]);
+DROP FUNCTION bixarena.skipped_since(text, text, timestamptz);
 DROP FUNCTION bixarena.pause_of(text, text);
+DROP FUNCTION bixarena.usual_durations(text);
+DROP FUNCTION bixarena.durations(text);
+DROP FUNCTION bixarena.queue(text);
+DROP FUNCTION bixarena.ended_runs(text, integer);
+DROP FUNCTION bixarena.public_snapshots(text);
+DROP FUNCTION bixarena.due_times(text, timestamptz);
+DROP FUNCTION bixarena.can_read_cron();
+DROP FUNCTION bixarena.in_utc(timestamptz);
+DROP FUNCTION bixarena.grade(boolean, boolean);
+DROP FUNCTION bixarena.check_cron(text);
+DROP FUNCTION bixarena.job_command(text, text);
+DROP FUNCTION bixarena.job_name(text, text);
+DROP FUNCTION bixarena.cron_next(text, timestamptz);
+DROP FUNCTION bixarena.cron_due(text, timestamptz);
+DROP FUNCTION bixarena.cron_search(text, timestamptz, boolean);
+DROP FUNCTION bixarena.read_schedule(text);
+DROP FUNCTION bixarena.leaderboard_page(text, text);
 DROP FUNCTION bixarena_runs(text, text, text, timestamptz, timestamptz, integer, integer, text);
 DROP FUNCTION bixarena_matchups_svg(text, text, integer, integer, text, text);
 DROP FUNCTION bixarena.draw_matchups(bixarena_leaderboard_row[], bixarena_matchup[], integer, text);
+DROP FUNCTION bixarena.draw_matchup_labels(bixarena_leaderboard_row[], double precision, double precision, double precision);
+DROP FUNCTION bixarena.draw_share_legend(double precision, double precision);
+DROP FUNCTION bixarena.draw_matchup_cells(bixarena_leaderboard_row[], bixarena_matchup[], double precision, double precision, double precision);
 DROP FUNCTION bixarena_history_svg(text, integer, text, timestamptz, integer, text, text);
 DROP FUNCTION bixarena.draw_history(bixarena.history_point[], text, integer, text);
+DROP FUNCTION bixarena.draw_series_labels(bixarena.history_point[], bixarena.axis, double precision, double precision, double precision, double precision);
+DROP FUNCTION bixarena.draw_series(bixarena.history_point[], bixarena.axis, bixarena.axis);
+DROP FUNCTION bixarena.draw_value_grid(bixarena.axis, double precision, double precision, double precision, double precision);
+DROP FUNCTION bixarena.draw_time_grid(bixarena.axis, double precision, double precision);
 DROP FUNCTION bixarena.history_points(uuid, text, integer, timestamptz, integer, text);
 DROP FUNCTION bixarena_leaderboard_svg(text, text, integer, integer, text, text);
 DROP FUNCTION bixarena.draw_leaderboard(bixarena_leaderboard_row[], integer, text);
+DROP FUNCTION bixarena.draw_score_grid(bixarena.axis, double precision, double precision);
+DROP FUNCTION bixarena.draw_leaderboard_row(bixarena_leaderboard_row, bixarena.axis, double precision, double precision, double precision);
+DROP FUNCTION bixarena.bound_text(numeric, numeric);
+DROP FUNCTION bixarena.draw_interval(bixarena_leaderboard_row, bixarena.axis, double precision);
+DROP FUNCTION bixarena.score_axis(bixarena_leaderboard_row[], double precision, double precision);
+DROP FUNCTION bixarena.is_open(numeric, numeric);
+DROP FUNCTION bixarena.time_ticks(timestamptz, timestamptz, double precision);
+DROP FUNCTION bixarena.tick_text(double precision);
+DROP FUNCTION bixarena.ticks(double precision, double precision, integer);
+DROP FUNCTION bixarena.tick_step(double precision, integer);
+DROP FUNCTION bixarena.place(bixarena.axis, double precision);
 DROP FUNCTION bixarena.empty_chart(integer, text, text);
+DROP FUNCTION bixarena.chart(double precision, double precision, text, text, text);
+DROP FUNCTION bixarena.pixel(double precision);
 DROP FUNCTION bixarena.check_chart(integer, text);
+DROP FUNCTION bixarena.fit_label(text, double precision);
+DROP FUNCTION bixarena.running_width(text);
+DROP FUNCTION bixarena.escape_markup(text);
 DROP FUNCTION bixarena_model_history(text, text, text, boolean, integer, integer, text);
+DROP FUNCTION bixarena.find_model(text, text);
 DROP FUNCTION bixarena_snapshots(text, integer, integer, text);
 DROP FUNCTION bixarena_leaderboard(text, text, interval, text, text, text, text, boolean, integer, integer, text);
+DROP FUNCTION bixarena.shown_snapshot(text, text, text);
+DROP FUNCTION bixarena.find_snapshot(text, text, text);
+DROP FUNCTION bixarena.latest_snapshot(uuid, timestamptz, text);
+DROP FUNCTION bixarena.find_leaderboard(text, text);
+DROP FUNCTION bixarena.sort_order(text, boolean, text[], text[]);
 DROP FUNCTION bixarena.page_offset(integer, integer);
+DROP FUNCTION bixarena.is_abandoned(uuid);
 DROP FUNCTION bixarena_request_snapshot(text, text, text, text);
 DROP PROCEDURE bixarena_generate_snapshots(text, text, text, text);
 DROP FUNCTION bixarena_generate_snapshot(text, integer, bigint, boolean, boolean, boolean, timestamptz, bigint, text, text, text, uuid);
+DROP FUNCTION bixarena.settings_in_force(text, text);
 DROP FUNCTION bixarena.create_battle_view(text);
 DROP FUNCTION bixarena.check_columns(text, text[]);
 DROP FUNCTION bixarena.missing_columns(text, text[]);
+DROP FUNCTION bixarena.register_arena(text);
+DROP FUNCTION bixarena.resolve_arena(text);
 DROP FUNCTION bixarena_rank(regclass, integer, bigint, boolean, double precision, text, double precision, bigint, text, text, text);
 DROP INDEX bixarena.run_requests;
 DROP INDEX bixarena.run_waiting;
@@ -83,7 +166,7 @@ DROP INDEX bixarena.run_queued;
 DROP INDEX bixarena.setting_key;
 
 
-CREATE FUNCTION bixarena.read_old_setting()
+CREATE FUNCTION bixarena.trigger_old_setting()
 RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -93,13 +176,13 @@ BEGIN
 	RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION bixarena.read_old_setting() IS
+COMMENT ON FUNCTION bixarena.trigger_old_setting() IS
 	'in version 1.0 null was the whole arena: its dumps can be restored';
-REVOKE ALL ON FUNCTION bixarena.read_old_setting() FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.trigger_old_setting() FROM PUBLIC;
 
-CREATE TRIGGER read_old_setting BEFORE INSERT ON bixarena.setting
+CREATE TRIGGER old_setting BEFORE INSERT ON bixarena.setting
 	FOR EACH ROW WHEN (NEW.leaderboard IS NULL)
-	EXECUTE FUNCTION bixarena.read_old_setting();
+	EXECUTE FUNCTION bixarena.trigger_old_setting();
 COMMENT ON COLUMN bixarena.setting.leaderboard IS
 	'slug of the leaderboard; empty: the whole arena';
 
@@ -131,7 +214,7 @@ COMMENT ON COLUMN bixarena.run.parameters IS
 COMMENT ON COLUMN bixarena.run.call_id IS
 	'what the runs of one call share; null: the run was made by itself';
 
-CREATE FUNCTION bixarena.identify_role()
+CREATE FUNCTION bixarena.trigger_run_role()
 RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -141,12 +224,12 @@ BEGIN
 	RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION bixarena.identify_role() IS 'keeps the role of a run by its oid too';
-REVOKE ALL ON FUNCTION bixarena.identify_role() FROM PUBLIC;
+COMMENT ON FUNCTION bixarena.trigger_run_role() IS 'keeps the role of a run by its oid too';
+REVOKE ALL ON FUNCTION bixarena.trigger_run_role() FROM PUBLIC;
 
-CREATE TRIGGER identify_role BEFORE INSERT ON bixarena.run
-	FOR EACH ROW EXECUTE FUNCTION bixarena.identify_role();
-COMMENT ON TRIGGER identify_role ON bixarena.run IS 'the role of the run by its oid too';
+CREATE TRIGGER run_role BEFORE INSERT ON bixarena.run
+	FOR EACH ROW EXECUTE FUNCTION bixarena.trigger_run_role();
+COMMENT ON TRIGGER run_role ON bixarena.run IS 'the role of the run by its oid too';
 GRANT SELECT ON bixarena.arena, bixarena.setting TO PUBLIC;
 ALTER TABLE bixarena.setting ENABLE ROW LEVEL SECURITY;
 
@@ -185,15 +268,23 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision) IS
 	'Bradley-Terry ranking of the models in any table or view of battles';
 
-CREATE FUNCTION bixarena.register_arena(arena text)
+CREATE FUNCTION bixarena.arena_resolve(arena text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_resolve_arena'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.arena_resolve(text) IS
+	'the arena meant by a name, or by none';
+
+CREATE FUNCTION bixarena.arena_register(arena text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'bixarena_register_arena'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.register_arena(text) IS
+COMMENT ON FUNCTION bixarena.arena_register(text) IS
 	'register a schema as an arena, for who may attach or create one';
 
-CREATE FUNCTION bixarena.view_of_battles(arena text)
+CREATE FUNCTION bixarena.arena_view(arena text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -214,7 +305,7 @@ AS $$
 			'which battles count for which leaderboard; may be replaced';
 	$sql$, arena)
 $$;
-COMMENT ON FUNCTION bixarena.view_of_battles(text) IS
+COMMENT ON FUNCTION bixarena.arena_view(text) IS
 	'the statements that make the view leaderboard_battle of an arena of one''s own';
 
 CREATE OR REPLACE FUNCTION bixarena_create_arena(name text)
@@ -238,7 +329,7 @@ BEGIN
 				HINT = 'Register an existing schema with bixarena_attach_arena().';
 	END IF;
 
-	PERFORM bixarena.register_arena(name);
+	PERFORM bixarena.arena_register(name);
 	EXECUTE format($sql$
 		CREATE SCHEMA %1$I;
 		COMMENT ON SCHEMA %1$I IS 'an arena of bixarena_rank';
@@ -316,35 +407,35 @@ BEGIN
 		CREATE INDEX ON %1$I.leaderboard_entry (snapshot_id, rank);
 		CREATE INDEX ON %1$I.leaderboard_entry (model_id);
 	$sql$, name);
-	EXECUTE bixarena.view_of_battles(name);
+	EXECUTE bixarena.arena_view(name);
 	RETURN name;
 END
 $$;
 
-CREATE FUNCTION bixarena.check_arena(arena text)
+CREATE FUNCTION bixarena.arena_check(arena text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'bixarena_check_arena'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.check_arena(text) IS
+COMMENT ON FUNCTION bixarena.arena_check(text) IS
 	'an error unless a schema has what an arena needs besides battles';
 
-CREATE FUNCTION bixarena.check_battles(arena text)
+CREATE FUNCTION bixarena.arena_check_battles(arena text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'bixarena_check_battles'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.check_battles(text) IS
+COMMENT ON FUNCTION bixarena.arena_check_battles(text) IS
 	'an error unless it can be told which battles of a schema count';
 
-CREATE FUNCTION bixarena.battle_relations(arena text)
+CREATE FUNCTION bixarena.arena_battle_relations(arena text)
 RETURNS oid[]
 AS 'MODULE_PATHNAME', 'bixarena_battle_relations'
 LANGUAGE C STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.battle_relations(text) IS
+COMMENT ON FUNCTION bixarena.arena_battle_relations(text) IS
 	'the relations of an arena that its battles are read from';
-REVOKE ALL ON FUNCTION bixarena.battle_relations(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.arena_battle_relations(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_battle_query(arena text DEFAULT NULL)
 RETURNS text
@@ -354,7 +445,7 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_battle_query(text) IS
 	'the query that says at this moment which battles of an arena count';
 
-CREATE FUNCTION bixarena.view_of_1_0(arena text, tables name[])
+CREATE FUNCTION bixarena.arena_view_of_1_0(arena text, tables name[])
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -401,31 +492,22 @@ BEGIN
 	RETURN sql;
 END
 $$;
-COMMENT ON FUNCTION bixarena.view_of_1_0(text, name[]) IS
+COMMENT ON FUNCTION bixarena.arena_view_of_1_0(text, name[]) IS
 	'the view leaderboard_battle that version 1.0 made from these tables of an arena';
 
-CREATE FUNCTION bixarena.old_battle_view(arena text)
-RETURNS regclass
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT c.oid
-	FROM pg_class AS c
-	JOIN pg_namespace AS n ON n.oid = c.relnamespace
-	WHERE n.nspname = arena AND c.relname = 'leaderboard_battle' AND c.relkind = 'v'
-		AND obj_description(c.oid, 'pg_class')
-			= 'which battles count for which leaderboard; may be replaced'
-$$;
-COMMENT ON FUNCTION bixarena.old_battle_view(text) IS
-	'the view leaderboard_battle of an arena if it bears the comment that the extension gives it';
-
-CREATE FUNCTION bixarena.retire_battle_view(arena text, may_replace boolean)
+CREATE FUNCTION bixarena.arena_retire_view(arena text, may_replace boolean)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	view regclass := bixarena.old_battle_view(arena);
+	-- the view leaderboard_battle, if it bears the comment that the extension gives it
+	view regclass := (SELECT c.oid
+		FROM pg_class AS c
+		JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		WHERE n.nspname = arena AND c.relname = 'leaderboard_battle' AND c.relkind = 'v'
+			AND obj_description(c.oid, 'pg_class')
+				= 'which battles count for which leaderboard; may be replaced');
 	owner oid;
 	unchanged boolean;
 	tables name[];
@@ -445,7 +527,7 @@ BEGIN
 		AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> view
 	JOIN pg_class AS t ON t.oid = d.refobjid
 	WHERE r.ev_class = view;
-	definition := bixarena.view_of_1_0(arena, tables);
+	definition := bixarena.arena_view_of_1_0(arena, tables);
 	IF unchanged AND definition IS NOT NULL THEN
 		-- what the server says of a view depends on its version, so the one of 1.0 is
 		-- made again, where it is in nobody's way; if that cannot be, it is not that one
@@ -483,7 +565,7 @@ BEGIN
 					HINT = 'Once they are dropped, attach the arena again.';
 		END;
 	ELSIF may_replace THEN
-		EXECUTE bixarena.view_of_battles(arena);
+		EXECUTE bixarena.arena_view(arena);
 		RAISE NOTICE 'view "%.leaderboard_battle", which version 1.0 made, was replaced', arena
 			USING DETAIL = 'A battle that names a category twice counts once for it.';
 	ELSE
@@ -492,7 +574,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION bixarena.retire_battle_view(text, boolean) IS
+COMMENT ON FUNCTION bixarena.arena_retire_view(text, boolean) IS
 	'drop or replace the view leaderboard_battle of an arena if it is one that version 1.0 made';
 
 CREATE OR REPLACE FUNCTION bixarena_attach_arena(schema text)
@@ -511,12 +593,10 @@ BEGIN
 				HINT = 'Make a new arena with bixarena_create_arena().';
 	END IF;
 
-	PERFORM bixarena.check_arena(schema);
-	IF bixarena.old_battle_view(schema) IS NOT NULL THEN
-		PERFORM bixarena.retire_battle_view(schema, true);
-	END IF;
-	PERFORM bixarena.check_battles(schema);
-	PERFORM bixarena.register_arena(schema);
+	PERFORM bixarena.arena_check(schema);
+	PERFORM bixarena.arena_retire_view(schema, true);
+	PERFORM bixarena.arena_check_battles(schema);
+	PERFORM bixarena.arena_register(schema);
 	RETURN schema;
 END
 $$;
@@ -596,7 +676,7 @@ AS 'MODULE_PATHNAME', 'bixarena_settings'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp;
 
-CREATE OR REPLACE FUNCTION bixarena.settings_in_force(leaderboard_id text, arena text)
+CREATE FUNCTION bixarena.setting_values(leaderboard_id text, arena text)
 RETURNS TABLE (
 	setting text,
 	value text,
@@ -606,6 +686,16 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'bixarena_settings'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.setting_values(text, text) IS
+	'the settings in force for an arena or one of its leaderboards';
+
+CREATE FUNCTION bixarena.setting_pauses(arena text, leaderboards text[])
+RETURNS TABLE (leaderboard text, source text)
+AS 'MODULE_PATHNAME', 'bixarena_pauses'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.setting_pauses(text, text[]) IS
+	'those of the leaderboards that are paused, and whose setting pauses them: arena or leaderboard';
 
 CREATE FUNCTION bixarena_generate_snapshot(
 	leaderboard_id text,
@@ -655,15 +745,17 @@ COMMENT ON FUNCTION bixarena_request_snapshot(text, text, text, text, bigint, bi
 	'queue a run for a background worker; returns its correlation id at once';
 REVOKE ALL ON FUNCTION bixarena_request_snapshot(text, text, text, text, bigint, bigint) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION bixarena.is_abandoned(correlation_id uuid)
+CREATE FUNCTION bixarena.run_is_abandoned(correlation_id uuid)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'bixarena_is_abandoned'
 -- it looks at the record: of the runs of an arena only those are to be asked for that
 -- are running, which costs less to see
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000
 SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.run_is_abandoned(uuid) IS
+	'does no process work at this run, which is running on record? null: this is a standby';
 
-CREATE FUNCTION bixarena.page_offset(page_size bigint, page bigint)
+CREATE FUNCTION bixarena.list_offset(page_size bigint, page bigint)
 RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -681,10 +773,10 @@ BEGIN
 	RETURN least((page - 1)::numeric * coalesce(page_size, 9223372036854775807), 9223372036854775807);
 END
 $$;
-COMMENT ON FUNCTION bixarena.page_offset(bigint, bigint) IS
+COMMENT ON FUNCTION bixarena.list_offset(bigint, bigint) IS
 	'rows before a page; pages count from 1';
 
-CREATE OR REPLACE FUNCTION bixarena.sort_order(
+CREATE FUNCTION bixarena.list_order(
 	sort_by text,
 	descending boolean,
 	rising text[],
@@ -705,14 +797,18 @@ BEGIN
 		CASE WHEN coalesce(descending, sort_by = ANY (falling)) THEN 'DESC' ELSE 'ASC' END);
 END
 $$;
+COMMENT ON FUNCTION bixarena.list_order(text, boolean, text[], text[]) IS
+	'how rows r are ordered by a column: as asked, or as is natural for it';
 
-CREATE OR REPLACE FUNCTION bixarena.find_leaderboard(leaderboard_id text, arena text)
+CREATE FUNCTION bixarena.leaderboard_find(leaderboard_id text, arena text)
 RETURNS uuid
 AS 'MODULE_PATHNAME', 'bixarena_find_leaderboard'
 LANGUAGE C STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.leaderboard_find(text, text) IS
+	'id of the leaderboard of a slug';
 
-CREATE FUNCTION bixarena.sees_private_snapshots(arena text)
+CREATE FUNCTION bixarena.snapshot_private_seen(arena text)
 RETURNS boolean
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -727,10 +823,10 @@ AS $$
 	JOIN pg_namespace AS n ON n.oid = c.relnamespace
 	WHERE n.nspname = arena AND c.relname = 'leaderboard_snapshot'
 $$;
-COMMENT ON FUNCTION bixarena.sees_private_snapshots(text) IS
+COMMENT ON FUNCTION bixarena.snapshot_private_seen(text) IS
 	'do functions show the caller private snapshots of an arena?';
 
-CREATE FUNCTION bixarena.pick_snapshot(
+CREATE FUNCTION bixarena.snapshot_pick(
 	leaderboard uuid,
 	arena text,
 	snapshot_identifier text,
@@ -744,27 +840,19 @@ BEGIN
 	-- numbers, "..._2" and "..._10".
 	RETURN (SELECT (s.id, s.leaderboard_id, s.snapshot_identifier, s.created_at)::bixarena.snapshot_key
 		FROM bixarena.read_snapshots(arena, leaderboard,
-			CASE WHEN pick_snapshot.snapshot_identifier IS NULL THEN until END) AS s
+			CASE WHEN snapshot_pick.snapshot_identifier IS NULL THEN until END) AS s
 		WHERE leaderboard IS NOT NULL AND CASE
-			WHEN pick_snapshot.snapshot_identifier IS NULL THEN until IS NOT NULL
-			ELSE s.snapshot_identifier = pick_snapshot.snapshot_identifier
-				AND (s.visibility = 'public' OR bixarena.sees_private_snapshots(arena)) END
+			WHEN snapshot_pick.snapshot_identifier IS NULL THEN until IS NOT NULL
+			ELSE s.snapshot_identifier = snapshot_pick.snapshot_identifier
+				AND (s.visibility = 'public' OR bixarena.snapshot_private_seen(arena)) END
 		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
 			s.snapshot_identifier DESC LIMIT 1);
 END
 $$;
-COMMENT ON FUNCTION bixarena.pick_snapshot(uuid, text, text, timestamptz) IS
+COMMENT ON FUNCTION bixarena.snapshot_pick(uuid, text, text, timestamptz) IS
 	'the snapshot of an identifier, or without one the latest public snapshot up to a moment';
 
-CREATE OR REPLACE FUNCTION bixarena.latest_snapshot(leaderboard uuid, until timestamptz, arena text)
-RETURNS bixarena.snapshot_key
-LANGUAGE sql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT bixarena.pick_snapshot(leaderboard, arena, NULL, until)
-$$;
-
-CREATE OR REPLACE FUNCTION bixarena.find_snapshot(leaderboard_id text, snapshot_identifier text, arena text)
+CREATE FUNCTION bixarena.snapshot_find(leaderboard_id text, snapshot_identifier text, arena text)
 RETURNS bixarena.snapshot_key
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -776,7 +864,7 @@ BEGIN
 		RAISE EXCEPTION 'leaderboard_id and snapshot_identifier must not be null'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	found := bixarena.pick_snapshot(bixarena.find_leaderboard(leaderboard_id, arena), arena,
+	found := bixarena.snapshot_pick(bixarena.leaderboard_find(leaderboard_id, arena), arena,
 		snapshot_identifier, NULL);
 	IF found.id IS NULL THEN
 		RAISE EXCEPTION 'leaderboard "%" has no snapshot "%"',
@@ -787,18 +875,43 @@ BEGIN
 	RETURN found;
 END
 $$;
+COMMENT ON FUNCTION bixarena.snapshot_find(text, text, text) IS
+	'the snapshot of an identifier';
 
-CREATE OR REPLACE FUNCTION bixarena.shown_snapshot(leaderboard_id text, snapshot_identifier text, arena text)
+CREATE FUNCTION bixarena.snapshot_shown(leaderboard_id text, snapshot_identifier text, arena text)
 RETURNS bixarena.snapshot_key
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF snapshot_identifier IS NOT NULL THEN
-		RETURN bixarena.find_snapshot(leaderboard_id, snapshot_identifier, arena);
+		RETURN bixarena.snapshot_find(leaderboard_id, snapshot_identifier, arena);
 	END IF;
-	RETURN bixarena.latest_snapshot(bixarena.find_leaderboard(leaderboard_id, arena),
-		'infinity', arena);
+	RETURN bixarena.snapshot_pick(bixarena.leaderboard_find(leaderboard_id, arena), arena,
+		NULL, 'infinity');
+END
+$$;
+COMMENT ON FUNCTION bixarena.snapshot_shown(text, text, text) IS
+	'the snapshot of an identifier, or without one the latest public snapshot';
+
+CREATE OR REPLACE FUNCTION bixarena.snapshot_before(
+	shown bixarena.snapshot_key,
+	lookback interval,
+	arena text)
+RETURNS bixarena.snapshot_key
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF lookback IS NULL THEN
+		RAISE EXCEPTION 'lookback must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF lookback < '0' THEN
+		RAISE EXCEPTION 'lookback must not be negative'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN bixarena.snapshot_pick(shown.leaderboard, arena, NULL, shown.created_at - lookback);
 END
 $$;
 
@@ -841,9 +954,9 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	shown bixarena.snapshot_key :=
-		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
 	RETURN QUERY EXECUTE format($sql$
 		WITH r AS MATERIALIZED (
@@ -859,11 +972,11 @@ BEGIN
 			AND ($6 IS NULL OR strpos(lower(r.model), lower($6)) > 0)
 		ORDER BY %s, r.position
 		LIMIT $7 OFFSET $8
-		$sql$, bixarena.sort_order(sort_by, descending,
+		$sql$, bixarena.list_order(sort_by, descending,
 			'{rank,model,slug,organization,license}',
 			'{bt_score,bootstrap_q025,bootstrap_q975,vote_count,rank_change,created_at}'))
 		USING shown, bixarena.snapshot_before(shown, lookback, found_arena), found_arena,
-			license, organization, search, page_size, bixarena.page_offset(page_size, page);
+			license, organization, search, page_size, bixarena.list_offset(page_size, page);
 END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard(text, text, interval, text, text, text, text, boolean, bigint, bigint, text) IS
@@ -879,17 +992,17 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 BEGIN
 	RETURN QUERY
 		WITH s AS MATERIALIZED (
 			SELECT r.*
 			FROM bixarena.read_snapshots(found_arena,
-				bixarena.find_leaderboard(leaderboard_id, found_arena)) AS r
-			WHERE r.visibility = 'public' OR bixarena.sees_private_snapshots(found_arena)
+				bixarena.leaderboard_find(leaderboard_id, found_arena)) AS r
+			WHERE r.visibility = 'public' OR bixarena.snapshot_private_seen(found_arena)
 			ORDER BY r.created_at DESC, length(r.snapshot_identifier) DESC,
 				r.snapshot_identifier DESC
-			LIMIT page_size OFFSET bixarena.page_offset(page_size, page)
+			LIMIT page_size OFFSET bixarena.list_offset(page_size, page)
 		), counts AS (
 			SELECT e.snapshot_id, count(*) AS entries
 			FROM bixarena.read_entries(found_arena, ARRAY(SELECT s.id FROM s)) AS e
@@ -905,7 +1018,7 @@ $$;
 COMMENT ON FUNCTION bixarena_snapshots(text, bigint, bigint, text) IS
 	'the snapshots of a leaderboard, the latest first';
 
-CREATE OR REPLACE FUNCTION bixarena.find_model(model text, arena text)
+CREATE FUNCTION bixarena.model_find(model text, arena text)
 RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -930,6 +1043,7 @@ BEGIN
 	RETURN found;
 END
 $$;
+COMMENT ON FUNCTION bixarena.model_find(text, text) IS 'id of the model of a slug';
 
 CREATE FUNCTION bixarena_model_history(
 	leaderboard_id text,
@@ -945,7 +1059,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 BEGIN
 	RETURN QUERY EXECUTE format($sql$
 		WITH s AS MATERIALIZED (
@@ -965,11 +1079,11 @@ BEGIN
 		ORDER BY %s, r.created_at DESC, length(r.snapshot_identifier) DESC,
 			r.snapshot_identifier DESC
 		LIMIT $3 OFFSET $4
-		$sql$, bixarena.sort_order(sort_by, descending,
+		$sql$, bixarena.list_order(sort_by, descending,
 			'{rank}', '{created_at,bt_score}'))
-		USING bixarena.find_leaderboard(leaderboard_id, found_arena),
-			bixarena.find_model(model, found_arena),
-			page_size, bixarena.page_offset(page_size, page), found_arena;
+		USING bixarena.leaderboard_find(leaderboard_id, found_arena),
+			bixarena.model_find(model, found_arena),
+			page_size, bixarena.list_offset(page_size, page), found_arena;
 END
 $$;
 COMMENT ON FUNCTION bixarena_model_history(text, text, text, boolean, bigint, bigint, text) IS
@@ -1003,7 +1117,72 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION bixarena.escape_markup(value text)
+CREATE OR REPLACE FUNCTION bixarena_compare_snapshots(
+	leaderboard_id text,
+	before text DEFAULT NULL,
+	after text DEFAULT NULL,
+	lookback interval DEFAULT '7 days',
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_comparison_row
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	later bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, after, found_arena);
+	earlier bixarena.snapshot_key;
+BEGIN
+	IF before IS NULL THEN
+		earlier := bixarena.snapshot_before(later, lookback, found_arena);
+	ELSE
+		earlier := bixarena.snapshot_find(leaderboard_id, before, found_arena);
+	END IF;
+	-- without the one, nothing can be said of the other
+	IF earlier.id IS NOT NULL AND later.id IS NOT NULL THEN
+		RETURN QUERY SELECT r.*
+			FROM bixarena.comparison_rows(earlier, later, found_arena) AS r;
+	END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION bixarena_matchups(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_matchup
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT m.*
+		FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, found_arena) AS m;
+END
+$$;
+
+CREATE FUNCTION bixarena.matchup_among(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	models bixarena_leaderboard_row[],
+	arena text)
+RETURNS bixarena_matchup[]
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- of all pairs, which may be two million, those that are drawn
+	WITH drawn AS MATERIALIZED (SELECT DISTINCT m.slug FROM unnest(models) AS m)
+	SELECT array_agg(m)
+	FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena) AS m
+	WHERE m.slug1 IN (SELECT d.slug FROM drawn AS d) AND m.slug2 IN (SELECT d.slug FROM drawn AS d)
+$$;
+COMMENT ON FUNCTION bixarena.matchup_among(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
+	'the pairs of these models that have met up to a snapshot';
+
+CREATE FUNCTION bixarena.text_escape(value text)
 RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -1015,18 +1194,20 @@ AS $$
 			'>', '&gt;'), '"', '&quot;'), '''', '&#39;'),
 		E'[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ufffe\\uffff]', '&#65533;', 'g')
 $$;
+COMMENT ON FUNCTION bixarena.text_escape(text) IS
+	'a text as it is written between tags or in an attribute';
 
-CREATE FUNCTION bixarena.shorten(value text, most integer)
+CREATE FUNCTION bixarena.text_shorten(value text, most integer)
 RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN length(value) <= most THEN value ELSE left(value, most - 3) || '...' END
 $$;
-COMMENT ON FUNCTION bixarena.shorten(text, integer) IS
+COMMENT ON FUNCTION bixarena.text_shorten(text, integer) IS
 	'a text of at most so many characters';
 
-CREATE OR REPLACE FUNCTION bixarena.running_width(value text)
+CREATE FUNCTION bixarena.text_running_width(value text)
 RETURNS TABLE (characters bigint, width double precision)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -1044,6 +1225,41 @@ AS $$
 		ELSE 1.1 END) OVER (ORDER BY u.position)
 	FROM regexp_split_to_table(value, '') WITH ORDINALITY AS u (c, position)
 $$;
+COMMENT ON FUNCTION bixarena.text_running_width(text) IS
+	'about how wide the beginnings of a text are, in heights of its font';
+
+CREATE OR REPLACE FUNCTION bixarena.text_width(value text)
+RETURNS double precision
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(max(r.width), 0) FROM bixarena.text_running_width(left(value, 200)) AS r
+$$;
+
+CREATE FUNCTION bixarena.text_fit(value text, max_width double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE
+		WHEN max(r.width) <= max_width AND length(value) <= 200
+		THEN bixarena.text_escape(value)
+		ELSE bixarena.text_escape(rtrim(left(value,
+				coalesce(max(r.characters) FILTER (WHERE r.width <= max_width - 1), 0)::integer)))
+			|| '&#8230;' END
+	FROM bixarena.text_running_width(left(value, 200)) AS r
+$$;
+COMMENT ON FUNCTION bixarena.text_fit(text, double precision) IS
+	'markup of a text, cut where it is wider than so many heights of its font';
+
+CREATE FUNCTION bixarena.text_utc(moment timestamptz)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
+$$;
+COMMENT ON FUNCTION bixarena.text_utc(timestamptz) IS 'a moment, for people';
 
 CREATE OR REPLACE FUNCTION bixarena.chart_colours(dark boolean)
 RETURNS text
@@ -1107,7 +1323,7 @@ AS $$
 			ELSE bixarena.chart_colours(theme = 'dark') END
 $$;
 
-CREATE FUNCTION bixarena.check_chart(width bigint, theme text)
+CREATE FUNCTION bixarena.chart_check(width bigint, theme text)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -1127,10 +1343,19 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_chart(bigint, text) IS
+COMMENT ON FUNCTION bixarena.chart_check(bigint, text) IS
 	'an error unless a chart can be drawn so';
 
-CREATE OR REPLACE FUNCTION bixarena.chart(
+CREATE FUNCTION bixarena.chart_pixel(length double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT trim_scale(round(length::numeric, 1))::text
+$$;
+COMMENT ON FUNCTION bixarena.chart_pixel(double precision) IS 'a length as it is written in a chart';
+
+CREATE FUNCTION bixarena.chart_svg(
 	width double precision,
 	height double precision,
 	theme text,
@@ -1143,23 +1368,13 @@ AS $$
 	SELECT format('<svg xmlns="http://www.w3.org/2000/svg" class="bixarena-chart %1$s"'
 		' role="img" aria-label="%2$s" width="%3$s" height="%4$s" viewBox="0 0 %3$s %4$s">'
 		'<style>%5$s</style><rect class="paper" width="%3$s" height="%4$s"/>%6$s</svg>',
-		theme, bixarena.escape_markup(label), bixarena.pixel(width),
-		bixarena.pixel(height), bixarena.chart_style(theme), body)
+		theme, bixarena.text_escape(label), bixarena.chart_pixel(width),
+		bixarena.chart_pixel(height), bixarena.chart_style(theme), body)
 $$;
+COMMENT ON FUNCTION bixarena.chart_svg(double precision, double precision, text, text, text) IS
+	'a chart of what has been drawn';
 
-CREATE FUNCTION bixarena.drawn_models(top bigint, usual bigint, most bigint)
-RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- a chart of thousands can be asked for by nobody who wants to read it, and
-	-- takes the memory of all others
-	SELECT least(coalesce(top, usual), most)
-$$;
-COMMENT ON FUNCTION bixarena.drawn_models(bigint, bigint, bigint) IS
-	'how many models a chart draws when so many are asked for, null: as many as usual';
-
-CREATE FUNCTION bixarena.count_models(drawn bigint, total bigint)
+CREATE FUNCTION bixarena.chart_count(drawn bigint, total bigint)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -1167,10 +1382,10 @@ AS $$
 	SELECT CASE WHEN drawn < total THEN format('the first %s of %s models', drawn, total)
 		ELSE format('%s models', drawn) END
 $$;
-COMMENT ON FUNCTION bixarena.count_models(bigint, bigint) IS
+COMMENT ON FUNCTION bixarena.chart_count(bigint, bigint) IS
 	'how many models are shown, and of how many';
 
-CREATE FUNCTION bixarena.draw_omission(drawn bigint, total bigint, y double precision)
+CREATE FUNCTION bixarena.chart_omission(drawn bigint, total bigint, y double precision)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -1178,24 +1393,60 @@ AS $$
 	-- empty where no model is left out
 	SELECT CASE WHEN drawn < total
 		THEN format('<text class="muted small omission" x="8" y="%s">%s</text>',
-			bixarena.pixel(y), bixarena.count_models(drawn, total))
+			bixarena.chart_pixel(y), bixarena.chart_count(drawn, total))
 		ELSE '' END
 $$;
-COMMENT ON FUNCTION bixarena.draw_omission(bigint, bigint, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_omission(bigint, bigint, double precision) IS
 	'a line that says how many models a chart leaves out';
 
-CREATE FUNCTION bixarena.empty_chart(width bigint, theme text, reason text)
+CREATE FUNCTION bixarena.chart_empty(width bigint, theme text, reason text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT bixarena.chart(width, 60, theme, reason,
-		format('<text class="muted" x="16" y="35">%s</text>', bixarena.escape_markup(reason)))
+	SELECT bixarena.chart_svg(width, 60, theme, reason,
+		format('<text class="muted" x="16" y="35">%s</text>', bixarena.text_escape(reason)))
 $$;
-COMMENT ON FUNCTION bixarena.empty_chart(bigint, text, text) IS
+COMMENT ON FUNCTION bixarena.chart_empty(bigint, text, text) IS
 	'a chart that says why there is nothing to be seen';
 
-CREATE OR REPLACE FUNCTION bixarena.time_ticks(low timestamptz, high timestamptz, pixels double precision)
+CREATE FUNCTION bixarena.chart_place(axis bixarena.axis, value double precision)
+RETURNS double precision
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN axis.high = axis.low THEN (axis.first_pixel + axis.last_pixel) / 2
+		ELSE axis.first_pixel + (value - axis.low) / (axis.high - axis.low)
+			* (axis.last_pixel - axis.first_pixel) END
+$$;
+COMMENT ON FUNCTION bixarena.chart_place(bixarena.axis, double precision) IS
+	'the pixel of a value';
+
+CREATE FUNCTION bixarena.chart_ticks(
+	low double precision,
+	high double precision,
+	max_ticks integer,
+	min_step double precision DEFAULT 0)
+RETURNS TABLE (value double precision, step double precision)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- the least step of 1, 2 or 5 times a power of ten
+	WITH power AS (
+		SELECT 10 ^ floor(log(greatest(high - low, 1e-9) / greatest(max_ticks, 1))) AS power
+	), spacing AS (
+		SELECT greatest(min(d.digit * p.power), min_step) AS step
+		FROM power AS p, unnest('{1,2,5,10}'::double precision[]) AS d (digit)
+		WHERE d.digit * p.power * greatest(max_ticks, 1) >= (high - low) * (1 - 1e-9)
+	)
+	SELECT n * s.step, s.step
+	FROM spacing AS s,
+		generate_series(ceil(low / s.step)::bigint, floor(high / s.step)::bigint) AS n
+$$;
+COMMENT ON FUNCTION bixarena.chart_ticks(double precision, double precision, integer, double precision) IS
+	'the round values of a range that an axis marks, and how far they are apart';
+
+CREATE FUNCTION bixarena.chart_time_ticks(low timestamptz, high timestamptz, pixels double precision)
 RETURNS TABLE (moment timestamptz, label text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -1226,8 +1477,43 @@ AS $$
 			high AT TIME ZONE 'UTC', s.step) AS t
 	WHERE t >= low AT TIME ZONE 'UTC'
 $$;
+COMMENT ON FUNCTION bixarena.chart_time_ticks(timestamptz, timestamptz, double precision) IS
+	'the round moments of a time that an axis marks';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_interval(
+CREATE FUNCTION bixarena.chart_is_open(bound numeric, score numeric)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- what is stored in place of infinity
+	SELECT abs(bound) = 3000 OR abs(score) > 3000 AND bound = score
+$$;
+COMMENT ON FUNCTION bixarena.chart_is_open(numeric, numeric) IS
+	'do the battles not fix this bound of a score?';
+
+CREATE FUNCTION bixarena.chart_score_axis(
+	rows bixarena_leaderboard_row[],
+	first_pixel double precision,
+	last_pixel double precision)
+RETURNS bixarena.axis
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- 14 pixels at either end: an arrow stands beside the dot
+	SELECT low - margin, high + margin, first_pixel, last_pixel
+	FROM (
+		SELECT min(CASE WHEN bixarena.chart_is_open(r.bootstrap_q025, r.bt_score) THEN r.bt_score
+				ELSE r.bootstrap_q025 END),
+			max(CASE WHEN bixarena.chart_is_open(r.bootstrap_q975, r.bt_score) THEN r.bt_score
+				ELSE r.bootstrap_q975 END)
+		FROM unnest(rows) AS r
+	) AS range (low, high),
+	LATERAL (SELECT greatest((high - low) * 14 / (last_pixel - first_pixel - 28), 5)) AS m (margin)
+$$;
+COMMENT ON FUNCTION bixarena.chart_score_axis(bixarena_leaderboard_row[], double precision, double precision) IS
+	'an axis on which all scores and all bounds that are fixed have a place';
+
+CREATE FUNCTION bixarena.chart_interval(
 	line bixarena_leaderboard_row,
 	axis bixarena.axis,
 	y double precision)
@@ -1237,29 +1523,41 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<path class="thick line1" d="M%1$s %3$sH%2$s%4$s%5$s"/>'
 		'<circle class="dot1" cx="%6$s" cy="%3$s" r="%7$s"/>',
-		bixarena.pixel(low), bixarena.pixel(high), bixarena.pixel(y),
+		bixarena.chart_pixel(low), bixarena.chart_pixel(high), bixarena.chart_pixel(y),
 		-- the left end, then the right one: an arrow, or a stop where the dot leaves room
 		CASE WHEN is_open_low
-			THEN format('M%s %sl-6 5l6 5', bixarena.pixel(low + 6), bixarena.pixel(y - 5))
+			THEN format('M%s %sl-6 5l6 5', bixarena.chart_pixel(low + 6), bixarena.chart_pixel(y - 5))
 			WHEN high - low >= 14
-			THEN format('M%s %sv8', bixarena.pixel(low), bixarena.pixel(y - 4)) END,
+			THEN format('M%s %sv8', bixarena.chart_pixel(low), bixarena.chart_pixel(y - 4)) END,
 		CASE WHEN is_open_high
-			THEN format('M%s %sl6 5l-6 5', bixarena.pixel(high - 6), bixarena.pixel(y - 5))
+			THEN format('M%s %sl6 5l-6 5', bixarena.chart_pixel(high - 6), bixarena.chart_pixel(y - 5))
 			WHEN high - low >= 14
-			THEN format('M%s %sv8', bixarena.pixel(high), bixarena.pixel(y - 4)) END,
-		bixarena.pixel(bixarena.place(axis, line.bt_score)),
+			THEN format('M%s %sv8', bixarena.chart_pixel(high), bixarena.chart_pixel(y - 4)) END,
+		bixarena.chart_pixel(bixarena.chart_place(axis, line.bt_score)),
 		-- nor does the dot hide a short interval
 		CASE WHEN high - low >= 14 THEN 4 ELSE 2.5 END)
-	FROM (VALUES (bixarena.is_open(line.bootstrap_q025, line.bt_score),
-			bixarena.is_open(line.bootstrap_q975, line.bt_score))) AS o (is_open_low, is_open_high),
+	FROM (VALUES (bixarena.chart_is_open(line.bootstrap_q025, line.bt_score),
+			bixarena.chart_is_open(line.bootstrap_q975, line.bt_score))) AS o (is_open_low, is_open_high),
 		LATERAL (VALUES (
 			CASE WHEN is_open_low THEN axis.first_pixel
-				ELSE bixarena.place(axis, line.bootstrap_q025) END,
+				ELSE bixarena.chart_place(axis, line.bootstrap_q025) END,
 			CASE WHEN is_open_high THEN axis.last_pixel
-				ELSE bixarena.place(axis, line.bootstrap_q975) END)) AS b (low, high)
+				ELSE bixarena.chart_place(axis, line.bootstrap_q975) END)) AS b (low, high)
 $$;
+COMMENT ON FUNCTION bixarena.chart_interval(bixarena_leaderboard_row, bixarena.axis, double precision) IS
+	'a score and its interval';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_leaderboard_row(
+CREATE FUNCTION bixarena.chart_bound_text(bound numeric, score numeric)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN bixarena.chart_is_open(bound, score) THEN 'open' ELSE round(bound)::text END
+$$;
+COMMENT ON FUNCTION bixarena.chart_bound_text(numeric, numeric) IS
+	'the bound of an interval, for people; open: the battles do not fix it';
+
+CREATE FUNCTION bixarena.chart_leaderboard_row(
 	line bixarena_leaderboard_row,
 	axis bixarena.axis,
 	y double precision,
@@ -1274,15 +1572,17 @@ AS $$
 		'<text class="muted" text-anchor="end" x="32" y="%8$s">%2$s</text>'
 		'<text class="ink" x="42" y="%8$s">%7$s</text>'
 		'<text class="ink" text-anchor="end" x="%9$s" y="%8$s">%3$s</text>%10$s</g>',
-		bixarena.escape_markup(line.model), line.rank, round(line.bt_score),
-		bixarena.bound_text(line.bootstrap_q025, line.bt_score),
-		bixarena.bound_text(line.bootstrap_q975, line.bt_score),
-		line.vote_count, bixarena.fit_label(line.model, label_width / 13),
-		bixarena.pixel(y + 4.5), bixarena.pixel(width - 8),
-		bixarena.draw_interval(line, axis, y))
+		bixarena.text_escape(line.model), line.rank, round(line.bt_score),
+		bixarena.chart_bound_text(line.bootstrap_q025, line.bt_score),
+		bixarena.chart_bound_text(line.bootstrap_q975, line.bt_score),
+		line.vote_count, bixarena.text_fit(line.model, label_width / 13),
+		bixarena.chart_pixel(y + 4.5), bixarena.chart_pixel(width - 8),
+		bixarena.chart_interval(line, axis, y))
 $$;
+COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena.axis, double precision, double precision, double precision) IS
+	'a model''s line in the chart of a leaderboard';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_score_grid(axis bixarena.axis, top double precision, bottom double precision)
+CREATE FUNCTION bixarena.chart_score_grid(axis bixarena.axis, top double precision, bottom double precision)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -1290,14 +1590,16 @@ AS $$
 	SELECT string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%6$s</text>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%5$s">%6$s</text>',
-			bixarena.pixel(bixarena.place(axis, t)), bixarena.pixel(top), bixarena.pixel(bottom),
-			bixarena.pixel(top - 6), bixarena.pixel(bottom + 16), bixarena.tick_text(t)), '')
+			bixarena.chart_pixel(bixarena.chart_place(axis, t.value)), bixarena.chart_pixel(top), bixarena.chart_pixel(bottom),
+			bixarena.chart_pixel(top - 6), bixarena.chart_pixel(bottom + 16), trim_scale(t.value::numeric)), '')
 	FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
-		bixarena.ticks(axis.low, axis.high,
+		bixarena.chart_ticks(axis.low, axis.high,
 		least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS t
 $$;
+COMMENT ON FUNCTION bixarena.chart_score_grid(bixarena.axis, double precision, double precision) IS
+	'lines and numbers of an axis of scores, above and below';
 
-CREATE FUNCTION bixarena.draw_leaderboard(
+CREATE FUNCTION bixarena.chart_leaderboard(
 	rows bixarena_leaderboard_row[],
 	width bigint,
 	theme text)
@@ -1312,31 +1614,31 @@ DECLARE
 	label_width double precision := (SELECT least(0.38 * width,
 		max(13 * bixarena.text_width(r.model)) + 2) FROM unnest(rows) AS r);
 	total bigint := (rows[1]).total_count;
-	omission text := bixarena.draw_omission(cardinality(rows), total, bottom + 54);
+	omission text := bixarena.chart_omission(cardinality(rows), total, bottom + 54);
 	axis bixarena.axis;
 	drawn text;
 BEGIN
 	IF coalesce(cardinality(rows), 0) = 0 THEN
-		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot yet.');
+		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot yet.');
 	END IF;
-	axis := bixarena.score_axis(rows, 42 + label_width + 16, width - 56);
+	axis := bixarena.chart_score_axis(rows, 42 + label_width + 16, width - 56);
 	SELECT string_agg(format('<rect class="band" y="%s" width="%s" height="%s"/>',
-		bixarena.pixel(top + row_height * n), width, bixarena.pixel(row_height)), '')
+		bixarena.chart_pixel(top + row_height * n), width, bixarena.chart_pixel(row_height)), '')
 	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
-	SELECT concat(drawn, bixarena.draw_score_grid(axis, top, bottom), string_agg(
-		bixarena.draw_leaderboard_row(r, axis, top + row_height * (n - 0.5), width, label_width),
+	SELECT concat(drawn, bixarena.chart_score_grid(axis, top, bottom), string_agg(
+		bixarena.chart_leaderboard_row(r, axis, top + row_height * (n - 0.5), width, label_width),
 		'' ORDER BY n))
 	INTO drawn
 	FROM generate_subscripts(rows, 1) AS n, LATERAL (SELECT (rows[n]).*) AS r;
 
-	RETURN bixarena.chart(width, bottom + CASE omission WHEN '' THEN 44 ELSE 62 END, theme,
-		format('Scores of %s with 95 %% intervals', bixarena.count_models(cardinality(rows), total)),
+	RETURN bixarena.chart_svg(width, bottom + CASE omission WHEN '' THEN 44 ELSE 62 END, theme,
+		format('Scores of %s with 95 %% intervals', bixarena.chart_count(cardinality(rows), total)),
 		drawn || omission || format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
-			width - 8, bixarena.pixel(bottom + 36),
+			width - 8, bixarena.chart_pixel(bottom + 36),
 			'score in points; 400 more are odds of 10 to 1'));
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_leaderboard(bixarena_leaderboard_row[], bigint, text) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard(bixarena_leaderboard_row[], bigint, text) IS
 	'the chart of a leaderboard';
 
 CREATE FUNCTION bixarena_leaderboard_svg(
@@ -1351,20 +1653,20 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	shown bixarena.snapshot_key :=
-		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
-	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
-	RETURN bixarena.draw_leaderboard(ARRAY(
+	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(top, 1);
+	RETURN bixarena.chart_leaderboard(ARRAY(
 		SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r
-		LIMIT bixarena.drawn_models(top, 500, 2000)), width, theme);
+		LIMIT least(coalesce(top, 500), 2000)), width, theme);
 END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard_svg(text, text, bigint, bigint, text, text) IS
 	'a chart of a leaderboard: scores with intervals, a line a model';
 
-CREATE FUNCTION bixarena.history_points(
+CREATE FUNCTION bixarena.chart_history_points(
 	leaderboard uuid,
 	measure text,
 	top bigint,
@@ -1414,10 +1716,10 @@ BEGIN
 		USING leaderboard, top, since, max_moments, arena;
 END
 $$;
-COMMENT ON FUNCTION bixarena.history_points(uuid, text, bigint, timestamptz, bigint, text) IS
+COMMENT ON FUNCTION bixarena.chart_history_points(uuid, text, bigint, timestamptz, bigint, text) IS
 	'ranks or scores over time of the models that lead a leaderboard now';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_time_grid(
+CREATE FUNCTION bixarena.chart_time_grid(
 	axis bixarena.axis,
 	top double precision,
 	bottom double precision)
@@ -1428,16 +1730,18 @@ AS $$
 	-- labels leave the year out, and hours the day: the caption has them
 	SELECT concat(string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%5$s</text>',
-			bixarena.pixel(bixarena.place(axis, extract(epoch FROM t.moment)::double precision)),
-			bixarena.pixel(top), bixarena.pixel(bottom), bixarena.pixel(bottom + 18), t.label), ''),
+			bixarena.chart_pixel(bixarena.chart_place(axis, extract(epoch FROM t.moment)::double precision)),
+			bixarena.chart_pixel(top), bixarena.chart_pixel(bottom), bixarena.chart_pixel(bottom + 18), t.label), ''),
 		format('<text class="muted small" x="%s" y="%s">time (UTC), until %s</text>',
-			bixarena.pixel(axis.first_pixel), bixarena.pixel(bottom + 38),
+			bixarena.chart_pixel(axis.first_pixel), bixarena.chart_pixel(bottom + 38),
 			to_char(to_timestamp(axis.high) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')))
-	FROM bixarena.time_ticks(to_timestamp(axis.low), to_timestamp(axis.high),
+	FROM bixarena.chart_time_ticks(to_timestamp(axis.low), to_timestamp(axis.high),
 		axis.last_pixel - axis.first_pixel) AS t
 $$;
+COMMENT ON FUNCTION bixarena.chart_time_grid(bixarena.axis, double precision, double precision) IS
+	'lines and labels of an axis of time';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_value_grid(
+CREATE FUNCTION bixarena.chart_value_grid(
 	axis bixarena.axis,
 	first_value double precision,
 	min_step double precision,
@@ -1455,21 +1759,21 @@ AS $$
 	), tick AS (
 		SELECT first_value AS value WHERE first_value IS NOT NULL
 		UNION
-		SELECT n * s.step
-		FROM bounds AS b,
-			LATERAL (SELECT greatest(min_step, bixarena.tick_step(b.high - b.low, b.max_ticks))) AS s (step),
-			generate_series(ceil(b.low / s.step)::bigint, floor(b.high / s.step)::bigint) AS n
-		WHERE first_value IS NULL OR n * s.step >= first_value + 0.6 * s.step
+		SELECT t.value
+		FROM bounds AS b, bixarena.chart_ticks(b.low, b.high, b.max_ticks, min_step) AS t
+		WHERE first_value IS NULL OR t.value >= first_value + 0.6 * t.step
 	)
 	SELECT string_agg(format('<path class="grid" d="M%s %sH%s"/>'
 			'<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
-			bixarena.pixel(left_edge), bixarena.pixel(y), bixarena.pixel(right_edge),
-			bixarena.pixel(left_edge - 6), bixarena.pixel(y + 4), bixarena.tick_text(t.value)), ''
+			bixarena.chart_pixel(left_edge), bixarena.chart_pixel(y), bixarena.chart_pixel(right_edge),
+			bixarena.chart_pixel(left_edge - 6), bixarena.chart_pixel(y + 4), trim_scale(t.value::numeric)), ''
 			ORDER BY t.value)
-	FROM tick AS t, LATERAL (SELECT bixarena.place(axis, t.value)) AS p (y)
+	FROM tick AS t, LATERAL (SELECT bixarena.chart_place(axis, t.value)) AS p (y)
 $$;
+COMMENT ON FUNCTION bixarena.chart_value_grid(bixarena.axis, double precision, double precision, double precision, double precision) IS
+	'lines and numbers of an upright axis';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_series(
+CREATE FUNCTION bixarena.chart_series(
 	points bixarena.history_point[],
 	time_axis bixarena.axis,
 	value_axis bixarena.axis)
@@ -1481,16 +1785,16 @@ AS $$
 	-- snapshots lie between
 	WITH place AS (
 		SELECT p.*, p.moment_number - row_number() OVER (ORDER BY p.moment_number) AS part,
-			bixarena.pixel(bixarena.place(time_axis,
+			bixarena.chart_pixel(bixarena.chart_place(time_axis,
 				extract(epoch FROM p.moment)::double precision)) AS x,
-			bixarena.pixel(bixarena.place(value_axis, p.value)) AS y
+			bixarena.chart_pixel(bixarena.chart_place(value_axis, p.value)) AS y
 		FROM unnest(points) AS p
 	), part AS (
 		SELECT 'M' || string_agg(p.x || ' ' || p.y, 'L' ORDER BY p.moment_number) AS path
 		FROM place AS p GROUP BY p.part
 	)
 	SELECT format('<g class="series"><title>%s</title><path class="thick line%s"%s d="%s"/>%s</g>',
-		bixarena.escape_markup(min(p.model)), colour,
+		bixarena.text_escape(min(p.model)), colour,
 		CASE dashes WHEN 0 THEN '' WHEN 1 THEN ' stroke-dasharray="7 4"'
 			WHEN 2 THEN ' stroke-dasharray="2 3"' ELSE ' stroke-dasharray="9 3 2 3"' END,
 		(SELECT string_agg(r.path, '' ORDER BY r.path) FROM part AS r),
@@ -1504,8 +1808,10 @@ AS $$
 			/ greatest(max(l.moment_number), 1) >= 10 FROM place AS l) AS m (last, is_sparse)
 	GROUP BY colour, dashes
 $$;
+COMMENT ON FUNCTION bixarena.chart_series(bixarena.history_point[], bixarena.axis, bixarena.axis) IS
+	'the line of one model';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_series_labels(
+CREATE FUNCTION bixarena.chart_series_labels(
 	points bixarena.history_point[],
 	value_axis bixarena.axis,
 	top double precision,
@@ -1522,7 +1828,7 @@ AS $$
 	-- what is kept between top and bottom.
 	WITH last AS (
 		SELECT DISTINCT ON (p.series) p.series, p.model,
-			bixarena.place(value_axis, p.value) AS y
+			bixarena.chart_place(value_axis, p.value) AS y
 		FROM unnest(points) AS p ORDER BY p.series, p.moment_number DESC
 	), ordered AS (
 		SELECT l.*, row_number() OVER (ORDER BY l.y, l.series) AS n, count(*) OVER () AS total
@@ -1535,14 +1841,16 @@ AS $$
 	)
 	SELECT string_agg(format('<g class="label"><title>%s</title><path class="thin line%s" d="M%s %sL%s %s"/>'
 			'<text class="ink" x="%s" y="%s">%s</text></g>',
-			bixarena.escape_markup(p.model), 1 + (p.series - 1) % 6,
-			bixarena.pixel(x + 5), bixarena.pixel(p.y), bixarena.pixel(x + 16),
-			bixarena.pixel(p.label_y), bixarena.pixel(x + 20), bixarena.pixel(p.label_y + 4.5),
-			bixarena.fit_label(p.model, label_width / 13)), '' ORDER BY p.n)
+			bixarena.text_escape(p.model), 1 + (p.series - 1) % 6,
+			bixarena.chart_pixel(x + 5), bixarena.chart_pixel(p.y), bixarena.chart_pixel(x + 16),
+			bixarena.chart_pixel(p.label_y), bixarena.chart_pixel(x + 20), bixarena.chart_pixel(p.label_y + 4.5),
+			bixarena.text_fit(p.model, label_width / 13)), '' ORDER BY p.n)
 	FROM placed AS p
 $$;
+COMMENT ON FUNCTION bixarena.chart_series_labels(bixarena.history_point[], bixarena.axis, double precision, double precision, double precision, double precision) IS
+	'names of models beside the ends of their lines';
 
-CREATE FUNCTION bixarena.draw_history(
+CREATE FUNCTION bixarena.chart_history(
 	points bixarena.history_point[],
 	measure text,
 	width bigint,
@@ -1565,7 +1873,7 @@ DECLARE
 	omission text;
 BEGIN
 	IF coalesce(cardinality(points), 0) = 0 THEN
-		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot in this time.');
+		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot in this time.');
 	END IF;
 	SELECT max(p.series) AS series, min(p.value) AS low, max(p.value) AS high,
 		extract(epoch FROM min(p.moment)) AS first, extract(epoch FROM max(p.moment)) AS last
@@ -1583,36 +1891,26 @@ BEGIN
 		ELSE (range.high + margin, range.low - margin, top + 8, bottom - 8)::bixarena.axis END
 		FROM greatest(0, 5 - (range.high - range.low) / 2) AS margin;
 
-	drawn := bixarena.draw_time_grid(time_axis, top, bottom)
-		|| bixarena.draw_value_grid(value_axis, CASE WHEN is_rank THEN range.low END,
+	drawn := bixarena.chart_time_grid(time_axis, top, bottom)
+		|| bixarena.chart_value_grid(value_axis, CASE WHEN is_rank THEN range.low END,
 			CASE WHEN is_rank THEN 1 ELSE 0 END, left_edge, time_axis.last_pixel + 4);
 	-- the best lies on top
 	SELECT drawn || string_agg(s.line, '' ORDER BY s.series DESC) INTO drawn
-	FROM (SELECT p.series, bixarena.draw_series(array_agg(p ORDER BY p.moment_number),
+	FROM (SELECT p.series, bixarena.chart_series(array_agg(p ORDER BY p.moment_number),
 			time_axis, value_axis) AS line
 		FROM unnest(points) AS p GROUP BY p.series) AS s;
-	omission := bixarena.draw_omission(range.series, total, bottom + 58);
-	RETURN bixarena.chart(width, bottom + CASE omission WHEN '' THEN 46 ELSE 66 END, theme,
+	omission := bixarena.chart_omission(range.series, total, bottom + 58);
+	RETURN bixarena.chart_svg(width, bottom + CASE omission WHEN '' THEN 46 ELSE 66 END, theme,
 		format('%s of %s over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END,
-			bixarena.count_models(range.series, total)),
-		drawn || omission || bixarena.draw_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
+			bixarena.chart_count(range.series, total)),
+		drawn || omission || bixarena.chart_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
 			label_width)
 		|| format('<text class="muted small" x="8" y="18">%s</text>',
 			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END));
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, bigint, text, bigint) IS
+COMMENT ON FUNCTION bixarena.chart_history(bixarena.history_point[], text, bigint, text, bigint) IS
 	'the chart of a leaderboard''s history; total: of how many models those drawn are the first';
-
-CREATE FUNCTION bixarena.count_entries(snapshot bixarena.snapshot_key, arena text)
-RETURNS bigint
-LANGUAGE sql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT count(*) FROM bixarena.read_entries(arena, ARRAY[snapshot.id]) AS e
-$$;
-COMMENT ON FUNCTION bixarena.count_entries(bixarena.snapshot_key, text) IS
-	'how many models a snapshot ranks';
 
 CREATE FUNCTION bixarena_history_svg(
 	leaderboard_id text,
@@ -1627,8 +1925,8 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
-	lines bigint := bixarena.drawn_models(top, 100, 500);
+	found_arena text := bixarena.arena_resolve(arena);
+	lines bigint := least(coalesce(top, 100), 500);
 BEGIN
 	IF num_nulls(leaderboard_id, measure) > 0 THEN
 		RAISE EXCEPTION 'leaderboard_id and measure must not be null'
@@ -1638,21 +1936,22 @@ BEGIN
 		RAISE EXCEPTION 'measure must be rank or bt_score, not "%"', measure
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
+	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(top, 1);
 	-- a point to every four pixels is as fine as can be seen, and 25000 of all
 	-- lines as many as are drawn
-	RETURN bixarena.draw_history(ARRAY(
-		SELECT p FROM bixarena.history_points(
-			bixarena.find_leaderboard(leaderboard_id, found_arena), measure, lines, since,
+	RETURN bixarena.chart_history(ARRAY(
+		SELECT p FROM bixarena.chart_history_points(
+			bixarena.leaderboard_find(leaderboard_id, found_arena), measure, lines, since,
 			least(width / 4, 25000 / lines), found_arena) AS p), measure, width, theme,
-		CASE WHEN lines < coalesce(top, 9223372036854775807) THEN bixarena.count_entries(
-			bixarena.shown_snapshot(leaderboard_id, NULL, found_arena), found_arena) END);
+		CASE WHEN lines < coalesce(top, 9223372036854775807) THEN (SELECT count(*)
+			FROM bixarena.snapshot_shown(leaderboard_id, NULL, found_arena) AS s,
+				bixarena.read_entries(found_arena, ARRAY[s.id]) AS e) END);
 END
 $$;
 COMMENT ON FUNCTION bixarena_history_svg(text, bigint, text, timestamptz, bigint, text, text) IS
 	'a chart of ranks or scores over time of the models that lead a leaderboard now';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_matchup_cells(
+CREATE FUNCTION bixarena.chart_matchup_cells(
 	models bixarena_leaderboard_row[],
 	matchups bixarena_matchup[],
 	edge double precision,
@@ -1666,10 +1965,10 @@ AS $$
 	-- and a long name is cut.  References in the title keep a name's direction of
 	-- writing to itself.
 	WITH place AS MATERIALIZED (
-		SELECT m.slug, m.n, bixarena.fit_label(m.model, 100) AS name,
-			bixarena.pixel(edge + size * (m.n - 1)) AS x, bixarena.pixel(top + size * (m.n - 1)) AS y,
-			bixarena.pixel(edge + size * (m.n - 0.5)) AS text_x,
-			bixarena.pixel(top + size * (m.n - 0.5) + 4) AS text_y
+		SELECT m.slug, m.n, bixarena.text_fit(m.model, 100) AS name,
+			bixarena.chart_pixel(edge + size * (m.n - 1)) AS x, bixarena.chart_pixel(top + size * (m.n - 1)) AS y,
+			bixarena.chart_pixel(edge + size * (m.n - 0.5)) AS text_x,
+			bixarena.chart_pixel(top + size * (m.n - 0.5) + 4) AS text_y
 		FROM (SELECT models[n].slug, models[n].model, n FROM generate_subscripts(models, 1) AS n) AS m
 	), cell AS (
 		SELECT s.*, m.ties, round(10 * s.observed) AS colour,
@@ -1688,29 +1987,33 @@ AS $$
 				CASE WHEN c.colour BETWEEN 2 AND 8 THEN 'on-share' ELSE 'on-end' END,
 				them.text_x, us.text_y, c.percent) END), '' ORDER BY us.n, them.n)
 	FROM cell AS c JOIN place AS us ON us.slug = c.us JOIN place AS them ON them.slug = c.them,
-		bixarena.pixel(size) AS side
+		bixarena.chart_pixel(size) AS side
 $$;
+COMMENT ON FUNCTION bixarena.chart_matchup_cells(bixarena_leaderboard_row[], bixarena_matchup[], double precision, double precision, double precision) IS
+	'a cell for each two models that have met, seen from each of them';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_share_legend(x double precision, y double precision)
+CREATE FUNCTION bixarena.chart_share_legend(x double precision, y double precision)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<rect class="share%s" x="%s" y="%s" width="20" height="12"/>',
-			n, bixarena.pixel(x + 20 * n), bixarena.pixel(y)), '' ORDER BY n)
+			n, bixarena.chart_pixel(x + 20 * n), bixarena.chart_pixel(y)), '' ORDER BY n)
 		|| format('<text class="muted small" x="%1$s" y="%4$s">0 %%</text>'
 			'<text class="muted small" text-anchor="middle" x="%2$s" y="%4$s">50 %%</text>'
 			'<text class="muted small" text-anchor="end" x="%3$s" y="%4$s">100 %%</text>'
 			'<text class="muted small" x="%1$s" y="%5$s">share of the points that a row''s model took</text>'
 			'<path class="grid thin" d="M%6$s %7$sh19v11h-19z"/>'
 			'<text class="muted small" x="%6$s" y="%4$s">never met</text>',
-			bixarena.pixel(x), bixarena.pixel(x + 110), bixarena.pixel(x + 220),
-			bixarena.pixel(y + 26), bixarena.pixel(y + 44),
-			bixarena.pixel(x + 244.5), bixarena.pixel(y + 0.5))
+			bixarena.chart_pixel(x), bixarena.chart_pixel(x + 110), bixarena.chart_pixel(x + 220),
+			bixarena.chart_pixel(y + 26), bixarena.chart_pixel(y + 44),
+			bixarena.chart_pixel(x + 244.5), bixarena.chart_pixel(y + 0.5))
 	FROM generate_series(0, 10) AS n
 $$;
+COMMENT ON FUNCTION bixarena.chart_share_legend(double precision, double precision) IS
+	'what the colours of shares mean';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_matchup_labels(
+CREATE FUNCTION bixarena.chart_matchup_labels(
 	models bixarena_leaderboard_row[],
 	edge double precision,
 	top double precision,
@@ -1721,18 +2024,20 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	-- where rows and columns are narrower than text, every so many have a label
 	SELECT coalesce(string_agg(format('<text class="muted small" text-anchor="middle" x="%s" y="%s">%s</text>',
-			bixarena.pixel(edge + size * (n - 0.5)), bixarena.pixel(top - 6), models[n].rank), ''
+			bixarena.chart_pixel(edge + size * (n - 0.5)), bixarena.chart_pixel(top - 6), models[n].rank), ''
 			ORDER BY n) FILTER (WHERE (n - 1) % ceil((8 * digits + 6) / size)::integer = 0), '')
 		|| string_agg(format('<g class="row"><title>%s</title><text class="muted" text-anchor="end" x="32" y="%s">%s</text>'
 			'<text class="ink" x="40" y="%2$s">%4$s</text></g>',
-			bixarena.escape_markup(models[n].model), bixarena.pixel(top + size * (n - 0.5) + 4.5),
-			models[n].rank, bixarena.fit_label(models[n].model, (edge - 48) / 13)), ''
+			bixarena.text_escape(models[n].model), bixarena.chart_pixel(top + size * (n - 0.5) + 4.5),
+			models[n].rank, bixarena.text_fit(models[n].model, (edge - 48) / 13)), ''
 			ORDER BY n) FILTER (WHERE (n - 1) % ceil(17 / size)::integer = 0)
 	FROM generate_subscripts(models, 1) AS n,
 		length(models[cardinality(models)].rank::text) AS digits
 $$;
+COMMENT ON FUNCTION bixarena.chart_matchup_labels(bixarena_leaderboard_row[], double precision, double precision, double precision) IS
+	'ranks above the columns, ranks and names beside the rows';
 
-CREATE FUNCTION bixarena.draw_matchups(
+CREATE FUNCTION bixarena.chart_matchups(
 	models bixarena_leaderboard_row[],
 	matchups bixarena_matchup[],
 	width bigint,
@@ -1751,45 +2056,27 @@ DECLARE
 	omission text;
 BEGIN
 	IF n = 0 THEN
-		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot yet.');
+		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot yet.');
 	END IF;
 	SELECT 48 + least(0.32 * width, max(13 * bixarena.text_width(m.model)) + 2) INTO edge
 	FROM unnest(models) AS m;
 	-- too many for the width make the chart wider
 	size := greatest(4, least(44, (width - edge - 8) / n));
 	right_edge := greatest(width, edge + size * n + 8);
-	omission := bixarena.draw_omission(n, total, top + size * n + 78);
+	omission := bixarena.chart_omission(n, total, top + size * n + 78);
 
-	RETURN bixarena.chart(right_edge, top + size * n + CASE omission WHEN '' THEN 62 ELSE 86 END, theme,
-		format('Shares of points between each two of %s', bixarena.count_models(n, total)),
+	RETURN bixarena.chart_svg(right_edge, top + size * n + CASE omission WHEN '' THEN 62 ELSE 86 END, theme,
+		format('Shares of points between each two of %s', bixarena.chart_count(n, total)),
 		format('<path class="grid thin" d="M%s %sh%sv%3$sh-%3$sz"/>',
-			bixarena.pixel(edge), bixarena.pixel(top), bixarena.pixel(size * n))
+			bixarena.chart_pixel(edge), bixarena.chart_pixel(top), bixarena.chart_pixel(size * n))
 		-- browsers search all children of the root for a title whenever one comes
-		|| format('<g>%s</g>', bixarena.draw_matchup_cells(models, matchups, edge, top, size))
-		|| bixarena.draw_matchup_labels(models, edge, top, size)
-		|| bixarena.draw_share_legend(16, top + size * n + 14) || omission);
+		|| format('<g>%s</g>', bixarena.chart_matchup_cells(models, matchups, edge, top, size))
+		|| bixarena.chart_matchup_labels(models, edge, top, size)
+		|| bixarena.chart_share_legend(16, top + size * n + 14) || omission);
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_matchups(bixarena_leaderboard_row[], bixarena_matchup[], bigint, text) IS
+COMMENT ON FUNCTION bixarena.chart_matchups(bixarena_leaderboard_row[], bixarena_matchup[], bigint, text) IS
 	'the chart of matchups';
-
-CREATE FUNCTION bixarena.matchups_among(
-	leaderboard_id text,
-	shown bixarena.snapshot_key,
-	models bixarena_leaderboard_row[],
-	arena text)
-RETURNS bixarena_matchup[]
-LANGUAGE sql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- of all pairs, which may be two million, those that are drawn
-	WITH drawn AS MATERIALIZED (SELECT DISTINCT m.slug FROM unnest(models) AS m)
-	SELECT array_agg(m)
-	FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena) AS m
-	WHERE m.slug1 IN (SELECT d.slug FROM drawn AS d) AND m.slug2 IN (SELECT d.slug FROM drawn AS d)
-$$;
-COMMENT ON FUNCTION bixarena.matchups_among(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
-	'the pairs of these models that have met up to a snapshot';
 
 CREATE FUNCTION bixarena_matchups_svg(
 	leaderboard_id text,
@@ -1803,22 +2090,80 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	shown bixarena.snapshot_key :=
-		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
-	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
+	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(top, 1);
 	RETURN (WITH drawn AS MATERIALIZED (
 			SELECT ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r
-				LIMIT bixarena.drawn_models(top, 100, 300)) AS models
+				LIMIT least(coalesce(top, 100), 300)) AS models
 		)
-		SELECT bixarena.draw_matchups(d.models,
-			bixarena.matchups_among(leaderboard_id, shown, d.models, found_arena), width, theme)
+		SELECT bixarena.chart_matchups(d.models,
+			bixarena.matchup_among(leaderboard_id, shown, d.models, found_arena), width, theme)
 		FROM drawn AS d);
 END
 $$;
 COMMENT ON FUNCTION bixarena_matchups_svg(text, text, bigint, bigint, text, text) IS
 	'a chart of the share of points that each model took off each other';
+
+CREATE OR REPLACE FUNCTION bixarena_update_snapshot(
+	leaderboard_id text,
+	snapshot_identifier text,
+	visibility text DEFAULT NULL,
+	description text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	snapshot uuid := (bixarena.snapshot_find(leaderboard_id, snapshot_identifier,
+		found_arena)).id;
+	updated bigint;
+BEGIN
+	IF visibility NOT IN ('public', 'private') THEN
+		RAISE EXCEPTION 'visibility must be public or private, not "%"', visibility
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	EXECUTE format($sql$
+		UPDATE %I.leaderboard_snapshot AS s
+		SET visibility = coalesce($2, s.visibility),
+			description = coalesce($3, s.description),
+			updated_at = now()
+		WHERE s.id = $1
+		$sql$, found_arena)
+		USING snapshot, visibility, description;
+	GET DIAGNOSTICS updated = ROW_COUNT;
+	IF updated = 0 THEN
+		RAISE EXCEPTION 'snapshot "%" has just been deleted', snapshot_identifier
+			USING ERRCODE = 'undefined_object';
+	END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION bixarena_delete_snapshot(
+	leaderboard_id text,
+	snapshot_identifier text,
+	arena text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	snapshot uuid := (bixarena.snapshot_find(leaderboard_id, snapshot_identifier,
+		found_arena)).id;
+BEGIN
+	-- entries first: an arena of views or foreign tables has nothing that cascades
+	EXECUTE format('DELETE FROM %I.leaderboard_entry AS e WHERE e.snapshot_id = $1',
+		found_arena) USING snapshot;
+	EXECUTE format('DELETE FROM %I.leaderboard_snapshot AS s WHERE s.id = $1',
+		found_arena) USING snapshot;
+END
+$$;
 
 CREATE FUNCTION bixarena_runs(
 	leaderboard_id text DEFAULT NULL,
@@ -1835,7 +2180,7 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = on
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 BEGIN
 	IF status NOT IN ('queued', 'running', 'succeeded', 'skipped', 'failed') THEN
 		RAISE EXCEPTION
@@ -1862,7 +2207,7 @@ BEGIN
 		LIMIT $7 OFFSET $8
 		$sql$
 		USING found_arena, leaderboard_id, status, trigger_source, since, until,
-			page_size, bixarena.page_offset(page_size, page);
+			page_size, bixarena.list_offset(page_size, page);
 END
 $$;
 COMMENT ON FUNCTION bixarena_runs(text, text, text, timestamptz, timestamptz, bigint, bigint, text) IS
@@ -1889,6 +2234,37 @@ AS $$
 			ELSE 'Leaderboard updated' END,
 		run.trigger_source, regexp_replace(run.leaderboard, '[[:space:]]+', ' ', 'g'))
 $$;
+
+CREATE FUNCTION bixarena.slack_page(leaderboard_id text, arena text)
+RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	url text;
+BEGIN
+	SELECT replace(s.value, '{leaderboard_id}', (
+		SELECT string_agg(CASE WHEN c.byte < 128 AND chr(c.byte) ~ '[A-Za-z0-9._~-]' COLLATE "C"
+			THEN chr(c.byte) ELSE '%' || upper(lpad(to_hex(c.byte), 2, '0')) END, '' ORDER BY n)
+		-- a database that knows no encoding has bytes that may be anything
+		FROM convert_to(leaderboard_id, CASE getdatabaseencoding()
+				WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END) AS bytes,
+			generate_series(0, length(bytes) - 1) AS n,
+			LATERAL (SELECT get_byte(bytes, n)) AS c (byte)))
+	INTO url
+	FROM bixarena.setting_values(leaderboard_id, arena) AS s
+	WHERE s.setting = 'leaderboard_url';
+	-- Slack refuses a message whose button has another
+	RETURN CASE WHEN url ~ '^https?://[^[:space:]]+$' AND length(url) <= 3000 THEN url END;
+EXCEPTION
+	-- leaderboard or arena is gone, or hidden from the caller
+	WHEN undefined_object OR undefined_table OR undefined_column OR
+		invalid_schema_name OR insufficient_privilege THEN
+		RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION bixarena.slack_page(text, text) IS
+	'address of a leaderboard''s page; null: there is none';
 
 CREATE FUNCTION bixarena.slack_blocks(
 	title text, fields jsonb, explanation jsonb, page text, context text)
@@ -1932,6 +2308,7 @@ CREATE FUNCTION bixarena.slack_call(call_id uuid)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	call record;
@@ -2024,7 +2401,7 @@ BEGIN
 		explanation := bixarena.slack_labelled(concat_ws(' ', 'Error', run.error_sqlstate),
 			run.error_message, 3000);
 	ELSIF run.status = 'succeeded' THEN
-		page := bixarena.leaderboard_page(run.leaderboard, run.arena);
+		page := bixarena.slack_page(run.leaderboard, run.arena);
 	END IF;
 	RETURN bixarena.slack_blocks(bixarena.slack_title(run), bixarena.slack_fields(run),
 		explanation, page, format('%s, %s', bixarena.slack_request(run.requested_at, run.role),
@@ -2033,6 +2410,26 @@ END
 $$;
 COMMENT ON FUNCTION bixarena_slack_message(uuid) IS
 	'how a run or a call went, as a message for an incoming webhook of Slack''s';
+
+CREATE OR REPLACE FUNCTION bixarena.run_of_snapshot(snapshot uuid, leaderboard_id text, arena text)
+RETURNS bixarena.run
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+DECLARE
+	made bixarena.run;
+BEGIN
+	-- who may not read the record reads a report without it
+	IF has_table_privilege('bixarena.run', 'SELECT') THEN
+		SELECT r.* INTO made FROM bixarena.run AS r
+		WHERE r.arena = run_of_snapshot.arena AND r.leaderboard = leaderboard_id
+			AND r.snapshot_id = snapshot
+		LIMIT 1;
+	END IF;
+	RETURN made;
+END
+$$;
 
 CREATE OR REPLACE FUNCTION bixarena.cron_field(
 	field text,
@@ -2078,7 +2475,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION bixarena.read_schedule(schedule text)
+CREATE FUNCTION bixarena.cron_read(schedule text)
 RETURNS bixarena.cron_times
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -2127,10 +2524,59 @@ BEGIN
 	RETURN times;
 END
 $$;
+COMMENT ON FUNCTION bixarena.cron_read(text) IS
+	'what a schedule says, null if it cannot be read or names no times';
+
+CREATE FUNCTION bixarena.cron_time(schedule text, moment timestamptz, forward boolean)
+RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	times bixarena.cron_times := bixarena.cron_read(schedule);
+	start timestamp := moment AT TIME ZONE 'GMT';
+	period interval := make_interval(secs => times.seconds);
+	day date;
+	in_month boolean;
+	in_week boolean;
+	found timestamp;
+BEGIN
+	IF times IS NULL OR NOT isfinite(moment) THEN
+		RETURN NULL;
+	END IF;
+	IF period IS NOT NULL THEN
+		found := date_bin(period, start, timestamp '1970-01-01');
+		RETURN CASE WHEN forward THEN found + period ELSE found END
+			AT TIME ZONE 'GMT';
+	END IF;
+
+	FOR distance IN 0..366 LOOP
+		day := start::date + CASE WHEN forward THEN distance ELSE -distance END;
+		CONTINUE WHEN extract(month FROM day) <> ALL (times.months);
+		in_month := extract(day FROM day) = ANY (times.days)
+			OR times.last_day AND extract(day FROM day + 1) = 1;
+		in_week := extract(dow FROM day) = ANY (times.weekdays);
+		CONTINUE WHEN NOT (in_month AND in_week
+			OR times.either AND (in_month OR in_week));
+
+		SELECT CASE WHEN forward THEN min(t) FILTER (WHERE t > start)
+			ELSE max(t) FILTER (WHERE t <= start) END
+		INTO found
+		FROM unnest(times.hours) AS h, unnest(times.minutes) AS m,
+			LATERAL (VALUES (day + make_interval(hours => h, mins => m))) AS v (t);
+		IF found IS NOT NULL THEN
+			RETURN found AT TIME ZONE 'GMT';
+		END IF;
+	END LOOP;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_time(text, timestamptz, boolean) IS
+	'when a schedule is due next after a moment, or when it was last by then, in GMT; null: not within 366 days';
 COMMENT ON FUNCTION bixarena.cron_database() IS
 	'the database of pg_cron''s jobs, null if the server has not loaded pg_cron; empty: another one, and the caller may not see which';
 
-CREATE OR REPLACE FUNCTION bixarena.job_name(arena text, leaderboard_id text)
+CREATE FUNCTION bixarena.cron_job_name(arena text, leaderboard_id text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -2149,6 +2595,23 @@ BEGIN
 	RETURN plain;
 END
 $$;
+COMMENT ON FUNCTION bixarena.cron_job_name(text, text) IS
+	'name of the pg_cron job of an arena, or of one leaderboard alone';
+
+CREATE FUNCTION bixarena.cron_job_command(arena text, leaderboard_id text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('CALL %I.bixarena_generate_snapshots(arena => %L, '
+			'%strigger_source => ''scheduled'', triggered_by => ''pg_cron'')',
+		n.nspname, arena, 'leaderboard_id => ' || quote_literal(leaderboard_id) || ', ')
+	FROM pg_extension AS e
+	JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'bixarena_rank'
+$$;
+COMMENT ON FUNCTION bixarena.cron_job_command(text, text) IS
+	'what the pg_cron job of an arena, or of one leaderboard alone, does';
 
 CREATE OR REPLACE FUNCTION bixarena.cron_setup()
 RETURNS text
@@ -2189,7 +2652,7 @@ $$;
 COMMENT ON FUNCTION bixarena.cron_setup() IS
 	'what makes this database that of pg_cron''s jobs: a package, then statements';
 
-CREATE OR REPLACE FUNCTION bixarena.check_cron(statement text)
+CREATE FUNCTION bixarena.cron_check(statement text)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -2224,8 +2687,81 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_cron(text) IS
+COMMENT ON FUNCTION bixarena.cron_check(text) IS
 	'an error unless pg_cron can be used here; where it lives elsewhere, the hint is what to run there';
+
+CREATE FUNCTION bixarena.cron_can_read()
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- a superuser's tables only: reading what another role has made could run
+	-- its code as the caller
+	RETURN (SELECT count(*) = 2
+		FROM pg_namespace AS n
+		JOIN pg_class AS c ON c.relnamespace = n.oid
+		JOIN pg_roles AS o ON o.oid = c.relowner
+		WHERE n.nspname = 'cron' AND c.relname IN ('job', 'job_run_details')
+			AND c.relkind = 'r' AND o.rolsuper
+			AND has_schema_privilege(n.oid, 'USAGE')
+			AND has_table_privilege(c.oid, 'SELECT'));
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_can_read() IS
+	'is pg_cron in this database, and may the caller read its tables?';
+
+CREATE OR REPLACE FUNCTION bixarena.cron_jobs(arena text)
+RETURNS TABLE (jobid bigint, leaderboard text, schedule text, active boolean)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	whole text := bixarena.cron_job_name(arena, NULL);
+BEGIN
+	IF NOT bixarena.cron_can_read() THEN
+		RETURN;
+	END IF;
+	-- a job of one leaderboard may have a name that does not say which
+	RETURN QUERY
+		SELECT j.jobid, coalesce(l.slug,
+				nullif(substr(j.jobname::text, length(whole) + 2), '')),
+			j.schedule, j.active
+		FROM cron.job AS j
+		LEFT JOIN LATERAL (
+			SELECT r.slug
+			FROM bixarena.read_leaderboards(CASE
+				WHEN j.jobname::text ~ '^bixarena_rank [0-9a-f]{32}$' THEN arena END) AS r
+			WHERE j.jobname::text = bixarena.cron_job_name(arena, r.slug)
+		) AS l ON true
+		WHERE (l.slug IS NOT NULL OR j.jobname::text = whole
+				OR starts_with(j.jobname::text, whole || '/'))
+			AND j.database = current_database()
+		ORDER BY j.jobname::text COLLATE "C", j.jobid;
+END
+$$;
+
+CREATE FUNCTION bixarena.cron_due_times(arena text, moment timestamptz)
+RETURNS TABLE (leaderboard text, due timestamptz)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job record;
+BEGIN
+	FOR job IN SELECT j.* FROM bixarena.cron_jobs(arena) AS j WHERE j.active LOOP
+		leaderboard := job.leaderboard;
+		due := bixarena.cron_time(job.schedule, moment, false);
+		CONTINUE WHEN due IS NULL;
+		RETURN NEXT;
+		due := bixarena.cron_time(job.schedule, due - interval '1 second', false);
+		CONTINUE WHEN due IS NULL;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_due_times(text, timestamptz) IS
+	'the last two times of each job of an arena up to a moment';
 
 CREATE OR REPLACE FUNCTION bixarena_schedule(
 	schedule text DEFAULT '0 2 * * *',
@@ -2236,9 +2772,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
-	job text := bixarena.job_name(found_arena, leaderboard_id);
-	command text := bixarena.job_command(found_arena, leaderboard_id);
+	found_arena text := bixarena.arena_resolve(arena);
+	job text := bixarena.cron_job_name(found_arena, leaderboard_id);
+	command text := bixarena.cron_job_command(found_arena, leaderboard_id);
 	other_role text;
 BEGIN
 	IF schedule IS NULL THEN
@@ -2247,7 +2783,7 @@ BEGIN
 				HINT = 'bixarena_unschedule() removes a schedule.';
 	END IF;
 	-- an error if there is none
-	PERFORM bixarena.find_leaderboard(leaderboard_id, found_arena)
+	PERFORM bixarena.leaderboard_find(leaderboard_id, found_arena)
 	WHERE leaderboard_id IS NOT NULL;
 	IF NOT (SELECT r.rolcanlogin FROM pg_roles AS r WHERE r.rolname = current_user) THEN
 		RAISE EXCEPTION 'role "%" cannot log in', current_user
@@ -2257,12 +2793,12 @@ BEGIN
 	END IF;
 	-- where pg_cron is elsewhere, it cannot be asked
 	IF bixarena.cron_database() <> current_database()
-		AND bixarena.read_schedule(schedule) IS NULL THEN
+		AND bixarena.cron_read(schedule) IS NULL THEN
 		RAISE EXCEPTION 'invalid schedule: %', schedule
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'A schedule is a cron expression, such as 0 2 * * *.';
 	END IF;
-	PERFORM bixarena.check_cron(format(
+	PERFORM bixarena.cron_check(format(
 		E'CREATE EXTENSION IF NOT EXISTS pg_cron;\n'
 		'SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
 		job, schedule, command, current_database(), current_user));
@@ -2284,13 +2820,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION bixarena.tell_schedules(arena text)
+CREATE FUNCTION bixarena.cron_tell_schedules(arena text)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	prefix text := bixarena.job_name(arena, NULL) || '/';
+	prefix text := bixarena.cron_job_name(arena, NULL) || '/';
 	boards text[];
 	schedules text[];
 BEGIN
@@ -2322,7 +2858,7 @@ BEGIN
 			WHERE e.extname = 'bixarena_rank');
 END
 $$;
-COMMENT ON FUNCTION bixarena.tell_schedules(text) IS
+COMMENT ON FUNCTION bixarena.cron_tell_schedules(text) IS
 	'a notice of the leaderboards of an arena that have a schedule of their own';
 
 CREATE OR REPLACE FUNCTION bixarena_unschedule(
@@ -2334,11 +2870,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	-- one that is named may be gone already
-	found_arena text := coalesce(arena, bixarena.resolve_arena(NULL));
-	job text := bixarena.job_name(found_arena, leaderboard_id);
+	found_arena text := coalesce(arena, bixarena.arena_resolve(NULL));
+	job text := bixarena.cron_job_name(found_arena, leaderboard_id);
 	num_jobs integer;
 BEGIN
-	PERFORM bixarena.check_cron(format(
+	PERFORM bixarena.cron_check(format(
 		'SELECT cron.unschedule(jobid) FROM cron.job WHERE jobname = %L AND database = %L;',
 		job, current_database()));
 
@@ -2346,7 +2882,7 @@ BEGIN
 	FROM cron.job AS j
 	WHERE j.jobname::text = job AND j.database = current_database();
 	IF leaderboard_id IS NULL THEN
-		PERFORM bixarena.tell_schedules(found_arena);
+		PERFORM bixarena.cron_tell_schedules(found_arena);
 	END IF;
 	IF num_jobs = 0 THEN
 		RAISE EXCEPTION 'there is no job "%"', job
@@ -2358,20 +2894,13 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION bixarena.grade(warning boolean, critical boolean)
+CREATE FUNCTION bixarena.health_grade(warning boolean, critical boolean)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN critical THEN 'critical' WHEN warning THEN 'warning' ELSE 'ok' END;
+COMMENT ON FUNCTION bixarena.health_grade(boolean, boolean) IS 'the status of a check';
 
-CREATE OR REPLACE FUNCTION bixarena.in_utc(moment timestamptz)
-RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
-$$;
-
-CREATE FUNCTION bixarena.age_seconds(moment timestamptz)
+CREATE FUNCTION bixarena.health_age(moment timestamptz)
 RETURNS double precision
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -2379,59 +2908,10 @@ AS $$
 	-- what is newer than this transaction, or dated in the future, is of now
 	SELECT greatest(extract(epoch FROM now() - moment), 0)
 $$;
-COMMENT ON FUNCTION bixarena.age_seconds(timestamptz) IS
+COMMENT ON FUNCTION bixarena.health_age(timestamptz) IS
 	'how long ago a moment was; never negative';
 
-CREATE OR REPLACE FUNCTION bixarena.can_read_cron()
-RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	-- a superuser's tables only: reading what another role has made could run
-	-- its code as the caller
-	RETURN (SELECT count(*) = 2
-		FROM pg_namespace AS n
-		JOIN pg_class AS c ON c.relnamespace = n.oid
-		JOIN pg_roles AS o ON o.oid = c.relowner
-		WHERE n.nspname = 'cron' AND c.relname IN ('job', 'job_run_details')
-			AND c.relkind = 'r' AND o.rolsuper
-			AND has_schema_privilege(n.oid, 'USAGE')
-			AND has_table_privilege(c.oid, 'SELECT'));
-END
-$$;
-
-CREATE OR REPLACE FUNCTION bixarena.cron_jobs(arena text)
-RETURNS TABLE (jobid bigint, leaderboard text, schedule text, active boolean)
-LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	whole text := bixarena.job_name(arena, NULL);
-BEGIN
-	IF NOT bixarena.can_read_cron() THEN
-		RETURN;
-	END IF;
-	-- a job of one leaderboard may have a name that does not say which
-	RETURN QUERY
-		SELECT j.jobid, coalesce(l.slug,
-				nullif(substr(j.jobname::text, length(whole) + 2), '')),
-			j.schedule, j.active
-		FROM cron.job AS j
-		LEFT JOIN LATERAL (
-			SELECT r.slug
-			FROM bixarena.read_leaderboards(CASE
-				WHEN j.jobname::text ~ '^bixarena_rank [0-9a-f]{32}$' THEN arena END) AS r
-			WHERE j.jobname::text = bixarena.job_name(arena, r.slug)
-		) AS l ON true
-		WHERE (l.slug IS NOT NULL OR j.jobname::text = whole
-				OR starts_with(j.jobname::text, whole || '/'))
-			AND j.database = current_database()
-		ORDER BY j.jobname::text COLLATE "C", j.jobid;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION bixarena.public_snapshots(arena text)
+CREATE FUNCTION bixarena.health_public_snapshots(arena text)
 RETURNS TABLE (leaderboard text, latest timestamptz)
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
@@ -2445,8 +2925,10 @@ BEGIN
 		GROUP BY l.slug;
 END
 $$;
+COMMENT ON FUNCTION bixarena.health_public_snapshots(text) IS
+	'the leaderboards of an arena, and when the latest public snapshot of each was made';
 
-CREATE FUNCTION bixarena.future_snapshots(arena text)
+CREATE FUNCTION bixarena.health_future_snapshots(arena text)
 RETURNS TABLE (leaderboard text, message text)
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 1
 SET search_path = pg_catalog, pg_temp
@@ -2457,7 +2939,7 @@ BEGIN
 		SELECT l.slug, format(
 			'snapshot "%s" is dated in the future, %s%s: delete it, or correct its created_at',
 			(array_agg(s.snapshot_identifier ORDER BY s.created_at, s.id))[1],
-			CASE WHEN isfinite(min(s.created_at)) THEN bixarena.in_utc(min(s.created_at))
+			CASE WHEN isfinite(min(s.created_at)) THEN bixarena.text_utc(min(s.created_at))
 				ELSE 'infinity' END,
 			CASE WHEN count(*) > 1 THEN format(' (the first of %s)', count(*)) END)
 		FROM bixarena.read_leaderboards(arena) AS l
@@ -2467,10 +2949,10 @@ BEGIN
 		GROUP BY l.slug;
 END
 $$;
-COMMENT ON FUNCTION bixarena.future_snapshots(text) IS
+COMMENT ON FUNCTION bixarena.health_future_snapshots(text) IS
 	'the leaderboards of an arena that have snapshots dated in the future, and which is the first of them';
 
-CREATE OR REPLACE FUNCTION bixarena.ended_runs(
+CREATE FUNCTION bixarena.health_ended_runs(
 	arena text,
 	days integer,
 	OUT ended bigint,
@@ -2485,12 +2967,14 @@ BEGIN
 		count(*) FILTER (WHERE r.status = 'failed' AND r.trigger_source = 'api')
 	INTO ended, failed, dead_requests
 	FROM bixarena.run AS r
-	WHERE r.arena = ended_runs.arena AND r.status NOT IN ('queued', 'running')
+	WHERE r.arena = health_ended_runs.arena AND r.status NOT IN ('queued', 'running')
 		AND r.requested_at >= now() - make_interval(days => days);
 END
 $$;
+COMMENT ON FUNCTION bixarena.health_ended_runs(text, integer) IS
+	'how many runs of the last days have ended, and have failed; none is tried again then';
 
-CREATE OR REPLACE FUNCTION bixarena.queue(
+CREATE FUNCTION bixarena.health_queue(
 	arena text,
 	OUT waiting bigint,
 	OUT seconds double precision)
@@ -2499,14 +2983,16 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = on
 AS $$
 BEGIN
-	SELECT count(*), coalesce(bixarena.age_seconds(min(r.requested_at)), 0)
+	SELECT count(*), coalesce(bixarena.health_age(min(r.requested_at)), 0)
 	INTO waiting, seconds
 	FROM bixarena.run AS r
-	WHERE r.arena = queue.arena AND r.status = 'queued';
+	WHERE r.arena = health_queue.arena AND r.status = 'queued';
 END
 $$;
+COMMENT ON FUNCTION bixarena.health_queue(text) IS
+	'how many runs wait, and how long the first has waited';
 
-CREATE OR REPLACE FUNCTION bixarena.durations(arena text)
+CREATE FUNCTION bixarena.health_durations(arena text)
 RETURNS TABLE (leaderboard text, seconds double precision)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 600
 SET search_path = pg_catalog, pg_temp
@@ -2519,13 +3005,15 @@ BEGIN
 		SELECT r.leaderboard,
 			greatest(extract(epoch FROM r.ended_at - r.started_at), 0)::double precision
 		FROM bixarena.health_limits() AS limits
-		JOIN bixarena.run AS r ON r.arena = durations.arena AND r.status = 'succeeded'
+		JOIN bixarena.run AS r ON r.arena = health_durations.arena AND r.status = 'succeeded'
 			AND r.parameters ->> 'as_of' IS NULL
 			AND r.requested_at >= now() - make_interval(days => limits.spread_days);
 END
 $$;
+COMMENT ON FUNCTION bixarena.health_durations(text) IS
+	'how long each of the latest successful runs took';
 
-CREATE OR REPLACE FUNCTION bixarena.usual_durations(arena text)
+CREATE FUNCTION bixarena.health_usual_durations(arena text)
 RETURNS TABLE (leaderboard text, runs bigint, seconds double precision)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
@@ -2534,20 +3022,14 @@ BEGIN
 	-- a large leaderboard takes longer than a small one
 	RETURN QUERY
 		SELECT d.leaderboard, count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY d.seconds)
-		FROM bixarena.durations(arena) AS d
+		FROM bixarena.health_durations(arena) AS d
 		GROUP BY d.leaderboard;
 END
 $$;
+COMMENT ON FUNCTION bixarena.health_usual_durations(text) IS
+	'the median of the durations of each leaderboard';
 
-CREATE FUNCTION bixarena.pauses(arena text, leaderboards text[])
-RETURNS TABLE (leaderboard text, source text)
-AS 'MODULE_PATHNAME', 'bixarena_pauses'
-LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1
-SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.pauses(text, text[]) IS
-	'those of the leaderboards that are paused, and whose setting pauses them: arena or leaderboard';
-
-CREATE OR REPLACE FUNCTION bixarena.skipped_since(leaderboard_id text, arena text, moment timestamptz)
+CREATE FUNCTION bixarena.health_skipped_since(leaderboard_id text, arena text, moment timestamptz)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -2557,14 +3039,16 @@ AS $$
 	FROM (
 		SELECT r.status, r.skip_reason
 		FROM bixarena.run AS r
-		WHERE r.arena = skipped_since.arena AND r.leaderboard = leaderboard_id
+		WHERE r.arena = health_skipped_since.arena AND r.leaderboard = leaderboard_id
 			AND r.requested_at >= moment
 		ORDER BY r.requested_at DESC LIMIT 1
 	) AS last
 	WHERE last.status = 'skipped'
 $$;
+COMMENT ON FUNCTION bixarena.health_skipped_since(text, text, timestamptz) IS
+	'why the last run of a leaderboard was skipped; null: it was not, or there is none since that moment';
 
-CREATE FUNCTION bixarena.judge_age(
+CREATE FUNCTION bixarena.health_judge_age(
 	leaderboard_id text,
 	arena text,
 	latest timestamptz,
@@ -2584,14 +3068,14 @@ DECLARE
 	result bixarena.health_row;
 BEGIN
 	IF excuse IS NULL AND (latest >= since) IS NOT TRUE THEN
-		excuse := bixarena.skipped_since(leaderboard_id, arena, since);
+		excuse := bixarena.health_skipped_since(leaderboard_id, arena, since);
 	END IF;
 	result.check_name := 'snapshot_age';
 	result.leaderboard_id := leaderboard_id;
-	result.status := bixarena.grade(
+	result.status := bixarena.health_grade(
 		future IS NOT NULL OR excuse IS NULL AND (latest >= since) IS NOT TRUE,
 		excuse IS NULL AND latest < due[2]);
-	result.figure := round(bixarena.age_seconds(latest)::numeric / 3600, 1);
+	result.figure := round(bixarena.health_age(latest)::numeric / 3600, 1);
 	result.unit := 'hours';
 	result.message := CASE
 		WHEN future IS NOT NULL THEN future
@@ -2601,19 +3085,19 @@ BEGIN
 			'there is no schedule that can be read; the latest public snapshot is %s than %s hours',
 			CASE WHEN latest >= since THEN 'younger' ELSE 'older' END, unscheduled)
 		WHEN latest >= since THEN format(
-			'a public snapshot has come since one was due at %s', bixarena.in_utc(due[1]))
+			'a public snapshot has come since one was due at %s', bixarena.text_utc(due[1]))
 		WHEN latest < due[2] THEN format(
 			'no public snapshot has come since two were due, at %s and %s',
-			bixarena.in_utc(due[2]), bixarena.in_utc(due[1]))
+			bixarena.text_utc(due[2]), bixarena.text_utc(due[1]))
 		ELSE format('no public snapshot has come since one was due at %s',
-			bixarena.in_utc(due[1])) END;
+			bixarena.text_utc(due[1])) END;
 	RETURN result;
 END
 $$;
-COMMENT ON FUNCTION bixarena.judge_age(text, text, timestamptz, timestamptz[], text, text) IS
+COMMENT ON FUNCTION bixarena.health_judge_age(text, text, timestamptz, timestamptz[], text, text) IS
 	'is the latest public snapshot of a leaderboard as young as its schedule says?';
 
-CREATE OR REPLACE FUNCTION bixarena.check_snapshot_age(arena text)
+CREATE FUNCTION bixarena.health_snapshot_age(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -2623,43 +3107,46 @@ BEGIN
 		WITH due AS MATERIALIZED (
 			SELECT t.leaderboard, t.due
 			FROM bixarena.health_limits() AS limits,
-				bixarena.due_times(arena, now() - make_interval(hours => limits.grace_hours)) AS t
+				bixarena.cron_due_times(arena, now() - make_interval(hours => limits.grace_hours)) AS t
 		), board AS MATERIALIZED (
-			SELECT s.* FROM bixarena.public_snapshots(arena) AS s
+			SELECT s.* FROM bixarena.health_public_snapshots(arena) AS s
 		)
 		SELECT a.*
 		FROM board AS l
-		LEFT JOIN bixarena.pauses(arena, ARRAY(SELECT b.leaderboard FROM board AS b)) AS p
+		LEFT JOIN bixarena.setting_pauses(arena, ARRAY(SELECT b.leaderboard FROM board AS b)) AS p
 			ON p.leaderboard = l.leaderboard
-		LEFT JOIN bixarena.future_snapshots(arena) AS f ON f.leaderboard = l.leaderboard
+		LEFT JOIN bixarena.health_future_snapshots(arena) AS f ON f.leaderboard = l.leaderboard
 		CROSS JOIN LATERAL (
 			SELECT array_agg(DISTINCT d.due ORDER BY d.due DESC) AS times
 			FROM due AS d WHERE d.leaderboard IS NULL OR d.leaderboard = l.leaderboard
 		) AS d
-		CROSS JOIN LATERAL bixarena.judge_age(l.leaderboard, arena, l.latest, d.times,
+		CROSS JOIN LATERAL bixarena.health_judge_age(l.leaderboard, arena, l.latest, d.times,
 			p.source, f.message) AS a
 		ORDER BY l.leaderboard COLLATE "C";
 END
 $$;
+COMMENT ON FUNCTION bixarena.health_snapshot_age(text) IS
+	'are the latest public snapshots as young as their schedule says?';
 
-CREATE OR REPLACE FUNCTION bixarena.check_failed_runs(arena text)
+CREATE FUNCTION bixarena.health_failed_runs(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RETURN QUERY
-		SELECT 'failed_runs', NULL::text, bixarena.grade(failed > 0, failed > limits.failed_critical),
+		SELECT 'failed_runs', NULL::text, bixarena.health_grade(failed > 0, failed > limits.failed_critical),
 			failed::double precision, 'runs',
 			format('%s of %s runs of the last %s days failed', failed, ended, limits.failed_days)
 				|| CASE WHEN failed > 0 THEN '; bixarena_runs(status => ''failed'') lists them'
 					ELSE '' END
 		FROM bixarena.health_limits() AS limits
-		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS counts;
+		CROSS JOIN LATERAL bixarena.health_ended_runs(arena, limits.failed_days) AS counts;
 END
 $$;
+COMMENT ON FUNCTION bixarena.health_failed_runs(text) IS 'have runs failed lately?';
 
-CREATE OR REPLACE FUNCTION bixarena.check_waiting_runs(arena text)
+CREATE FUNCTION bixarena.health_waiting_runs(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -2667,7 +3154,7 @@ AS $$
 BEGIN
 	RETURN QUERY
 		SELECT 'waiting_runs', NULL::text,
-			bixarena.grade(minutes > limits.waiting_warning, minutes > limits.waiting_critical),
+			bixarena.health_grade(minutes > limits.waiting_warning, minutes > limits.waiting_critical),
 			round(minutes::numeric, 1)::double precision, 'minutes',
 			CASE WHEN waiting = 0 THEN 'no run waits in the queue'
 				ELSE format('runs in the queue: %s; the first has waited for %s minutes',
@@ -2675,12 +3162,14 @@ BEGIN
 				|| CASE WHEN minutes > limits.waiting_warning
 					THEN '; CALL bixarena_process_requests() makes them' ELSE '' END
 		FROM bixarena.health_limits() AS limits
-		CROSS JOIN bixarena.queue(arena) AS queue
+		CROSS JOIN bixarena.health_queue(arena) AS queue
 		CROSS JOIN LATERAL (SELECT queue.seconds / 60) AS m (minutes);
 END
 $$;
+COMMENT ON FUNCTION bixarena.health_waiting_runs(text) IS
+	'do requests wait longer than they should?';
 
-CREATE OR REPLACE FUNCTION bixarena.check_abandoned_runs(arena text)
+CREATE FUNCTION bixarena.health_abandoned_runs(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -2695,17 +3184,19 @@ BEGIN
 		RETURN;
 	END IF;
 	SELECT count(*) INTO abandoned FROM bixarena.run AS r
-	WHERE r.arena = check_abandoned_runs.arena AND r.status = 'running'
-		AND bixarena.is_abandoned(r.correlation_id);
-	RETURN QUERY SELECT 'abandoned_runs', NULL::text, bixarena.grade(abandoned > 0, false),
+	WHERE r.arena = health_abandoned_runs.arena AND r.status = 'running'
+		AND bixarena.run_is_abandoned(r.correlation_id);
+	RETURN QUERY SELECT 'abandoned_runs', NULL::text, bixarena.health_grade(abandoned > 0, false),
 		abandoned::double precision, 'runs',
 		CASE WHEN abandoned = 0 THEN 'every run in status running is being worked at'
 			ELSE format('runs in status running that no process works at: %s;'
 				' CALL bixarena_process_requests() takes them up', abandoned) END;
 END
 $$;
+COMMENT ON FUNCTION bixarena.health_abandoned_runs(text) IS
+	'are there runs in status running that no process works at?';
 
-CREATE OR REPLACE FUNCTION bixarena.check_cron_job(arena text)
+CREATE FUNCTION bixarena.health_cron_job(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -2713,11 +3204,11 @@ AS $$
 DECLARE
 	missing text := 'pg_cron cannot be seen from here: it is not in database "%s", or role "%s" may not read its tables';
 BEGIN
-	IF bixarena.can_read_cron() THEN
+	IF bixarena.cron_can_read() THEN
 		RETURN QUERY
 			SELECT 'cron_job', j.leaderboard,
-				bixarena.grade(NOT j.active, d.status = 'failed'),
-				round(bixarena.age_seconds(d.ended_at)::numeric / 3600, 1)::double precision, 'hours',
+				bixarena.health_grade(NOT j.active, d.status = 'failed'),
+				round(bixarena.health_age(d.ended_at)::numeric / 3600, 1)::double precision, 'hours',
 				CASE WHEN j.active THEN '' ELSE 'the job is not active; ' END
 					|| CASE WHEN d.status = 'failed' THEN 'the last run of the job failed'
 						|| coalesce(': ' || left(d.return_message, 200), '')
@@ -2741,8 +3232,10 @@ BEGIN
 	END IF;
 END
 $$;
+COMMENT ON FUNCTION bixarena.health_cron_job(text) IS
+	'is the job of pg_cron there and active, and how did it end last?';
 
-CREATE OR REPLACE FUNCTION bixarena.check_success_share(arena text)
+CREATE FUNCTION bixarena.health_success_share(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -2750,19 +3243,20 @@ AS $$
 BEGIN
 	RETURN QUERY
 		SELECT 'success_share', NULL::text,
-			bixarena.grade(share < limits.share_warning, share < limits.share_critical),
+			bixarena.health_grade(share < limits.share_warning, share < limits.share_critical),
 			round(share::numeric, 2)::double precision, 'percent',
 			CASE WHEN ended = 0 THEN format('no run of the last %s days has ended', limits.share_days)
 				ELSE format('%s of %s runs of the last %s days succeeded or were skipped',
 					good, ended, limits.share_days) END
 		FROM bixarena.health_limits() AS limits
-		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS counts
+		CROSS JOIN LATERAL bixarena.health_ended_runs(arena, limits.share_days) AS counts
 		CROSS JOIN LATERAL (SELECT ended - failed, 100.0 * (ended - failed) / nullif(ended, 0))
 			AS s (good, share);
 END
 $$;
+COMMENT ON FUNCTION bixarena.health_success_share(text) IS 'do nearly all runs go well?';
 
-CREATE OR REPLACE FUNCTION bixarena.check_duration_spread(arena text)
+CREATE FUNCTION bixarena.health_duration_spread(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -2773,12 +3267,12 @@ BEGIN
 		WITH summary AS (
 			SELECT count(*) AS runs, percentile_cont((bixarena.health_limits()).spread_quantile)
 				WITHIN GROUP (ORDER BY d.seconds / usual.seconds) AS spread
-			FROM bixarena.durations(arena) AS d
-			JOIN bixarena.usual_durations(arena) AS usual USING (leaderboard)
+			FROM bixarena.health_durations(arena) AS d
+			JOIN bixarena.health_usual_durations(arena) AS usual USING (leaderboard)
 			WHERE usual.seconds > 0
 		)
 		SELECT 'duration_spread', NULL::text,
-			bixarena.grade(runs >= limits.spread_runs AND spread > limits.spread_warning, false),
+			bixarena.health_grade(runs >= limits.spread_runs AND spread > limits.spread_warning, false),
 			CASE WHEN runs >= limits.spread_runs THEN round(spread::numeric, 2)::double precision END,
 			'medians',
 			CASE WHEN runs < limits.spread_runs THEN format(
@@ -2789,6 +3283,39 @@ BEGIN
 					limits.spread_days, round(spread::numeric, 2)) END
 		FROM summary, bixarena.health_limits() AS limits;
 END
+$$;
+COMMENT ON FUNCTION bixarena.health_duration_spread(text) IS
+	'do runs take about as long as they usually do?';
+
+CREATE FUNCTION bixarena.health_checks(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT c.* FROM bixarena.health_snapshot_age(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_failed_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_waiting_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_abandoned_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_cron_job(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_success_share(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_duration_spread(arena) AS c;
+END
+$$;
+COMMENT ON FUNCTION bixarena.health_checks(text) IS 'all checks of an arena, one after the other';
+
+CREATE OR REPLACE FUNCTION bixarena_health(arena text DEFAULT NULL)
+RETURNS TABLE (
+	check_name text,
+	leaderboard_id text,
+	status text,
+	figure double precision,
+	unit text,
+	message text)
+LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.* FROM bixarena.health_checks(bixarena.arena_resolve(arena)) AS c
 $$;
 
 CREATE FUNCTION bixarena_leaderboards(arena text DEFAULT NULL)
@@ -2804,7 +3331,7 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 BEGIN
 	RETURN QUERY
 		WITH l AS MATERIALIZED (
@@ -2816,7 +3343,7 @@ BEGIN
 			FROM bixarena.read_entries(found_arena, ARRAY(SELECT s.id FROM s)) AS r
 			GROUP BY r.snapshot_id
 		), due AS MATERIALIZED (
-			SELECT j.leaderboard, bixarena.cron_next(j.schedule, now()) AS moment
+			SELECT j.leaderboard, bixarena.cron_time(j.schedule, now(), true) AS moment
 			FROM bixarena.cron_jobs(found_arena) AS j WHERE j.active
 		)
 		SELECT l.slug, l.name, s.snapshot_identifier, s.created_at,
@@ -2826,7 +3353,7 @@ BEGIN
 		FROM l
 		LEFT JOIN s ON s.leaderboard_id = l.id
 		LEFT JOIN e ON e.snapshot_id = s.id
-		LEFT JOIN bixarena.pauses(found_arena, ARRAY(SELECT l.slug FROM l)) AS p
+		LEFT JOIN bixarena.setting_pauses(found_arena, ARRAY(SELECT l.slug FROM l)) AS p
 			ON p.leaderboard = l.slug
 		ORDER BY l.slug <> 'overall', l.slug COLLATE "C";
 END
@@ -2834,7 +3361,7 @@ $$;
 COMMENT ON FUNCTION bixarena_leaderboards(text) IS
 	'the leaderboards of an arena, each with its latest public snapshot and when the next is due';
 
-CREATE OR REPLACE FUNCTION bixarena.metric_help()
+CREATE FUNCTION bixarena.metrics_help()
 RETURNS TABLE (name text, help text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
@@ -2869,8 +3396,9 @@ AS $$
 		('bixarena_usual_duration_max_seconds', 'A longer run is unusual for the leaderboard.')
 	) AS v (name, help)
 $$;
+COMMENT ON FUNCTION bixarena.metrics_help() IS 'the metrics that there are';
 
-CREATE OR REPLACE FUNCTION bixarena.run_metrics(arena text)
+CREATE FUNCTION bixarena.metrics_of_runs(arena text)
 RETURNS SETOF bixarena.metric
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 9
 SET search_path = pg_catalog, pg_temp
@@ -2879,10 +3407,10 @@ BEGIN
 	RETURN QUERY
 		SELECT v.name, jsonb_build_object('arena', arena), v.value
 		FROM bixarena.health_limits() AS limits
-		CROSS JOIN bixarena.queue(arena) AS queue
-		CROSS JOIN bixarena.check_abandoned_runs(arena) AS abandoned
-		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS lately
-		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS share
+		CROSS JOIN bixarena.health_queue(arena) AS queue
+		CROSS JOIN bixarena.health_abandoned_runs(arena) AS abandoned
+		CROSS JOIN LATERAL bixarena.health_ended_runs(arena, limits.failed_days) AS lately
+		CROSS JOIN LATERAL bixarena.health_ended_runs(arena, limits.share_days) AS share
 		CROSS JOIN LATERAL (VALUES
 			('bixarena_failed_runs', lately.failed::double precision),
 			('bixarena_failed_runs_max', limits.failed_critical),
@@ -2898,8 +3426,10 @@ BEGIN
 		WHERE v.value IS NOT NULL;
 END
 $$;
+COMMENT ON FUNCTION bixarena.metrics_of_runs(text) IS
+	'metrics of an arena that the record of runs tells, whatever has become of its tables';
 
-CREATE OR REPLACE FUNCTION bixarena.health_metrics(arena text)
+CREATE FUNCTION bixarena.metrics_of_health(arena text)
 RETURNS SETOF bixarena.metric
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 40
 SET search_path = pg_catalog, pg_temp
@@ -2910,7 +3440,7 @@ BEGIN
 			-- two roles can have a job of the same name
 			SELECT h.check_name, h.leaderboard_id,
 				max(array_position('{ok,warning,critical}', h.status) - 1) AS status
-			FROM bixarena.health(arena) AS h
+			FROM bixarena.health_checks(arena) AS h
 			GROUP BY h.check_name, h.leaderboard_id
 		)
 		SELECT 'bixarena_health_status', jsonb_strip_nulls(jsonb_build_object('arena', arena,
@@ -2922,8 +3452,9 @@ BEGIN
 		FROM health AS h WHERE h.check_name = 'snapshot_age';
 END
 $$;
+COMMENT ON FUNCTION bixarena.metrics_of_health(text) IS 'what bixarena_health() says, in numbers';
 
-CREATE OR REPLACE FUNCTION bixarena.leaderboard_metrics(arena text)
+CREATE FUNCTION bixarena.metrics_of_leaderboards(arena text)
 RETURNS SETOF bixarena.metric
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
@@ -2934,26 +3465,26 @@ BEGIN
 	RETURN QUERY
 		SELECT v.name, jsonb_build_object('arena', arena, 'leaderboard', s.leaderboard), v.value
 		FROM bixarena.health_limits() AS limits
-		CROSS JOIN bixarena.public_snapshots(arena) AS s
+		CROSS JOIN bixarena.health_public_snapshots(arena) AS s
 		LEFT JOIN LATERAL (
 			SELECT greatest(extract(epoch FROM r.ended_at - r.started_at), 0)::double precision AS seconds,
 				r.entry_count, r.evaluation_count
 			FROM bixarena.run AS r
-			WHERE r.arena = leaderboard_metrics.arena AND r.leaderboard = s.leaderboard
+			WHERE r.arena = metrics_of_leaderboards.arena AND r.leaderboard = s.leaderboard
 				AND r.status = 'succeeded' AND r.parameters ->> 'as_of' IS NULL
 			ORDER BY r.requested_at DESC LIMIT 1
 		) AS good ON true
 		LEFT JOIN LATERAL (
 			SELECT (r.status = 'failed')::integer AS failed
 			FROM bixarena.run AS r
-			WHERE r.arena = leaderboard_metrics.arena AND r.leaderboard = s.leaderboard
+			WHERE r.arena = metrics_of_leaderboards.arena AND r.leaderboard = s.leaderboard
 				AND r.status NOT IN ('queued', 'running') AND r.parameters ->> 'as_of' IS NULL
 			ORDER BY r.requested_at DESC LIMIT 1
 		) AS last ON true
-		LEFT JOIN bixarena.usual_durations(arena) AS usual
+		LEFT JOIN bixarena.health_usual_durations(arena) AS usual
 			ON usual.leaderboard = s.leaderboard AND usual.runs >= limits.usual_runs
 		CROSS JOIN LATERAL (VALUES
-			('bixarena_snapshot_age_seconds', bixarena.age_seconds(s.latest)),
+			('bixarena_snapshot_age_seconds', bixarena.health_age(s.latest)),
 			('bixarena_last_run_failed', last.failed),
 			('bixarena_last_success_duration_seconds', good.seconds),
 			('bixarena_last_success_entries', good.entry_count),
@@ -2966,19 +3497,8 @@ BEGIN
 		WHERE v.value IS NOT NULL;
 END
 $$;
-
-CREATE FUNCTION bixarena.read_metrics(arena text)
-RETURNS SETOF bixarena.metric
-LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 150
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN QUERY SELECT m.* FROM bixarena.health_metrics(arena) AS m;
-	RETURN QUERY SELECT m.* FROM bixarena.leaderboard_metrics(arena) AS m;
-END
-$$;
-COMMENT ON FUNCTION bixarena.read_metrics(text) IS
-	'metrics that need the relations of an arena; all of them or an error';
+COMMENT ON FUNCTION bixarena.metrics_of_leaderboards(text) IS
+	'metrics of each leaderboard of an arena';
 
 CREATE FUNCTION bixarena.metrics_within(arena text, milliseconds integer)
 RETURNS SETOF bixarena.metric
@@ -2986,9 +3506,9 @@ AS 'MODULE_PATHNAME', 'bixarena_metrics_within'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 150
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.metrics_within(text, integer) IS
-	'the same, or none if they cannot be read in this time';
+	'metrics that need the relations of an arena: all of them, or none if they cannot be read in this time';
 
-CREATE FUNCTION bixarena.can_be_watched(arena text)
+CREATE FUNCTION bixarena.metrics_can_read(arena text)
 RETURNS boolean
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -3003,10 +3523,10 @@ BEGIN
 				OR has_any_column_privilege(c.oid, 'SELECT')));
 END
 $$;
-COMMENT ON FUNCTION bixarena.can_be_watched(text) IS
+COMMENT ON FUNCTION bixarena.metrics_can_read(text) IS
 	'are there the relations of an arena that metrics need, and may the caller read them?';
 
-CREATE FUNCTION bixarena.arena_metrics()
+CREATE FUNCTION bixarena.metrics_rows()
 RETURNS SETOF bixarena.metric
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
 SET search_path = pg_catalog, pg_temp
@@ -3022,6 +3542,10 @@ DECLARE
 	spare double precision := 8000;
 	part constant double precision := 0.2;
 BEGIN
+	RETURN QUERY
+		SELECT 'bixarena_extension_info', jsonb_build_object('version', e.extversion),
+			1.0::double precision
+		FROM pg_extension AS e WHERE e.extname = 'bixarena_rank';
 	FOR watched IN
 		SELECT a.name::text AS arena, n.oid IS NOT NULL AS is_there
 		FROM bixarena.arena AS a
@@ -3031,9 +3555,9 @@ BEGIN
 	LOOP
 		found_metrics := '{}';
 		IF watched.is_there THEN
-			RETURN QUERY SELECT m.* FROM bixarena.run_metrics(watched.arena) AS m;
+			RETURN QUERY SELECT m.* FROM bixarena.metrics_of_runs(watched.arena) AS m;
 		END IF;
-		IF bixarena.can_be_watched(watched.arena) THEN
+		IF bixarena.metrics_can_read(watched.arena) THEN
 			began := clock_timestamp();
 			found_metrics := ARRAY(SELECT m FROM bixarena.metrics_within(watched.arena,
 				greatest(spare * part, 1)::integer) AS m);
@@ -3048,19 +3572,13 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION bixarena.arena_metrics() IS
-	'all metrics of all arenas whose schemas are open to the caller or gone';
+COMMENT ON FUNCTION bixarena.metrics_rows() IS
+	'all metrics, of all arenas whose schemas are open to the caller or gone';
 
 CREATE OR REPLACE VIEW bixarena.metrics WITH (security_invoker = true) AS
 SELECT m.name, m.labels, m.value, h.help
-FROM (
-	SELECT e.name, e.labels, e.value
-	FROM bixarena.extension_metrics() AS e
-	UNION ALL
-	SELECT m.name, m.labels, m.value
-	FROM bixarena.arena_metrics() AS m
-) AS m
-JOIN bixarena.metric_help() AS h ON h.name OPERATOR(pg_catalog.=) m.name;
+FROM bixarena.metrics_rows() AS m
+JOIN bixarena.metrics_help() AS h ON h.name OPERATOR(pg_catalog.=) m.name;
 
 CREATE OR REPLACE FUNCTION bixarena.page_style()
 RETURNS text
@@ -3101,33 +3619,56 @@ AS $$
 			'.wide{display:block}.narrow{display:none}.aside{display:table-cell}.skip{display:none}}'
 $$;
 
-CREATE OR REPLACE FUNCTION bixarena.section(title text, body text)
+CREATE FUNCTION bixarena.page_html(title text, header text, body text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format(E'<!DOCTYPE html>'
+		'\n<html xmlns="http://www.w3.org/1999/xhtml" lang="en"><head><meta charset="utf-8"/>'
+		'<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+		'<title>%s</title><style>%s</style></head>'
+		'\n<body><a class="skip" href="#main">To the content</a>'
+		'\n<header><h1>%1$s</h1>%3$s</header>\n<main id="main">%4$s</main>'
+		'\n<footer><p class="muted">Made at %5$s by bixarena_rank %6$s.</p></footer></body></html>\n',
+		bixarena.text_escape(title), bixarena.page_style(), header, body,
+		bixarena.text_utc(now()),
+		(SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'))
+$$;
+COMMENT ON FUNCTION bixarena.page_html(text, text, text) IS 'a page of HTML';
+
+CREATE FUNCTION bixarena.page_section(title text, body text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format(E'\n<section aria-label="%1$s"><h2>%1$s</h2>%2$s</section>',
-		bixarena.escape_markup(title), body)
+		bixarena.text_escape(title), body)
 $$;
+COMMENT ON FUNCTION bixarena.page_section(text, text) IS 'a part of a page';
 
-CREATE OR REPLACE FUNCTION bixarena.two_charts(wide text, narrow text)
+CREATE FUNCTION bixarena.page_charts(wide text, narrow text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<div class="wide">%s</div><div class="narrow">%s</div>', wide, narrow)
 $$;
+COMMENT ON FUNCTION bixarena.page_charts(text, text) IS
+	'a chart for wide pages and for narrow ones';
 
-CREATE OR REPLACE FUNCTION bixarena.table_of(caption text, head text, rows text)
+CREATE FUNCTION bixarena.page_table(caption text, head text, rows text)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format(E'<table><caption>%s</caption><thead><tr>%s</tr></thead>\n<tbody>%s</tbody></table>',
-		bixarena.escape_markup(caption), head, rows)
+		bixarena.text_escape(caption), head, rows)
 $$;
+COMMENT ON FUNCTION bixarena.page_table(text, text, text) IS
+	'a table of a page; null: it has no rows';
 
-CREATE OR REPLACE FUNCTION bixarena.heads(VARIADIC columns text[])
+CREATE FUNCTION bixarena.page_heads(VARIADIC columns text[])
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -3136,40 +3677,44 @@ AS $$
 	SELECT string_agg(format('<th scope="col"%s>%s</th>',
 		' class="' || nullif(concat_ws(' ', CASE WHEN c ~ '^[?]?#' THEN 'number' END,
 			CASE WHEN c ~ '^#?[?]' THEN 'aside' END), '') || '"',
-		bixarena.escape_markup(ltrim(c, '#?'))), '' ORDER BY n)
+		bixarena.text_escape(ltrim(c, '#?'))), '' ORDER BY n)
 	FROM unnest(columns) WITH ORDINALITY AS u (c, n)
 $$;
+COMMENT ON FUNCTION bixarena.page_heads(text[]) IS 'the heads of a table''s columns';
 
-CREATE OR REPLACE FUNCTION bixarena.cell(value text, class text DEFAULT NULL)
+CREATE FUNCTION bixarena.page_cell(value text, class text DEFAULT NULL)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<td%s>%s</td>', ' class="' || class || '"',
-		coalesce(bixarena.escape_markup(value), ''))
+		coalesce(bixarena.text_escape(value), ''))
 $$;
+COMMENT ON FUNCTION bixarena.page_cell(text, text) IS 'a cell of a table';
 
-CREATE OR REPLACE FUNCTION bixarena.facts(VARIADIC pairs text[])
+CREATE FUNCTION bixarena.page_facts(VARIADIC pairs text[])
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a term, what is to be said of it, the next term; nulls are left out
 	SELECT format('<dl>%s</dl>', string_agg(format('<dt>%s</dt><dd>%s</dd>',
-		bixarena.escape_markup(pairs[n]), bixarena.escape_markup(pairs[n + 1])), '' ORDER BY n))
+		bixarena.text_escape(pairs[n]), bixarena.text_escape(pairs[n + 1])), '' ORDER BY n))
 	FROM generate_series(1, cardinality(pairs), 2) AS n
 	WHERE pairs[n + 1] IS NOT NULL
 $$;
+COMMENT ON FUNCTION bixarena.page_facts(text[]) IS 'a list of terms and what is to be said of them';
 
-CREATE OR REPLACE FUNCTION bixarena.paragraph(value text)
+CREATE FUNCTION bixarena.page_paragraph(value text)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('<p>%s</p>', bixarena.escape_markup(value))
+	SELECT format('<p>%s</p>', bixarena.text_escape(value))
 $$;
+COMMENT ON FUNCTION bixarena.page_paragraph(text) IS 'a paragraph of a page';
 
-CREATE OR REPLACE FUNCTION bixarena.rank_change_text(change integer)
+CREATE FUNCTION bixarena.page_rank_change(change integer)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -3181,28 +3726,52 @@ AS $$
 		WHEN change > 0 THEN format('<span class="state good" title="up">&#9650; %s</span>', change)
 		ELSE format('<span class="state bad" title="down">&#9660; %s</span>', -change) END
 $$;
+COMMENT ON FUNCTION bixarena.page_rank_change(integer) IS
+	'markup of ranks gained or lost';
+
+CREATE FUNCTION bixarena.page_board_name(name text, slug text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a heading and a link need something to be seen
+	SELECT coalesce(nullif(btrim(name), ''), nullif(btrim(slug), ''), 'Leaderboard')
+$$;
+COMMENT ON FUNCTION bixarena.page_board_name(text, text) IS 'what a leaderboard is called in a page';
+
+CREATE FUNCTION bixarena.page_state(status text)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<span class="state %s">%s</span>', CASE
+		WHEN status IN ('failed', 'critical') THEN 'bad'
+		WHEN status IN ('skipped', 'warning') THEN 'fair'
+		WHEN status IN ('succeeded', 'ok') THEN 'good' ELSE 'open' END, status)
+$$;
+COMMENT ON FUNCTION bixarena.page_state(text) IS 'markup of the status of a run or a check';
 
 CREATE OR REPLACE FUNCTION bixarena.report_table(rows bixarena_leaderboard_row[], since text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT bixarena.table_of(
+	SELECT bixarena.page_table(
 		format('Models by rank%s.%s', CASE WHEN cardinality(rows) < (rows[1]).total_count
-				THEN ': ' || bixarena.count_models(cardinality(rows), (rows[1]).total_count) ELSE '' END,
+				THEN ': ' || bixarena.chart_count(cardinality(rows), (rows[1]).total_count) ELSE '' END,
 			coalesce(' Changes since snapshot ' || since || '.', '')),
-		bixarena.heads(VARIADIC ARRAY['#Rank']
+		bixarena.page_heads(VARIADIC ARRAY['#Rank']
 			|| CASE WHEN since IS NULL THEN '{}' ELSE '{#Change}'::text[] END
 			|| '{Model,?Organization,?License,#Score,#?95 % interval,#Battles}'),
-		string_agg(concat(E'\n<tr>', bixarena.cell(r.rank::text, 'number'),
+		string_agg(concat(E'\n<tr>', bixarena.page_cell(r.rank::text, 'number'),
 			CASE WHEN since IS NOT NULL
-				THEN format('<td class="number">%s</td>', bixarena.rank_change_text(r.rank_change)) END,
-			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(r.model)),
-			bixarena.cell(r.organization, 'text aside'), bixarena.cell(r.license, 'aside'),
-			bixarena.cell(round(r.bt_score)::text, 'number'),
-			bixarena.cell(format('%s to %s', bixarena.bound_text(r.bootstrap_q025, r.bt_score),
-				bixarena.bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
-			bixarena.cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY r.ordinality))
+				THEN format('<td class="number">%s</td>', bixarena.page_rank_change(r.rank_change)) END,
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(r.model)),
+			bixarena.page_cell(r.organization, 'text aside'), bixarena.page_cell(r.license, 'aside'),
+			bixarena.page_cell(round(r.bt_score)::text, 'number'),
+			bixarena.page_cell(format('%s to %s', bixarena.chart_bound_text(r.bootstrap_q025, r.bt_score),
+				bixarena.chart_bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
+			bixarena.page_cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY r.ordinality))
 	FROM unnest(rows) WITH ORDINALITY AS r
 $$;
 
@@ -3211,17 +3780,17 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(bixarena.table_of('At most 20, the biggest movers first.',
-		bixarena.heads('Model', '#Rank before', '#Rank now', '#Score', '#?Battles', '?Intervals'),
+	SELECT coalesce(bixarena.page_table('At most 20, the biggest movers first.',
+		bixarena.page_heads('Model', '#Rank before', '#Rank now', '#Score', '#?Battles', '?Intervals'),
 		string_agg(concat(E'\n<tr>',
-			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(m.model)),
-			bixarena.cell(coalesce(m.rank_before::text, 'new'), 'number'),
-			bixarena.cell(coalesce(m.rank_after::text, 'gone'), 'number'),
-			bixarena.cell(to_char(m.score_change, 'SGFM999990'), 'number'),
-			bixarena.cell(to_char(m.battles_gained, 'SGFM9999999990'), 'number aside'),
-			bixarena.cell(CASE WHEN m.intervals_part THEN 'part'
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(m.model)),
+			bixarena.page_cell(coalesce(m.rank_before::text, 'new'), 'number'),
+			bixarena.page_cell(coalesce(m.rank_after::text, 'gone'), 'number'),
+			bixarena.page_cell(to_char(m.score_change, 'SGFM999990'), 'number'),
+			bixarena.page_cell(to_char(m.battles_gained, 'SGFM9999999990'), 'number aside'),
+			bixarena.page_cell(CASE WHEN m.intervals_part THEN 'part'
 				WHEN NOT m.intervals_part THEN 'overlap' END, 'aside'), '</tr>'), '' ORDER BY n)),
-		bixarena.paragraph('No rank has changed, and no model has come or gone.'))
+		bixarena.page_paragraph('No rank has changed, and no model has come or gone.'))
 	FROM (SELECT (u).* FROM unnest(movers) WITH ORDINALITY AS u
 		(model, slug, status, rank_before, rank_after, rank_change, score_before, score_after,
 		score_change, intervals_part, battles_gained, snapshot_before, snapshot_after, n)
@@ -3233,14 +3802,14 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(bixarena.table_of(format('Models that have battles and no rank%s.',
+	SELECT coalesce(bixarena.page_table(format('Models that have battles and no rank%s.',
 			CASE WHEN min(u.total) > count(*) THEN format(': the first %s of %s', count(*), min(u.total)) END),
-		bixarena.heads('Model', 'Why', 'What it means'),
+		bixarena.page_heads('Model', 'Why', 'What it means'),
 		string_agg(concat(E'\n<tr>',
-			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(u.slug)),
-			bixarena.cell(replace(u.status, '_', ' ')), bixarena.cell(m.meaning), '</tr>'), ''
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(u.slug)),
+			bixarena.page_cell(replace(u.status, '_', ' ')), bixarena.page_cell(m.meaning), '</tr>'), ''
 			ORDER BY u.slug COLLATE "C")),
-		bixarena.paragraph('Every model that has battles is ranked.'))
+		bixarena.page_paragraph('Every model that has battles is ranked.'))
 	FROM (SELECT e.key, e.value, count(*) OVER () FROM jsonb_each_text(unranked) AS e
 		ORDER BY e.key COLLATE "C" LIMIT 200) AS u (slug, status, total)
 	LEFT JOIN (VALUES
@@ -3258,11 +3827,11 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT bixarena.facts(
+	SELECT bixarena.page_facts(
 		'Run', made.correlation_id::text,
 		'Asked for', concat_ws(', ', made.trigger_source, 'by ' || made.triggered_by,
 			'as role ' || made.role),
-		'Made', bixarena.in_utc(made.ended_at),
+		'Made', bixarena.text_utc(made.ended_at),
 		'Took', round(extract(epoch FROM made.ended_at - made.started_at), 3) || ' seconds',
 		'Battles used', made.evaluation_count::text,
 		'Battles ignored', made.ignored_battles::text,
@@ -3271,7 +3840,7 @@ AS $$
 			FROM jsonb_each_text(made.parameters) AS p (name, value)))
 $$;
 
-CREATE OR REPLACE FUNCTION bixarena.how_to_read()
+CREATE FUNCTION bixarena.report_how_to_read()
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -3288,6 +3857,7 @@ AS $$
 		' whatever their order. Where ranks are by significance, a model''s rank is one more than the'
 		' number of models whose interval lies wholly above its own, so that some share a rank.']) AS p
 $$;
+COMMENT ON FUNCTION bixarena.report_how_to_read() IS 'what a reader of a report should know';
 
 CREATE OR REPLACE FUNCTION bixarena.report_matchups(
 	leaderboard_id text,
@@ -3302,13 +3872,13 @@ DECLARE
 	widths record := bixarena.page_widths();
 	num_models constant integer := 25;
 BEGIN
-	RETURN (SELECT bixarena.two_charts(
-			bixarena.draw_matchups(rows[:num_models], m.list, widths.wide, 'auto'),
-			bixarena.draw_matchups(rows[:num_models], m.list, widths.narrow, 'auto'))
-		FROM bixarena.matchups_among(leaderboard_id, shown, rows[:num_models], arena) AS m (list));
+	RETURN (SELECT bixarena.page_charts(
+			bixarena.chart_matchups(rows[:num_models], m.list, widths.wide, 'auto'),
+			bixarena.chart_matchups(rows[:num_models], m.list, widths.narrow, 'auto'))
+		FROM bixarena.matchup_among(leaderboard_id, shown, rows[:num_models], arena) AS m (list));
 EXCEPTION WHEN insufficient_privilege THEN
 	-- who may read results need not be able to read battles
-	RETURN bixarena.paragraph('The battles are not open to you.');
+	RETURN bixarena.page_paragraph('The battles are not open to you.');
 END
 $$;
 
@@ -3325,49 +3895,51 @@ DECLARE
 	widths record := bixarena.page_widths();
 	num_leading constant integer := 10;
 	num_scores constant integer := 200;
-	history bixarena.history_point[] := ARRAY(SELECT p FROM bixarena.history_points(
+	history bixarena.history_point[] := ARRAY(SELECT p FROM bixarena.chart_history_points(
 		shown.leaderboard, 'rank', num_leading, NULL, widths.narrow / 4, arena) AS p);
 BEGIN
-	RETURN bixarena.section('Scores with 95 % intervals', bixarena.two_charts(
-			bixarena.draw_leaderboard(rows[:num_scores], widths.wide, 'auto'),
-			bixarena.draw_leaderboard(rows[:num_scores], widths.narrow, 'auto')))
-		|| bixarena.section('Ranks over time', bixarena.two_charts(
-			bixarena.draw_history(history, 'rank', widths.wide, 'auto'),
-			bixarena.draw_history(history, 'rank', widths.narrow, 'auto')))
-		|| bixarena.section('Who beats whom',
+	RETURN bixarena.page_section('Scores with 95 % intervals', bixarena.page_charts(
+			bixarena.chart_leaderboard(rows[:num_scores], widths.wide, 'auto'),
+			bixarena.chart_leaderboard(rows[:num_scores], widths.narrow, 'auto')))
+		|| bixarena.page_section('Ranks over time', bixarena.page_charts(
+			bixarena.chart_history(history, 'rank', widths.wide, 'auto'),
+			bixarena.chart_history(history, 'rank', widths.narrow, 'auto')))
+		|| bixarena.page_section('Who beats whom',
 			bixarena.report_matchups(leaderboard_id, shown, rows, arena));
 END
 $$;
 
-CREATE OR REPLACE FUNCTION bixarena.run_of_snapshot(snapshot uuid, leaderboard_id text, arena text)
-RETURNS bixarena.run
+CREATE OR REPLACE FUNCTION bixarena.report_body(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	earlier bixarena.snapshot_key,
+	rows bixarena_leaderboard_row[],
+	movers bixarena_comparison_row[],
+	made bixarena.run,
+	arena text)
+RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-SET row_security = on
 AS $$
-DECLARE
-	made bixarena.run;
 BEGIN
-	-- who may not read the record reads a report without it
-	IF has_table_privilege('bixarena.run', 'SELECT') THEN
-		SELECT r.* INTO made FROM bixarena.run AS r
-		WHERE r.arena = run_of_snapshot.arena AND r.leaderboard = leaderboard_id
-			AND r.snapshot_id = snapshot
-		LIMIT 1;
+	IF shown.id IS NULL THEN
+		RETURN bixarena.page_paragraph('There is no public snapshot yet.');
 	END IF;
-	RETURN made;
+	RETURN concat(
+		bixarena.page_section('Ranking', bixarena.report_table(rows, earlier.snapshot_identifier)),
+		bixarena.report_charts(leaderboard_id, shown, rows, arena),
+		bixarena.page_section('Movers', CASE WHEN earlier.id IS NULL
+			THEN bixarena.page_paragraph('There is no earlier snapshot to compare with.')
+			ELSE bixarena.page_paragraph(format('Since snapshot %s.', earlier.snapshot_identifier))
+				|| bixarena.report_movers(movers) END),
+		CASE WHEN made IS NULL
+			THEN bixarena.page_section('How it was made',
+				bixarena.page_paragraph('The run that made this snapshot is not on record, or not open to you.'))
+			ELSE bixarena.page_section('Not ranked', bixarena.report_unranked(made.unranked))
+				|| bixarena.page_section('How it was made', bixarena.report_making(made)) END,
+		bixarena.page_section('How to read it', bixarena.report_how_to_read()));
 END
 $$;
-
-CREATE FUNCTION bixarena.board_name(name text, slug text)
-RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- a heading and a link need something to be seen
-	SELECT coalesce(nullif(btrim(name), ''), nullif(btrim(slug), ''), 'Leaderboard')
-$$;
-COMMENT ON FUNCTION bixarena.board_name(text, text) IS 'what a leaderboard is called in a page';
 
 CREATE FUNCTION bixarena.report_page(
 	leaderboard_id text,
@@ -3379,7 +3951,7 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	shown bixarena.snapshot_key := bixarena.shown_snapshot(leaderboard_id, NULL, arena);
+	shown bixarena.snapshot_key := bixarena.snapshot_shown(leaderboard_id, NULL, arena);
 	earlier bixarena.snapshot_key := bixarena.snapshot_before(shown, lookback, arena);
 	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, arena);
 	name text;
@@ -3391,10 +3963,10 @@ BEGIN
 	END IF;
 	SELECT l.name INTO name FROM bixarena.read_leaderboards(arena) AS l
 	WHERE l.slug = leaderboard_id;
-	RETURN bixarena.page(bixarena.board_name(name, leaderboard_id),
-		concat(navigation, bixarena.paragraph(CASE WHEN shown.id IS NOT NULL THEN
+	RETURN bixarena.page_html(bixarena.page_board_name(name, leaderboard_id),
+		concat(navigation, bixarena.page_paragraph(CASE WHEN shown.id IS NOT NULL THEN
 			format('Snapshot %s of %s%s.', shown.snapshot_identifier,
-				bixarena.in_utc(shown.created_at),
+				bixarena.text_utc(shown.created_at),
 				', from ' || made.evaluation_count || ' battles') END)),
 		bixarena.report_body(leaderboard_id, shown, earlier,
 			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, arena) AS r LIMIT 1000),
@@ -3413,36 +3985,40 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT bixarena.report_page(leaderboard_id, lookback, bixarena.resolve_arena(arena), NULL)
+	SELECT bixarena.report_page(leaderboard_id, lookback, bixarena.arena_resolve(arena), NULL)
 $$;
 
-CREATE OR REPLACE FUNCTION bixarena.draw_run(status text, title text, x double precision, y double precision)
+CREATE FUNCTION bixarena.chart_run(status text, title text, x double precision, y double precision)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('<g class="run"><title>%s</title>%s</g>', bixarena.escape_markup(title),
+	SELECT format('<g class="run"><title>%s</title>%s</g>', bixarena.text_escape(title),
 		CASE status
 			WHEN 'succeeded' THEN format('<circle class="dot1" cx="%s" cy="%s" r="3.5"/>',
-				bixarena.pixel(x), bixarena.pixel(y))
+				bixarena.chart_pixel(x), bixarena.chart_pixel(y))
 			WHEN 'failed' THEN format('<path class="bad" d="M%s %sl3 3l3 -3l2 2l-3 3l3 3l-2 2l-3 -3l-3 3l-2 -2l3 -3l-3 -3z"/>',
-				bixarena.pixel(x - 3), bixarena.pixel(y - 5))
+				bixarena.chart_pixel(x - 3), bixarena.chart_pixel(y - 5))
 			ELSE format('<path class="idle" fill-rule="evenodd" d="M%s %sh8v8h-8zm2 2v4h4v-4z"/>',
-				bixarena.pixel(x - 4), bixarena.pixel(y - 4)) END)
+				bixarena.chart_pixel(x - 4), bixarena.chart_pixel(y - 4)) END)
 $$;
+COMMENT ON FUNCTION bixarena.chart_run(text, text, double precision, double precision) IS
+	'a run in the chart of durations';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_run_legend(y double precision)
+CREATE FUNCTION bixarena.chart_run_legend(y double precision)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT string_agg(replace(bixarena.draw_run(l.status, l.status, l.x, y - 4), 'class="run"', 'class="legend"')
+	SELECT string_agg(replace(bixarena.chart_run(l.status, l.status, l.x, y - 4), 'class="run"', 'class="legend"')
 		|| format('<text class="muted small" x="%s" y="%s">%s</text>',
-			bixarena.pixel(l.x + 10), bixarena.pixel(y), l.status), '' ORDER BY l.x)
+			bixarena.chart_pixel(l.x + 10), bixarena.chart_pixel(y), l.status), '' ORDER BY l.x)
 	FROM (VALUES ('succeeded', 16), ('failed', 112), ('skipped', 182)) AS l (status, x)
 $$;
+COMMENT ON FUNCTION bixarena.chart_run_legend(double precision) IS
+	'what the marks of runs mean';
 
-CREATE OR REPLACE FUNCTION bixarena.draw_durations(runs bixarena.run[], width integer, theme text)
+CREATE FUNCTION bixarena.chart_durations(runs bixarena.run[], width integer, theme text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -3463,80 +4039,93 @@ BEGIN
 	INTO range
 	FROM unnest(runs) AS r WHERE r.started_at IS NOT NULL AND r.ended_at IS NOT NULL;
 	IF range.total = 0 THEN
-		RETURN bixarena.empty_chart(width, theme, 'No run has ended in this time.');
+		RETURN bixarena.chart_empty(width, theme, 'No run has ended in this time.');
 	END IF;
 	time_axis := (range.first, range.last, left_edge + 10, width - 34)::bixarena.axis;
 	value_axis := (range.longest, 0, top, bottom)::bixarena.axis;
 
-	SELECT string_agg(bixarena.draw_run(r.status, format('%s: %s at %s, %s seconds', r.leaderboard,
-			r.status, bixarena.in_utc(r.started_at), d.text),
-		bixarena.place(time_axis, extract(epoch FROM r.started_at)::double precision),
-		bixarena.place(value_axis, d.seconds)), '' ORDER BY r.started_at)
+	SELECT string_agg(bixarena.chart_run(r.status, format('%s: %s at %s, %s seconds', r.leaderboard,
+			r.status, bixarena.text_utc(r.started_at), d.text),
+		bixarena.chart_place(time_axis, extract(epoch FROM r.started_at)::double precision),
+		bixarena.chart_place(value_axis, d.seconds)), '' ORDER BY r.started_at)
 	INTO drawn
 	FROM unnest(runs) AS r,
 		LATERAL (SELECT extract(epoch FROM r.ended_at - r.started_at)::double precision) AS s (seconds),
 		LATERAL (SELECT s.seconds, round(s.seconds::numeric, 3)) AS d (seconds, text)
 	WHERE r.started_at IS NOT NULL AND r.ended_at IS NOT NULL;
-	RETURN bixarena.chart(width, bottom + 70, theme, format('Durations of %s runs', range.total),
-		bixarena.draw_time_grid(time_axis, top, bottom)
-		|| bixarena.draw_value_grid(value_axis, NULL, 0, left_edge, width - 8) || drawn
+	RETURN bixarena.chart_svg(width, bottom + 70, theme, format('Durations of %s runs', range.total),
+		bixarena.chart_time_grid(time_axis, top, bottom)
+		|| bixarena.chart_value_grid(value_axis, NULL, 0, left_edge, width - 8) || drawn
 		|| '<text class="muted small" x="8" y="18">duration in seconds</text>'
-		|| bixarena.draw_run_legend(bottom + 58));
+		|| bixarena.chart_run_legend(bottom + 58));
 END
 $$;
+COMMENT ON FUNCTION bixarena.chart_durations(bixarena.run[], integer, text) IS
+	'the chart of durations';
 
-CREATE OR REPLACE FUNCTION bixarena.state_text(status text)
-RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT format('<span class="state %s">%s</span>', CASE
-		WHEN status IN ('failed', 'critical') THEN 'bad'
-		WHEN status IN ('skipped', 'warning') THEN 'fair'
-		WHEN status IN ('succeeded', 'ok') THEN 'good' ELSE 'open' END, status)
-$$;
-
-CREATE OR REPLACE FUNCTION bixarena.report_health(checks bixarena.health_row[])
+CREATE FUNCTION bixarena.operator_health(checks bixarena.health_row[])
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- what is wrong comes first
-	SELECT bixarena.table_of('Checks of bixarena_health(), the worst first'
+	SELECT bixarena.page_table('Checks of bixarena_health(), the worst first'
 			|| CASE WHEN count(*) < min(c.total) THEN format(': %s of %s.', count(*), min(c.total)) ELSE '.' END,
-		bixarena.heads('Status', 'Check', 'What was found'),
-		string_agg(concat(E'\n<tr><td>', bixarena.state_text(c.status), '</td>',
-			format('<th scope="row">%s</th>', bixarena.escape_markup(concat_ws(' of ',
+		bixarena.page_heads('Status', 'Check', 'What was found'),
+		string_agg(concat(E'\n<tr><td>', bixarena.page_state(c.status), '</td>',
+			format('<th scope="row">%s</th>', bixarena.text_escape(concat_ws(' of ',
 				replace(c.check_name, '_', ' '), c.leaderboard_id))),
-			bixarena.cell(c.message, 'text'), '</tr>'), ''
+			bixarena.page_cell(c.message, 'text'), '</tr>'), ''
 			ORDER BY c.badness, c.n))
 	FROM (SELECT u.*, count(*) OVER () AS total, array_position('{critical,warning,ok}', u.status) AS badness
 		FROM unnest(checks) WITH ORDINALITY AS u
 			(check_name, leaderboard_id, status, figure, unit, message, n)
 		ORDER BY badness, u.n LIMIT 200) AS c
 $$;
+COMMENT ON FUNCTION bixarena.operator_health(bixarena.health_row[]) IS
+	'checks as a table of a page';
 
-CREATE OR REPLACE FUNCTION bixarena.report_runs(runs bixarena.run[])
+CREATE FUNCTION bixarena.operator_schedule(arena text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(bixarena.page_table('Jobs of pg_cron, in its time (GMT).',
+		bixarena.page_heads('Leaderboard', 'Schedule', 'Next run'),
+		string_agg(concat(E'\n<tr>', format('<th scope="row">%s</th>',
+				bixarena.text_escape(coalesce(j.leaderboard, 'all'))),
+			bixarena.page_cell(j.schedule),
+			bixarena.page_cell(CASE WHEN NOT j.active THEN 'none: the job is not active'
+				ELSE coalesce(bixarena.text_utc(bixarena.cron_time(j.schedule, now(), true)), 'not known') END),
+			'</tr>'), '' ORDER BY j.leaderboard COLLATE "C" NULLS FIRST)),
+		bixarena.page_paragraph('No job of pg_cron can be seen from this database.'))
+	FROM bixarena.cron_jobs(arena) AS j
+$$;
+COMMENT ON FUNCTION bixarena.operator_schedule(text) IS
+	'jobs of an arena and when they run next, as a table of a page';
+
+CREATE FUNCTION bixarena.operator_runs(runs bixarena.run[])
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(bixarena.table_of('The latest 50 runs.',
-		bixarena.heads('Requested', 'Leaderboard', 'Status', '?Asked for', '#?Seconds', '#?Battles',
+	SELECT coalesce(bixarena.page_table('The latest 50 runs.',
+		bixarena.page_heads('Requested', 'Leaderboard', 'Status', '?Asked for', '#?Seconds', '#?Battles',
 			'What happened'),
-		string_agg(concat(E'\n<tr>', bixarena.cell(bixarena.in_utc(r.requested_at)),
-			format('<th scope="row">%s</th>', bixarena.escape_markup(r.leaderboard)),
-			format('<td>%s</td>', bixarena.state_text(r.status)),
-			bixarena.cell(concat_ws(', ', r.trigger_source, r.triggered_by), 'text aside'),
-			bixarena.cell(round(extract(epoch FROM r.ended_at - r.started_at), 2)::text, 'number aside'),
-			bixarena.cell(r.evaluation_count::text, 'number aside'),
-			bixarena.cell(bixarena.shorten(coalesce(r.error_sqlstate || ' ' || r.error_message,
+		string_agg(concat(E'\n<tr>', bixarena.page_cell(bixarena.text_utc(r.requested_at)),
+			format('<th scope="row">%s</th>', bixarena.text_escape(r.leaderboard)),
+			format('<td>%s</td>', bixarena.page_state(r.status)),
+			bixarena.page_cell(concat_ws(', ', r.trigger_source, r.triggered_by), 'text aside'),
+			bixarena.page_cell(round(extract(epoch FROM r.ended_at - r.started_at), 2)::text, 'number aside'),
+			bixarena.page_cell(r.evaluation_count::text, 'number aside'),
+			bixarena.page_cell(bixarena.text_shorten(coalesce(r.error_sqlstate || ' ' || r.error_message,
 				r.skip_reason, r.snapshot_identifier), 1000), 'text'), '</tr>'), '' ORDER BY n)),
-		bixarena.paragraph('There are no runs yet.'))
+		bixarena.page_paragraph('There are no runs yet.'))
 	FROM generate_subscripts(runs, 1) AS n, LATERAL (SELECT (runs[n]).*) AS r
 $$;
+COMMENT ON FUNCTION bixarena.operator_runs(bixarena.run[]) IS 'runs as a table of a page';
 
-CREATE FUNCTION bixarena.runs_page(arena text)
+CREATE FUNCTION bixarena.operator_page(arena text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -3544,31 +4133,31 @@ SET row_security = on
 AS $$
 DECLARE
 	checks bixarena.health_row[] := ARRAY(
-		SELECT c FROM bixarena.health(arena) AS c);
+		SELECT c FROM bixarena.health_checks(arena) AS c);
 	-- as many as a chart shows apart
 	lately bixarena.run[] := ARRAY(
 		SELECT r FROM bixarena.run AS r
-		WHERE r.arena = runs_page.arena AND r.requested_at >= now() - interval '30 days'
+		WHERE r.arena = operator_page.arena AND r.requested_at >= now() - interval '30 days'
 		ORDER BY r.requested_at DESC LIMIT 2000);
 	latest bixarena.run[] := ARRAY(
-		SELECT r FROM bixarena.run AS r WHERE r.arena = runs_page.arena
+		SELECT r FROM bixarena.run AS r WHERE r.arena = operator_page.arena
 		ORDER BY r.requested_at DESC, r.correlation_id LIMIT 50);
 	widths record := bixarena.page_widths();
 BEGIN
-	RETURN bixarena.page(format('Runs of arena %s', arena),
-		(SELECT bixarena.paragraph(format('Checks that need attention: %s; %s.',
+	RETURN bixarena.page_html(format('Runs of arena %s', arena),
+		(SELECT bixarena.page_paragraph(format('Checks that need attention: %s; %s.',
 				count(*) FILTER (WHERE c.status <> 'ok'),
 				max(c.message) FILTER (WHERE c.check_name = 'success_share')))
 			FROM unnest(checks) AS c),
-		bixarena.section('Health', bixarena.report_health(checks))
-		|| bixarena.section('Next runs', bixarena.report_schedule(arena))
-		|| bixarena.section('Durations of the last 30 days', bixarena.two_charts(
-			bixarena.draw_durations(lately, widths.wide, 'auto'),
-			bixarena.draw_durations(lately, widths.narrow, 'auto')))
-		|| bixarena.section('Runs', bixarena.report_runs(latest)));
+		bixarena.page_section('Health', bixarena.operator_health(checks))
+		|| bixarena.page_section('Next runs', bixarena.operator_schedule(arena))
+		|| bixarena.page_section('Durations of the last 30 days', bixarena.page_charts(
+			bixarena.chart_durations(lately, widths.wide, 'auto'),
+			bixarena.chart_durations(lately, widths.narrow, 'auto')))
+		|| bixarena.page_section('Runs', bixarena.operator_runs(latest)));
 END
 $$;
-COMMENT ON FUNCTION bixarena.runs_page(text) IS
+COMMENT ON FUNCTION bixarena.operator_page(text) IS
 	'the operator''s page of an arena';
 
 CREATE OR REPLACE FUNCTION bixarena_runs_report(arena text DEFAULT NULL)
@@ -3576,7 +4165,7 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT bixarena.runs_page(bixarena.resolve_arena(arena))
+	SELECT bixarena.operator_page(bixarena.arena_resolve(arena))
 $$;
 
 CREATE FUNCTION bixarena.site_file(slug text)
@@ -3615,10 +4204,10 @@ AS $$
 	-- that of all battles comes first
 	SELECT l.slug, l.name, s, bixarena.snapshot_before(s, lookback, arena)
 	FROM (SELECT DISTINCT ON (b.slug COLLATE "C") b.id, b.slug,
-			bixarena.board_name(b.name, b.slug) AS name
+			bixarena.page_board_name(b.name, b.slug) AS name
 		FROM bixarena.read_leaderboards(arena) AS b WHERE b.slug IS NOT NULL
 		ORDER BY b.slug COLLATE "C") AS l,
-		LATERAL bixarena.latest_snapshot(l.id, 'infinity', arena) AS s
+		LATERAL bixarena.snapshot_pick(l.id, arena, NULL, 'infinity') AS s
 	ORDER BY l.slug <> 'overall', l.name COLLATE "C", l.slug COLLATE "C"
 $$;
 COMMENT ON FUNCTION bixarena.site_boards(interval, text) IS 'the leaderboards of a site';
@@ -3629,7 +4218,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<div><span class="muted">%s</span> <bdi>%s</bdi></div>',
-		r.rank, bixarena.escape_markup(bixarena.shorten(r.model, 80))), '' ORDER BY r.ordinality)
+		r.rank, bixarena.text_escape(bixarena.text_shorten(r.model, 80))), '' ORDER BY r.ordinality)
 	FROM unnest(rows[:3]) WITH ORDINALITY AS r
 $$;
 COMMENT ON FUNCTION bixarena.site_leaders(bixarena_leaderboard_row[]) IS
@@ -3640,8 +4229,8 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT string_agg(format('<div>%s <bdi>%s</bdi></div>', bixarena.rank_change_text(m.rank_change),
-		bixarena.escape_markup(bixarena.shorten(m.model, 80))), '' ORDER BY m.n)
+	SELECT string_agg(format('<div>%s <bdi>%s</bdi></div>', bixarena.page_rank_change(m.rank_change),
+		bixarena.text_escape(bixarena.text_shorten(m.model, 80))), '' ORDER BY m.n)
 	FROM (SELECT r.model, r.rank_change,
 			row_number() OVER (ORDER BY abs(r.rank_change) DESC, r.rank, r.ordinality) AS n
 		FROM unnest(rows) WITH ORDINALITY AS r
@@ -3653,8 +4242,7 @@ COMMENT ON FUNCTION bixarena.site_movers(bixarena_leaderboard_row[]) IS
 
 CREATE FUNCTION bixarena.site_row(
 	board bixarena.site_board,
-	rows bixarena_leaderboard_row[],
-	lookback interval)
+	rows bixarena_leaderboard_row[])
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -3663,18 +4251,18 @@ AS $$
 	SELECT concat(E'\n<tr>',
 		format('<th scope="row" class="board"><a href="%s"><bdi>%s</bdi></a></th>',
 			bixarena.site_file(board.slug),
-			bixarena.escape_markup(bixarena.shorten(board.name, 200))),
+			bixarena.text_escape(bixarena.text_shorten(board.name, 200))),
 		CASE WHEN (board.shown).id IS NULL
 			THEN '<td class="muted" colspan="2">There is no public snapshot yet.</td>'
 			ELSE format('<td class="text models">%s</td><td class="text models">%s</td>',
 				bixarena.site_leaders(rows), coalesce(bixarena.site_movers(rows),
 				CASE WHEN (board.earlier).id IS NULL THEN '<span class="muted">nothing earlier</span>'
 					ELSE '<span class="muted">none</span>' END)) END,
-		bixarena.cell((rows[1]).total_count::text, 'number aside'),
-		bixarena.cell((SELECT sum(r.vote_count) / 2 FROM unnest(rows) AS r)::text, 'number aside'),
-		bixarena.cell(left(bixarena.in_utc((board.shown).created_at), 10), 'number aside'), '</tr>')
+		bixarena.page_cell((rows[1]).total_count::text, 'number aside'),
+		bixarena.page_cell((SELECT sum(r.vote_count) / 2 FROM unnest(rows) AS r)::text, 'number aside'),
+		bixarena.page_cell(left(bixarena.text_utc((board.shown).created_at), 10), 'number aside'), '</tr>')
 $$;
-COMMENT ON FUNCTION bixarena.site_row(bixarena.site_board, bixarena_leaderboard_row[], interval) IS
+COMMENT ON FUNCTION bixarena.site_row(bixarena.site_board, bixarena_leaderboard_row[]) IS
 	'a leaderboard in the index of a site';
 
 CREATE FUNCTION bixarena.site_index(lookback interval, arena text)
@@ -3682,15 +4270,15 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT bixarena.page('Leaderboards',
-		bixarena.paragraph(format('Arena %s: models ranked by battles of two at a time.', arena)),
-		bixarena.section('All leaderboards', coalesce(
-			bixarena.table_of('The leading models, those whose ranks have changed most, and the day (UTC) of the snapshot.',
-				bixarena.heads('Leaderboard', 'Leaders', 'Movers', '#?Models', '#?Battles', '#?Made'),
+	SELECT bixarena.page_html('Leaderboards',
+		bixarena.page_paragraph(format('Arena %s: models ranked by battles of two at a time.', arena)),
+		bixarena.page_section('All leaderboards', coalesce(
+			bixarena.page_table('The leading models, those whose ranks have changed most, and the day (UTC) of the snapshot.',
+				bixarena.page_heads('Leaderboard', 'Leaders', 'Movers', '#?Models', '#?Battles', '#?Made'),
 				string_agg(bixarena.site_row(b.board,
-					ARRAY(SELECT r FROM bixarena.leaderboard_rows((b.board).shown, (b.board).earlier, arena) AS r),
-					lookback), '' ORDER BY b.n)),
-			bixarena.paragraph('There is no leaderboard yet.'))))
+					ARRAY(SELECT r FROM bixarena.leaderboard_rows((b.board).shown, (b.board).earlier, arena) AS r)),
+					'' ORDER BY b.n)),
+			bixarena.page_paragraph('There is no leaderboard yet.'))))
 	FROM (SELECT l AS board, row_number() OVER () AS n
 		FROM bixarena.site_boards(lookback, arena) AS l) AS b
 $$;
@@ -3705,7 +4293,7 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	board bixarena.site_board;
 BEGIN
 	path := 'public/index.html';
@@ -3720,16 +4308,29 @@ BEGIN
 	-- who may not read the record makes a site without it
 	IF has_table_privilege('bixarena.run', 'SELECT') THEN
 		path := 'operator/index.html';
-		content := bixarena.runs_page(found_arena);
+		content := bixarena.operator_page(found_arena);
 		RETURN NEXT;
 	END IF;
 END
 $$;
 COMMENT ON FUNCTION bixarena_site(text, interval) IS
 	'all pages of an arena and where each belongs: an index, the report of each leaderboard, and apart from them the operator''s page';
-REVOKE ALL ON FUNCTION bixarena.kinds_up_to(text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.owner_of_arena(arena text)
+CREATE FUNCTION bixarena.role_kinds(kind text)
+RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null if there is no such kind
+	SELECT k.kinds[:array_position(k.kinds, kind)]
+	FROM (VALUES ('{reader,operator,admin}'::text[])) AS k (kinds)
+	WHERE kind = ANY (k.kinds)
+$$;
+COMMENT ON FUNCTION bixarena.role_kinds(text) IS
+	'a kind of member and those that it includes';
+REVOKE ALL ON FUNCTION bixarena.role_kinds(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.role_arena_owner(arena text)
 RETURNS oid
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -3739,11 +4340,11 @@ AS $$
 	FROM pg_namespace AS n, pg_database AS d
 	WHERE n.nspname = arena AND d.datname = current_database()
 $$;
-COMMENT ON FUNCTION bixarena.owner_of_arena(text) IS
+COMMENT ON FUNCTION bixarena.role_arena_owner(text) IS
 	'the role that owns the schema of an arena';
-REVOKE ALL ON FUNCTION bixarena.owner_of_arena(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_arena_owner(text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.battle_rights(arena text)
+CREATE FUNCTION bixarena.role_battle_rights(arena text)
 RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -3753,8 +4354,8 @@ AS $$
 	-- it goes: the arena's, and those of the views that lead there.  Else whoever
 	-- makes a view could have a superuser grant rights on anything.
 	WITH RECURSIVE source AS (
-		SELECT r.oid, ARRAY[bixarena.owner_of_arena(arena)] AS owners
-		FROM unnest(bixarena.battle_relations(arena)) AS r (oid)
+		SELECT r.oid, ARRAY[bixarena.role_arena_owner(arena)] AS owners
+		FROM unnest(bixarena.arena_battle_relations(arena)) AS r (oid)
 		UNION
 		SELECT c.oid, ARRAY(SELECT DISTINCT o FROM unnest(s.owners || v.relowner) AS o ORDER BY o)
 		FROM source AS s
@@ -3779,11 +4380,11 @@ AS $$
 	WHERE c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
 	GROUP BY r.object_type, r.object, r.privilege, s.owners
 $$;
-COMMENT ON FUNCTION bixarena.battle_rights(text) IS
+COMMENT ON FUNCTION bixarena.role_battle_rights(text) IS
 	'the rights that a reader of the battles of an arena needs, and whether they are its owner''s to grant';
-REVOKE ALL ON FUNCTION bixarena.battle_rights(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_battle_rights(text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.needed_rights(kind text, arena text)
+CREATE FUNCTION bixarena.role_needed_rights(kind text, arena text)
 RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -3819,7 +4420,7 @@ AS $$
 		('admin', 'bixarena_schedule'),
 		('admin', 'bixarena_unschedule')
 	), owner AS (
-		SELECT bixarena.owner_of_arena(arena) AS oid
+		SELECT bixarena.role_arena_owner(arena) AS oid
 	), found AS (
 		SELECT w.kind, w.object_type, quote_ident(n.nspname) AS object, w.privilege,
 			true AS is_owners
@@ -3838,7 +4439,7 @@ AS $$
 		UNION
 		-- what the battles are read from, in whatever schema
 		SELECT 'operator', r.*
-		FROM bixarena.battle_rights(arena) AS r
+		FROM bixarena.role_battle_rights(arena) AS r
 		UNION
 		-- functions, and the schema in which they are
 		SELECT r.kind, 'ROUTINE', p.oid::regprocedure::text, 'EXECUTE', true
@@ -3856,28 +4457,28 @@ AS $$
 	)
 	SELECT f.object_type, f.object, f.privilege, bool_or(f.is_owners)
 	FROM found AS f
-	WHERE f.kind = ANY (bixarena.kinds_up_to(needed_rights.kind))
+	WHERE f.kind = ANY (bixarena.role_kinds(role_needed_rights.kind))
 	GROUP BY f.object_type, f.object, f.privilege
 $$;
-COMMENT ON FUNCTION bixarena.needed_rights(text, text) IS
+COMMENT ON FUNCTION bixarena.role_needed_rights(text, text) IS
 	'the rights that a kind of member needs in an arena, and whether its owner may grant them';
-REVOKE ALL ON FUNCTION bixarena.needed_rights(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_needed_rights(text, text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION bixarena.rights(kind text, arena text)
+CREATE FUNCTION bixarena.role_rights(kind text, arena text)
 RETURNS TABLE (object_type text, object text, privilege text)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- else whoever makes a view could have a superuser grant rights on anything
 	SELECT r.object_type, r.object, r.privilege
-	FROM bixarena.needed_rights(kind, arena) AS r
+	FROM bixarena.role_needed_rights(kind, arena) AS r
 	WHERE r.is_owners
 $$;
-COMMENT ON FUNCTION bixarena.rights(text, text) IS
+COMMENT ON FUNCTION bixarena.role_rights(text, text) IS
 	'the rights that a kind of member is given in an arena';
-REVOKE ALL ON FUNCTION bixarena.rights(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_rights(text, text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.warn_of_rights(role name, kind text, arena text)
+CREATE FUNCTION bixarena.role_warn(role name, kind text, arena text)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -3888,7 +4489,7 @@ BEGIN
 	SELECT string_agg(format('GRANT %s ON %s %s TO %I;', r.privilege, r.object_type,
 		r.object, role), ' ' ORDER BY r.object_type, r.object, r.privilege)
 	INTO lacking
-	FROM bixarena.needed_rights(kind, arena) AS r
+	FROM bixarena.role_needed_rights(kind, arena) AS r
 	WHERE NOT r.is_owners AND NOT CASE r.object_type
 		WHEN 'SCHEMA' THEN has_schema_privilege(role, r.object::regnamespace, r.privilege)
 		ELSE has_table_privilege(role, r.object::regclass, r.privilege) END;
@@ -3899,10 +4500,29 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION bixarena.warn_of_rights(name, text, text) IS
+COMMENT ON FUNCTION bixarena.role_warn(name, text, text) IS
 	'tell which rights a member needs that the arena''s owner may not grant';
-REVOKE ALL ON FUNCTION bixarena.warn_of_rights(name, text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION bixarena.check_kind(name, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_warn(name, text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.role_check(role name, kind text)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF num_nulls(role, kind) > 0 THEN
+		RAISE EXCEPTION 'role and kind must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF bixarena.role_kinds(kind) IS NULL THEN
+		RAISE EXCEPTION 'kind must be reader, operator or admin, not "%"', kind
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.role_check(name, text) IS
+	'an error unless there is such a kind of member';
+REVOKE ALL ON FUNCTION bixarena.role_check(name, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION bixarena_grant(role name, kind text, arena text DEFAULT NULL)
 RETURNS void
@@ -3910,10 +4530,10 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	needed record;
 BEGIN
-	PERFORM bixarena.check_kind(role, kind);
+	PERFORM bixarena.role_check(role, kind);
 	IF role = 'public' THEN
 		RAISE EXCEPTION 'public is not a role'
 			USING ERRCODE = 'invalid_grant_operation',
@@ -3928,14 +4548,79 @@ BEGIN
 	VALUES (found_arena, bixarena_grant.role, bixarena_grant.kind)
 	ON CONFLICT DO NOTHING;
 	FOR needed IN
-		SELECT r.* FROM bixarena.rights(kind, found_arena) AS r ORDER BY r.*
+		SELECT r.* FROM bixarena.role_rights(kind, found_arena) AS r ORDER BY r.*
 	LOOP
 		EXECUTE format('GRANT %s ON %s %s TO %I', needed.privilege,
 			needed.object_type, needed.object, role);
 	END LOOP;
-	PERFORM bixarena.warn_of_rights(role, kind, found_arena);
+	PERFORM bixarena.role_warn(role, kind, found_arena);
 END
 $$;
+
+CREATE OR REPLACE FUNCTION bixarena_revoke(role name, kind text, arena text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- one that is named may be gone already
+	found_arena text := coalesce(arena, bixarena.arena_resolve(NULL));
+	surplus record;
+BEGIN
+	PERFORM bixarena.role_check(role, kind);
+	DELETE FROM bixarena.membership AS m
+	WHERE m.arena = found_arena AND m.role = bixarena_revoke.role
+		AND m.kind = bixarena_revoke.kind;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'role "%" has not been made % of arena "%"', role, kind, found_arena
+			USING ERRCODE = 'undefined_object',
+				HINT = 'TABLE bixarena.membership lists who is what.';
+	END IF;
+	IF to_regrole(quote_ident(role)) IS NULL THEN
+		-- its rights have gone with it
+		RETURN;
+	END IF;
+
+	-- all but what the role is still due
+	FOR surplus IN
+		SELECT r.* FROM bixarena.role_rights(kind, found_arena) AS r
+		EXCEPT
+		SELECT r.*
+		FROM bixarena.membership AS m
+		JOIN pg_namespace AS n ON n.nspname = m.arena,
+			LATERAL bixarena.role_rights(m.kind, m.arena) AS r
+		WHERE m.role = bixarena_revoke.role
+		ORDER BY 1, 2, 3
+	LOOP
+		EXECUTE format('REVOKE %s ON %s %s FROM %I', surplus.privilege,
+			surplus.object_type, surplus.object, role);
+	END LOOP;
+END
+$$;
+
+CREATE FUNCTION bixarena.simulate_scores(num_models integer, seed bigint)
+RETURNS double precision[]
+AS 'MODULE_PATHNAME', 'bixarena_draw_scores'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.simulate_scores(integer, bigint) IS
+	'scores of simulated models, in points';
+
+CREATE FUNCTION bixarena.simulate_draws(
+	num_battles bigint,
+	scores double precision[],
+	tie_share double precision,
+	num_voters integer,
+	seed bigint)
+RETURNS TABLE (
+	model1 integer,
+	model2 integer,
+	outcome text,
+	voter integer,
+	moment double precision)
+AS 'MODULE_PATHNAME', 'bixarena_draw_battles'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 10000;
+COMMENT ON FUNCTION bixarena.simulate_draws(bigint, double precision[], double precision, integer, bigint) IS
+	'battles between simulated models';
 
 CREATE FUNCTION bixarena_simulate_battles(
 	num_battles bigint DEFAULT 10000,
@@ -3952,7 +4637,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	real_models bigint;
 	drawn double precision[];
 BEGIN
@@ -3967,7 +4652,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	drawn := coalesce(scores, CASE WHEN num_models BETWEEN 2 AND 2000
-		THEN bixarena.draw_scores(num_models::integer, seed) END);
+		THEN bixarena.simulate_scores(num_models::integer, seed) END);
 	IF drawn IS NULL OR cardinality(drawn) NOT BETWEEN 2 AND 2000
 		OR array_ndims(drawn) <> 1 OR array_position(drawn, NULL) IS NOT NULL
 		OR NOT 100000 >= ALL (SELECT abs(s) FROM unnest(drawn) AS s) THEN
@@ -4023,7 +4708,7 @@ BEGIN
 				FROM generate_series(1, digits %% 4) AS k
 				WHERE cardinality($6) > 0),
 			now() - $7 * (1 - d.moment)
-		FROM bixarena.draw_battles($1, $2, $3, $4, $5) AS d
+		FROM bixarena.simulate_draws($1, $2, $3, $4, $5) AS d
 		CROSS JOIN LATERAL int8(floor(d.moment * 1e12)) AS f (digits)
 		JOIN %1$I.model AS a
 			ON a.slug = format('simulated-%%s', lpad(d.model1::text, 4, '0'))
@@ -4041,7 +4726,7 @@ REVOKE ALL ON FUNCTION bixarena_simulate_battles(bigint, bigint, double precisio
 -- Views that 1.0 has left in arenas: those in the application's schema go.
 DO $$
 BEGIN
-	PERFORM bixarena.retire_battle_view(a.name, false)
+	PERFORM bixarena.arena_retire_view(a.name, false)
 	FROM bixarena.arena AS a
 	JOIN pg_catalog.pg_namespace AS n ON n.nspname OPERATOR(pg_catalog.=) a.name
 	ORDER BY a.name;
@@ -4058,7 +4743,7 @@ BEGIN
 		FROM bixarena.membership AS m
 		JOIN pg_catalog.pg_namespace AS n ON n.nspname OPERATOR(pg_catalog.=) m.arena
 		JOIN pg_catalog.pg_roles AS p ON p.rolname OPERATOR(pg_catalog.=) m.role,
-			LATERAL bixarena.rights(m.kind, m.arena) AS r
+			LATERAL bixarena.role_rights(m.kind, m.arena) AS r
 		WHERE r.object_type OPERATOR(pg_catalog.=) 'ROUTINE'
 	LOOP
 		EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO %I',
@@ -4079,7 +4764,7 @@ BEGIN
 		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
 			AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 		JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'bixarena_rank'
-		WHERE p.proname IN ('arena_metrics', 'check_chart', 'draw_history', 'draw_leaderboard', 'draw_matchups', 'empty_chart', 'history_points', 'judge_age', 'page_offset', 'bixarena_generate_snapshot', 'bixarena_generate_snapshots', 'bixarena_history_svg', 'bixarena_leaderboard', 'bixarena_leaderboard_svg', 'bixarena_matchups_svg', 'bixarena_model_history', 'bixarena_rank', 'bixarena_request_snapshot', 'bixarena_runs', 'bixarena_simulate_battles', 'bixarena_snapshots')
+		WHERE p.proname IN ('bixarena_generate_snapshot', 'bixarena_generate_snapshots', 'bixarena_history_svg', 'bixarena_leaderboard', 'bixarena_leaderboard_svg', 'bixarena_matchups_svg', 'bixarena_model_history', 'bixarena_rank', 'bixarena_request_snapshot', 'bixarena_runs', 'bixarena_simulate_battles', 'bixarena_snapshots')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', granted.routine, granted.role);
 	END LOOP;

@@ -102,7 +102,7 @@ resolve_arena(const char *arena)
 }
 
 /*
- * bixarena.resolve_arena(arena text): the same for SQL.
+ * bixarena.arena_resolve(arena text): the same for SQL.
  */
 Datum
 bixarena_resolve_arena(PG_FUNCTION_ARGS)
@@ -184,7 +184,7 @@ check_may_register(const char *arena)
 }
 
 /*
- * bixarena.register_arena(arena text): add it to those that are known.  If
+ * bixarena.arena_register(arena text): add it to those that are known.  If
  * there is no schema of that name yet, settings of that name are those of an
  * arena that was dropped.
  */
@@ -332,7 +332,7 @@ find_leaderboard(const char *arena, const char *slug)
 }
 
 /*
- * bixarena.find_leaderboard(leaderboard_id text, arena text): its id, for SQL.
+ * bixarena.leaderboard_find(leaderboard_id text, arena text): its id, for SQL.
  */
 Datum
 bixarena_find_leaderboard(PG_FUNCTION_ARGS)

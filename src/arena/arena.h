@@ -185,11 +185,15 @@ extern char *battle_query(const char *arena);
 extern List *read_battles(const char *sql, ParamListInfo parameters,
 						  bool uuid_models, List *slugs, bool now,
 						  char *source);
+extern void keep_models(Battles *battles, const int *index, int num_kept);
+
+/* arena_battles.c */
 extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
 										 const TimestampTz *as_of, bool now);
 extern List *read_arena_battles(const char *arena, List *slugs);
 extern Battles *no_battles(void);
-extern void keep_models(Battles *battles, const int *index, int num_kept);
+
+/* unread.c */
 extern int64 count_ignored(const IgnoredBattles *ignored);
 extern void check_outcomes(const Battles *battles, double max_unread_percent,
 						   const char *source);

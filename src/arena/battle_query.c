@@ -208,7 +208,7 @@ bixarena_battle_query(PG_FUNCTION_ARGS)
 }
 
 /*
- * bixarena.check_battles(arena text): an error unless it can be told which
+ * bixarena.arena_check_battles(arena text): an error unless it can be told which
  * battles count, for a schema that is to be an arena.
  */
 Datum
@@ -223,7 +223,7 @@ bixarena_check_battles(PG_FUNCTION_ARGS)
 }
 
 /*
- * bixarena.battle_relations(arena text): the relations that the query reads, as
+ * bixarena.arena_battle_relations(arena text): the relations that the query reads, as
  * far as they exist.
  */
 Datum

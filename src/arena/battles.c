@@ -7,8 +7,9 @@
  * rows go straight from the executor into the tally, so that nothing but the
  * counts is ever held.  The query is planned for its values and never by a
  * cursor: the planner may run it in parallel or push it down to where a
- * foreign or distributed table lives.  Which battles count is said by
- * battle_query.c.
+ * foreign or distributed table lives.  What is asked of an arena is said by
+ * arena_battles.c, of any other relation by relation.c; what could not be read
+ * is told by unread.c.
  *
  * Models are told apart by what stands in the column: in an arena the bytes of
  * a uuid, in any other relation the text of the value.  Their canonical order
@@ -31,15 +32,11 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "tcop/dest.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "arena/arena.h"
@@ -541,129 +538,6 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 }
 
 /*
- * A parameter whose value the planner may rely on.
- */
-static void
-set_parameter(ParamExternData *parameter, Oid type, Datum value, bool isnull)
-{
-	parameter->ptype = type;
-	parameter->value = value;
-	parameter->isnull = isnull;
-	parameter->pflags = PARAM_FLAG_CONST;
-}
-
-/*
- * Where the battles of an arena are, for a message.
- */
-static char *
-battle_source(const char *arena)
-{
-	return psprintf(has_own_battles(arena) ? "view %s.leaderboard_battle" :
-					"the tables of schema %s", quote_identifier(arena));
-}
-
-/*
- * The battles that count for a leaderboard, with as_of only those up to then.
- */
-Battles *
-read_leaderboard_battles(const Leaderboard *leaderboard,
-						 const TimestampTz *as_of, bool now)
-{
-	ParamListInfo parameters = makeParamList(2);
-	char	   *sql;
-
-	set_parameter(&parameters->params[0], TEXTOID,
-				  CStringGetTextDatum(leaderboard->slug), false);
-	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
-				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
-				  as_of == NULL);
-	sql = psprintf("SELECT b.model1_id, b.model2_id, b.outcome, pg_catalog.count(*)"
-				   " FROM (%s) AS b"
-				   " WHERE b.leaderboard::pg_catalog.text OPERATOR(pg_catalog.=) $1%s"
-				   " GROUP BY 1, 2, 3",
-				   battle_query(leaderboard->arena),
-				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "");
-	return linitial(read_battles(sql, parameters, true, NIL, now,
-								 psprintf("leaderboard \"%s\" from %s",
-										  leaderboard->slug,
-										  battle_source(leaderboard->arena))));
-}
-
-/*
- * Until the end of the GUC nest level let a query use as much memory as
- * maintenance may.  The groups of all leaderboards together are soon more than
- * work_mem holds; the planner would rather sort every battle, on disk, than hash
- * them.  Like the server's check of a new foreign key, which does the same, the
- * query is simple enough to use that memory once.
- */
-static void
-allow_maintenance_memory(void)
-{
-	char		kilobytes[32];
-
-	snprintf(kilobytes, sizeof(kilobytes), "%d",
-			 Max(work_mem, maintenance_work_mem));
-	(void) set_config_option("work_mem", kilobytes, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-/*
- * Texts as an array.
- */
-static Datum
-text_array(List *texts)
-{
-	Datum	   *values = palloc(mul_size(list_length(texts) + 1, sizeof(Datum)));
-	ListCell   *cell;
-
-	foreach(cell, texts)
-		values[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
-	return PointerGetDatum(construct_array(values, list_length(texts), TEXTOID,
-										   -1, false, TYPALIGN_INT));
-}
-
-/*
- * The battles that count for these leaderboards of an arena at this moment, as a
- * list of Battles.  Leaderboards without any are not in it.
- */
-List *
-read_arena_battles(const char *arena, List *slugs)
-{
-	ParamListInfo parameters = makeParamList(1);
-	int			guc_level;
-	List	   *result;
-
-	if (slugs == NIL)
-		return NIL;
-	guc_level = NewGUCNestLevel();
-	set_parameter(&parameters->params[0], TEXTARRAYOID, text_array(slugs), false);
-	allow_maintenance_memory();
-	result = read_battles(psprintf("SELECT b.model1_id, b.model2_id, b.outcome,"
-								   " pg_catalog.count(*),"
-								   " b.leaderboard::pg_catalog.text"
-								   " FROM (%s) AS b"
-								   " WHERE b.leaderboard::pg_catalog.text"
-								   " OPERATOR(pg_catalog.=) ANY ($1)"
-								   " GROUP BY 1, 2, 3, 5", battle_query(arena)),
-						  parameters, true, slugs, true,
-						  psprintf("all leaderboards from %s", battle_source(arena)));
-	AtEOXact_GUC(true, guc_level);
-	return result;
-}
-
-/*
- * What a leaderboard has that no battle counts for.
- */
-Battles *
-no_battles(void)
-{
-	Battles    *battles = palloc0(sizeof(Battles));
-
-	battles->tally = tally_finish(tally_begin(), 0, NULL);
-	return battles;
-}
-
-/*
  * Keep some of the models, in another order: index[i] is the new number of
  * model i, or -1.  Battles of the others are ignored from now on.
  */
@@ -680,143 +554,4 @@ keep_models(Battles *battles, const int *index, int num_kept)
 		tally->num_battles;
 	battles->tally = tally;
 	battles->models = models;
-}
-
-int64
-count_ignored(const IgnoredBattles *ignored)
-{
-	return ignored->null_model + ignored->null_outcome +
-		ignored->unknown_outcome + ignored->same_model + ignored->unknown_model;
-}
-
-static void
-append_reason(StringInfo reasons, int64 count, const char *reason)
-{
-	if (count > 0)
-		appendStringInfo(reasons, "%s%lld %s", reasons->len > 0 ? ", " : "",
-						 (long long) count, reason);
-}
-
-/*
- * What cannot be used, and why.
- */
-static char *
-describe_ignored(const Battles *battles)
-{
-	const IgnoredBattles *ignored = &battles->ignored;
-	StringInfoData reasons;
-
-	initStringInfo(&reasons);
-	append_reason(&reasons, ignored->null_model, "without a model");
-	append_reason(&reasons, ignored->same_model, "of a model against itself");
-	append_reason(&reasons, ignored->null_outcome, "without an outcome");
-	append_reason(&reasons, ignored->unknown_outcome, "with an unknown outcome");
-	if (ignored->unknown_outcome > 0)
-		appendStringInfo(&reasons, ": %s",
-						 list_outcomes(battles->outcomes,
-									   battles->reading.vocabulary, false));
-	append_reason(&reasons, ignored->unknown_model,
-				  "of a model that the arena does not have");
-	return reasons.data;
-}
-
-/*
- * How to have outcomes read that are not: by the words of this very column.
- */
-static char *
-mapping_hint(const Battles *battles)
-{
-	const char *example = unread_example(battles->outcomes,
-										 battles->reading.vocabulary);
-
-	if (example)
-		return psprintf("A view can translate them, as by CASE %s WHEN %s THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
-						battles->outcome_column, quote_literal_cstr(example));
-	return psprintf("A view can say what no outcome means, as by coalesce(%s::text, 'tie'), or leave these battles out.",
-					battles->outcome_column);
-}
-
-static void
-report_unread(const Battles *battles, int64 unread, int64 count, const char *source)
-{
-	int			vocabulary = battles->reading.vocabulary;
-	const char *read = battles->tally->num_battles == 0 ? "" :
-		psprintf(" The others were read as %s%s%s.", vocabulary_name(vocabulary),
-				 vocabulary == VOCABULARY_NAMES ? "" : ": ",
-				 vocabulary == VOCABULARY_NAMES ? "" :
-				 list_outcomes(battles->outcomes, vocabulary, true));
-
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_EXCEPTION),
-			 outcomes_are_mixed(battles->outcomes, vocabulary) ?
-			 errmsg("%lld of %lld battles of %s cannot be read, as outcomes are written in more than one way",
-					(long long) unread, (long long) count, source) :
-			 errmsg("%lld of %lld battles of %s cannot be read",
-					(long long) unread, (long long) count, source),
-			 errdetail("Ignored: %s.%s", describe_ignored(battles), read),
-			 errhint("%s Up to max_unread_percent of the battles are ignored with a warning.",
-					 mapping_hint(battles))));
-}
-
-/*
- * An error where outcomes would be read wrongly: if too many are not read, or
- * if they can be read in more than one way.
- */
-void
-check_outcomes(const Battles *battles, double max_unread_percent,
-			   const char *source)
-{
-	const OutcomeReading *reading = &battles->reading;
-	const IgnoredBattles *ignored = &battles->ignored;
-	int64		unread = ignored->null_outcome + ignored->unknown_outcome;
-	int64		count = battles->tally->num_battles + count_ignored(ignored);
-
-	if (count == 0)
-		return;
-	if (unread > count * (max_unread_percent / 100))
-		report_unread(battles, unread, count, source);
-	if (reading->rival >= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("outcomes of %s can be read in more than one way", source),
-				 errdetail("%s", explain_rivals(battles->outcomes, reading)),
-				 errhint("A view can say which it is, as by CASE %s WHEN ... THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
-						 battles->outcome_column)));
-	if (reading->tie_name)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("outcomes of %s can be read in more than one way", source),
-				 errdetail("\"%s\" may be a tie, or the model of that name.",
-						   reading->tie_name),
-				 errhint("A view can say who won by model1, model2 and tie.")));
-	if (reading->null_ties > 0)
-		ereport(WARNING,
-				(errmsg("%lld battles of %s without an outcome were read as ties, as the others are true or false",
-						(long long) reading->null_ties, source),
-				 errhint("If that is not what they mean, leave them out, as by a view with WHERE %s IS NOT NULL.",
-						 battles->outcome_column)));
-}
-
-/*
- * Tell of battles that were ignored, by a warning, or by an error if there is
- * no other.
- */
-void
-report_ignored(const Battles *battles, const char *source)
-{
-	int64		count = count_ignored(&battles->ignored);
-	int64		num_battles = battles->tally->num_battles;
-
-	if (count == 0)
-		return;
-	ereport(num_battles > 0 ? WARNING : ERROR,
-			(errcode(num_battles > 0 ? ERRCODE_WARNING : ERRCODE_DATA_EXCEPTION),
-			 num_battles > 0 ?
-			 errmsg("%lld of %lld battles of %s were ignored", (long long) count,
-					(long long) (count + num_battles), source) :
-			 errmsg("none of the %lld battles of %s can be used",
-					(long long) count, source),
-			 errdetail("Ignored: %s.", describe_ignored(battles)),
-			 battles->ignored.unknown_outcome > 0 ?
-			 errhint("%s", mapping_hint(battles)) : 0));
 }

@@ -232,7 +232,7 @@ check_moments(const char *arena)
 }
 
 /*
- * bixarena.check_arena(arena text): an error unless a schema has what an arena
+ * bixarena.arena_check(arena text): an error unless a schema has what an arena
  * needs besides battles.
  */
 Datum

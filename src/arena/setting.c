@@ -404,7 +404,7 @@ bixarena_settings(PG_FUNCTION_ARGS)
 }
 
 /*
- * bixarena.pauses(arena, leaderboards): those whose setting enabled is false in
+ * bixarena.setting_pauses(arena, leaderboards): those whose setting enabled is false in
  * force, and whose value it is.  Asked once for all of them, since that is what
  * metrics need.  Whoever may not look into the arena is told no more than the table
  * of settings tells: not which leaderboards have one of their own.

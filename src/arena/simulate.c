@@ -57,7 +57,7 @@ check_num_models(int num_models)
 }
 
 /*
- * bixarena.draw_scores(num_models, seed): normally distributed scores around
+ * bixarena.simulate_scores(num_models, seed): normally distributed scores around
  * CENTRE_SCORE (Box and Muller 1958).
  */
 Datum
@@ -115,7 +115,7 @@ draw_outcome(Simulation *simulation, int model1, int model2)
 }
 
 /*
- * bixarena.draw_battles(num_battles, scores, tie_share, num_voters, seed):
+ * bixarena.simulate_draws(num_battles, scores, tie_share, num_voters, seed):
  * rows (model1, model2, outcome, voter, moment); models and voters by number
  * from 1, the moment in [0, 1).
  */

@@ -47,7 +47,7 @@ find_kept_tally(const char *arena)
 			" FROM bixarena.kept_tally AS k"
 			" JOIN pg_catalog.pg_namespace AS n ON n.nspname OPERATOR(pg_catalog.=) k.schema"
 			" WHERE k.arena OPERATOR(pg_catalog.=) $1"
-			" AND n.nspowner OPERATOR(pg_catalog.=) bixarena.owner_of_arena($1)",
+			" AND n.nspowner OPERATOR(pg_catalog.=) bixarena.role_arena_owner($1)",
 			&parameters);
 	if (SPI_processed == 0)
 		return NULL;
@@ -75,7 +75,7 @@ may_read_battles(const char *arena)
 	look_up("SELECT pg_catalog.bool_and(CASE r.object_type WHEN 'SCHEMA'"
 			" THEN pg_catalog.has_schema_privilege($2, r.object::pg_catalog.regnamespace, r.privilege)"
 			" ELSE pg_catalog.has_table_privilege($2, r.object::pg_catalog.regclass, r.privilege) END)"
-			" FROM bixarena.battle_rights($1) AS r",
+			" FROM bixarena.role_battle_rights($1) AS r",
 			&parameters);
 	may_read = result_text(0, 1);
 	return may_read && strcmp(may_read, "t") == 0;
@@ -299,9 +299,9 @@ bixarena_live_register(PG_FUNCTION_ARGS)
 	add_text(&parameters, arena);
 	add_text(&parameters, argument_text(fcinfo, 1));
 	SPI_connect();
-	look_up("SELECT bixarena.owner_of_arena($1) WHERE $2 IS NULL OR EXISTS"
+	look_up("SELECT bixarena.role_arena_owner($1) WHERE $2 IS NULL OR EXISTS"
 			" (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) $2"
-			" AND n.nspowner OPERATOR(pg_catalog.=) bixarena.owner_of_arena($1))", &parameters);
+			" AND n.nspowner OPERATOR(pg_catalog.=) bixarena.role_arena_owner($1))", &parameters);
 	owner = SPI_processed == 0 ? InvalidOid :
 		DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	if (!OidIsValid(owner) || !has_privs_of_role(GetUserId(), owner))

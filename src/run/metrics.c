@@ -43,7 +43,9 @@ read_metrics(void *argument)
 
 	add_text(&parameters, argument);
 	execute_query("SELECT m.name, m.labels, m.value"
-				  " FROM bixarena.read_metrics($1) AS m",
+				  " FROM bixarena.metrics_of_health($1) AS m"
+				  " UNION ALL SELECT m.name, m.labels, m.value"
+				  " FROM bixarena.metrics_of_leaderboards($1) AS m",
 				  SPI_OK_SELECT, true, &parameters);
 }
 

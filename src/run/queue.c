@@ -360,7 +360,7 @@ attempt_left_running(Datum correlation_id)
 }
 
 /*
- * bixarena.is_abandoned(correlation_id uuid): is this run running on record while
+ * bixarena.run_is_abandoned(correlation_id uuid): is this run running on record while
  * no process works at it?  Null on a standby, which knows nothing of the locks of
  * its primary.
  *

@@ -26,7 +26,7 @@ CREATE TABLE bixarena.setting (
 	value text NOT NULL,
 	PRIMARY KEY (arena, leaderboard, name)
 );
-CREATE FUNCTION bixarena.read_old_setting()
+CREATE FUNCTION bixarena.trigger_old_setting()
 RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -36,14 +36,14 @@ BEGIN
 	RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION bixarena.read_old_setting() IS
+COMMENT ON FUNCTION bixarena.trigger_old_setting() IS
 	'in version 1.0 null was the whole arena: its dumps can be restored';
 -- nobody calls it but the trigger
-REVOKE ALL ON FUNCTION bixarena.read_old_setting() FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.trigger_old_setting() FROM PUBLIC;
 
-CREATE TRIGGER read_old_setting BEFORE INSERT ON bixarena.setting
+CREATE TRIGGER old_setting BEFORE INSERT ON bixarena.setting
 	FOR EACH ROW WHEN (NEW.leaderboard IS NULL)
-	EXECUTE FUNCTION bixarena.read_old_setting();
+	EXECUTE FUNCTION bixarena.trigger_old_setting();
 COMMENT ON TABLE bixarena.setting IS
 	'values of settings that differ from the default; see bixarena_settings()';
 COMMENT ON COLUMN bixarena.setting.leaderboard IS
@@ -142,7 +142,7 @@ COMMENT ON COLUMN bixarena.run.call_id IS
 COMMENT ON COLUMN bixarena.run.unranked IS 'slugs of the models without a rank, and why';
 
 -- also in a row that is restored from a dump: another server numbers roles otherwise
-CREATE FUNCTION bixarena.identify_role()
+CREATE FUNCTION bixarena.trigger_run_role()
 RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -152,11 +152,11 @@ BEGIN
 	RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION bixarena.identify_role() IS 'keeps the role of a run by its oid too';
-REVOKE ALL ON FUNCTION bixarena.identify_role() FROM PUBLIC;
-CREATE TRIGGER identify_role BEFORE INSERT ON bixarena.run
-	FOR EACH ROW EXECUTE FUNCTION bixarena.identify_role();
-COMMENT ON TRIGGER identify_role ON bixarena.run IS 'the role of the run by its oid too';
+COMMENT ON FUNCTION bixarena.trigger_run_role() IS 'keeps the role of a run by its oid too';
+REVOKE ALL ON FUNCTION bixarena.trigger_run_role() FROM PUBLIC;
+CREATE TRIGGER run_role BEFORE INSERT ON bixarena.run
+	FOR EACH ROW EXECUTE FUNCTION bixarena.trigger_run_role();
+COMMENT ON TRIGGER run_role ON bixarena.run IS 'the role of the run by its oid too';
 
 -- who may read the record sees the runs of the arenas whose schema is open; the owner
 -- sees all

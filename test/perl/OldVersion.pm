@@ -18,12 +18,16 @@ use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(run_as_old_version);
 
+# What they are named in version 1.0, and since
+my $register = q{RETURNS void LANGUAGE sql
+	AS $$INSERT INTO bixarena.arena (name) VALUES (arena) ON CONFLICT DO NOTHING$$};
+my $resolve = q{RETURNS text LANGUAGE sql
+	AS $$SELECT coalesce(arena, (SELECT min(a.name::text) FROM bixarena.arena AS a))$$};
 my %stand_ins = (
-	'bixarena.register_arena(arena text)' => q{RETURNS void LANGUAGE sql
-		AS $$INSERT INTO bixarena.arena (name) VALUES (arena) ON CONFLICT DO NOTHING$$},
-	'bixarena.resolve_arena(arena text)' => q{RETURNS text LANGUAGE sql
-		AS $$SELECT coalesce(arena, (SELECT min(a.name::text) FROM bixarena.arena AS a))$$}
-);
+	'bixarena.register_arena(arena text)' => $register,
+	'bixarena.arena_register(arena text)' => $register,
+	'bixarena.resolve_arena(arena text)' => $resolve,
+	'bixarena.arena_resolve(arena text)' => $resolve);
 
 # Run SQL in a database that has this version of the extension
 sub run_as_old_version
@@ -31,21 +35,26 @@ sub run_as_old_version
 	my ($node, $database, $version, $sql) = @_;
 	my $script =
 	  slurp_file("$FindBin::RealBin/../../sql/bixarena_rank--$version.sql");
+	my %definition;
 
 	foreach my $function (sort keys %stand_ins)
+	{
+		$definition{$function} = $1
+		  if $script =~ /^CREATE( FUNCTION \Q$function\E.*?;)\n/ms;
+	}
+	die "no functions to stand in for" unless keys %definition == 2;
+	foreach my $function (sort keys %definition)
 	{
 		$node->safe_psql($database,
 			"CREATE OR REPLACE FUNCTION $function $stand_ins{$function}");
 	}
 	$node->safe_psql($database, $sql);
-	foreach my $function (sort keys %stand_ins)
+	foreach my $function (sort keys %definition)
 	{
-		my ($definition) =
-		  $script =~ /^CREATE( FUNCTION \Q$function\E.*?;)\n/ms
-		  or die "no $function";
-
-		$definition =~ s/'MODULE_PATHNAME'/'\$libdir\/bixarena_rank'/;
-		$node->safe_psql($database, "CREATE OR REPLACE$definition");
+		$definition{$function} =~
+		  s/'MODULE_PATHNAME'/'\$libdir\/bixarena_rank'/;
+		$node->safe_psql($database,
+			"CREATE OR REPLACE$definition{$function}");
 	}
 }
 

@@ -90,8 +90,8 @@ DELETE FROM arena.leaderboard WHERE name = 'Rare again';
 
 SELECT format('CREATE SCHEMA %I', repeat('n', 63)) \gexec
 SELECT bixarena_attach_arena(repeat('n', 64));
-SELECT bixarena.register_arena(repeat('n', 64));
-SELECT bixarena.register_arena(repeat('ü', 32));
+SELECT bixarena.arena_register(repeat('n', 64));
+SELECT bixarena.arena_register(repeat('ü', 32));
 SELECT count(*) FROM bixarena.arena WHERE name <> 'arena';
 SELECT format('DROP SCHEMA %I', repeat('n', 63)) \gexec
 
@@ -151,8 +151,8 @@ CREATE ROLE regress_passer;
 GRANT USAGE ON SCHEMA api TO regress_passer;
 SET ROLE regress_passer;
 SELECT bixarena_battle_query('api');
-SELECT bixarena.check_battles('api');
-SELECT bixarena.check_arena('api');
+SELECT bixarena.arena_check_battles('api');
+SELECT bixarena.arena_check('api');
 RESET ROLE;
 GRANT SELECT ON api.battle, api.battle_evaluation TO regress_passer;
 SET ROLE regress_passer;
@@ -231,7 +231,7 @@ FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.reln
 ORDER BY n.nspname COLLATE "C";
 SET client_min_messages = notice;
 -- as the extension's update does, it replaces none
-SELECT bixarena.retire_battle_view(a, false) FROM unnest('{created,users,validated}'::text[]) AS a;
+SELECT bixarena.arena_retire_view(a, false) FROM unnest('{created,users,validated}'::text[]) AS a;
 TABLE battle_views;
 -- attached again; a role that does not own the view leaves it
 CREATE ROLE regress_member;

@@ -6,22 +6,22 @@
 CREATE EXTENSION bixarena_rank;
 
 -- text between tags
-SELECT bixarena.escape_markup('<b a="1" c=''2''>&amp; ok' || chr(1) || chr(9) || chr(31) || chr(127));
+SELECT bixarena.text_escape('<b a="1" c=''2''>&amp; ok' || chr(1) || chr(9) || chr(31) || chr(127));
 -- labels: whole, cut, of wide and of narrow letters, and of none
-SELECT t AS text, w AS width, round(bixarena.text_width(t)::numeric, 2) AS needed, bixarena.fit_label(t, w)
+SELECT t AS text, w AS width, round(bixarena.text_width(t)::numeric, 2) AS needed, bixarena.text_fit(t, w)
 FROM (VALUES ('abc', 10), ('abcdefghijkl', 5), ('WWWWWWWWWWWW', 5), ('iiiiiiiiiiii', 5), ('a b c d e f g', 4),
 	('<&>"''<&>"''', 4), ('', 5), ('abc', 0)) AS v (t, w);
-SELECT length(bixarena.fit_label(repeat('x', 100000), 20)), bixarena.fit_label(NULL, 5) IS NULL AS null;
+SELECT length(bixarena.text_fit(repeat('x', 100000), 20)), bixarena.text_fit(NULL, 5) IS NULL AS null;
 -- ticks are round, within the range, and not too many
-SELECT low, high, most, array(SELECT bixarena.ticks(low, high, most)) AS ticks
+SELECT low, high, most, array(SELECT t.value FROM bixarena.chart_ticks(low, high, most) AS t) AS ticks
 FROM (VALUES (0::float8, 10::float8, 5), (870, 1234, 6), (-3, 3, 4), (0.001, 0.0042, 5), (1000, 1000, 5),
 	(0, 1, 1), (-1e6, 1e6, 4)) AS v (low, high, most);
 SELECT count(*) AS ranges, max(n) <= 12 AS at_most_asked, min(n) >= 1 AS any
-FROM (SELECT low, high, (SELECT count(*) FROM bixarena.ticks(low, high, 12)) AS n
+FROM (SELECT low, high, (SELECT count(*) FROM bixarena.chart_ticks(low, high, 12)) AS n
 	FROM generate_series(1, 200) AS i, LATERAL (SELECT (i * 7919 % 1000)::float8, (i * 7919 % 1000) + i * i / 10.0) AS r (low, high)) AS t;
 SELECT span, string_agg(t.label, ', ' ORDER BY t.moment)
 FROM unnest('{10 minutes,5 hours,3 days,40 days,1 year,10 years,300 years}'::interval[]) AS span,
-	LATERAL bixarena.time_ticks('2026-01-09 02:30+00', timestamptz '2026-01-09 02:30+00' + span, 500) AS t
+	LATERAL bixarena.chart_time_ticks('2026-01-09 02:30+00', timestamptz '2026-01-09 02:30+00' + span, 500) AS t
 GROUP BY span ORDER BY span;
 
 -- a leaderboard by hand: an open bound at each side, a tie in rank
@@ -79,7 +79,7 @@ INSERT INTO arena.leaderboard_entry (leaderboard_id, model_id, snapshot_id, rank
 SELECT s.leaderboard_id, m.id, s.id, 1, 1000, 900, 1100
 FROM arena.leaderboard_snapshot AS s, arena.model AS m WHERE s.snapshot_identifier LIKE 'hour%' AND m.slug = 'a';
 SELECT count(*) BETWEEN 80 AND 100 AS thinned, min(moment) AS first, max(moment) AS last, max(moment_number) = count(*) AS numbered
-FROM arena.leaderboard AS l, LATERAL bixarena.history_points(l.id, 'rank', 1, NULL, 100, 'arena')
+FROM arena.leaderboard AS l, LATERAL bixarena.chart_history_points(l.id, 'rank', 1, NULL, 100, 'arena')
 WHERE l.slug = 'overall';
 DELETE FROM arena.leaderboard_snapshot WHERE snapshot_identifier LIKE 'hour%';
 -- a cell for each side of each pair that has met

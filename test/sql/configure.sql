@@ -92,23 +92,27 @@ SET ROLE regress_configurer;
 SELECT bixarena_configure('seed', '9', arena => 'second');
 SELECT bixarena_configure('seed', '9', arena => 'arena');
 SELECT value, source FROM bixarena_settings(arena => 'arena') WHERE setting = 'seed';
+SET row_security = on;
 UPDATE bixarena.setting SET value = '1';
+RESET row_security;
 RESET ROLE;
 
 -- what settings single leaderboards have, and so which there are, is not for who may not
 -- look into the arena
 SELECT bixarena_configure('enabled', 'false', 'overall', 'second');
-SELECT * FROM bixarena.pauses('second', '{overall,none}');
+SELECT * FROM bixarena.setting_pauses('second', '{overall,none}');
 SET ROLE regress_configurer;
-SELECT * FROM bixarena.pauses('second', '{overall,none}');
+SELECT * FROM bixarena.setting_pauses('second', '{overall,none}');
 SELECT setting FROM bixarena_settings('overall', 'second') WHERE source <> 'default';
-SELECT setting FROM bixarena.settings_in_force('overall', 'second') WHERE source <> 'default';
+SELECT setting FROM bixarena.setting_values('overall', 'second') WHERE source <> 'default';
+SET row_security = on;
 SELECT leaderboard, name FROM bixarena.setting WHERE arena = 'second';
+RESET row_security;
 RESET ROLE;
 SELECT bixarena_configure('enabled', 'false', arena => 'second');
 SELECT bixarena_configure('enabled', NULL, 'overall', 'second');
 SET ROLE regress_configurer;
-SELECT * FROM bixarena.pauses('second', '{overall}');
+SELECT * FROM bixarena.setting_pauses('second', '{overall}');
 RESET ROLE;
 SELECT bixarena_configure('enabled', NULL, arena => 'second');
 

@@ -124,15 +124,15 @@ CREATE TABLE other.star AS SELECT 0 AS model1, n AS model2, 'model1' AS outcome 
 SELECT status, count(*) FROM bixarena_rank('other.star', 10) GROUP BY 1 ORDER BY 1;
 
 -- where an axis has one value only, that is in the middle
-SELECT bixarena.place((5, 5, 10, 110)::bixarena.axis, 5);
+SELECT bixarena.chart_place((5, 5, 10, 110)::bixarena.axis, 5);
 -- charts tell the time of UTC, whatever the session's
 SET TimeZone = 'Asia/Tokyo';
-SELECT bixarena.draw_time_grid((0, 86400, 0, 600)::bixarena.axis, 0, 100) ~ 'until 1970-01-02 00:00<';
+SELECT bixarena.chart_time_grid((0, 86400, 0, 600)::bixarena.axis, 0, 100) ~ 'until 1970-01-02 00:00<';
 RESET TimeZone;
 
 -- marks and words on pages mean what they say
-SELECT bixarena.draw_run_legend(0) ~ 'x="122"[^>]*>failed<' AS failed_is_failed,
-	bixarena.page('title', 'header', 'body') ~ '<html [^>]*lang="en"' AS is_english,
+SELECT bixarena.chart_run_legend(0) ~ 'x="122"[^>]*>failed<' AS failed_is_failed,
+	bixarena.page_html('title', 'header', 'body') ~ '<html [^>]*lang="en"' AS is_english,
 	bixarena.report_movers(ARRAY[('M', 'm', 'stayed', 1, 2, -1, 1100, 1000, -100, true, 5, 'a', 'b'
 		)::bixarena_comparison_row]) ~ '>part<' AS parts,
 	bixarena_runs_report('other') ~ format('need attention: %s;', (SELECT count(*)

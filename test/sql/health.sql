@@ -72,7 +72,7 @@ INSERT INTO bixarena.run (arena, leaderboard, status, trigger_source, role, para
 SELECT 'arena', 'overall', 'succeeded', 'scheduled', current_user, '{}', 1, now(), now() FROM generate_series(1, 500);
 SELECT * FROM health('abandoned_runs');
 SELECT calls <= count(*) FILTER (WHERE r.status = 'running') AS of_no_other
-FROM pg_stat_xact_user_functions AS f, bixarena.run AS r WHERE f.funcname = 'is_abandoned' GROUP BY calls;
+FROM pg_stat_xact_user_functions AS f, bixarena.run AS r WHERE f.funcname = 'run_is_abandoned' GROUP BY calls;
 ROLLBACK;
 TRUNCATE bixarena.run;
 

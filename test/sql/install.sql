@@ -23,8 +23,8 @@ SELECT signature, public FROM functions ORDER BY signature::text COLLATE "C";
 SELECT signature FROM functions WHERE public AND provolatile = 'v';
 -- functions run with the caller's rights
 SELECT signature FROM functions WHERE prosecdef;
--- these have no search_path: the first two run no SQL, the procedure pins it for
--- each of its transactions
+-- these have no search_path: the first three run no SQL, the procedures pin it for
+-- each of their transactions
 SELECT signature FROM functions
 WHERE NOT coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'
 ORDER BY signature::text COLLATE "C";
@@ -54,8 +54,8 @@ CREATE ROLE regress_nobody;
 SET ROLE regress_nobody;
 SELECT bixarena_create_arena('mine');
 SELECT bixarena_attach_arena('mine');
-SELECT bixarena.register_arena('mine');
-SELECT bixarena.retire_battle_view('mine', true);
+SELECT bixarena.arena_register('mine');
+SELECT bixarena.arena_retire_view('mine', true);
 SELECT bixarena_configure('seed', '1');
 SELECT bixarena_generate_snapshot('overall');
 SELECT bixarena_simulate_battles();
@@ -65,13 +65,15 @@ SELECT bixarena_grant('regress_nobody', 'admin');
 SELECT bixarena_revoke('regress_nobody', 'admin');
 TABLE bixarena.arena;
 TABLE bixarena.membership;
+SET row_security = on;
 TABLE bixarena.setting;
 TABLE bixarena.run;
+RESET row_security;
 RESET ROLE;
 
 -- no thread works in a backend, except where the administrator has chosen
 -- OpenBLAS with pthreads
-SELECT count(*) FROM bixarena.draw_scores(2, 0);
+SELECT count(*) FROM bixarena.simulate_scores(2, 0);
 SELECT pg_read_file('/proc/self/maps') ~ 'openblas-pthread'
 	OR substring(pg_read_file('/proc/self/status') FROM E'Threads:\\s+(\\d+)') = '1'
 	AS single_threaded;
@@ -98,7 +100,7 @@ SELECT to_regproc('public.bixarena_rank'),
 SELECT "Other place".bixarena_attach_arena('kept');
 SELECT value, source FROM "Other place".bixarena_settings() WHERE setting = 'seed';
 SELECT "Other place".bixarena_configure('leaderboard_url', 'https://arena.example/{leaderboard_id}');
-SELECT bixarena.leaderboard_page('overall', 'kept');
+SELECT bixarena.slack_page('overall', 'kept');
 SELECT "Other place".bixarena_simulate_battles(500, 5);
 SELECT status, entry_count, evaluation_count
 FROM "Other place".bixarena_generate_snapshot('overall', 10);

@@ -61,7 +61,9 @@ SELECT bixarena_configure('seed', '7'), bixarena_configure('seed', '8', leaderbo
 SET ROLE regress_website;
 -- but everybody sees which arenas there are, and what their settings say
 SELECT name FROM bixarena.arena;
+SET row_security = on;
 SELECT coalesce(leaderboard, '') AS leaderboard, name, value FROM bixarena.setting ORDER BY 1;
+RESET row_security;
 SELECT value, source FROM bixarena_settings() WHERE setting = 'seed';
 \set VERBOSITY sqlstate
 SELECT * FROM bixarena_leaderboards();
@@ -71,7 +73,9 @@ SELECT bixarena_grant('regress_website', 'reader');
 GRANT SELECT ON due TO regress_website;
 SET ROLE regress_website;
 SELECT * FROM bixarena_leaderboards();
+SET row_security = on;
 SELECT coalesce(leaderboard, '') AS leaderboard, name, value FROM bixarena.setting ORDER BY 1;
+RESET row_security;
 
 -- a reader gets public snapshots only, by name and in lists
 SELECT DISTINCT snapshot_identifier FROM bixarena_leaderboard('overall', 'first');
@@ -85,7 +89,7 @@ SELECT count(*) FROM bixarena_snapshots('Art');
 RESET ROLE;
 -- who may write snapshots gets all: by any of the rights to do so
 SET ROLE regress_website;
-SELECT bixarena.sees_private_snapshots('arena'), bixarena.sees_private_snapshots('elsewhere');
+SELECT bixarena.snapshot_private_seen('arena'), bixarena.snapshot_private_seen('elsewhere');
 RESET ROLE;
 CREATE FUNCTION sees(privilege text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE

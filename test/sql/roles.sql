@@ -66,7 +66,7 @@ INSERT INTO action (text) VALUES
 	('SELECT bixarena_configure(''seed'', ''1'', arena => ''first'')'),
 	('SELECT bixarena_configure(''seed'', ''1'', ''overall'', ''first'')'),
 	('SELECT bixarena_attach_arena(''first'')'),
-	('SELECT bixarena.register_arena(''first'')'),
+	('SELECT bixarena.arena_register(''first'')'),
 	('CREATE TABLE first.own ()'),
 	('DELETE FROM first.leaderboard_snapshot'),
 	-- theirs only
@@ -76,7 +76,7 @@ INSERT INTO action (text) VALUES
 	('INSERT INTO first.battle DEFAULT VALUES'),
 	('SELECT bixarena_simulate_battles(arena => ''first'')'),
 	('SELECT bixarena_create_arena(''mine'')'),
-	('SELECT bixarena.register_arena(''mine'')'),
+	('SELECT bixarena.arena_register(''mine'')'),
 	('SELECT bixarena_grant(''regress_reader'', ''reader'', ''first'')'),
 	('SELECT bixarena_revoke(''regress_reader'', ''reader'', ''first'')'),
 	('DELETE FROM bixarena.run'),
@@ -88,7 +88,7 @@ INSERT INTO action (text) VALUES
 	('SELECT bixarena_generate_snapshot(''overall'', arena => ''Second "one"'')'),
 	('SELECT bixarena_configure(''seed'', ''1'', arena => ''Second "one"'')'),
 	('SELECT bixarena_attach_arena(''Second "one"'')'),
-	('SELECT bixarena.register_arena(''Second "one"'')');
+	('SELECT bixarena.arena_register(''Second "one"'')');
 CREATE VIEW done AS
 SELECT a.text AS action, can('regress_reader', a.text) AS reader,
 	can('regress_operator', a.text) AS operator, can('regress_admin', a.text) AS admin
@@ -121,21 +121,21 @@ ORDER BY 1;
 -- all that the kinds are given but functions
 SELECT k AS kind, r.object_type, r.object, r.privilege
 FROM unnest('{reader,operator,admin}'::text[]) WITH ORDINALITY AS k (k, n),
-	LATERAL (SELECT * FROM bixarena.rights(k, 'first')
-		EXCEPT SELECT * FROM bixarena.rights(CASE k WHEN 'operator' THEN 'reader' WHEN 'admin' THEN 'operator' END, 'first')) AS r
+	LATERAL (SELECT * FROM bixarena.role_rights(k, 'first')
+		EXCEPT SELECT * FROM bixarena.role_rights(CASE k WHEN 'operator' THEN 'reader' WHEN 'admin' THEN 'operator' END, 'first')) AS r
 WHERE r.object_type <> 'ROUTINE'
 ORDER BY n, 2, 3, 4;
 -- and that is what they have
 SELECT grantee::regrole, count(*) FROM rights WHERE grantee::regrole::text ~ '^regress_' GROUP BY 1 ORDER BY 1;
-SELECT k, count(*) FROM unnest('{reader,operator,admin}'::text[]) AS k, bixarena.rights(k, 'first') GROUP BY 1 ORDER BY 2;
+SELECT k, count(*) FROM unnest('{reader,operator,admin}'::text[]) AS k, bixarena.role_rights(k, 'first') GROUP BY 1 ORDER BY 2;
 
 -- who owns a view gives away no more than is the owner's to grant
 BEGIN;
 ALTER VIEW first.leaderboard_battle OWNER TO regress_reader;
-SELECT object FROM bixarena.rights('operator', 'first') WHERE privilege = 'SELECT' ORDER BY 1;
+SELECT object FROM bixarena.role_rights('operator', 'first') WHERE privilege = 'SELECT' ORDER BY 1;
 GRANT SELECT ON first.battle TO regress_reader;
 GRANT SELECT ON "regress votes".own TO regress_reader WITH GRANT OPTION;
-SELECT object FROM bixarena.rights('operator', 'first') WHERE privilege = 'SELECT' ORDER BY 1;
+SELECT object FROM bixarena.role_rights('operator', 'first') WHERE privilege = 'SELECT' ORDER BY 1;
 ROLLBACK;
 
 -- really, as an operator would
@@ -292,7 +292,7 @@ SELECT has_table_privilege('regress_operator', 'bobs.leaderboard_entry', 'SELECT
 	has_table_privilege('regress_operator', 'bobs.model', 'SELECT') AS model;
 ROLLBACK;
 -- the schema public belongs to who owns the database
-SELECT bixarena.owner_of_arena('public') = datdba AS owners FROM pg_database WHERE datname = current_database();
+SELECT bixarena.role_arena_owner('public') = datdba AS owners FROM pg_database WHERE datname = current_database();
 SELECT bixarena_revoke('regress_bob', 'operator', 'bobs');
 DROP VIEW secret_to;
 DROP SCHEMA bobs, regress_alices CASCADE;

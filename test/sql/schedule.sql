@@ -15,8 +15,8 @@ CREATE EXTENSION bixarena_rank;
 -- at a moment, or before it: the moment is a Friday
 CREATE FUNCTION due(schedule text, moment timestamptz DEFAULT '2026-01-09 12:34:56.789Z')
 RETURNS TABLE (was text, is_next text) LANGUAGE sql AS $$
-	SELECT to_char(bixarena.cron_due(schedule, moment), 'Dy YYYY-MM-DD HH24:MI:SS'),
-		to_char(bixarena.cron_next(schedule, moment), 'Dy YYYY-MM-DD HH24:MI:SS')
+	SELECT to_char(bixarena.cron_time(schedule, moment, false), 'Dy YYYY-MM-DD HH24:MI:SS'),
+		to_char(bixarena.cron_time(schedule, moment, true), 'Dy YYYY-MM-DD HH24:MI:SS')
 $$;
 SELECT s AS schedule, d.*
 FROM unnest(ARRAY['* * * * *', '0 2 * * *', '0 2,14 * * *', '*/15 * * * *',
@@ -42,18 +42,18 @@ SELECT m AS moment, d.* FROM unnest(ARRAY['2028-02-28 07:00', '2028-02-29 07:00'
 	'2100-02-28 05:00']::timestamptz[]) AS m, LATERAL due('0 6 $ 2 *', m) AS d;
 -- GMT, whatever the session's time zone and its summer time
 SET timezone = 'America/New_York';
-SELECT extract(epoch FROM bixarena.cron_due('30 2 * * *', '2026-03-08 12:00Z')) - extract(epoch FROM '2026-03-08 02:30Z'::timestamptz) AS due,
-	extract(epoch FROM bixarena.cron_next('30 2 * * *', '2026-03-08 12:00Z')) - extract(epoch FROM '2026-03-09 02:30Z'::timestamptz) AS next,
-	bixarena.cron_next('30 6 * * *', '2026-11-01 05:00Z') - '2026-11-01 06:30Z' AS autumn;
+SELECT extract(epoch FROM bixarena.cron_time('30 2 * * *', '2026-03-08 12:00Z', false)) - extract(epoch FROM '2026-03-08 02:30Z'::timestamptz) AS due,
+	extract(epoch FROM bixarena.cron_time('30 2 * * *', '2026-03-08 12:00Z', true)) - extract(epoch FROM '2026-03-09 02:30Z'::timestamptz) AS next,
+	bixarena.cron_time('30 6 * * *', '2026-11-01 05:00Z', true) - '2026-11-01 06:30Z' AS autumn;
 SET timezone = 'UTC';
 -- all of a day's minutes, one after the other
 WITH RECURSIVE run (moment, n) AS (
 	VALUES ('2028-02-28 23:00Z'::timestamptz, 0)
 	UNION ALL
-	SELECT bixarena.cron_next('*/7 22-23 28-29 2,3 *', moment), n + 1 FROM run WHERE n < 30
+	SELECT bixarena.cron_time('*/7 22-23 28-29 2,3 *', moment, true), n + 1 FROM run WHERE n < 30
 )
 SELECT count(*), min(moment), max(moment),
-	bool_and(bixarena.cron_due('*/7 22-23 28-29 2,3 *', moment) = moment) FILTER (WHERE n > 0) AS due,
+	bool_and(bixarena.cron_time('*/7 22-23 28-29 2,3 *', moment, false) = moment) FILTER (WHERE n > 0) AS due,
 	count(DISTINCT moment) AS different
 FROM run;
 
@@ -67,10 +67,10 @@ FROM unnest(ARRAY['', ' ', '* * * *', '60 * * * *', '* 24 * * *', '* * 0 * *', '
 	'x seconds', '5 seconds more', '5 minutes', 'every day', '0 0 30 2 *', '0 0 31 4,6,9,11 *'])
 	AS s, LATERAL due(s) AS d
 WHERE num_nonnulls(d.was, d.is_next) > 0;
-SELECT bixarena.cron_due(NULL, now()), bixarena.cron_next('* * * * *', NULL),
-	bixarena.cron_due('* * * * *', 'infinity'), bixarena.cron_next('* * * * *', '-infinity');
+SELECT bixarena.cron_time(NULL, now(), false), bixarena.cron_time('* * * * *', NULL, true),
+	bixarena.cron_time('* * * * *', 'infinity', false), bixarena.cron_time('* * * * *', '-infinity', true);
 SELECT proname, provolatile, proparallel FROM pg_proc
-WHERE proname IN ('cron_due', 'cron_next') ORDER BY proname;
+WHERE proname = 'cron_time';
 
 --
 -- The job
@@ -78,12 +78,12 @@ WHERE proname IN ('cron_due', 'cron_next') ORDER BY proname;
 
 SELECT bixarena_create_arena('arena');
 SELECT bixarena_create_arena(E'It''s "odd" \\ %s');
-SELECT bixarena.job_command('arena', NULL);
-SELECT bixarena.job_command('arena', 'overall');
-SELECT bixarena.job_command(E'It''s "odd" \\ %s', 'it''s');
+SELECT bixarena.cron_job_command('arena', NULL);
+SELECT bixarena.cron_job_command('arena', 'overall');
+SELECT bixarena.cron_job_command(E'It''s "odd" \\ %s', 'it''s');
 -- no two are called the same, and none has a name that pg_cron would cut off
 SELECT count(*), count(DISTINCT name), max(octet_length(name)) <= 63 AS fits
-FROM (SELECT bixarena.job_name(a, l) FROM unnest(ARRAY['a', 'a/b', 'a/b/c', 'b', repeat('ä', 31), repeat('x', 63)]) AS a,
+FROM (SELECT bixarena.cron_job_name(a, l) FROM unnest(ARRAY['a', 'a/b', 'a/b/c', 'b', repeat('ä', 31), repeat('x', 63)]) AS a,
 	unnest(ARRAY[NULL, 'b', 'b/c', 'c', 'c in d', repeat('y', 90), repeat('y', 91)]) AS l) AS n (name);
 
 --

@@ -74,7 +74,7 @@ SELECT (SELECT count(*) FROM one.model) AS models, (SELECT count(*) FROM one.bat
 -- drawn strengths spread by 150 points
 SELECT count(*), abs(avg(s) - 1000) < 15 AS mean, stddev(s) BETWEEN 140 AND 160 AS deviation,
 	count(DISTINCT s) AS different
-FROM unnest(bixarena.draw_scores(2000, 0)) AS s;
+FROM unnest(bixarena.simulate_scores(2000, 0)) AS s;
 
 -- real models or an attached schema: never
 INSERT INTO one.model (slug, name) VALUES ('real', 'Real');
@@ -117,9 +117,9 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
 END
 $$;
 SELECT q AS query, refused('SELECT * FROM bixarena.' || q)
-FROM unnest(ARRAY['draw_battles(1, ''{}'', 0, 1, 0)', 'draw_battles(1, ''{1}'', 0, 1, 0)',
-	'draw_battles(1, ARRAY[1, NULL], 0, 1, 0)',
-	'draw_scores(-1, 0)', 'draw_scores(2147483647, 0)']) AS q;
+FROM unnest(ARRAY['simulate_draws(1, ''{}'', 0, 1, 0)', 'simulate_draws(1, ''{1}'', 0, 1, 0)',
+	'simulate_draws(1, ARRAY[1, NULL], 0, 1, 0)',
+	'simulate_scores(-1, 0)', 'simulate_scores(2147483647, 0)']) AS q;
 -- and not by anybody
 CREATE ROLE regress_nobody;
 SET ROLE regress_nobody;

@@ -76,7 +76,7 @@ SELECT 'overall', a.id, b.id, 'tie', NULL, now() - interval '1 day' FROM trap.mo
 GRANT SELECT ON ALL TABLES IN SCHEMA trap TO regress_reader;
 RESET ROLE;
 -- bixarena_attach_arena() asks for a category of types, not for a type
-SELECT bixarena.register_arena('trap');
+SELECT bixarena.arena_register('trap');
 GRANT EXECUTE ON FUNCTION bixarena_configure TO regress_member;
 GRANT SELECT ON bixarena.run, bixarena.arena, bixarena.metrics TO PUBLIC;
 -- tables like those of pg_cron, a superuser's
@@ -104,7 +104,7 @@ INSERT INTO looks (call) VALUES
 	('bixarena_settings(''overall'', ''trap'')'),
 	('bixarena_health(''trap'')'),
 	('bixarena_runs_report(''trap'')'),
-	('bixarena.find_leaderboard(''overall'', ''trap'')'),
+	('bixarena.leaderboard_find(''overall'', ''trap'')'),
 	('bixarena.metrics');
 -- what each does, and what code of the owner's ran meanwhile as whom
 CREATE FUNCTION look() RETURNS TABLE (call text, outcome text) LANGUAGE plpgsql AS $$

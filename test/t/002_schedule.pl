@@ -317,7 +317,7 @@ $node->safe_psql(
 
 $node->safe_psql($home, q{TRUNCATE bixarena.run, cron.job_run_details});
 $node->safe_psql($home,
-	query($home, q{SELECT bixarena.job_command('fine', 'oncology')}));
+	query($home, q{SELECT bixarena.cron_job_command('fine', 'oncology')}));
 is(query($home, 'SELECT leaderboard, status FROM bixarena.run'),
 	'oncology|succeeded', 'what a job for one leaderboard does');
 

@@ -136,7 +136,7 @@ sub writer_of
 		WHERE backend_type = 'bixarena_rank worker' AND wait_event_type = 'Lock'});
 	run_is($node, $first, 'running 1',
 		'a run is taken up while the leaderboard is locked');
-	is_value($node, "SELECT bixarena.is_abandoned('$first')",
+	is_value($node, "SELECT bixarena.run_is_abandoned('$first')",
 		'f', 'and is not abandoned');
 	$second = request($node, 'overall', 'requester');
 	isnt($second, $first, 'a request joins no run that is running');

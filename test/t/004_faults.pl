@@ -86,7 +86,7 @@ sub wait_until_abandoned
 {
 	my ($id) = @_;
 
-	wait_until($node, "bixarena.is_abandoned('$id')");
+	wait_until($node, "bixarena.run_is_abandoned('$id')");
 }
 
 my @phases = ('reading', 'bootstrap', 'writing');
@@ -107,7 +107,7 @@ foreach my $signal ('kill', 'terminate')
 		wait_for_no_worker($node);
 		($id, $pid) = request_until($phase);
 		is_value(
-			$node, "SELECT bixarena.is_abandoned('$id')",
+			$node, "SELECT bixarena.run_is_abandoned('$id')",
 			'f', "$name: a worker is at the run");
 		if ($signal eq 'kill')
 		{
@@ -210,7 +210,7 @@ q{SELECT correlation_id FROM bixarena.run WHERE status = 'running' AND attempts 
 	);
 	is_value(
 		$node,
-q{SELECT bool_and(bixarena.is_abandoned(correlation_id)) FROM bixarena.run WHERE status = 'running'},
+q{SELECT bool_and(bixarena.run_is_abandoned(correlation_id)) FROM bixarena.run WHERE status = 'running'},
 		't',
 		'the server stopped: nobody is at them');
 	open_gate($node);

@@ -207,7 +207,7 @@ command_ok(
 
 my $rules = slurp_file("$contrib/bixarena-rules.yml");
 my %metrics = map { $_ => 1 } split /\n/,
-  $node->safe_psql('postgres', 'SELECT name FROM bixarena.metric_help()');
+  $node->safe_psql('postgres', 'SELECT name FROM bixarena.metrics_help()');
 is( join(' ',
 		grep { !$metrics{$_} && $_ ne 'bixarena_rank' }
 		  $rules =~ /\b(bixarena_[a-z_]+)\b(?!\()/g),

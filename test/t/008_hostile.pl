@@ -375,12 +375,12 @@ is_value(
 is($state, '42704', 'but cannot be used');
 sql($node, 'CREATE SCHEMA trap', 'mallory');
 is_value(
-	$node, q{SELECT bixarena.resolve_arena('trap')},
+	$node, q{SELECT bixarena.arena_resolve('trap')},
 	'trap', 'until somebody makes a schema of its name');
 sql($node,
 	q{DROP SCHEMA trap; DELETE FROM bixarena.arena WHERE name = 'trap'});
 sql($node, 'CREATE SCHEMA trap', 'mallory');
-($state) = sql_state_of($node, q{SELECT bixarena.resolve_arena('trap')});
+($state) = sql_state_of($node, q{SELECT bixarena.arena_resolve('trap')});
 is($state, '42704', 'unless it has been unregistered');
 
 $node->stop;

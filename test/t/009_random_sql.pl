@@ -236,8 +236,7 @@ $node->safe_psql(
 	SELECT bixarena_configure('leaderboard_url', 'https://a.example/{leaderboard_id}', arena => 'arena')}
 );
 is( $node->safe_psql(
-		'ascii',
-		q{SELECT bixarena.leaderboard_page(E'a \xc3\xa4\xff', 'arena')}),
+		'ascii', q{SELECT bixarena.slack_page(E'a \xc3\xa4\xff', 'arena')}),
 	'https://a.example/a%20%C3%A4%FF',
 	'an address of bytes that are no character');
 

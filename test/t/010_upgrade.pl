@@ -167,7 +167,7 @@ my @faults = (
 	],
 	[
 		'04 body',
-		"$changed DROP FUNCTION bixarena.is_abandoned(uuid) CASCADE;",
+		"$changed DROP FUNCTION bixarena.run_is_abandoned(uuid) CASCADE;",
 		qr/is_abandoned/
 	],
 	[

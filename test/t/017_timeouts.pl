@@ -264,7 +264,7 @@ foreach my $phase ('fit', 'retention', 'commit')
 		sql($node, "SELECT pg_${end}_backend($pid)");
 		wait_until(
 			$node,
-			"SELECT status = 'failed' OR bixarena.is_abandoned(correlation_id)
+"SELECT status = 'failed' OR bixarena.run_is_abandoned(correlation_id)
 			FROM bixarena.run WHERE correlation_id = '$id'");
 		is_at_once($since, $name);
 		run_is(
@@ -402,7 +402,7 @@ foreach my $crash ('kill', 'stop')
 		snapshots_are($node, 1, $name);
 		is_value(
 			$node, q{SELECT count(*) FROM bixarena.run
-			WHERE status = 'running' AND bixarena.is_abandoned(correlation_id)}, 1,
+			WHERE status = 'running' AND bixarena.run_is_abandoned(correlation_id)}, 1,
 			"$name: the run is left");
 		open_all();
 		next if $leaderboard eq 'big';

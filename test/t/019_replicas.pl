@@ -148,7 +148,7 @@ is_value($standby, qq{SELECT pg_last_wal_replay_lsn() >= '$standby_size'},
 	run_is($standby, $id, 'running 1',
 		'standby: a run of the primary is running');
 	is_value(
-		$standby, "SELECT bixarena.is_abandoned('$id') IS NULL",
+		$standby, "SELECT bixarena.run_is_abandoned('$id') IS NULL",
 		't', 'standby: whether it is abandoned is unknown');
 	is_value(
 		$standby,
@@ -380,7 +380,7 @@ q{CREATE OR REPLACE VIEW arena.leaderboard_battle AS SELECT * FROM arena.ungated
 	$primary->stop('immediate');
 	$standby->promote;
 	is_value(
-		$standby, "SELECT bixarena.is_abandoned('$id')",
+		$standby, "SELECT bixarena.run_is_abandoned('$id')",
 		't', 'promoted: what the primary was at is abandoned');
 	is_value(
 		$standby,

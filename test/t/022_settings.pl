@@ -89,7 +89,7 @@ q{regexp_replace(public.bixarena_report('rare', '1 hour', 'arena'), '<svg.*?</sv
 	  . masked(
 q{regexp_replace(public.bixarena_runs_report('arena'), '<svg.*?</svg>', '', 'g')}
 	  ),
-	q{SELECT bixarena.cron_next(s, '2026-03-01 12:00+00') AS next
+	q{SELECT bixarena.cron_time(s, '2026-03-01 12:00+00', true) AS next
 		FROM unnest(ARRAY['*/5 1-3,4 $ * *', '@daily', '30 seconds', E' 0\t0 * 2 sun']) AS s}
 );
 

@@ -77,7 +77,7 @@ foreach my $next ('CALL bixarena_process_requests()', $all)
 		"$name: all are on record while it reads");
 	is_value(
 		$node,
-q{SELECT count(*) FILTER (WHERE bixarena.is_abandoned(correlation_id)), count(DISTINCT call_id)
+q{SELECT count(*) FILTER (WHERE bixarena.run_is_abandoned(correlation_id)), count(DISTINCT call_id)
 		FROM bixarena.run}, '0|1', "$name: as at work, and as of one call");
 	is_value(
 		$node,
@@ -94,7 +94,7 @@ q{SELECT status FROM bixarena_health() WHERE check_name = 'abandoned_runs'},
 		"$name: they stay on record");
 	is_value(
 		$node,
-q{SELECT bool_and(bixarena.is_abandoned(correlation_id)) FROM bixarena.run},
+q{SELECT bool_and(bixarena.run_is_abandoned(correlation_id)) FROM bixarena.run},
 		't',
 		"$name: as abandoned");
 	is_value(

@@ -292,7 +292,7 @@ q{UPDATE bixarena.run SET requested_at = now() - interval '61 minutes'}
 		$node, q{SELECT count(*) = 1 FROM pg_stat_activity
 		WHERE backend_type = 'bixarena_rank worker' AND wait_event = 'PgSleep'});
 	is_value(
-		$node, "SELECT bixarena.is_abandoned('$id')",
+		$node, "SELECT bixarena.run_is_abandoned('$id')",
 		'f', 'pg_advisory_unlock_all() drops no lock of ours');
 	sql($node, 'CALL bixarena_process_requests()', 'requester');
 	run_is($node, $id, 'running 1', 'nobody else makes the run');
@@ -306,7 +306,7 @@ q{UPDATE bixarena.run SET requested_at = now() - interval '61 minutes'}
 	wait_for_run($node, $id);
 	wait_for_no_worker($node);
 	is( $reader->query_safe(
-q{SELECT bixarena.is_abandoned(correlation_id) FROM bixarena.run WHERE status = 'running'}
+q{SELECT bixarena.run_is_abandoned(correlation_id) FROM bixarena.run WHERE status = 'running'}
 		),
 		'f',
 		'who still sees it running is not told that it is abandoned');
@@ -350,7 +350,7 @@ q{CREATE OR REPLACE VIEW arena.leaderboard_battle WITH (security_invoker = true)
 		$node, $id,
 		'running 1 40001',
 		'a commit has failed, and the run waits for another attempt');
-	is_value($node, "SELECT bixarena.is_abandoned('$id')",
+	is_value($node, "SELECT bixarena.run_is_abandoned('$id')",
 		'f', 'it is not abandoned');
 	sql($node, 'CALL bixarena_process_requests()', 'requester');
 	run_is($node, $id, 'running 1 40001', 'nobody else takes it up');

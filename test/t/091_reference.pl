@@ -326,7 +326,7 @@ sub test_metrics
 
 	is( sorted(map { quoted($_->[0]) } table_rows($list)),
 		sorted(
-			map { $_->[0] } rows('SELECT name FROM bixarena.metric_help()')),
+			map { $_->[0] } rows('SELECT name FROM bixarena.metrics_help()')),
 		'every metric');
 }
 

@@ -1,7 +1,8 @@
 
 # 092_house.pl
 #	  The walls of the house: the method knows nothing of tables, and arrows between
-#	  folders run one way.
+#	  folders run one way.  The names in it: each internal function of SQL says by its
+#	  prefix which part it is of.
 #
 # The folders of src/, in the Makefile's order, are storeys: a file includes headers
 # of its own and of those below.  And within a folder no two files need each other.
@@ -14,7 +15,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $top = "$FindBin::RealBin/../..";
-my ($folders) = slurp_file("$top/Makefile") =~ /^FOLDERS = (.*)$/m;
+my $makefile = slurp_file("$top/Makefile");
+my ($folders) = $makefile =~ /^FOLDERS = (.*)$/m;
 my @folders = split ' ', $folders;
 my %storey = map { $folders[$_] => $_ } 0 .. $#folders;
 
@@ -85,6 +87,52 @@ my (%seen, @circles);
 walk($_) foreach sort keys %needs;
 is(join("\n", @circles),
 	'', 'no two files need each other, be it by way of others');
+
+# The prefixes of functions in schema bixarena, and the parts that have them
+my %part_of = (
+	trigger => 'tables',
+	arena => 'arena/arena',
+	role => 'arena/role',
+	setting => 'arena/setting',
+	simulate => 'arena/simulate',
+	run => 'run/*',
+	slack => 'run/run',
+	cron => 'run/*',
+	read => 'read/watch',
+	list => 'read/paging',
+	leaderboard => 'read/leaderboard',
+	snapshot => 'read/leaderboard',
+	model => 'read/history',
+	comparison => 'read/comparison',
+	matchup => 'read/matchup',
+	text => 'chart/text',
+	chart => 'chart/*chart',
+	page => 'chart/html',
+	report => 'chart/report',
+	operator => 'chart/runs_report',
+	site => 'chart/site',
+	health => 'watch/health',
+	metrics => 'watch/metrics');
+my %used;
+
+foreach my $part ($makefile =~ m{^\s*src/sql/(.*?)\.sql(?: \\)?$}mg)
+{
+	my @functions = slurp_file("$top/src/sql/$part.sql") =~
+	  /^CREATE (?:FUNCTION|PROCEDURE|AGGREGATE) bixarena\.(\w+)/mg;
+	my @foreign = grep {
+		my ($prefix) = /^([a-z]+)_/;
+		my $owner = $part_of{ $prefix // '' } // '';
+
+		$used{$prefix}++ if defined $prefix;
+		$part !~ /^@{[ $owner =~ s{\*}{[a-z_]*}r ]}$/
+	} @functions;
+
+	is("@foreign", '', "functions of src/sql/$part.sql bear its prefix");
+}
+is_deeply(
+	[ sort keys %used ],
+	[ sort keys %part_of ],
+	'every prefix is in use');
 done_testing();
 
 # Follow the arrows; one that leads back to where it came from closes a circle

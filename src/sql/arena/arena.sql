@@ -2,23 +2,23 @@
  * Arenas.
  */
 
-CREATE FUNCTION bixarena.resolve_arena(arena text)
+CREATE FUNCTION bixarena.arena_resolve(arena text)
 RETURNS text
 AS 'MODULE_PATHNAME', 'bixarena_resolve_arena'
 LANGUAGE C STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.resolve_arena(text) IS
+COMMENT ON FUNCTION bixarena.arena_resolve(text) IS
 	'the arena meant by a name, or by none';
 
-CREATE FUNCTION bixarena.register_arena(arena text)
+CREATE FUNCTION bixarena.arena_register(arena text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'bixarena_register_arena'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.register_arena(text) IS
+COMMENT ON FUNCTION bixarena.arena_register(text) IS
 	'register a schema as an arena, for who may attach or create one';
 
-CREATE FUNCTION bixarena.view_of_battles(arena text)
+CREATE FUNCTION bixarena.arena_view(arena text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -39,7 +39,7 @@ AS $$
 			'which battles count for which leaderboard; may be replaced';
 	$sql$, arena)
 $$;
-COMMENT ON FUNCTION bixarena.view_of_battles(text) IS
+COMMENT ON FUNCTION bixarena.arena_view(text) IS
 	'the statements that make the view leaderboard_battle of an arena of one''s own';
 
 CREATE FUNCTION bixarena_create_arena(name text)
@@ -63,7 +63,7 @@ BEGIN
 				HINT = 'Register an existing schema with bixarena_attach_arena().';
 	END IF;
 
-	PERFORM bixarena.register_arena(name);
+	PERFORM bixarena.arena_register(name);
 	EXECUTE format($sql$
 		CREATE SCHEMA %1$I;
 		COMMENT ON SCHEMA %1$I IS 'an arena of bixarena_rank';
@@ -141,7 +141,7 @@ BEGIN
 		CREATE INDEX ON %1$I.leaderboard_entry (snapshot_id, rank);
 		CREATE INDEX ON %1$I.leaderboard_entry (model_id);
 	$sql$, name);
-	EXECUTE bixarena.view_of_battles(name);
+	EXECUTE bixarena.arena_view(name);
 	RETURN name;
 END
 $$;
@@ -154,31 +154,31 @@ REVOKE ALL ON FUNCTION bixarena_create_arena(text) FROM PUBLIC;
  * Attaching: what an arena must have, and a view that version 1.0 has left in it.
  */
 
-CREATE FUNCTION bixarena.check_arena(arena text)
+CREATE FUNCTION bixarena.arena_check(arena text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'bixarena_check_arena'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.check_arena(text) IS
+COMMENT ON FUNCTION bixarena.arena_check(text) IS
 	'an error unless a schema has what an arena needs besides battles';
 
-CREATE FUNCTION bixarena.check_battles(arena text)
+CREATE FUNCTION bixarena.arena_check_battles(arena text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'bixarena_check_battles'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.check_battles(text) IS
+COMMENT ON FUNCTION bixarena.arena_check_battles(text) IS
 	'an error unless it can be told which battles of a schema count';
 
-CREATE FUNCTION bixarena.battle_relations(arena text)
+CREATE FUNCTION bixarena.arena_battle_relations(arena text)
 RETURNS oid[]
 AS 'MODULE_PATHNAME', 'bixarena_battle_relations'
 LANGUAGE C STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.battle_relations(text) IS
+COMMENT ON FUNCTION bixarena.arena_battle_relations(text) IS
 	'the relations of an arena that its battles are read from';
 -- only bixarena_grant() and bixarena_revoke() need it
-REVOKE ALL ON FUNCTION bixarena.battle_relations(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.arena_battle_relations(text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_battle_query(arena text DEFAULT NULL)
 RETURNS text
@@ -188,7 +188,7 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_battle_query(text) IS
 	'the query that says at this moment which battles of an arena count';
 
-CREATE FUNCTION bixarena.view_of_1_0(arena text, tables name[])
+CREATE FUNCTION bixarena.arena_view_of_1_0(arena text, tables name[])
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -235,31 +235,22 @@ BEGIN
 	RETURN sql;
 END
 $$;
-COMMENT ON FUNCTION bixarena.view_of_1_0(text, name[]) IS
+COMMENT ON FUNCTION bixarena.arena_view_of_1_0(text, name[]) IS
 	'the view leaderboard_battle that version 1.0 made from these tables of an arena';
 
-CREATE FUNCTION bixarena.old_battle_view(arena text)
-RETURNS regclass
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT c.oid
-	FROM pg_class AS c
-	JOIN pg_namespace AS n ON n.oid = c.relnamespace
-	WHERE n.nspname = arena AND c.relname = 'leaderboard_battle' AND c.relkind = 'v'
-		AND obj_description(c.oid, 'pg_class')
-			= 'which battles count for which leaderboard; may be replaced'
-$$;
-COMMENT ON FUNCTION bixarena.old_battle_view(text) IS
-	'the view leaderboard_battle of an arena if it bears the comment that the extension gives it';
-
-CREATE FUNCTION bixarena.retire_battle_view(arena text, may_replace boolean)
+CREATE FUNCTION bixarena.arena_retire_view(arena text, may_replace boolean)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	view regclass := bixarena.old_battle_view(arena);
+	-- the view leaderboard_battle, if it bears the comment that the extension gives it
+	view regclass := (SELECT c.oid
+		FROM pg_class AS c
+		JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		WHERE n.nspname = arena AND c.relname = 'leaderboard_battle' AND c.relkind = 'v'
+			AND obj_description(c.oid, 'pg_class')
+				= 'which battles count for which leaderboard; may be replaced');
 	owner oid;
 	unchanged boolean;
 	tables name[];
@@ -279,7 +270,7 @@ BEGIN
 		AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> view
 	JOIN pg_class AS t ON t.oid = d.refobjid
 	WHERE r.ev_class = view;
-	definition := bixarena.view_of_1_0(arena, tables);
+	definition := bixarena.arena_view_of_1_0(arena, tables);
 	IF unchanged AND definition IS NOT NULL THEN
 		-- what the server says of a view depends on its version, so the one of 1.0 is
 		-- made again, where it is in nobody's way; if that cannot be, it is not that one
@@ -317,7 +308,7 @@ BEGIN
 					HINT = 'Once they are dropped, attach the arena again.';
 		END;
 	ELSIF may_replace THEN
-		EXECUTE bixarena.view_of_battles(arena);
+		EXECUTE bixarena.arena_view(arena);
 		RAISE NOTICE 'view "%.leaderboard_battle", which version 1.0 made, was replaced', arena
 			USING DETAIL = 'A battle that names a category twice counts once for it.';
 	ELSE
@@ -326,7 +317,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION bixarena.retire_battle_view(text, boolean) IS
+COMMENT ON FUNCTION bixarena.arena_retire_view(text, boolean) IS
 	'drop or replace the view leaderboard_battle of an arena if it is one that version 1.0 made';
 
 CREATE FUNCTION bixarena_attach_arena(schema text)
@@ -345,12 +336,10 @@ BEGIN
 				HINT = 'Make a new arena with bixarena_create_arena().';
 	END IF;
 
-	PERFORM bixarena.check_arena(schema);
-	IF bixarena.old_battle_view(schema) IS NOT NULL THEN
-		PERFORM bixarena.retire_battle_view(schema, true);
-	END IF;
-	PERFORM bixarena.check_battles(schema);
-	PERFORM bixarena.register_arena(schema);
+	PERFORM bixarena.arena_check(schema);
+	PERFORM bixarena.arena_retire_view(schema, true);
+	PERFORM bixarena.arena_check_battles(schema);
+	PERFORM bixarena.arena_register(schema);
 	RETURN schema;
 END
 $$;

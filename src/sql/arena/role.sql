@@ -6,7 +6,7 @@
  * bixarena_grant() alone does not give, needs rights on what is called, too.
  */
 
-CREATE FUNCTION bixarena.kinds_up_to(kind text)
+CREATE FUNCTION bixarena.role_kinds(kind text)
 RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -16,11 +16,11 @@ AS $$
 	FROM (VALUES ('{reader,operator,admin}'::text[])) AS k (kinds)
 	WHERE kind = ANY (k.kinds)
 $$;
-COMMENT ON FUNCTION bixarena.kinds_up_to(text) IS
+COMMENT ON FUNCTION bixarena.role_kinds(text) IS
 	'a kind of member and those that it includes';
-REVOKE ALL ON FUNCTION bixarena.kinds_up_to(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_kinds(text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.owner_of_arena(arena text)
+CREATE FUNCTION bixarena.role_arena_owner(arena text)
 RETURNS oid
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -30,11 +30,11 @@ AS $$
 	FROM pg_namespace AS n, pg_database AS d
 	WHERE n.nspname = arena AND d.datname = current_database()
 $$;
-COMMENT ON FUNCTION bixarena.owner_of_arena(text) IS
+COMMENT ON FUNCTION bixarena.role_arena_owner(text) IS
 	'the role that owns the schema of an arena';
-REVOKE ALL ON FUNCTION bixarena.owner_of_arena(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_arena_owner(text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.battle_rights(arena text)
+CREATE FUNCTION bixarena.role_battle_rights(arena text)
 RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -44,8 +44,8 @@ AS $$
 	-- it goes: the arena's, and those of the views that lead there.  Else whoever
 	-- makes a view could have a superuser grant rights on anything.
 	WITH RECURSIVE source AS (
-		SELECT r.oid, ARRAY[bixarena.owner_of_arena(arena)] AS owners
-		FROM unnest(bixarena.battle_relations(arena)) AS r (oid)
+		SELECT r.oid, ARRAY[bixarena.role_arena_owner(arena)] AS owners
+		FROM unnest(bixarena.arena_battle_relations(arena)) AS r (oid)
 		UNION
 		SELECT c.oid, ARRAY(SELECT DISTINCT o FROM unnest(s.owners || v.relowner) AS o ORDER BY o)
 		FROM source AS s
@@ -70,11 +70,11 @@ AS $$
 	WHERE c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
 	GROUP BY r.object_type, r.object, r.privilege, s.owners
 $$;
-COMMENT ON FUNCTION bixarena.battle_rights(text) IS
+COMMENT ON FUNCTION bixarena.role_battle_rights(text) IS
 	'the rights that a reader of the battles of an arena needs, and whether they are its owner''s to grant';
-REVOKE ALL ON FUNCTION bixarena.battle_rights(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_battle_rights(text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.needed_rights(kind text, arena text)
+CREATE FUNCTION bixarena.role_needed_rights(kind text, arena text)
 RETURNS TABLE (object_type text, object text, privilege text, is_owners boolean)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -116,7 +116,7 @@ AS $$
 		('admin', 'bixarena_schedule'),
 		('admin', 'bixarena_unschedule')
 	), owner AS (
-		SELECT bixarena.owner_of_arena(arena) AS oid
+		SELECT bixarena.role_arena_owner(arena) AS oid
 	), found AS (
 		SELECT w.kind, w.object_type, quote_ident(n.nspname) AS object, w.privilege,
 			true AS is_owners
@@ -135,7 +135,7 @@ AS $$
 		UNION
 		-- what the battles are read from, in whatever schema
 		SELECT 'operator', r.*
-		FROM bixarena.battle_rights(arena) AS r
+		FROM bixarena.role_battle_rights(arena) AS r
 		UNION
 		-- functions, and the schema in which they are
 		SELECT r.kind, 'ROUTINE', p.oid::regprocedure::text, 'EXECUTE', true
@@ -153,28 +153,28 @@ AS $$
 	)
 	SELECT f.object_type, f.object, f.privilege, bool_or(f.is_owners)
 	FROM found AS f
-	WHERE f.kind = ANY (bixarena.kinds_up_to(needed_rights.kind))
+	WHERE f.kind = ANY (bixarena.role_kinds(role_needed_rights.kind))
 	GROUP BY f.object_type, f.object, f.privilege
 $$;
-COMMENT ON FUNCTION bixarena.needed_rights(text, text) IS
+COMMENT ON FUNCTION bixarena.role_needed_rights(text, text) IS
 	'the rights that a kind of member needs in an arena, and whether its owner may grant them';
-REVOKE ALL ON FUNCTION bixarena.needed_rights(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_needed_rights(text, text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.rights(kind text, arena text)
+CREATE FUNCTION bixarena.role_rights(kind text, arena text)
 RETURNS TABLE (object_type text, object text, privilege text)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- else whoever makes a view could have a superuser grant rights on anything
 	SELECT r.object_type, r.object, r.privilege
-	FROM bixarena.needed_rights(kind, arena) AS r
+	FROM bixarena.role_needed_rights(kind, arena) AS r
 	WHERE r.is_owners
 $$;
-COMMENT ON FUNCTION bixarena.rights(text, text) IS
+COMMENT ON FUNCTION bixarena.role_rights(text, text) IS
 	'the rights that a kind of member is given in an arena';
-REVOKE ALL ON FUNCTION bixarena.rights(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_rights(text, text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.warn_of_rights(role name, kind text, arena text)
+CREATE FUNCTION bixarena.role_warn(role name, kind text, arena text)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -185,7 +185,7 @@ BEGIN
 	SELECT string_agg(format('GRANT %s ON %s %s TO %I;', r.privilege, r.object_type,
 		r.object, role), ' ' ORDER BY r.object_type, r.object, r.privilege)
 	INTO lacking
-	FROM bixarena.needed_rights(kind, arena) AS r
+	FROM bixarena.role_needed_rights(kind, arena) AS r
 	WHERE NOT r.is_owners AND NOT CASE r.object_type
 		WHEN 'SCHEMA' THEN has_schema_privilege(role, r.object::regnamespace, r.privilege)
 		ELSE has_table_privilege(role, r.object::regclass, r.privilege) END;
@@ -196,11 +196,11 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION bixarena.warn_of_rights(name, text, text) IS
+COMMENT ON FUNCTION bixarena.role_warn(name, text, text) IS
 	'tell which rights a member needs that the arena''s owner may not grant';
-REVOKE ALL ON FUNCTION bixarena.warn_of_rights(name, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_warn(name, text, text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.check_kind(role name, kind text)
+CREATE FUNCTION bixarena.role_check(role name, kind text)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -210,15 +210,15 @@ BEGIN
 		RAISE EXCEPTION 'role and kind must not be null'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF bixarena.kinds_up_to(kind) IS NULL THEN
+	IF bixarena.role_kinds(kind) IS NULL THEN
 		RAISE EXCEPTION 'kind must be reader, operator or admin, not "%"', kind
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_kind(name, text) IS
+COMMENT ON FUNCTION bixarena.role_check(name, text) IS
 	'an error unless there is such a kind of member';
-REVOKE ALL ON FUNCTION bixarena.check_kind(name, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bixarena.role_check(name, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_grant(role name, kind text, arena text DEFAULT NULL)
 RETURNS void
@@ -226,10 +226,10 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	needed record;
 BEGIN
-	PERFORM bixarena.check_kind(role, kind);
+	PERFORM bixarena.role_check(role, kind);
 	IF role = 'public' THEN
 		RAISE EXCEPTION 'public is not a role'
 			USING ERRCODE = 'invalid_grant_operation',
@@ -244,12 +244,12 @@ BEGIN
 	VALUES (found_arena, bixarena_grant.role, bixarena_grant.kind)
 	ON CONFLICT DO NOTHING;
 	FOR needed IN
-		SELECT r.* FROM bixarena.rights(kind, found_arena) AS r ORDER BY r.*
+		SELECT r.* FROM bixarena.role_rights(kind, found_arena) AS r ORDER BY r.*
 	LOOP
 		EXECUTE format('GRANT %s ON %s %s TO %I', needed.privilege,
 			needed.object_type, needed.object, role);
 	END LOOP;
-	PERFORM bixarena.warn_of_rights(role, kind, found_arena);
+	PERFORM bixarena.role_warn(role, kind, found_arena);
 END
 $$;
 COMMENT ON FUNCTION bixarena_grant(name, text, text) IS
@@ -264,10 +264,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	-- one that is named may be gone already
-	found_arena text := coalesce(arena, bixarena.resolve_arena(NULL));
+	found_arena text := coalesce(arena, bixarena.arena_resolve(NULL));
 	surplus record;
 BEGIN
-	PERFORM bixarena.check_kind(role, kind);
+	PERFORM bixarena.role_check(role, kind);
 	DELETE FROM bixarena.membership AS m
 	WHERE m.arena = found_arena AND m.role = bixarena_revoke.role
 		AND m.kind = bixarena_revoke.kind;
@@ -283,12 +283,12 @@ BEGIN
 
 	-- all but what the role is still due
 	FOR surplus IN
-		SELECT r.* FROM bixarena.rights(kind, found_arena) AS r
+		SELECT r.* FROM bixarena.role_rights(kind, found_arena) AS r
 		EXCEPT
 		SELECT r.*
 		FROM bixarena.membership AS m
 		JOIN pg_namespace AS n ON n.nspname = m.arena,
-			LATERAL bixarena.rights(m.kind, m.arena) AS r
+			LATERAL bixarena.role_rights(m.kind, m.arena) AS r
 		WHERE m.role = bixarena_revoke.role
 		ORDER BY 1, 2, 3
 	LOOP

@@ -33,7 +33,7 @@ COMMENT ON FUNCTION bixarena_settings(text, text) IS
 
 
 -- the same where our own functions find it, whatever schema the extension is in
-CREATE FUNCTION bixarena.settings_in_force(leaderboard_id text, arena text)
+CREATE FUNCTION bixarena.setting_values(leaderboard_id text, arena text)
 RETURNS TABLE (
 	setting text,
 	value text,
@@ -43,7 +43,14 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'bixarena_settings'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.settings_in_force(text, text) IS
+COMMENT ON FUNCTION bixarena.setting_values(text, text) IS
 	'the settings in force for an arena or one of its leaderboards';
 
+CREATE FUNCTION bixarena.setting_pauses(arena text, leaderboards text[])
+RETURNS TABLE (leaderboard text, source text)
+AS 'MODULE_PATHNAME', 'bixarena_pauses'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.setting_pauses(text, text[]) IS
+	'those of the leaderboards that are paused, and whose setting pauses them: arena or leaderboard';
 

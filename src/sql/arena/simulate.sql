@@ -2,14 +2,14 @@
  * Simulated battles, for demonstrations and tests.
  */
 
-CREATE FUNCTION bixarena.draw_scores(num_models integer, seed bigint)
+CREATE FUNCTION bixarena.simulate_scores(num_models integer, seed bigint)
 RETURNS double precision[]
 AS 'MODULE_PATHNAME', 'bixarena_draw_scores'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION bixarena.draw_scores(integer, bigint) IS
+COMMENT ON FUNCTION bixarena.simulate_scores(integer, bigint) IS
 	'scores of simulated models, in points';
 
-CREATE FUNCTION bixarena.draw_battles(
+CREATE FUNCTION bixarena.simulate_draws(
 	num_battles bigint,
 	scores double precision[],
 	tie_share double precision,
@@ -23,7 +23,7 @@ RETURNS TABLE (
 	moment double precision)
 AS 'MODULE_PATHNAME', 'bixarena_draw_battles'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 10000;
-COMMENT ON FUNCTION bixarena.draw_battles(bigint, double precision[], double precision, integer, bigint) IS
+COMMENT ON FUNCTION bixarena.simulate_draws(bigint, double precision[], double precision, integer, bigint) IS
 	'battles between simulated models';
 
 CREATE FUNCTION bixarena_simulate_battles(
@@ -41,7 +41,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	real_models bigint;
 	drawn double precision[];
 BEGIN
@@ -56,7 +56,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	drawn := coalesce(scores, CASE WHEN num_models BETWEEN 2 AND 2000
-		THEN bixarena.draw_scores(num_models::integer, seed) END);
+		THEN bixarena.simulate_scores(num_models::integer, seed) END);
 	IF drawn IS NULL OR cardinality(drawn) NOT BETWEEN 2 AND 2000
 		OR array_ndims(drawn) <> 1 OR array_position(drawn, NULL) IS NOT NULL
 		OR NOT 100000 >= ALL (SELECT abs(s) FROM unnest(drawn) AS s) THEN
@@ -112,7 +112,7 @@ BEGIN
 				FROM generate_series(1, digits %% 4) AS k
 				WHERE cardinality($6) > 0),
 			now() - $7 * (1 - d.moment)
-		FROM bixarena.draw_battles($1, $2, $3, $4, $5) AS d
+		FROM bixarena.simulate_draws($1, $2, $3, $4, $5) AS d
 		CROSS JOIN LATERAL int8(floor(d.moment * 1e12)) AS f (digits)
 		JOIN %1$I.model AS a
 			ON a.slug = format('simulated-%%s', lpad(d.model1::text, 4, '0'))

@@ -5,7 +5,9 @@
  * size whatever the width.  It has no ids, so that any number of charts can be
  * put into one page.
  *
- * Functions that draw take rows and know no table.
+ * Functions that draw take rows and know no table.  However many models are asked
+ * for, each kind of chart has a most: nobody reads one of thousands, and it takes
+ * the memory of all others.
  */
 
 /*
@@ -80,7 +82,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.chart_style(text) IS 'the style sheet of a chart';
 
-CREATE FUNCTION bixarena.check_chart(width bigint, theme text)
+CREATE FUNCTION bixarena.chart_check(width bigint, theme text)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -100,19 +102,19 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_chart(bigint, text) IS
+COMMENT ON FUNCTION bixarena.chart_check(bigint, text) IS
 	'an error unless a chart can be drawn so';
 
-CREATE FUNCTION bixarena.pixel(length double precision)
+CREATE FUNCTION bixarena.chart_pixel(length double precision)
 RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT trim_scale(round(length::numeric, 1))::text
 $$;
-COMMENT ON FUNCTION bixarena.pixel(double precision) IS 'a length as it is written in a chart';
+COMMENT ON FUNCTION bixarena.chart_pixel(double precision) IS 'a length as it is written in a chart';
 
-CREATE FUNCTION bixarena.chart(
+CREATE FUNCTION bixarena.chart_svg(
 	width double precision,
 	height double precision,
 	theme text,
@@ -125,25 +127,13 @@ AS $$
 	SELECT format('<svg xmlns="http://www.w3.org/2000/svg" class="bixarena-chart %1$s"'
 		' role="img" aria-label="%2$s" width="%3$s" height="%4$s" viewBox="0 0 %3$s %4$s">'
 		'<style>%5$s</style><rect class="paper" width="%3$s" height="%4$s"/>%6$s</svg>',
-		theme, bixarena.escape_markup(label), bixarena.pixel(width),
-		bixarena.pixel(height), bixarena.chart_style(theme), body)
+		theme, bixarena.text_escape(label), bixarena.chart_pixel(width),
+		bixarena.chart_pixel(height), bixarena.chart_style(theme), body)
 $$;
-COMMENT ON FUNCTION bixarena.chart(double precision, double precision, text, text, text) IS
+COMMENT ON FUNCTION bixarena.chart_svg(double precision, double precision, text, text, text) IS
 	'a chart of what has been drawn';
 
-CREATE FUNCTION bixarena.drawn_models(top bigint, usual bigint, most bigint)
-RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- a chart of thousands can be asked for by nobody who wants to read it, and
-	-- takes the memory of all others
-	SELECT least(coalesce(top, usual), most)
-$$;
-COMMENT ON FUNCTION bixarena.drawn_models(bigint, bigint, bigint) IS
-	'how many models a chart draws when so many are asked for, null: as many as usual';
-
-CREATE FUNCTION bixarena.count_models(drawn bigint, total bigint)
+CREATE FUNCTION bixarena.chart_count(drawn bigint, total bigint)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -151,10 +141,10 @@ AS $$
 	SELECT CASE WHEN drawn < total THEN format('the first %s of %s models', drawn, total)
 		ELSE format('%s models', drawn) END
 $$;
-COMMENT ON FUNCTION bixarena.count_models(bigint, bigint) IS
+COMMENT ON FUNCTION bixarena.chart_count(bigint, bigint) IS
 	'how many models are shown, and of how many';
 
-CREATE FUNCTION bixarena.draw_omission(drawn bigint, total bigint, y double precision)
+CREATE FUNCTION bixarena.chart_omission(drawn bigint, total bigint, y double precision)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -162,21 +152,21 @@ AS $$
 	-- empty where no model is left out
 	SELECT CASE WHEN drawn < total
 		THEN format('<text class="muted small omission" x="8" y="%s">%s</text>',
-			bixarena.pixel(y), bixarena.count_models(drawn, total))
+			bixarena.chart_pixel(y), bixarena.chart_count(drawn, total))
 		ELSE '' END
 $$;
-COMMENT ON FUNCTION bixarena.draw_omission(bigint, bigint, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_omission(bigint, bigint, double precision) IS
 	'a line that says how many models a chart leaves out';
 
-CREATE FUNCTION bixarena.empty_chart(width bigint, theme text, reason text)
+CREATE FUNCTION bixarena.chart_empty(width bigint, theme text, reason text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT bixarena.chart(width, 60, theme, reason,
-		format('<text class="muted" x="16" y="35">%s</text>', bixarena.escape_markup(reason)))
+	SELECT bixarena.chart_svg(width, 60, theme, reason,
+		format('<text class="muted" x="16" y="35">%s</text>', bixarena.text_escape(reason)))
 $$;
-COMMENT ON FUNCTION bixarena.empty_chart(bigint, text, text) IS
+COMMENT ON FUNCTION bixarena.chart_empty(bigint, text, text) IS
 	'a chart that says why there is nothing to be seen';
 
 /*
@@ -191,7 +181,7 @@ CREATE TYPE bixarena.axis AS (
 );
 COMMENT ON TYPE bixarena.axis IS 'where values stand in a chart';
 
-CREATE FUNCTION bixarena.place(axis bixarena.axis, value double precision)
+CREATE FUNCTION bixarena.chart_place(axis bixarena.axis, value double precision)
 RETURNS double precision
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -200,46 +190,34 @@ AS $$
 		ELSE axis.first_pixel + (value - axis.low) / (axis.high - axis.low)
 			* (axis.last_pixel - axis.first_pixel) END
 $$;
-COMMENT ON FUNCTION bixarena.place(bixarena.axis, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_place(bixarena.axis, double precision) IS
 	'the pixel of a value';
 
-CREATE FUNCTION bixarena.tick_step(range double precision, max_parts integer)
-RETURNS double precision
+CREATE FUNCTION bixarena.chart_ticks(
+	low double precision,
+	high double precision,
+	max_ticks integer,
+	min_step double precision DEFAULT 0)
+RETURNS TABLE (value double precision, step double precision)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- 1, 2 or 5 times a power of ten
-	SELECT min(digit * power)
-	FROM unnest('{1,2,5,10}'::double precision[]) AS digit,
-		LATERAL (SELECT 10 ^ floor(log(greatest(range, 1e-9) / greatest(max_parts, 1)))) AS p (power)
-	WHERE digit * power * greatest(max_parts, 1) >= range * (1 - 1e-9)
-$$;
-COMMENT ON FUNCTION bixarena.tick_step(double precision, integer) IS
-	'a round distance that divides a range into at most so many parts';
-
-CREATE FUNCTION bixarena.ticks(low double precision, high double precision, max_ticks integer)
-RETURNS SETOF double precision
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT n * s.step
-	FROM bixarena.tick_step(high - low, max_ticks) AS s (step),
+	-- the least step of 1, 2 or 5 times a power of ten
+	WITH power AS (
+		SELECT 10 ^ floor(log(greatest(high - low, 1e-9) / greatest(max_ticks, 1))) AS power
+	), spacing AS (
+		SELECT greatest(min(d.digit * p.power), min_step) AS step
+		FROM power AS p, unnest('{1,2,5,10}'::double precision[]) AS d (digit)
+		WHERE d.digit * p.power * greatest(max_ticks, 1) >= (high - low) * (1 - 1e-9)
+	)
+	SELECT n * s.step, s.step
+	FROM spacing AS s,
 		generate_series(ceil(low / s.step)::bigint, floor(high / s.step)::bigint) AS n
 $$;
-COMMENT ON FUNCTION bixarena.ticks(double precision, double precision, integer) IS
-	'the round values of a range that an axis marks';
+COMMENT ON FUNCTION bixarena.chart_ticks(double precision, double precision, integer, double precision) IS
+	'the round values of a range that an axis marks, and how far they are apart';
 
-CREATE FUNCTION bixarena.tick_text(value double precision)
-RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- of the digits of 3 * 0.1, those that mean something
-	SELECT trim_scale(value::numeric)::text
-$$;
-COMMENT ON FUNCTION bixarena.tick_text(double precision) IS 'the number beside a tick';
-
-CREATE FUNCTION bixarena.time_ticks(low timestamptz, high timestamptz, pixels double precision)
+CREATE FUNCTION bixarena.chart_time_ticks(low timestamptz, high timestamptz, pixels double precision)
 RETURNS TABLE (moment timestamptz, label text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -270,5 +248,5 @@ AS $$
 			high AT TIME ZONE 'UTC', s.step) AS t
 	WHERE t >= low AT TIME ZONE 'UTC'
 $$;
-COMMENT ON FUNCTION bixarena.time_ticks(timestamptz, timestamptz, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_time_ticks(timestamptz, timestamptz, double precision) IS
 	'the round moments of a time that an axis marks';

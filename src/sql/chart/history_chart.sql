@@ -13,7 +13,7 @@ CREATE TYPE bixarena.history_point AS (
 );
 COMMENT ON TYPE bixarena.history_point IS 'a model in one of many snapshots';
 
-CREATE FUNCTION bixarena.history_points(
+CREATE FUNCTION bixarena.chart_history_points(
 	leaderboard uuid,
 	measure text,
 	top bigint,
@@ -63,10 +63,10 @@ BEGIN
 		USING leaderboard, top, since, max_moments, arena;
 END
 $$;
-COMMENT ON FUNCTION bixarena.history_points(uuid, text, bigint, timestamptz, bigint, text) IS
+COMMENT ON FUNCTION bixarena.chart_history_points(uuid, text, bigint, timestamptz, bigint, text) IS
 	'ranks or scores over time of the models that lead a leaderboard now';
 
-CREATE FUNCTION bixarena.draw_time_grid(
+CREATE FUNCTION bixarena.chart_time_grid(
 	axis bixarena.axis,
 	top double precision,
 	bottom double precision)
@@ -77,18 +77,18 @@ AS $$
 	-- labels leave the year out, and hours the day: the caption has them
 	SELECT concat(string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%5$s</text>',
-			bixarena.pixel(bixarena.place(axis, extract(epoch FROM t.moment)::double precision)),
-			bixarena.pixel(top), bixarena.pixel(bottom), bixarena.pixel(bottom + 18), t.label), ''),
+			bixarena.chart_pixel(bixarena.chart_place(axis, extract(epoch FROM t.moment)::double precision)),
+			bixarena.chart_pixel(top), bixarena.chart_pixel(bottom), bixarena.chart_pixel(bottom + 18), t.label), ''),
 		format('<text class="muted small" x="%s" y="%s">time (UTC), until %s</text>',
-			bixarena.pixel(axis.first_pixel), bixarena.pixel(bottom + 38),
+			bixarena.chart_pixel(axis.first_pixel), bixarena.chart_pixel(bottom + 38),
 			to_char(to_timestamp(axis.high) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')))
-	FROM bixarena.time_ticks(to_timestamp(axis.low), to_timestamp(axis.high),
+	FROM bixarena.chart_time_ticks(to_timestamp(axis.low), to_timestamp(axis.high),
 		axis.last_pixel - axis.first_pixel) AS t
 $$;
-COMMENT ON FUNCTION bixarena.draw_time_grid(bixarena.axis, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_time_grid(bixarena.axis, double precision, double precision) IS
 	'lines and labels of an axis of time';
 
-CREATE FUNCTION bixarena.draw_value_grid(
+CREATE FUNCTION bixarena.chart_value_grid(
 	axis bixarena.axis,
 	first_value double precision,
 	min_step double precision,
@@ -106,23 +106,21 @@ AS $$
 	), tick AS (
 		SELECT first_value AS value WHERE first_value IS NOT NULL
 		UNION
-		SELECT n * s.step
-		FROM bounds AS b,
-			LATERAL (SELECT greatest(min_step, bixarena.tick_step(b.high - b.low, b.max_ticks))) AS s (step),
-			generate_series(ceil(b.low / s.step)::bigint, floor(b.high / s.step)::bigint) AS n
-		WHERE first_value IS NULL OR n * s.step >= first_value + 0.6 * s.step
+		SELECT t.value
+		FROM bounds AS b, bixarena.chart_ticks(b.low, b.high, b.max_ticks, min_step) AS t
+		WHERE first_value IS NULL OR t.value >= first_value + 0.6 * t.step
 	)
 	SELECT string_agg(format('<path class="grid" d="M%s %sH%s"/>'
 			'<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
-			bixarena.pixel(left_edge), bixarena.pixel(y), bixarena.pixel(right_edge),
-			bixarena.pixel(left_edge - 6), bixarena.pixel(y + 4), bixarena.tick_text(t.value)), ''
+			bixarena.chart_pixel(left_edge), bixarena.chart_pixel(y), bixarena.chart_pixel(right_edge),
+			bixarena.chart_pixel(left_edge - 6), bixarena.chart_pixel(y + 4), trim_scale(t.value::numeric)), ''
 			ORDER BY t.value)
-	FROM tick AS t, LATERAL (SELECT bixarena.place(axis, t.value)) AS p (y)
+	FROM tick AS t, LATERAL (SELECT bixarena.chart_place(axis, t.value)) AS p (y)
 $$;
-COMMENT ON FUNCTION bixarena.draw_value_grid(bixarena.axis, double precision, double precision, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_value_grid(bixarena.axis, double precision, double precision, double precision, double precision) IS
 	'lines and numbers of an upright axis';
 
-CREATE FUNCTION bixarena.draw_series(
+CREATE FUNCTION bixarena.chart_series(
 	points bixarena.history_point[],
 	time_axis bixarena.axis,
 	value_axis bixarena.axis)
@@ -134,16 +132,16 @@ AS $$
 	-- snapshots lie between
 	WITH place AS (
 		SELECT p.*, p.moment_number - row_number() OVER (ORDER BY p.moment_number) AS part,
-			bixarena.pixel(bixarena.place(time_axis,
+			bixarena.chart_pixel(bixarena.chart_place(time_axis,
 				extract(epoch FROM p.moment)::double precision)) AS x,
-			bixarena.pixel(bixarena.place(value_axis, p.value)) AS y
+			bixarena.chart_pixel(bixarena.chart_place(value_axis, p.value)) AS y
 		FROM unnest(points) AS p
 	), part AS (
 		SELECT 'M' || string_agg(p.x || ' ' || p.y, 'L' ORDER BY p.moment_number) AS path
 		FROM place AS p GROUP BY p.part
 	)
 	SELECT format('<g class="series"><title>%s</title><path class="thick line%s"%s d="%s"/>%s</g>',
-		bixarena.escape_markup(min(p.model)), colour,
+		bixarena.text_escape(min(p.model)), colour,
 		CASE dashes WHEN 0 THEN '' WHEN 1 THEN ' stroke-dasharray="7 4"'
 			WHEN 2 THEN ' stroke-dasharray="2 3"' ELSE ' stroke-dasharray="9 3 2 3"' END,
 		(SELECT string_agg(r.path, '' ORDER BY r.path) FROM part AS r),
@@ -157,10 +155,10 @@ AS $$
 			/ greatest(max(l.moment_number), 1) >= 10 FROM place AS l) AS m (last, is_sparse)
 	GROUP BY colour, dashes
 $$;
-COMMENT ON FUNCTION bixarena.draw_series(bixarena.history_point[], bixarena.axis, bixarena.axis) IS
+COMMENT ON FUNCTION bixarena.chart_series(bixarena.history_point[], bixarena.axis, bixarena.axis) IS
 	'the line of one model';
 
-CREATE FUNCTION bixarena.draw_series_labels(
+CREATE FUNCTION bixarena.chart_series_labels(
 	points bixarena.history_point[],
 	value_axis bixarena.axis,
 	top double precision,
@@ -177,7 +175,7 @@ AS $$
 	-- what is kept between top and bottom.
 	WITH last AS (
 		SELECT DISTINCT ON (p.series) p.series, p.model,
-			bixarena.place(value_axis, p.value) AS y
+			bixarena.chart_place(value_axis, p.value) AS y
 		FROM unnest(points) AS p ORDER BY p.series, p.moment_number DESC
 	), ordered AS (
 		SELECT l.*, row_number() OVER (ORDER BY l.y, l.series) AS n, count(*) OVER () AS total
@@ -190,16 +188,16 @@ AS $$
 	)
 	SELECT string_agg(format('<g class="label"><title>%s</title><path class="thin line%s" d="M%s %sL%s %s"/>'
 			'<text class="ink" x="%s" y="%s">%s</text></g>',
-			bixarena.escape_markup(p.model), 1 + (p.series - 1) % 6,
-			bixarena.pixel(x + 5), bixarena.pixel(p.y), bixarena.pixel(x + 16),
-			bixarena.pixel(p.label_y), bixarena.pixel(x + 20), bixarena.pixel(p.label_y + 4.5),
-			bixarena.fit_label(p.model, label_width / 13)), '' ORDER BY p.n)
+			bixarena.text_escape(p.model), 1 + (p.series - 1) % 6,
+			bixarena.chart_pixel(x + 5), bixarena.chart_pixel(p.y), bixarena.chart_pixel(x + 16),
+			bixarena.chart_pixel(p.label_y), bixarena.chart_pixel(x + 20), bixarena.chart_pixel(p.label_y + 4.5),
+			bixarena.text_fit(p.model, label_width / 13)), '' ORDER BY p.n)
 	FROM placed AS p
 $$;
-COMMENT ON FUNCTION bixarena.draw_series_labels(bixarena.history_point[], bixarena.axis, double precision, double precision, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_series_labels(bixarena.history_point[], bixarena.axis, double precision, double precision, double precision, double precision) IS
 	'names of models beside the ends of their lines';
 
-CREATE FUNCTION bixarena.draw_history(
+CREATE FUNCTION bixarena.chart_history(
 	points bixarena.history_point[],
 	measure text,
 	width bigint,
@@ -222,7 +220,7 @@ DECLARE
 	omission text;
 BEGIN
 	IF coalesce(cardinality(points), 0) = 0 THEN
-		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot in this time.');
+		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot in this time.');
 	END IF;
 	SELECT max(p.series) AS series, min(p.value) AS low, max(p.value) AS high,
 		extract(epoch FROM min(p.moment)) AS first, extract(epoch FROM max(p.moment)) AS last
@@ -240,36 +238,26 @@ BEGIN
 		ELSE (range.high + margin, range.low - margin, top + 8, bottom - 8)::bixarena.axis END
 		FROM greatest(0, 5 - (range.high - range.low) / 2) AS margin;
 
-	drawn := bixarena.draw_time_grid(time_axis, top, bottom)
-		|| bixarena.draw_value_grid(value_axis, CASE WHEN is_rank THEN range.low END,
+	drawn := bixarena.chart_time_grid(time_axis, top, bottom)
+		|| bixarena.chart_value_grid(value_axis, CASE WHEN is_rank THEN range.low END,
 			CASE WHEN is_rank THEN 1 ELSE 0 END, left_edge, time_axis.last_pixel + 4);
 	-- the best lies on top
 	SELECT drawn || string_agg(s.line, '' ORDER BY s.series DESC) INTO drawn
-	FROM (SELECT p.series, bixarena.draw_series(array_agg(p ORDER BY p.moment_number),
+	FROM (SELECT p.series, bixarena.chart_series(array_agg(p ORDER BY p.moment_number),
 			time_axis, value_axis) AS line
 		FROM unnest(points) AS p GROUP BY p.series) AS s;
-	omission := bixarena.draw_omission(range.series, total, bottom + 58);
-	RETURN bixarena.chart(width, bottom + CASE omission WHEN '' THEN 46 ELSE 66 END, theme,
+	omission := bixarena.chart_omission(range.series, total, bottom + 58);
+	RETURN bixarena.chart_svg(width, bottom + CASE omission WHEN '' THEN 46 ELSE 66 END, theme,
 		format('%s of %s over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END,
-			bixarena.count_models(range.series, total)),
-		drawn || omission || bixarena.draw_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
+			bixarena.chart_count(range.series, total)),
+		drawn || omission || bixarena.chart_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
 			label_width)
 		|| format('<text class="muted small" x="8" y="18">%s</text>',
 			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END));
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_history(bixarena.history_point[], text, bigint, text, bigint) IS
+COMMENT ON FUNCTION bixarena.chart_history(bixarena.history_point[], text, bigint, text, bigint) IS
 	'the chart of a leaderboard''s history; total: of how many models those drawn are the first';
-
-CREATE FUNCTION bixarena.count_entries(snapshot bixarena.snapshot_key, arena text)
-RETURNS bigint
-LANGUAGE sql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT count(*) FROM bixarena.read_entries(arena, ARRAY[snapshot.id]) AS e
-$$;
-COMMENT ON FUNCTION bixarena.count_entries(bixarena.snapshot_key, text) IS
-	'how many models a snapshot ranks';
 
 CREATE FUNCTION bixarena_history_svg(
 	leaderboard_id text,
@@ -284,8 +272,8 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
-	lines bigint := bixarena.drawn_models(top, 100, 500);
+	found_arena text := bixarena.arena_resolve(arena);
+	lines bigint := least(coalesce(top, 100), 500);
 BEGIN
 	IF num_nulls(leaderboard_id, measure) > 0 THEN
 		RAISE EXCEPTION 'leaderboard_id and measure must not be null'
@@ -295,15 +283,16 @@ BEGIN
 		RAISE EXCEPTION 'measure must be rank or bt_score, not "%"', measure
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
+	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(top, 1);
 	-- a point to every four pixels is as fine as can be seen, and 25000 of all
 	-- lines as many as are drawn
-	RETURN bixarena.draw_history(ARRAY(
-		SELECT p FROM bixarena.history_points(
-			bixarena.find_leaderboard(leaderboard_id, found_arena), measure, lines, since,
+	RETURN bixarena.chart_history(ARRAY(
+		SELECT p FROM bixarena.chart_history_points(
+			bixarena.leaderboard_find(leaderboard_id, found_arena), measure, lines, since,
 			least(width / 4, 25000 / lines), found_arena) AS p), measure, width, theme,
-		CASE WHEN lines < coalesce(top, 9223372036854775807) THEN bixarena.count_entries(
-			bixarena.shown_snapshot(leaderboard_id, NULL, found_arena), found_arena) END);
+		CASE WHEN lines < coalesce(top, 9223372036854775807) THEN (SELECT count(*)
+			FROM bixarena.snapshot_shown(leaderboard_id, NULL, found_arena) AS s,
+				bixarena.read_entries(found_arena, ARRAY[s.id]) AS e) END);
 END
 $$;
 COMMENT ON FUNCTION bixarena_history_svg(text, bigint, text, timestamptz, bigint, text, text) IS

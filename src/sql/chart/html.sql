@@ -43,7 +43,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.page_style() IS 'the style sheet of a page';
 
-CREATE FUNCTION bixarena.page(title text, header text, body text)
+CREATE FUNCTION bixarena.page_html(title text, header text, body text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -55,30 +55,30 @@ AS $$
 		'\n<body><a class="skip" href="#main">To the content</a>'
 		'\n<header><h1>%1$s</h1>%3$s</header>\n<main id="main">%4$s</main>'
 		'\n<footer><p class="muted">Made at %5$s by bixarena_rank %6$s.</p></footer></body></html>\n',
-		bixarena.escape_markup(title), bixarena.page_style(), header, body,
-		bixarena.in_utc(now()),
+		bixarena.text_escape(title), bixarena.page_style(), header, body,
+		bixarena.text_utc(now()),
 		(SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'))
 $$;
-COMMENT ON FUNCTION bixarena.page(text, text, text) IS 'a page of HTML';
+COMMENT ON FUNCTION bixarena.page_html(text, text, text) IS 'a page of HTML';
 
-CREATE FUNCTION bixarena.section(title text, body text)
+CREATE FUNCTION bixarena.page_section(title text, body text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format(E'\n<section aria-label="%1$s"><h2>%1$s</h2>%2$s</section>',
-		bixarena.escape_markup(title), body)
+		bixarena.text_escape(title), body)
 $$;
-COMMENT ON FUNCTION bixarena.section(text, text) IS 'a part of a page';
+COMMENT ON FUNCTION bixarena.page_section(text, text) IS 'a part of a page';
 
-CREATE FUNCTION bixarena.two_charts(wide text, narrow text)
+CREATE FUNCTION bixarena.page_charts(wide text, narrow text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<div class="wide">%s</div><div class="narrow">%s</div>', wide, narrow)
 $$;
-COMMENT ON FUNCTION bixarena.two_charts(text, text) IS
+COMMENT ON FUNCTION bixarena.page_charts(text, text) IS
 	'a chart for wide pages and for narrow ones';
 
 CREATE FUNCTION bixarena.page_widths(OUT wide integer, OUT narrow integer)
@@ -89,18 +89,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.page_widths() IS 'widths of the charts in a page';
 
-CREATE FUNCTION bixarena.table_of(caption text, head text, rows text)
+CREATE FUNCTION bixarena.page_table(caption text, head text, rows text)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format(E'<table><caption>%s</caption><thead><tr>%s</tr></thead>\n<tbody>%s</tbody></table>',
-		bixarena.escape_markup(caption), head, rows)
+		bixarena.text_escape(caption), head, rows)
 $$;
-COMMENT ON FUNCTION bixarena.table_of(text, text, text) IS
+COMMENT ON FUNCTION bixarena.page_table(text, text, text) IS
 	'a table of a page; null: it has no rows';
 
-CREATE FUNCTION bixarena.heads(VARIADIC columns text[])
+CREATE FUNCTION bixarena.page_heads(VARIADIC columns text[])
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -109,39 +109,76 @@ AS $$
 	SELECT string_agg(format('<th scope="col"%s>%s</th>',
 		' class="' || nullif(concat_ws(' ', CASE WHEN c ~ '^[?]?#' THEN 'number' END,
 			CASE WHEN c ~ '^#?[?]' THEN 'aside' END), '') || '"',
-		bixarena.escape_markup(ltrim(c, '#?'))), '' ORDER BY n)
+		bixarena.text_escape(ltrim(c, '#?'))), '' ORDER BY n)
 	FROM unnest(columns) WITH ORDINALITY AS u (c, n)
 $$;
-COMMENT ON FUNCTION bixarena.heads(text[]) IS 'the heads of a table''s columns';
+COMMENT ON FUNCTION bixarena.page_heads(text[]) IS 'the heads of a table''s columns';
 
-CREATE FUNCTION bixarena.cell(value text, class text DEFAULT NULL)
+CREATE FUNCTION bixarena.page_cell(value text, class text DEFAULT NULL)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<td%s>%s</td>', ' class="' || class || '"',
-		coalesce(bixarena.escape_markup(value), ''))
+		coalesce(bixarena.text_escape(value), ''))
 $$;
-COMMENT ON FUNCTION bixarena.cell(text, text) IS 'a cell of a table';
+COMMENT ON FUNCTION bixarena.page_cell(text, text) IS 'a cell of a table';
 
-CREATE FUNCTION bixarena.facts(VARIADIC pairs text[])
+CREATE FUNCTION bixarena.page_facts(VARIADIC pairs text[])
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a term, what is to be said of it, the next term; nulls are left out
 	SELECT format('<dl>%s</dl>', string_agg(format('<dt>%s</dt><dd>%s</dd>',
-		bixarena.escape_markup(pairs[n]), bixarena.escape_markup(pairs[n + 1])), '' ORDER BY n))
+		bixarena.text_escape(pairs[n]), bixarena.text_escape(pairs[n + 1])), '' ORDER BY n))
 	FROM generate_series(1, cardinality(pairs), 2) AS n
 	WHERE pairs[n + 1] IS NOT NULL
 $$;
-COMMENT ON FUNCTION bixarena.facts(text[]) IS 'a list of terms and what is to be said of them';
+COMMENT ON FUNCTION bixarena.page_facts(text[]) IS 'a list of terms and what is to be said of them';
 
-CREATE FUNCTION bixarena.paragraph(value text)
+CREATE FUNCTION bixarena.page_paragraph(value text)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('<p>%s</p>', bixarena.escape_markup(value))
+	SELECT format('<p>%s</p>', bixarena.text_escape(value))
 $$;
-COMMENT ON FUNCTION bixarena.paragraph(text) IS 'a paragraph of a page';
+COMMENT ON FUNCTION bixarena.page_paragraph(text) IS 'a paragraph of a page';
+
+CREATE FUNCTION bixarena.page_rank_change(change integer)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- said in a word, too, for those who do not see the sign
+	SELECT CASE
+		WHEN change IS NULL THEN '<span class="muted">new</span>'
+		WHEN change = 0 THEN '<span class="muted">=</span>'
+		WHEN change > 0 THEN format('<span class="state good" title="up">&#9650; %s</span>', change)
+		ELSE format('<span class="state bad" title="down">&#9660; %s</span>', -change) END
+$$;
+COMMENT ON FUNCTION bixarena.page_rank_change(integer) IS
+	'markup of ranks gained or lost';
+
+CREATE FUNCTION bixarena.page_board_name(name text, slug text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a heading and a link need something to be seen
+	SELECT coalesce(nullif(btrim(name), ''), nullif(btrim(slug), ''), 'Leaderboard')
+$$;
+COMMENT ON FUNCTION bixarena.page_board_name(text, text) IS 'what a leaderboard is called in a page';
+
+CREATE FUNCTION bixarena.page_state(status text)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<span class="state %s">%s</span>', CASE
+		WHEN status IN ('failed', 'critical') THEN 'bad'
+		WHEN status IN ('skipped', 'warning') THEN 'fair'
+		WHEN status IN ('succeeded', 'ok') THEN 'good' ELSE 'open' END, status)
+$$;
+COMMENT ON FUNCTION bixarena.page_state(text) IS 'markup of the status of a run or a check';

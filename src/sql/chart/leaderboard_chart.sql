@@ -5,7 +5,7 @@
  * not fix a bound.
  */
 
-CREATE FUNCTION bixarena.is_open(bound numeric, score numeric)
+CREATE FUNCTION bixarena.chart_is_open(bound numeric, score numeric)
 RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -13,10 +13,10 @@ AS $$
 	-- what is stored in place of infinity
 	SELECT abs(bound) = 3000 OR abs(score) > 3000 AND bound = score
 $$;
-COMMENT ON FUNCTION bixarena.is_open(numeric, numeric) IS
+COMMENT ON FUNCTION bixarena.chart_is_open(numeric, numeric) IS
 	'do the battles not fix this bound of a score?';
 
-CREATE FUNCTION bixarena.score_axis(
+CREATE FUNCTION bixarena.chart_score_axis(
 	rows bixarena_leaderboard_row[],
 	first_pixel double precision,
 	last_pixel double precision)
@@ -27,18 +27,18 @@ AS $$
 	-- 14 pixels at either end: an arrow stands beside the dot
 	SELECT low - margin, high + margin, first_pixel, last_pixel
 	FROM (
-		SELECT min(CASE WHEN bixarena.is_open(r.bootstrap_q025, r.bt_score) THEN r.bt_score
+		SELECT min(CASE WHEN bixarena.chart_is_open(r.bootstrap_q025, r.bt_score) THEN r.bt_score
 				ELSE r.bootstrap_q025 END),
-			max(CASE WHEN bixarena.is_open(r.bootstrap_q975, r.bt_score) THEN r.bt_score
+			max(CASE WHEN bixarena.chart_is_open(r.bootstrap_q975, r.bt_score) THEN r.bt_score
 				ELSE r.bootstrap_q975 END)
 		FROM unnest(rows) AS r
 	) AS range (low, high),
 	LATERAL (SELECT greatest((high - low) * 14 / (last_pixel - first_pixel - 28), 5)) AS m (margin)
 $$;
-COMMENT ON FUNCTION bixarena.score_axis(bixarena_leaderboard_row[], double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_score_axis(bixarena_leaderboard_row[], double precision, double precision) IS
 	'an axis on which all scores and all bounds that are fixed have a place';
 
-CREATE FUNCTION bixarena.draw_interval(
+CREATE FUNCTION bixarena.chart_interval(
 	line bixarena_leaderboard_row,
 	axis bixarena.axis,
 	y double precision)
@@ -48,41 +48,41 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<path class="thick line1" d="M%1$s %3$sH%2$s%4$s%5$s"/>'
 		'<circle class="dot1" cx="%6$s" cy="%3$s" r="%7$s"/>',
-		bixarena.pixel(low), bixarena.pixel(high), bixarena.pixel(y),
+		bixarena.chart_pixel(low), bixarena.chart_pixel(high), bixarena.chart_pixel(y),
 		-- the left end, then the right one: an arrow, or a stop where the dot leaves room
 		CASE WHEN is_open_low
-			THEN format('M%s %sl-6 5l6 5', bixarena.pixel(low + 6), bixarena.pixel(y - 5))
+			THEN format('M%s %sl-6 5l6 5', bixarena.chart_pixel(low + 6), bixarena.chart_pixel(y - 5))
 			WHEN high - low >= 14
-			THEN format('M%s %sv8', bixarena.pixel(low), bixarena.pixel(y - 4)) END,
+			THEN format('M%s %sv8', bixarena.chart_pixel(low), bixarena.chart_pixel(y - 4)) END,
 		CASE WHEN is_open_high
-			THEN format('M%s %sl6 5l-6 5', bixarena.pixel(high - 6), bixarena.pixel(y - 5))
+			THEN format('M%s %sl6 5l-6 5', bixarena.chart_pixel(high - 6), bixarena.chart_pixel(y - 5))
 			WHEN high - low >= 14
-			THEN format('M%s %sv8', bixarena.pixel(high), bixarena.pixel(y - 4)) END,
-		bixarena.pixel(bixarena.place(axis, line.bt_score)),
+			THEN format('M%s %sv8', bixarena.chart_pixel(high), bixarena.chart_pixel(y - 4)) END,
+		bixarena.chart_pixel(bixarena.chart_place(axis, line.bt_score)),
 		-- nor does the dot hide a short interval
 		CASE WHEN high - low >= 14 THEN 4 ELSE 2.5 END)
-	FROM (VALUES (bixarena.is_open(line.bootstrap_q025, line.bt_score),
-			bixarena.is_open(line.bootstrap_q975, line.bt_score))) AS o (is_open_low, is_open_high),
+	FROM (VALUES (bixarena.chart_is_open(line.bootstrap_q025, line.bt_score),
+			bixarena.chart_is_open(line.bootstrap_q975, line.bt_score))) AS o (is_open_low, is_open_high),
 		LATERAL (VALUES (
 			CASE WHEN is_open_low THEN axis.first_pixel
-				ELSE bixarena.place(axis, line.bootstrap_q025) END,
+				ELSE bixarena.chart_place(axis, line.bootstrap_q025) END,
 			CASE WHEN is_open_high THEN axis.last_pixel
-				ELSE bixarena.place(axis, line.bootstrap_q975) END)) AS b (low, high)
+				ELSE bixarena.chart_place(axis, line.bootstrap_q975) END)) AS b (low, high)
 $$;
-COMMENT ON FUNCTION bixarena.draw_interval(bixarena_leaderboard_row, bixarena.axis, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_interval(bixarena_leaderboard_row, bixarena.axis, double precision) IS
 	'a score and its interval';
 
-CREATE FUNCTION bixarena.bound_text(bound numeric, score numeric)
+CREATE FUNCTION bixarena.chart_bound_text(bound numeric, score numeric)
 RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT CASE WHEN bixarena.is_open(bound, score) THEN 'open' ELSE round(bound)::text END
+	SELECT CASE WHEN bixarena.chart_is_open(bound, score) THEN 'open' ELSE round(bound)::text END
 $$;
-COMMENT ON FUNCTION bixarena.bound_text(numeric, numeric) IS
+COMMENT ON FUNCTION bixarena.chart_bound_text(numeric, numeric) IS
 	'the bound of an interval, for people; open: the battles do not fix it';
 
-CREATE FUNCTION bixarena.draw_leaderboard_row(
+CREATE FUNCTION bixarena.chart_leaderboard_row(
 	line bixarena_leaderboard_row,
 	axis bixarena.axis,
 	y double precision,
@@ -97,17 +97,17 @@ AS $$
 		'<text class="muted" text-anchor="end" x="32" y="%8$s">%2$s</text>'
 		'<text class="ink" x="42" y="%8$s">%7$s</text>'
 		'<text class="ink" text-anchor="end" x="%9$s" y="%8$s">%3$s</text>%10$s</g>',
-		bixarena.escape_markup(line.model), line.rank, round(line.bt_score),
-		bixarena.bound_text(line.bootstrap_q025, line.bt_score),
-		bixarena.bound_text(line.bootstrap_q975, line.bt_score),
-		line.vote_count, bixarena.fit_label(line.model, label_width / 13),
-		bixarena.pixel(y + 4.5), bixarena.pixel(width - 8),
-		bixarena.draw_interval(line, axis, y))
+		bixarena.text_escape(line.model), line.rank, round(line.bt_score),
+		bixarena.chart_bound_text(line.bootstrap_q025, line.bt_score),
+		bixarena.chart_bound_text(line.bootstrap_q975, line.bt_score),
+		line.vote_count, bixarena.text_fit(line.model, label_width / 13),
+		bixarena.chart_pixel(y + 4.5), bixarena.chart_pixel(width - 8),
+		bixarena.chart_interval(line, axis, y))
 $$;
-COMMENT ON FUNCTION bixarena.draw_leaderboard_row(bixarena_leaderboard_row, bixarena.axis, double precision, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena.axis, double precision, double precision, double precision) IS
 	'a model''s line in the chart of a leaderboard';
 
-CREATE FUNCTION bixarena.draw_score_grid(axis bixarena.axis, top double precision, bottom double precision)
+CREATE FUNCTION bixarena.chart_score_grid(axis bixarena.axis, top double precision, bottom double precision)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -115,16 +115,16 @@ AS $$
 	SELECT string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%6$s</text>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%5$s">%6$s</text>',
-			bixarena.pixel(bixarena.place(axis, t)), bixarena.pixel(top), bixarena.pixel(bottom),
-			bixarena.pixel(top - 6), bixarena.pixel(bottom + 16), bixarena.tick_text(t)), '')
+			bixarena.chart_pixel(bixarena.chart_place(axis, t.value)), bixarena.chart_pixel(top), bixarena.chart_pixel(bottom),
+			bixarena.chart_pixel(top - 6), bixarena.chart_pixel(bottom + 16), trim_scale(t.value::numeric)), '')
 	FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
-		bixarena.ticks(axis.low, axis.high,
+		bixarena.chart_ticks(axis.low, axis.high,
 		least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS t
 $$;
-COMMENT ON FUNCTION bixarena.draw_score_grid(bixarena.axis, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_score_grid(bixarena.axis, double precision, double precision) IS
 	'lines and numbers of an axis of scores, above and below';
 
-CREATE FUNCTION bixarena.draw_leaderboard(
+CREATE FUNCTION bixarena.chart_leaderboard(
 	rows bixarena_leaderboard_row[],
 	width bigint,
 	theme text)
@@ -139,31 +139,31 @@ DECLARE
 	label_width double precision := (SELECT least(0.38 * width,
 		max(13 * bixarena.text_width(r.model)) + 2) FROM unnest(rows) AS r);
 	total bigint := (rows[1]).total_count;
-	omission text := bixarena.draw_omission(cardinality(rows), total, bottom + 54);
+	omission text := bixarena.chart_omission(cardinality(rows), total, bottom + 54);
 	axis bixarena.axis;
 	drawn text;
 BEGIN
 	IF coalesce(cardinality(rows), 0) = 0 THEN
-		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot yet.');
+		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot yet.');
 	END IF;
-	axis := bixarena.score_axis(rows, 42 + label_width + 16, width - 56);
+	axis := bixarena.chart_score_axis(rows, 42 + label_width + 16, width - 56);
 	SELECT string_agg(format('<rect class="band" y="%s" width="%s" height="%s"/>',
-		bixarena.pixel(top + row_height * n), width, bixarena.pixel(row_height)), '')
+		bixarena.chart_pixel(top + row_height * n), width, bixarena.chart_pixel(row_height)), '')
 	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
-	SELECT concat(drawn, bixarena.draw_score_grid(axis, top, bottom), string_agg(
-		bixarena.draw_leaderboard_row(r, axis, top + row_height * (n - 0.5), width, label_width),
+	SELECT concat(drawn, bixarena.chart_score_grid(axis, top, bottom), string_agg(
+		bixarena.chart_leaderboard_row(r, axis, top + row_height * (n - 0.5), width, label_width),
 		'' ORDER BY n))
 	INTO drawn
 	FROM generate_subscripts(rows, 1) AS n, LATERAL (SELECT (rows[n]).*) AS r;
 
-	RETURN bixarena.chart(width, bottom + CASE omission WHEN '' THEN 44 ELSE 62 END, theme,
-		format('Scores of %s with 95 %% intervals', bixarena.count_models(cardinality(rows), total)),
+	RETURN bixarena.chart_svg(width, bottom + CASE omission WHEN '' THEN 44 ELSE 62 END, theme,
+		format('Scores of %s with 95 %% intervals', bixarena.chart_count(cardinality(rows), total)),
 		drawn || omission || format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
-			width - 8, bixarena.pixel(bottom + 36),
+			width - 8, bixarena.chart_pixel(bottom + 36),
 			'score in points; 400 more are odds of 10 to 1'));
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_leaderboard(bixarena_leaderboard_row[], bigint, text) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard(bixarena_leaderboard_row[], bigint, text) IS
 	'the chart of a leaderboard';
 
 CREATE FUNCTION bixarena_leaderboard_svg(
@@ -178,14 +178,14 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	shown bixarena.snapshot_key :=
-		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
-	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
-	RETURN bixarena.draw_leaderboard(ARRAY(
+	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(top, 1);
+	RETURN bixarena.chart_leaderboard(ARRAY(
 		SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r
-		LIMIT bixarena.drawn_models(top, 500, 2000)), width, theme);
+		LIMIT least(coalesce(top, 500), 2000)), width, theme);
 END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard_svg(text, text, bigint, bigint, text, text) IS

@@ -5,7 +5,7 @@
  * have never met leave their cells empty.
  */
 
-CREATE FUNCTION bixarena.draw_matchup_cells(
+CREATE FUNCTION bixarena.chart_matchup_cells(
 	models bixarena_leaderboard_row[],
 	matchups bixarena_matchup[],
 	edge double precision,
@@ -19,10 +19,10 @@ AS $$
 	-- and a long name is cut.  References in the title keep a name's direction of
 	-- writing to itself.
 	WITH place AS MATERIALIZED (
-		SELECT m.slug, m.n, bixarena.fit_label(m.model, 100) AS name,
-			bixarena.pixel(edge + size * (m.n - 1)) AS x, bixarena.pixel(top + size * (m.n - 1)) AS y,
-			bixarena.pixel(edge + size * (m.n - 0.5)) AS text_x,
-			bixarena.pixel(top + size * (m.n - 0.5) + 4) AS text_y
+		SELECT m.slug, m.n, bixarena.text_fit(m.model, 100) AS name,
+			bixarena.chart_pixel(edge + size * (m.n - 1)) AS x, bixarena.chart_pixel(top + size * (m.n - 1)) AS y,
+			bixarena.chart_pixel(edge + size * (m.n - 0.5)) AS text_x,
+			bixarena.chart_pixel(top + size * (m.n - 0.5) + 4) AS text_y
 		FROM (SELECT models[n].slug, models[n].model, n FROM generate_subscripts(models, 1) AS n) AS m
 	), cell AS (
 		SELECT s.*, m.ties, round(10 * s.observed) AS colour,
@@ -41,33 +41,33 @@ AS $$
 				CASE WHEN c.colour BETWEEN 2 AND 8 THEN 'on-share' ELSE 'on-end' END,
 				them.text_x, us.text_y, c.percent) END), '' ORDER BY us.n, them.n)
 	FROM cell AS c JOIN place AS us ON us.slug = c.us JOIN place AS them ON them.slug = c.them,
-		bixarena.pixel(size) AS side
+		bixarena.chart_pixel(size) AS side
 $$;
-COMMENT ON FUNCTION bixarena.draw_matchup_cells(bixarena_leaderboard_row[], bixarena_matchup[], double precision, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_matchup_cells(bixarena_leaderboard_row[], bixarena_matchup[], double precision, double precision, double precision) IS
 	'a cell for each two models that have met, seen from each of them';
 
-CREATE FUNCTION bixarena.draw_share_legend(x double precision, y double precision)
+CREATE FUNCTION bixarena.chart_share_legend(x double precision, y double precision)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<rect class="share%s" x="%s" y="%s" width="20" height="12"/>',
-			n, bixarena.pixel(x + 20 * n), bixarena.pixel(y)), '' ORDER BY n)
+			n, bixarena.chart_pixel(x + 20 * n), bixarena.chart_pixel(y)), '' ORDER BY n)
 		|| format('<text class="muted small" x="%1$s" y="%4$s">0 %%</text>'
 			'<text class="muted small" text-anchor="middle" x="%2$s" y="%4$s">50 %%</text>'
 			'<text class="muted small" text-anchor="end" x="%3$s" y="%4$s">100 %%</text>'
 			'<text class="muted small" x="%1$s" y="%5$s">share of the points that a row''s model took</text>'
 			'<path class="grid thin" d="M%6$s %7$sh19v11h-19z"/>'
 			'<text class="muted small" x="%6$s" y="%4$s">never met</text>',
-			bixarena.pixel(x), bixarena.pixel(x + 110), bixarena.pixel(x + 220),
-			bixarena.pixel(y + 26), bixarena.pixel(y + 44),
-			bixarena.pixel(x + 244.5), bixarena.pixel(y + 0.5))
+			bixarena.chart_pixel(x), bixarena.chart_pixel(x + 110), bixarena.chart_pixel(x + 220),
+			bixarena.chart_pixel(y + 26), bixarena.chart_pixel(y + 44),
+			bixarena.chart_pixel(x + 244.5), bixarena.chart_pixel(y + 0.5))
 	FROM generate_series(0, 10) AS n
 $$;
-COMMENT ON FUNCTION bixarena.draw_share_legend(double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_share_legend(double precision, double precision) IS
 	'what the colours of shares mean';
 
-CREATE FUNCTION bixarena.draw_matchup_labels(
+CREATE FUNCTION bixarena.chart_matchup_labels(
 	models bixarena_leaderboard_row[],
 	edge double precision,
 	top double precision,
@@ -78,20 +78,20 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	-- where rows and columns are narrower than text, every so many have a label
 	SELECT coalesce(string_agg(format('<text class="muted small" text-anchor="middle" x="%s" y="%s">%s</text>',
-			bixarena.pixel(edge + size * (n - 0.5)), bixarena.pixel(top - 6), models[n].rank), ''
+			bixarena.chart_pixel(edge + size * (n - 0.5)), bixarena.chart_pixel(top - 6), models[n].rank), ''
 			ORDER BY n) FILTER (WHERE (n - 1) % ceil((8 * digits + 6) / size)::integer = 0), '')
 		|| string_agg(format('<g class="row"><title>%s</title><text class="muted" text-anchor="end" x="32" y="%s">%s</text>'
 			'<text class="ink" x="40" y="%2$s">%4$s</text></g>',
-			bixarena.escape_markup(models[n].model), bixarena.pixel(top + size * (n - 0.5) + 4.5),
-			models[n].rank, bixarena.fit_label(models[n].model, (edge - 48) / 13)), ''
+			bixarena.text_escape(models[n].model), bixarena.chart_pixel(top + size * (n - 0.5) + 4.5),
+			models[n].rank, bixarena.text_fit(models[n].model, (edge - 48) / 13)), ''
 			ORDER BY n) FILTER (WHERE (n - 1) % ceil(17 / size)::integer = 0)
 	FROM generate_subscripts(models, 1) AS n,
 		length(models[cardinality(models)].rank::text) AS digits
 $$;
-COMMENT ON FUNCTION bixarena.draw_matchup_labels(bixarena_leaderboard_row[], double precision, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_matchup_labels(bixarena_leaderboard_row[], double precision, double precision, double precision) IS
 	'ranks above the columns, ranks and names beside the rows';
 
-CREATE FUNCTION bixarena.draw_matchups(
+CREATE FUNCTION bixarena.chart_matchups(
 	models bixarena_leaderboard_row[],
 	matchups bixarena_matchup[],
 	width bigint,
@@ -110,45 +110,27 @@ DECLARE
 	omission text;
 BEGIN
 	IF n = 0 THEN
-		RETURN bixarena.empty_chart(width, theme, 'There is no public snapshot yet.');
+		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot yet.');
 	END IF;
 	SELECT 48 + least(0.32 * width, max(13 * bixarena.text_width(m.model)) + 2) INTO edge
 	FROM unnest(models) AS m;
 	-- too many for the width make the chart wider
 	size := greatest(4, least(44, (width - edge - 8) / n));
 	right_edge := greatest(width, edge + size * n + 8);
-	omission := bixarena.draw_omission(n, total, top + size * n + 78);
+	omission := bixarena.chart_omission(n, total, top + size * n + 78);
 
-	RETURN bixarena.chart(right_edge, top + size * n + CASE omission WHEN '' THEN 62 ELSE 86 END, theme,
-		format('Shares of points between each two of %s', bixarena.count_models(n, total)),
+	RETURN bixarena.chart_svg(right_edge, top + size * n + CASE omission WHEN '' THEN 62 ELSE 86 END, theme,
+		format('Shares of points between each two of %s', bixarena.chart_count(n, total)),
 		format('<path class="grid thin" d="M%s %sh%sv%3$sh-%3$sz"/>',
-			bixarena.pixel(edge), bixarena.pixel(top), bixarena.pixel(size * n))
+			bixarena.chart_pixel(edge), bixarena.chart_pixel(top), bixarena.chart_pixel(size * n))
 		-- browsers search all children of the root for a title whenever one comes
-		|| format('<g>%s</g>', bixarena.draw_matchup_cells(models, matchups, edge, top, size))
-		|| bixarena.draw_matchup_labels(models, edge, top, size)
-		|| bixarena.draw_share_legend(16, top + size * n + 14) || omission);
+		|| format('<g>%s</g>', bixarena.chart_matchup_cells(models, matchups, edge, top, size))
+		|| bixarena.chart_matchup_labels(models, edge, top, size)
+		|| bixarena.chart_share_legend(16, top + size * n + 14) || omission);
 END
 $$;
-COMMENT ON FUNCTION bixarena.draw_matchups(bixarena_leaderboard_row[], bixarena_matchup[], bigint, text) IS
+COMMENT ON FUNCTION bixarena.chart_matchups(bixarena_leaderboard_row[], bixarena_matchup[], bigint, text) IS
 	'the chart of matchups';
-
-CREATE FUNCTION bixarena.matchups_among(
-	leaderboard_id text,
-	shown bixarena.snapshot_key,
-	models bixarena_leaderboard_row[],
-	arena text)
-RETURNS bixarena_matchup[]
-LANGUAGE sql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- of all pairs, which may be two million, those that are drawn
-	WITH drawn AS MATERIALIZED (SELECT DISTINCT m.slug FROM unnest(models) AS m)
-	SELECT array_agg(m)
-	FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena) AS m
-	WHERE m.slug1 IN (SELECT d.slug FROM drawn AS d) AND m.slug2 IN (SELECT d.slug FROM drawn AS d)
-$$;
-COMMENT ON FUNCTION bixarena.matchups_among(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
-	'the pairs of these models that have met up to a snapshot';
 
 CREATE FUNCTION bixarena_matchups_svg(
 	leaderboard_id text,
@@ -162,17 +144,17 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	shown bixarena.snapshot_key :=
-		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
-	PERFORM bixarena.check_chart(width, theme), bixarena.page_offset(top, 1);
+	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(top, 1);
 	RETURN (WITH drawn AS MATERIALIZED (
 			SELECT ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r
-				LIMIT bixarena.drawn_models(top, 100, 300)) AS models
+				LIMIT least(coalesce(top, 100), 300)) AS models
 		)
-		SELECT bixarena.draw_matchups(d.models,
-			bixarena.matchups_among(leaderboard_id, shown, d.models, found_arena), width, theme)
+		SELECT bixarena.chart_matchups(d.models,
+			bixarena.matchup_among(leaderboard_id, shown, d.models, found_arena), width, theme)
 		FROM drawn AS d);
 END
 $$;

@@ -3,42 +3,27 @@
  * The report of a leaderboard: all there is to see of it on one page.
  */
 
-CREATE FUNCTION bixarena.rank_change_text(change integer)
-RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- said in a word, too, for those who do not see the sign
-	SELECT CASE
-		WHEN change IS NULL THEN '<span class="muted">new</span>'
-		WHEN change = 0 THEN '<span class="muted">=</span>'
-		WHEN change > 0 THEN format('<span class="state good" title="up">&#9650; %s</span>', change)
-		ELSE format('<span class="state bad" title="down">&#9660; %s</span>', -change) END
-$$;
-COMMENT ON FUNCTION bixarena.rank_change_text(integer) IS
-	'markup of ranks gained or lost';
-
 CREATE FUNCTION bixarena.report_table(rows bixarena_leaderboard_row[], since text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT bixarena.table_of(
+	SELECT bixarena.page_table(
 		format('Models by rank%s.%s', CASE WHEN cardinality(rows) < (rows[1]).total_count
-				THEN ': ' || bixarena.count_models(cardinality(rows), (rows[1]).total_count) ELSE '' END,
+				THEN ': ' || bixarena.chart_count(cardinality(rows), (rows[1]).total_count) ELSE '' END,
 			coalesce(' Changes since snapshot ' || since || '.', '')),
-		bixarena.heads(VARIADIC ARRAY['#Rank']
+		bixarena.page_heads(VARIADIC ARRAY['#Rank']
 			|| CASE WHEN since IS NULL THEN '{}' ELSE '{#Change}'::text[] END
 			|| '{Model,?Organization,?License,#Score,#?95 % interval,#Battles}'),
-		string_agg(concat(E'\n<tr>', bixarena.cell(r.rank::text, 'number'),
+		string_agg(concat(E'\n<tr>', bixarena.page_cell(r.rank::text, 'number'),
 			CASE WHEN since IS NOT NULL
-				THEN format('<td class="number">%s</td>', bixarena.rank_change_text(r.rank_change)) END,
-			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(r.model)),
-			bixarena.cell(r.organization, 'text aside'), bixarena.cell(r.license, 'aside'),
-			bixarena.cell(round(r.bt_score)::text, 'number'),
-			bixarena.cell(format('%s to %s', bixarena.bound_text(r.bootstrap_q025, r.bt_score),
-				bixarena.bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
-			bixarena.cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY r.ordinality))
+				THEN format('<td class="number">%s</td>', bixarena.page_rank_change(r.rank_change)) END,
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(r.model)),
+			bixarena.page_cell(r.organization, 'text aside'), bixarena.page_cell(r.license, 'aside'),
+			bixarena.page_cell(round(r.bt_score)::text, 'number'),
+			bixarena.page_cell(format('%s to %s', bixarena.chart_bound_text(r.bootstrap_q025, r.bt_score),
+				bixarena.chart_bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
+			bixarena.page_cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY r.ordinality))
 	FROM unnest(rows) WITH ORDINALITY AS r
 $$;
 COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], text) IS
@@ -49,17 +34,17 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(bixarena.table_of('At most 20, the biggest movers first.',
-		bixarena.heads('Model', '#Rank before', '#Rank now', '#Score', '#?Battles', '?Intervals'),
+	SELECT coalesce(bixarena.page_table('At most 20, the biggest movers first.',
+		bixarena.page_heads('Model', '#Rank before', '#Rank now', '#Score', '#?Battles', '?Intervals'),
 		string_agg(concat(E'\n<tr>',
-			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(m.model)),
-			bixarena.cell(coalesce(m.rank_before::text, 'new'), 'number'),
-			bixarena.cell(coalesce(m.rank_after::text, 'gone'), 'number'),
-			bixarena.cell(to_char(m.score_change, 'SGFM999990'), 'number'),
-			bixarena.cell(to_char(m.battles_gained, 'SGFM9999999990'), 'number aside'),
-			bixarena.cell(CASE WHEN m.intervals_part THEN 'part'
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(m.model)),
+			bixarena.page_cell(coalesce(m.rank_before::text, 'new'), 'number'),
+			bixarena.page_cell(coalesce(m.rank_after::text, 'gone'), 'number'),
+			bixarena.page_cell(to_char(m.score_change, 'SGFM999990'), 'number'),
+			bixarena.page_cell(to_char(m.battles_gained, 'SGFM9999999990'), 'number aside'),
+			bixarena.page_cell(CASE WHEN m.intervals_part THEN 'part'
 				WHEN NOT m.intervals_part THEN 'overlap' END, 'aside'), '</tr>'), '' ORDER BY n)),
-		bixarena.paragraph('No rank has changed, and no model has come or gone.'))
+		bixarena.page_paragraph('No rank has changed, and no model has come or gone.'))
 	FROM (SELECT (u).* FROM unnest(movers) WITH ORDINALITY AS u
 		(model, slug, status, rank_before, rank_after, rank_change, score_before, score_after,
 		score_change, intervals_part, battles_gained, snapshot_before, snapshot_after, n)
@@ -73,14 +58,14 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(bixarena.table_of(format('Models that have battles and no rank%s.',
+	SELECT coalesce(bixarena.page_table(format('Models that have battles and no rank%s.',
 			CASE WHEN min(u.total) > count(*) THEN format(': the first %s of %s', count(*), min(u.total)) END),
-		bixarena.heads('Model', 'Why', 'What it means'),
+		bixarena.page_heads('Model', 'Why', 'What it means'),
 		string_agg(concat(E'\n<tr>',
-			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.escape_markup(u.slug)),
-			bixarena.cell(replace(u.status, '_', ' ')), bixarena.cell(m.meaning), '</tr>'), ''
+			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(u.slug)),
+			bixarena.page_cell(replace(u.status, '_', ' ')), bixarena.page_cell(m.meaning), '</tr>'), ''
 			ORDER BY u.slug COLLATE "C")),
-		bixarena.paragraph('Every model that has battles is ranked.'))
+		bixarena.page_paragraph('Every model that has battles is ranked.'))
 	FROM (SELECT e.key, e.value, count(*) OVER () FROM jsonb_each_text(unranked) AS e
 		ORDER BY e.key COLLATE "C" LIMIT 200) AS u (slug, status, total)
 	LEFT JOIN (VALUES
@@ -100,11 +85,11 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT bixarena.facts(
+	SELECT bixarena.page_facts(
 		'Run', made.correlation_id::text,
 		'Asked for', concat_ws(', ', made.trigger_source, 'by ' || made.triggered_by,
 			'as role ' || made.role),
-		'Made', bixarena.in_utc(made.ended_at),
+		'Made', bixarena.text_utc(made.ended_at),
 		'Took', round(extract(epoch FROM made.ended_at - made.started_at), 3) || ' seconds',
 		'Battles used', made.evaluation_count::text,
 		'Battles ignored', made.ignored_battles::text,
@@ -115,7 +100,7 @@ $$;
 COMMENT ON FUNCTION bixarena.report_making(bixarena.run) IS
 	'how a snapshot was made, for a page';
 
-CREATE FUNCTION bixarena.how_to_read()
+CREATE FUNCTION bixarena.report_how_to_read()
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -132,7 +117,7 @@ AS $$
 		' whatever their order. Where ranks are by significance, a model''s rank is one more than the'
 		' number of models whose interval lies wholly above its own, so that some share a rank.']) AS p
 $$;
-COMMENT ON FUNCTION bixarena.how_to_read() IS 'what a reader of a report should know';
+COMMENT ON FUNCTION bixarena.report_how_to_read() IS 'what a reader of a report should know';
 
 CREATE FUNCTION bixarena.report_matchups(
 	leaderboard_id text,
@@ -147,13 +132,13 @@ DECLARE
 	widths record := bixarena.page_widths();
 	num_models constant integer := 25;
 BEGIN
-	RETURN (SELECT bixarena.two_charts(
-			bixarena.draw_matchups(rows[:num_models], m.list, widths.wide, 'auto'),
-			bixarena.draw_matchups(rows[:num_models], m.list, widths.narrow, 'auto'))
-		FROM bixarena.matchups_among(leaderboard_id, shown, rows[:num_models], arena) AS m (list));
+	RETURN (SELECT bixarena.page_charts(
+			bixarena.chart_matchups(rows[:num_models], m.list, widths.wide, 'auto'),
+			bixarena.chart_matchups(rows[:num_models], m.list, widths.narrow, 'auto'))
+		FROM bixarena.matchup_among(leaderboard_id, shown, rows[:num_models], arena) AS m (list));
 EXCEPTION WHEN insufficient_privilege THEN
 	-- who may read results need not be able to read battles
-	RETURN bixarena.paragraph('The battles are not open to you.');
+	RETURN bixarena.page_paragraph('The battles are not open to you.');
 END
 $$;
 COMMENT ON FUNCTION bixarena.report_matchups(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
@@ -172,43 +157,21 @@ DECLARE
 	widths record := bixarena.page_widths();
 	num_leading constant integer := 10;
 	num_scores constant integer := 200;
-	history bixarena.history_point[] := ARRAY(SELECT p FROM bixarena.history_points(
+	history bixarena.history_point[] := ARRAY(SELECT p FROM bixarena.chart_history_points(
 		shown.leaderboard, 'rank', num_leading, NULL, widths.narrow / 4, arena) AS p);
 BEGIN
-	RETURN bixarena.section('Scores with 95 % intervals', bixarena.two_charts(
-			bixarena.draw_leaderboard(rows[:num_scores], widths.wide, 'auto'),
-			bixarena.draw_leaderboard(rows[:num_scores], widths.narrow, 'auto')))
-		|| bixarena.section('Ranks over time', bixarena.two_charts(
-			bixarena.draw_history(history, 'rank', widths.wide, 'auto'),
-			bixarena.draw_history(history, 'rank', widths.narrow, 'auto')))
-		|| bixarena.section('Who beats whom',
+	RETURN bixarena.page_section('Scores with 95 % intervals', bixarena.page_charts(
+			bixarena.chart_leaderboard(rows[:num_scores], widths.wide, 'auto'),
+			bixarena.chart_leaderboard(rows[:num_scores], widths.narrow, 'auto')))
+		|| bixarena.page_section('Ranks over time', bixarena.page_charts(
+			bixarena.chart_history(history, 'rank', widths.wide, 'auto'),
+			bixarena.chart_history(history, 'rank', widths.narrow, 'auto')))
+		|| bixarena.page_section('Who beats whom',
 			bixarena.report_matchups(leaderboard_id, shown, rows, arena));
 END
 $$;
 COMMENT ON FUNCTION bixarena.report_charts(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
 	'the charts of a report';
-
-CREATE FUNCTION bixarena.run_of_snapshot(snapshot uuid, leaderboard_id text, arena text)
-RETURNS bixarena.run
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-SET row_security = on
-AS $$
-DECLARE
-	made bixarena.run;
-BEGIN
-	-- who may not read the record reads a report without it
-	IF has_table_privilege('bixarena.run', 'SELECT') THEN
-		SELECT r.* INTO made FROM bixarena.run AS r
-		WHERE r.arena = run_of_snapshot.arena AND r.leaderboard = leaderboard_id
-			AND r.snapshot_id = snapshot
-		LIMIT 1;
-	END IF;
-	RETURN made;
-END
-$$;
-COMMENT ON FUNCTION bixarena.run_of_snapshot(uuid, text, text) IS
-	'the run that made a snapshot, null if it is not on record or not for the caller';
 
 CREATE FUNCTION bixarena.report_body(
 	leaderboard_id text,
@@ -224,35 +187,25 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF shown.id IS NULL THEN
-		RETURN bixarena.paragraph('There is no public snapshot yet.');
+		RETURN bixarena.page_paragraph('There is no public snapshot yet.');
 	END IF;
 	RETURN concat(
-		bixarena.section('Ranking', bixarena.report_table(rows, earlier.snapshot_identifier)),
+		bixarena.page_section('Ranking', bixarena.report_table(rows, earlier.snapshot_identifier)),
 		bixarena.report_charts(leaderboard_id, shown, rows, arena),
-		bixarena.section('Movers', CASE WHEN earlier.id IS NULL
-			THEN bixarena.paragraph('There is no earlier snapshot to compare with.')
-			ELSE bixarena.paragraph(format('Since snapshot %s.', earlier.snapshot_identifier))
+		bixarena.page_section('Movers', CASE WHEN earlier.id IS NULL
+			THEN bixarena.page_paragraph('There is no earlier snapshot to compare with.')
+			ELSE bixarena.page_paragraph(format('Since snapshot %s.', earlier.snapshot_identifier))
 				|| bixarena.report_movers(movers) END),
 		CASE WHEN made IS NULL
-			THEN bixarena.section('How it was made',
-				bixarena.paragraph('The run that made this snapshot is not on record, or not open to you.'))
-			ELSE bixarena.section('Not ranked', bixarena.report_unranked(made.unranked))
-				|| bixarena.section('How it was made', bixarena.report_making(made)) END,
-		bixarena.section('How to read it', bixarena.how_to_read()));
+			THEN bixarena.page_section('How it was made',
+				bixarena.page_paragraph('The run that made this snapshot is not on record, or not open to you.'))
+			ELSE bixarena.page_section('Not ranked', bixarena.report_unranked(made.unranked))
+				|| bixarena.page_section('How it was made', bixarena.report_making(made)) END,
+		bixarena.page_section('How to read it', bixarena.report_how_to_read()));
 END
 $$;
 COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_comparison_row[], bixarena.run, text) IS
 	'the parts of the report of a leaderboard';
-
-CREATE FUNCTION bixarena.board_name(name text, slug text)
-RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- a heading and a link need something to be seen
-	SELECT coalesce(nullif(btrim(name), ''), nullif(btrim(slug), ''), 'Leaderboard')
-$$;
-COMMENT ON FUNCTION bixarena.board_name(text, text) IS 'what a leaderboard is called in a page';
 
 CREATE FUNCTION bixarena.report_page(
 	leaderboard_id text,
@@ -264,7 +217,7 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	shown bixarena.snapshot_key := bixarena.shown_snapshot(leaderboard_id, NULL, arena);
+	shown bixarena.snapshot_key := bixarena.snapshot_shown(leaderboard_id, NULL, arena);
 	earlier bixarena.snapshot_key := bixarena.snapshot_before(shown, lookback, arena);
 	made bixarena.run := bixarena.run_of_snapshot(shown.id, leaderboard_id, arena);
 	name text;
@@ -276,10 +229,10 @@ BEGIN
 	END IF;
 	SELECT l.name INTO name FROM bixarena.read_leaderboards(arena) AS l
 	WHERE l.slug = leaderboard_id;
-	RETURN bixarena.page(bixarena.board_name(name, leaderboard_id),
-		concat(navigation, bixarena.paragraph(CASE WHEN shown.id IS NOT NULL THEN
+	RETURN bixarena.page_html(bixarena.page_board_name(name, leaderboard_id),
+		concat(navigation, bixarena.page_paragraph(CASE WHEN shown.id IS NOT NULL THEN
 			format('Snapshot %s of %s%s.', shown.snapshot_identifier,
-				bixarena.in_utc(shown.created_at),
+				bixarena.text_utc(shown.created_at),
 				', from ' || made.evaluation_count || ' battles') END)),
 		bixarena.report_body(leaderboard_id, shown, earlier,
 			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, arena) AS r LIMIT 1000),
@@ -298,7 +251,7 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT bixarena.report_page(leaderboard_id, lookback, bixarena.resolve_arena(arena), NULL)
+	SELECT bixarena.report_page(leaderboard_id, lookback, bixarena.arena_resolve(arena), NULL)
 $$;
 COMMENT ON FUNCTION bixarena_report(text, interval, text) IS
 	'a page with the table of a leaderboard, its charts, movers and unranked models, and how it was made';

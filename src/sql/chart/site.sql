@@ -41,10 +41,10 @@ AS $$
 	-- that of all battles comes first
 	SELECT l.slug, l.name, s, bixarena.snapshot_before(s, lookback, arena)
 	FROM (SELECT DISTINCT ON (b.slug COLLATE "C") b.id, b.slug,
-			bixarena.board_name(b.name, b.slug) AS name
+			bixarena.page_board_name(b.name, b.slug) AS name
 		FROM bixarena.read_leaderboards(arena) AS b WHERE b.slug IS NOT NULL
 		ORDER BY b.slug COLLATE "C") AS l,
-		LATERAL bixarena.latest_snapshot(l.id, 'infinity', arena) AS s
+		LATERAL bixarena.snapshot_pick(l.id, arena, NULL, 'infinity') AS s
 	ORDER BY l.slug <> 'overall', l.name COLLATE "C", l.slug COLLATE "C"
 $$;
 COMMENT ON FUNCTION bixarena.site_boards(interval, text) IS 'the leaderboards of a site';
@@ -55,7 +55,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(format('<div><span class="muted">%s</span> <bdi>%s</bdi></div>',
-		r.rank, bixarena.escape_markup(bixarena.shorten(r.model, 80))), '' ORDER BY r.ordinality)
+		r.rank, bixarena.text_escape(bixarena.text_shorten(r.model, 80))), '' ORDER BY r.ordinality)
 	FROM unnest(rows[:3]) WITH ORDINALITY AS r
 $$;
 COMMENT ON FUNCTION bixarena.site_leaders(bixarena_leaderboard_row[]) IS
@@ -66,8 +66,8 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT string_agg(format('<div>%s <bdi>%s</bdi></div>', bixarena.rank_change_text(m.rank_change),
-		bixarena.escape_markup(bixarena.shorten(m.model, 80))), '' ORDER BY m.n)
+	SELECT string_agg(format('<div>%s <bdi>%s</bdi></div>', bixarena.page_rank_change(m.rank_change),
+		bixarena.text_escape(bixarena.text_shorten(m.model, 80))), '' ORDER BY m.n)
 	FROM (SELECT r.model, r.rank_change,
 			row_number() OVER (ORDER BY abs(r.rank_change) DESC, r.rank, r.ordinality) AS n
 		FROM unnest(rows) WITH ORDINALITY AS r
@@ -79,8 +79,7 @@ COMMENT ON FUNCTION bixarena.site_movers(bixarena_leaderboard_row[]) IS
 
 CREATE FUNCTION bixarena.site_row(
 	board bixarena.site_board,
-	rows bixarena_leaderboard_row[],
-	lookback interval)
+	rows bixarena_leaderboard_row[])
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -89,18 +88,18 @@ AS $$
 	SELECT concat(E'\n<tr>',
 		format('<th scope="row" class="board"><a href="%s"><bdi>%s</bdi></a></th>',
 			bixarena.site_file(board.slug),
-			bixarena.escape_markup(bixarena.shorten(board.name, 200))),
+			bixarena.text_escape(bixarena.text_shorten(board.name, 200))),
 		CASE WHEN (board.shown).id IS NULL
 			THEN '<td class="muted" colspan="2">There is no public snapshot yet.</td>'
 			ELSE format('<td class="text models">%s</td><td class="text models">%s</td>',
 				bixarena.site_leaders(rows), coalesce(bixarena.site_movers(rows),
 				CASE WHEN (board.earlier).id IS NULL THEN '<span class="muted">nothing earlier</span>'
 					ELSE '<span class="muted">none</span>' END)) END,
-		bixarena.cell((rows[1]).total_count::text, 'number aside'),
-		bixarena.cell((SELECT sum(r.vote_count) / 2 FROM unnest(rows) AS r)::text, 'number aside'),
-		bixarena.cell(left(bixarena.in_utc((board.shown).created_at), 10), 'number aside'), '</tr>')
+		bixarena.page_cell((rows[1]).total_count::text, 'number aside'),
+		bixarena.page_cell((SELECT sum(r.vote_count) / 2 FROM unnest(rows) AS r)::text, 'number aside'),
+		bixarena.page_cell(left(bixarena.text_utc((board.shown).created_at), 10), 'number aside'), '</tr>')
 $$;
-COMMENT ON FUNCTION bixarena.site_row(bixarena.site_board, bixarena_leaderboard_row[], interval) IS
+COMMENT ON FUNCTION bixarena.site_row(bixarena.site_board, bixarena_leaderboard_row[]) IS
 	'a leaderboard in the index of a site';
 
 CREATE FUNCTION bixarena.site_index(lookback interval, arena text)
@@ -108,15 +107,15 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT bixarena.page('Leaderboards',
-		bixarena.paragraph(format('Arena %s: models ranked by battles of two at a time.', arena)),
-		bixarena.section('All leaderboards', coalesce(
-			bixarena.table_of('The leading models, those whose ranks have changed most, and the day (UTC) of the snapshot.',
-				bixarena.heads('Leaderboard', 'Leaders', 'Movers', '#?Models', '#?Battles', '#?Made'),
+	SELECT bixarena.page_html('Leaderboards',
+		bixarena.page_paragraph(format('Arena %s: models ranked by battles of two at a time.', arena)),
+		bixarena.page_section('All leaderboards', coalesce(
+			bixarena.page_table('The leading models, those whose ranks have changed most, and the day (UTC) of the snapshot.',
+				bixarena.page_heads('Leaderboard', 'Leaders', 'Movers', '#?Models', '#?Battles', '#?Made'),
 				string_agg(bixarena.site_row(b.board,
-					ARRAY(SELECT r FROM bixarena.leaderboard_rows((b.board).shown, (b.board).earlier, arena) AS r),
-					lookback), '' ORDER BY b.n)),
-			bixarena.paragraph('There is no leaderboard yet.'))))
+					ARRAY(SELECT r FROM bixarena.leaderboard_rows((b.board).shown, (b.board).earlier, arena) AS r)),
+					'' ORDER BY b.n)),
+			bixarena.page_paragraph('There is no leaderboard yet.'))))
 	FROM (SELECT l AS board, row_number() OVER () AS n
 		FROM bixarena.site_boards(lookback, arena) AS l) AS b
 $$;
@@ -131,7 +130,7 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	board bixarena.site_board;
 BEGIN
 	path := 'public/index.html';
@@ -146,7 +145,7 @@ BEGIN
 	-- who may not read the record makes a site without it
 	IF has_table_privilege('bixarena.run', 'SELECT') THEN
 		path := 'operator/index.html';
-		content := bixarena.runs_page(found_arena);
+		content := bixarena.operator_page(found_arena);
 		RETURN NEXT;
 	END IF;
 END

@@ -17,20 +17,22 @@ AS $$
 	-- The parts of a statement that find what counts of the battles that the log names
 	-- ("fresh"), and what was counted of them ("old").  The subquery is planned for one
 	-- battle, by its id: without OFFSET it would be joined, and all battles be read.
+	-- What is sorted before it is grouped is not sorted in each group.
 	SELECT format($sql$
 		taken AS MATERIALIZED (%3$s),
 		entry AS (SELECT t.kind, k.key FROM taken AS t, unnest(t.keys) AS k (key)),
 		named AS MATERIALIZED (SELECT e.key AS battle_id FROM entry AS e WHERE e.kind = 'b' %4$s),
 		fresh AS MATERIALIZED (
-			SELECT r.battle_id, r.model1_id, r.model2_id, r.outcome,
-				array_agg(r.leaderboard ORDER BY r.leaderboard) AS leaderboards
-			FROM (SELECT DISTINCT n.battle_id FROM named AS n) AS n
-			CROSS JOIN LATERAL (
-				SELECT q.battle_id, q.model1_id, q.model2_id,
-					q.outcome::text COLLATE "C" AS outcome, q.leaderboard::text COLLATE "C" AS leaderboard
-				FROM (%1$s) AS q WHERE q.battle_id = n.battle_id OFFSET 0) AS r
-			WHERE r.leaderboard IS NOT NULL
-			GROUP BY r.battle_id, r.model1_id, r.model2_id, r.outcome),
+			SELECT s.battle_id, s.model1_id, s.model2_id, s.outcome, array_agg(s.leaderboard) AS leaderboards
+			FROM (
+				SELECT r.* FROM (SELECT DISTINCT n.battle_id FROM named AS n) AS n
+				CROSS JOIN LATERAL (
+					SELECT q.battle_id, q.model1_id, q.model2_id,
+						q.outcome::text COLLATE "C" AS outcome, q.leaderboard::text COLLATE "C" AS leaderboard
+					FROM (%1$s) AS q WHERE q.battle_id = n.battle_id OFFSET 0) AS r
+				WHERE r.leaderboard IS NOT NULL
+				ORDER BY 1, 2, 3, 4, 5) AS s
+			GROUP BY 1, 2, 3, 4),
 		old AS MATERIALIZED (
 			SELECT c.ctid AS place, c.battle_id, c.model1_id, c.model2_id, c.outcome, c.leaderboards
 			FROM (SELECT DISTINCT n.battle_id FROM named AS n) AS n
@@ -55,10 +57,13 @@ AS $$
 	SELECT format($sql$
 		taken AS (DELETE FROM %2$I.log),
 		fresh AS MATERIALIZED (
-			SELECT q.battle_id, q.model1_id, q.model2_id, q.outcome::text COLLATE "C" AS outcome,
-				array_agg(q.leaderboard::text COLLATE "C" ORDER BY q.leaderboard::text COLLATE "C") AS leaderboards
-			FROM (%1$s) AS q
-			WHERE q.leaderboard IS NOT NULL
+			SELECT s.battle_id, s.model1_id, s.model2_id, s.outcome, array_agg(s.leaderboard) AS leaderboards
+			FROM (
+				SELECT q.battle_id, q.model1_id, q.model2_id,
+					q.outcome::text COLLATE "C" AS outcome, q.leaderboard::text COLLATE "C" AS leaderboard
+				FROM (%1$s) AS q
+				WHERE q.leaderboard IS NOT NULL
+				ORDER BY 1, 2, 3, 4, 5) AS s
 			GROUP BY 1, 2, 3, 4),
 		old AS MATERIALIZED (
 			SELECT c.ctid AS place, c.battle_id, c.model1_id, c.model2_id, c.outcome, c.leaderboards

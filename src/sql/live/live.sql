@@ -28,17 +28,17 @@ LANGUAGE sql STABLE STRICT PARALLEL UNSAFE ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT 'kept_tally', NULL::text,
-		bixarena.grade(s.lost IS NOT NULL OR s.doubt IS NOT NULL, s.differences > 0),
+		bixarena.health_grade(s.lost IS NOT NULL OR s.doubt IS NOT NULL, s.differences > 0),
 		s.log_bytes::double precision, 'bytes',
 		concat_ws('; ',
 			CASE WHEN s.lost IS NOT NULL THEN format(
 					'changes of the battles are not followed, and every run counts them: %s', s.lost)
 				WHEN s.doubt IS NOT NULL THEN format('the next run counts all battles: %s', s.doubt)
-				ELSE format('folded %s', bixarena.in_utc(s.folded_at)) END,
+				ELSE format('folded %s', bixarena.text_utc(s.folded_at)) END,
 			CASE WHEN s.recounted_at IS NOT NULL THEN format('all battles were counted %s: %s',
-				bixarena.in_utc(s.recounted_at), s.recounted_why) END,
+				bixarena.text_utc(s.recounted_at), s.recounted_why) END,
 			CASE WHEN s.verified_at IS NOT NULL THEN format('verified %s: %s rows differed',
-				bixarena.in_utc(s.verified_at), s.differences) END)
+				bixarena.text_utc(s.verified_at), s.differences) END)
 	FROM bixarena.live_state(arena) AS s
 $$;
 COMMENT ON FUNCTION bixarena.live_health(text) IS 'is a kept tally up to date, and trusted?';

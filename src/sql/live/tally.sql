@@ -137,7 +137,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	schema text;
 	reason text;
 BEGIN
@@ -184,7 +184,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := coalesce(arena, bixarena.resolve_arena(NULL));
+	found_arena text := coalesce(arena, bixarena.arena_resolve(NULL));
 	found_schema text := (SELECT k.schema FROM bixarena.kept_tally AS k WHERE k.arena = found_arena);
 	found record;
 BEGIN

@@ -61,15 +61,15 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	later bixarena.snapshot_key :=
-		bixarena.shown_snapshot(leaderboard_id, after, found_arena);
+		bixarena.snapshot_shown(leaderboard_id, after, found_arena);
 	earlier bixarena.snapshot_key;
 BEGIN
 	IF before IS NULL THEN
 		earlier := bixarena.snapshot_before(later, lookback, found_arena);
 	ELSE
-		earlier := bixarena.find_snapshot(leaderboard_id, before, found_arena);
+		earlier := bixarena.snapshot_find(leaderboard_id, before, found_arena);
 	END IF;
 	-- without the one, nothing can be said of the other
 	IF earlier.id IS NOT NULL AND later.id IS NOT NULL THEN

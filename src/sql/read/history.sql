@@ -3,7 +3,7 @@
  * A model's history: its lines in the public snapshots of a leaderboard.
  */
 
-CREATE FUNCTION bixarena.find_model(model text, arena text)
+CREATE FUNCTION bixarena.model_find(model text, arena text)
 RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -28,7 +28,7 @@ BEGIN
 	RETURN found;
 END
 $$;
-COMMENT ON FUNCTION bixarena.find_model(text, text) IS 'id of the model of a slug';
+COMMENT ON FUNCTION bixarena.model_find(text, text) IS 'id of the model of a slug';
 
 CREATE TYPE bixarena_history_row AS (
 	snapshot_identifier text,
@@ -58,7 +58,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 BEGIN
 	RETURN QUERY EXECUTE format($sql$
 		WITH s AS MATERIALIZED (
@@ -78,11 +78,11 @@ BEGIN
 		ORDER BY %s, r.created_at DESC, length(r.snapshot_identifier) DESC,
 			r.snapshot_identifier DESC
 		LIMIT $3 OFFSET $4
-		$sql$, bixarena.sort_order(sort_by, descending,
+		$sql$, bixarena.list_order(sort_by, descending,
 			'{rank}', '{created_at,bt_score}'))
-		USING bixarena.find_leaderboard(leaderboard_id, found_arena),
-			bixarena.find_model(model, found_arena),
-			page_size, bixarena.page_offset(page_size, page), found_arena;
+		USING bixarena.leaderboard_find(leaderboard_id, found_arena),
+			bixarena.model_find(model, found_arena),
+			page_size, bixarena.list_offset(page_size, page), found_arena;
 END
 $$;
 COMMENT ON FUNCTION bixarena_model_history(text, text, text, boolean, bigint, bigint, text) IS

@@ -5,12 +5,12 @@
  * know snapshots by their ids; those for users find the snapshot that is meant.
  */
 
-CREATE FUNCTION bixarena.find_leaderboard(leaderboard_id text, arena text)
+CREATE FUNCTION bixarena.leaderboard_find(leaderboard_id text, arena text)
 RETURNS uuid
 AS 'MODULE_PATHNAME', 'bixarena_find_leaderboard'
 LANGUAGE C STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.find_leaderboard(text, text) IS
+COMMENT ON FUNCTION bixarena.leaderboard_find(text, text) IS
 	'id of the leaderboard of a slug';
 
 /*
@@ -25,7 +25,7 @@ CREATE TYPE bixarena.snapshot_key AS (
 );
 COMMENT ON TYPE bixarena.snapshot_key IS 'which snapshot, and of when';
 
-CREATE FUNCTION bixarena.sees_private_snapshots(arena text)
+CREATE FUNCTION bixarena.snapshot_private_seen(arena text)
 RETURNS boolean
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -40,10 +40,10 @@ AS $$
 	JOIN pg_namespace AS n ON n.oid = c.relnamespace
 	WHERE n.nspname = arena AND c.relname = 'leaderboard_snapshot'
 $$;
-COMMENT ON FUNCTION bixarena.sees_private_snapshots(text) IS
+COMMENT ON FUNCTION bixarena.snapshot_private_seen(text) IS
 	'do functions show the caller private snapshots of an arena?';
 
-CREATE FUNCTION bixarena.pick_snapshot(
+CREATE FUNCTION bixarena.snapshot_pick(
 	leaderboard uuid,
 	arena text,
 	snapshot_identifier text,
@@ -57,29 +57,19 @@ BEGIN
 	-- numbers, "..._2" and "..._10".
 	RETURN (SELECT (s.id, s.leaderboard_id, s.snapshot_identifier, s.created_at)::bixarena.snapshot_key
 		FROM bixarena.read_snapshots(arena, leaderboard,
-			CASE WHEN pick_snapshot.snapshot_identifier IS NULL THEN until END) AS s
+			CASE WHEN snapshot_pick.snapshot_identifier IS NULL THEN until END) AS s
 		WHERE leaderboard IS NOT NULL AND CASE
-			WHEN pick_snapshot.snapshot_identifier IS NULL THEN until IS NOT NULL
-			ELSE s.snapshot_identifier = pick_snapshot.snapshot_identifier
-				AND (s.visibility = 'public' OR bixarena.sees_private_snapshots(arena)) END
+			WHEN snapshot_pick.snapshot_identifier IS NULL THEN until IS NOT NULL
+			ELSE s.snapshot_identifier = snapshot_pick.snapshot_identifier
+				AND (s.visibility = 'public' OR bixarena.snapshot_private_seen(arena)) END
 		ORDER BY s.created_at DESC, length(s.snapshot_identifier) DESC,
 			s.snapshot_identifier DESC LIMIT 1);
 END
 $$;
-COMMENT ON FUNCTION bixarena.pick_snapshot(uuid, text, text, timestamptz) IS
+COMMENT ON FUNCTION bixarena.snapshot_pick(uuid, text, text, timestamptz) IS
 	'the snapshot of an identifier, or without one the latest public snapshot up to a moment';
 
-CREATE FUNCTION bixarena.latest_snapshot(leaderboard uuid, until timestamptz, arena text)
-RETURNS bixarena.snapshot_key
-LANGUAGE sql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT bixarena.pick_snapshot(leaderboard, arena, NULL, until)
-$$;
-COMMENT ON FUNCTION bixarena.latest_snapshot(uuid, timestamptz, text) IS
-	'the latest public snapshot of a leaderboard up to a moment';
-
-CREATE FUNCTION bixarena.find_snapshot(leaderboard_id text, snapshot_identifier text, arena text)
+CREATE FUNCTION bixarena.snapshot_find(leaderboard_id text, snapshot_identifier text, arena text)
 RETURNS bixarena.snapshot_key
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -91,7 +81,7 @@ BEGIN
 		RAISE EXCEPTION 'leaderboard_id and snapshot_identifier must not be null'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	found := bixarena.pick_snapshot(bixarena.find_leaderboard(leaderboard_id, arena), arena,
+	found := bixarena.snapshot_pick(bixarena.leaderboard_find(leaderboard_id, arena), arena,
 		snapshot_identifier, NULL);
 	IF found.id IS NULL THEN
 		RAISE EXCEPTION 'leaderboard "%" has no snapshot "%"',
@@ -102,23 +92,23 @@ BEGIN
 	RETURN found;
 END
 $$;
-COMMENT ON FUNCTION bixarena.find_snapshot(text, text, text) IS
+COMMENT ON FUNCTION bixarena.snapshot_find(text, text, text) IS
 	'the snapshot of an identifier';
 
-CREATE FUNCTION bixarena.shown_snapshot(leaderboard_id text, snapshot_identifier text, arena text)
+CREATE FUNCTION bixarena.snapshot_shown(leaderboard_id text, snapshot_identifier text, arena text)
 RETURNS bixarena.snapshot_key
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF snapshot_identifier IS NOT NULL THEN
-		RETURN bixarena.find_snapshot(leaderboard_id, snapshot_identifier, arena);
+		RETURN bixarena.snapshot_find(leaderboard_id, snapshot_identifier, arena);
 	END IF;
-	RETURN bixarena.latest_snapshot(bixarena.find_leaderboard(leaderboard_id, arena),
-		'infinity', arena);
+	RETURN bixarena.snapshot_pick(bixarena.leaderboard_find(leaderboard_id, arena), arena,
+		NULL, 'infinity');
 END
 $$;
-COMMENT ON FUNCTION bixarena.shown_snapshot(text, text, text) IS
+COMMENT ON FUNCTION bixarena.snapshot_shown(text, text, text) IS
 	'the snapshot of an identifier, or without one the latest public snapshot';
 
 CREATE FUNCTION bixarena.snapshot_before(
@@ -138,7 +128,7 @@ BEGIN
 		RAISE EXCEPTION 'lookback must not be negative'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	RETURN bixarena.latest_snapshot(shown.leaderboard, shown.created_at - lookback, arena);
+	RETURN bixarena.snapshot_pick(shown.leaderboard, arena, NULL, shown.created_at - lookback);
 END
 $$;
 COMMENT ON FUNCTION bixarena.snapshot_before(bixarena.snapshot_key, interval, text) IS
@@ -208,9 +198,9 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	shown bixarena.snapshot_key :=
-		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
 	RETURN QUERY EXECUTE format($sql$
 		WITH r AS MATERIALIZED (
@@ -226,11 +216,11 @@ BEGIN
 			AND ($6 IS NULL OR strpos(lower(r.model), lower($6)) > 0)
 		ORDER BY %s, r.position
 		LIMIT $7 OFFSET $8
-		$sql$, bixarena.sort_order(sort_by, descending,
+		$sql$, bixarena.list_order(sort_by, descending,
 			'{rank,model,slug,organization,license}',
 			'{bt_score,bootstrap_q025,bootstrap_q975,vote_count,rank_change,created_at}'))
 		USING shown, bixarena.snapshot_before(shown, lookback, found_arena), found_arena,
-			license, organization, search, page_size, bixarena.page_offset(page_size, page);
+			license, organization, search, page_size, bixarena.list_offset(page_size, page);
 END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard(text, text, interval, text, text, text, text, boolean, bigint, bigint, text) IS
@@ -260,17 +250,17 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 BEGIN
 	RETURN QUERY
 		WITH s AS MATERIALIZED (
 			SELECT r.*
 			FROM bixarena.read_snapshots(found_arena,
-				bixarena.find_leaderboard(leaderboard_id, found_arena)) AS r
-			WHERE r.visibility = 'public' OR bixarena.sees_private_snapshots(found_arena)
+				bixarena.leaderboard_find(leaderboard_id, found_arena)) AS r
+			WHERE r.visibility = 'public' OR bixarena.snapshot_private_seen(found_arena)
 			ORDER BY r.created_at DESC, length(r.snapshot_identifier) DESC,
 				r.snapshot_identifier DESC
-			LIMIT page_size OFFSET bixarena.page_offset(page_size, page)
+			LIMIT page_size OFFSET bixarena.list_offset(page_size, page)
 		), counts AS (
 			SELECT e.snapshot_id, count(*) AS entries
 			FROM bixarena.read_entries(found_arena, ARRAY(SELECT s.id FROM s)) AS e

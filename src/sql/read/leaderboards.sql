@@ -16,7 +16,7 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 BEGIN
 	RETURN QUERY
 		WITH l AS MATERIALIZED (
@@ -28,7 +28,7 @@ BEGIN
 			FROM bixarena.read_entries(found_arena, ARRAY(SELECT s.id FROM s)) AS r
 			GROUP BY r.snapshot_id
 		), due AS MATERIALIZED (
-			SELECT j.leaderboard, bixarena.cron_next(j.schedule, now()) AS moment
+			SELECT j.leaderboard, bixarena.cron_time(j.schedule, now(), true) AS moment
 			FROM bixarena.cron_jobs(found_arena) AS j WHERE j.active
 		)
 		SELECT l.slug, l.name, s.snapshot_identifier, s.created_at,
@@ -38,7 +38,7 @@ BEGIN
 		FROM l
 		LEFT JOIN s ON s.leaderboard_id = l.id
 		LEFT JOIN e ON e.snapshot_id = s.id
-		LEFT JOIN bixarena.pauses(found_arena, ARRAY(SELECT l.slug FROM l)) AS p
+		LEFT JOIN bixarena.setting_pauses(found_arena, ARRAY(SELECT l.slug FROM l)) AS p
 			ON p.leaderboard = l.slug
 		ORDER BY l.slug <> 'overall', l.slug COLLATE "C";
 END

@@ -41,9 +41,9 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 	shown bixarena.snapshot_key :=
-		bixarena.shown_snapshot(leaderboard_id, snapshot_identifier, found_arena);
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
 	RETURN QUERY SELECT m.*
 		FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, found_arena) AS m;
@@ -51,3 +51,21 @@ END
 $$;
 COMMENT ON FUNCTION bixarena_matchups(text, text, text) IS
 	'each two models that have met: battles, wins, ties, observed and predicted share of wins';
+
+CREATE FUNCTION bixarena.matchup_among(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	models bixarena_leaderboard_row[],
+	arena text)
+RETURNS bixarena_matchup[]
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- of all pairs, which may be two million, those that are drawn
+	WITH drawn AS MATERIALIZED (SELECT DISTINCT m.slug FROM unnest(models) AS m)
+	SELECT array_agg(m)
+	FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena) AS m
+	WHERE m.slug1 IN (SELECT d.slug FROM drawn AS d) AND m.slug2 IN (SELECT d.slug FROM drawn AS d)
+$$;
+COMMENT ON FUNCTION bixarena.matchup_among(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
+	'the pairs of these models that have met up to a snapshot';

@@ -3,7 +3,7 @@
  * Lists that are read page by page, and sorted as the reader likes.
  */
 
-CREATE FUNCTION bixarena.page_offset(page_size bigint, page bigint)
+CREATE FUNCTION bixarena.list_offset(page_size bigint, page bigint)
 RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -21,10 +21,10 @@ BEGIN
 	RETURN least((page - 1)::numeric * coalesce(page_size, 9223372036854775807), 9223372036854775807);
 END
 $$;
-COMMENT ON FUNCTION bixarena.page_offset(bigint, bigint) IS
+COMMENT ON FUNCTION bixarena.list_offset(bigint, bigint) IS
 	'rows before a page; pages count from 1';
 
-CREATE FUNCTION bixarena.sort_order(
+CREATE FUNCTION bixarena.list_order(
 	sort_by text,
 	descending boolean,
 	rising text[],
@@ -45,5 +45,5 @@ BEGIN
 		CASE WHEN coalesce(descending, sort_by = ANY (falling)) THEN 'DESC' ELSE 'ASC' END);
 END
 $$;
-COMMENT ON FUNCTION bixarena.sort_order(text, boolean, text[], text[]) IS
+COMMENT ON FUNCTION bixarena.list_order(text, boolean, text[], text[]) IS
 	'how rows r are ordered by a column: as asked, or as is natural for it';

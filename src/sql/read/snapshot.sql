@@ -13,8 +13,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
-	snapshot uuid := (bixarena.find_snapshot(leaderboard_id, snapshot_identifier,
+	found_arena text := bixarena.arena_resolve(arena);
+	snapshot uuid := (bixarena.snapshot_find(leaderboard_id, snapshot_identifier,
 		found_arena)).id;
 	updated bigint;
 BEGIN
@@ -52,8 +52,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
-	snapshot uuid := (bixarena.find_snapshot(leaderboard_id, snapshot_identifier,
+	found_arena text := bixarena.arena_resolve(arena);
+	snapshot uuid := (bixarena.snapshot_find(leaderboard_id, snapshot_identifier,
 		found_arena)).id;
 BEGIN
 	-- entries first: an arena of views or foreign tables has nothing that cascades

@@ -26,14 +26,14 @@ COMMENT ON PROCEDURE bixarena_process_requests() IS
 -- it writes snapshots and runs
 REVOKE ALL ON PROCEDURE bixarena_process_requests() FROM PUBLIC;
 
-CREATE FUNCTION bixarena.is_abandoned(correlation_id uuid)
+CREATE FUNCTION bixarena.run_is_abandoned(correlation_id uuid)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'bixarena_is_abandoned'
 -- it looks at the record: of the runs of an arena only those are to be asked for that
 -- are running, which costs less to see
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.is_abandoned(uuid) IS
+COMMENT ON FUNCTION bixarena.run_is_abandoned(uuid) IS
 	'does no process work at this run, which is running on record? null: this is a standby';
 
 

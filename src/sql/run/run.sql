@@ -18,7 +18,7 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = on
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
+	found_arena text := bixarena.arena_resolve(arena);
 BEGIN
 	IF status NOT IN ('queued', 'running', 'succeeded', 'skipped', 'failed') THEN
 		RAISE EXCEPTION
@@ -45,7 +45,7 @@ BEGIN
 		LIMIT $7 OFFSET $8
 		$sql$
 		USING found_arena, leaderboard_id, status, trigger_source, since, until,
-			page_size, bixarena.page_offset(page_size, page);
+			page_size, bixarena.list_offset(page_size, page);
 END
 $$;
 COMMENT ON FUNCTION bixarena_runs(text, text, text, timestamptz, timestamptz, bigint, bigint, text) IS
@@ -118,7 +118,7 @@ $$;
 COMMENT ON FUNCTION bixarena.slack_fields(bixarena.run) IS
 	'the facts of a run as text objects of Slack''s';
 
-CREATE FUNCTION bixarena.leaderboard_page(leaderboard_id text, arena text)
+CREATE FUNCTION bixarena.slack_page(leaderboard_id text, arena text)
 RETURNS text
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -135,7 +135,7 @@ BEGIN
 			generate_series(0, length(bytes) - 1) AS n,
 			LATERAL (SELECT get_byte(bytes, n)) AS c (byte)))
 	INTO url
-	FROM bixarena.settings_in_force(leaderboard_id, arena) AS s
+	FROM bixarena.setting_values(leaderboard_id, arena) AS s
 	WHERE s.setting = 'leaderboard_url';
 	-- Slack refuses a message whose button has another
 	RETURN CASE WHEN url ~ '^https?://[^[:space:]]+$' AND length(url) <= 3000 THEN url END;
@@ -146,7 +146,7 @@ EXCEPTION
 		RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION bixarena.leaderboard_page(text, text) IS
+COMMENT ON FUNCTION bixarena.slack_page(text, text) IS
 	'address of a leaderboard''s page; null: there is none';
 
 CREATE FUNCTION bixarena.slack_blocks(
@@ -191,6 +191,7 @@ CREATE FUNCTION bixarena.slack_call(call_id uuid)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
 	call record;
@@ -283,7 +284,7 @@ BEGIN
 		explanation := bixarena.slack_labelled(concat_ws(' ', 'Error', run.error_sqlstate),
 			run.error_message, 3000);
 	ELSIF run.status = 'succeeded' THEN
-		page := bixarena.leaderboard_page(run.leaderboard, run.arena);
+		page := bixarena.slack_page(run.leaderboard, run.arena);
 	END IF;
 	RETURN bixarena.slack_blocks(bixarena.slack_title(run), bixarena.slack_fields(run),
 		explanation, page, format('%s, %s', bixarena.slack_request(run.requested_at, run.role),
@@ -292,4 +293,30 @@ END
 $$;
 COMMENT ON FUNCTION bixarena_slack_message(uuid) IS
 	'how a run or a call went, as a message for an incoming webhook of Slack''s';
+
+/*
+ * The run that made a snapshot.
+ */
+
+CREATE FUNCTION bixarena.run_of_snapshot(snapshot uuid, leaderboard_id text, arena text)
+RETURNS bixarena.run
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+DECLARE
+	made bixarena.run;
+BEGIN
+	-- who may not read the record reads a report without it
+	IF has_table_privilege('bixarena.run', 'SELECT') THEN
+		SELECT r.* INTO made FROM bixarena.run AS r
+		WHERE r.arena = run_of_snapshot.arena AND r.leaderboard = leaderboard_id
+			AND r.snapshot_id = snapshot
+		LIMIT 1;
+	END IF;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION bixarena.run_of_snapshot(uuid, text, text) IS
+	'the run that made a snapshot, null if it is not on record or not for the caller';
 

@@ -2,196 +2,7 @@
  * Schedules, kept by pg_cron.  Its functions are called with the caller's rights
  * and its tables never written.
  *
- * First what a schedule says.  A cron expression is five fields: minute, hour,
- * day of the month, month, day of the week.  It is read as pg_cron reads it, to
- * tell when a run was due and when the next one is.
- */
-
-CREATE TYPE bixarena.cron_times AS (
-	minutes integer[],
-	hours integer[],
-	days integer[],
-	last_day boolean,
-	months integer[],
-	weekdays integer[],
-	either boolean,
-	seconds integer
-);
-COMMENT ON TYPE bixarena.cron_times IS 'what a schedule says';
-COMMENT ON COLUMN bixarena.cron_times.last_day IS 'on the last day of the month, too';
-COMMENT ON COLUMN bixarena.cron_times.weekdays IS '0 is Sunday';
-COMMENT ON COLUMN bixarena.cron_times.either IS
-	'the day of the month or that of the week will do; else both are needed';
-COMMENT ON COLUMN bixarena.cron_times.seconds IS
-	'every so many seconds; then all else is null';
-
-CREATE FUNCTION bixarena.cron_field(
-	field text,
-	lowest integer,
-	highest integer,
-	names text[] DEFAULT '{}')
-RETURNS integer[]
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	part text;
-	-- of "*/step", "first" or "first-last/step"
-	words text[];
-	first integer;
-	last integer;
-	step integer;
-	found integer[] := '{}';
-BEGIN
-	FOREACH part IN ARRAY string_to_array(lower(field COLLATE "C"), ',') LOOP
-		words := regexp_match(part,
-			'^(?:([*])|([0-9]{1,4}|[a-z]+)(?:-([0-9]{1,4}|[a-z]+))?)(?:/([0-9]{1,4}))?$');
-		IF words[1] IS NOT NULL THEN
-			first := lowest;
-			last := highest;
-		ELSE
-			first := coalesce(lowest - 1 + array_position(names, words[2]),
-				substring(words[2] FROM '^[0-9]+$')::integer);
-			last := CASE WHEN words[3] IS NULL THEN first ELSE
-				coalesce(lowest - 1 + array_position(names, words[3]),
-					substring(words[3] FROM '^[0-9]+$')::integer) END;
-		END IF;
-		step := coalesce(words[4]::integer, 1);
-		IF (first >= lowest AND last BETWEEN first AND highest
-				AND step BETWEEN 1 AND highest) IS NOT TRUE
-			-- a step goes with a range
-			OR num_nulls(words[1], words[3]) = 2 AND words[4] IS NOT NULL THEN
-			RETURN NULL;
-		END IF;
-		found := found || ARRAY(SELECT generate_series(first, last, step));
-	END LOOP;
-	RETURN found;
-END
-$$;
-COMMENT ON FUNCTION bixarena.cron_field(text, integer, integer, text[]) IS
-	'the values that a field of a cron expression stands for, null if it cannot be read';
-
-CREATE FUNCTION bixarena.read_schedule(schedule text)
-RETURNS bixarena.cron_times
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	fields text[] := regexp_split_to_array(btrim(schedule, E' \t\n'), E'[ \t]+');
-	times bixarena.cron_times;
-BEGIN
-	times.seconds := substring(schedule FROM
-		'^[[:space:]]*0*([1-9]|[1-5][0-9])[[:space:]]*[sS][eE][cC][oO][nN][dD][sS]?[[:space:]]*$')::integer;
-	IF times.seconds IS NOT NULL THEN
-		RETURN times;
-	END IF;
-
-	IF fields[1] ~ '^@' THEN
-		fields := string_to_array(CASE substr(fields[1], 2)
-			WHEN 'hourly' THEN '0 * * * *'
-			WHEN 'daily' THEN '0 0 * * *'
-			WHEN 'midnight' THEN '0 0 * * *'
-			WHEN 'weekly' THEN '0 0 * * 0'
-			WHEN 'monthly' THEN '0 0 1 * *'
-			WHEN 'yearly' THEN '0 0 1 1 *'
-			WHEN 'annually' THEN '0 0 1 1 *'
-			END, ' ');
-	END IF;
-	-- like pg_cron, do not mind what follows the fifth field
-	times.minutes := bixarena.cron_field(fields[1], 0, 59);
-	times.hours := bixarena.cron_field(fields[2], 0, 23);
-	times.last_day := fields[3] = '$';
-	times.days := CASE WHEN times.last_day THEN '{}'
-		ELSE bixarena.cron_field(fields[3], 1, 31) END;
-	times.months := bixarena.cron_field(fields[4], 1, 12,
-		'{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
-	times.weekdays := bixarena.cron_field(fields[5], 0, 7,
-		'{sun,mon,tue,wed,thu,fri,sat}');
-	-- Sunday is 7, too
-	IF 7 = ANY (times.weekdays) THEN
-		times.weekdays := times.weekdays || 0;
-	END IF;
-	-- as cron has it: a field with a star, even "*/2", does not widen the other
-	times.either := fields[3] !~ '^[*]' AND fields[5] !~ '^[*]';
-	IF num_nulls(times.minutes, times.hours, times.days, times.months,
-			times.weekdays) > 0 THEN
-		RETURN NULL;
-	END IF;
-	RETURN times;
-END
-$$;
-COMMENT ON FUNCTION bixarena.read_schedule(text) IS
-	'what a schedule says, null if it cannot be read or names no times';
-
-CREATE FUNCTION bixarena.cron_search(schedule text, moment timestamptz, forward boolean)
-RETURNS timestamptz
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	times bixarena.cron_times := bixarena.read_schedule(schedule);
-	start timestamp := moment AT TIME ZONE 'GMT';
-	period interval := make_interval(secs => times.seconds);
-	day date;
-	in_month boolean;
-	in_week boolean;
-	found timestamp;
-BEGIN
-	IF times IS NULL OR NOT isfinite(moment) THEN
-		RETURN NULL;
-	END IF;
-	IF period IS NOT NULL THEN
-		found := date_bin(period, start, timestamp '1970-01-01');
-		RETURN CASE WHEN forward THEN found + period ELSE found END
-			AT TIME ZONE 'GMT';
-	END IF;
-
-	FOR distance IN 0..366 LOOP
-		day := start::date + CASE WHEN forward THEN distance ELSE -distance END;
-		CONTINUE WHEN extract(month FROM day) <> ALL (times.months);
-		in_month := extract(day FROM day) = ANY (times.days)
-			OR times.last_day AND extract(day FROM day + 1) = 1;
-		in_week := extract(dow FROM day) = ANY (times.weekdays);
-		CONTINUE WHEN NOT (in_month AND in_week
-			OR times.either AND (in_month OR in_week));
-
-		SELECT CASE WHEN forward THEN min(t) FILTER (WHERE t > start)
-			ELSE max(t) FILTER (WHERE t <= start) END
-		INTO found
-		FROM unnest(times.hours) AS h, unnest(times.minutes) AS m,
-			LATERAL (VALUES (day + make_interval(hours => h, mins => m))) AS v (t);
-		IF found IS NOT NULL THEN
-			RETURN found AT TIME ZONE 'GMT';
-		END IF;
-	END LOOP;
-	RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION bixarena.cron_search(text, timestamptz, boolean) IS
-	'the time at which a schedule is due that is nearest to a moment, after it or not';
-
-CREATE FUNCTION bixarena.cron_due(schedule text, moment timestamptz)
-RETURNS timestamptz
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT bixarena.cron_search(schedule, moment, false)
-$$;
-COMMENT ON FUNCTION bixarena.cron_due(text, timestamptz) IS
-	'when a schedule was due last, in GMT, at a moment or before it; null: not within 366 days';
-
-CREATE FUNCTION bixarena.cron_next(schedule text, moment timestamptz)
-RETURNS timestamptz
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT bixarena.cron_search(schedule, moment, true)
-$$;
-COMMENT ON FUNCTION bixarena.cron_next(text, timestamptz) IS
-	'when a schedule is due next, in GMT, after a moment; null: not within 366 days';
-
-/*
- * The jobs.  pg_cron knows a job by its name and its role, whatever database it
+ * pg_cron knows a job by its name and its role, whatever database it
  * is for, so a job kept in another database bears that of ours in its name.
  */
 
@@ -203,7 +14,7 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.cron_database() IS
 	'the database of pg_cron''s jobs, null if the server has not loaded pg_cron; empty: another one, and the caller may not see which';
 
-CREATE FUNCTION bixarena.job_name(arena text, leaderboard_id text)
+CREATE FUNCTION bixarena.cron_job_name(arena text, leaderboard_id text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -222,10 +33,10 @@ BEGIN
 	RETURN plain;
 END
 $$;
-COMMENT ON FUNCTION bixarena.job_name(text, text) IS
+COMMENT ON FUNCTION bixarena.cron_job_name(text, text) IS
 	'name of the pg_cron job of an arena, or of one leaderboard alone';
 
-CREATE FUNCTION bixarena.job_command(arena text, leaderboard_id text)
+CREATE FUNCTION bixarena.cron_job_command(arena text, leaderboard_id text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -237,7 +48,7 @@ AS $$
 	JOIN pg_namespace AS n ON n.oid = e.extnamespace
 	WHERE e.extname = 'bixarena_rank'
 $$;
-COMMENT ON FUNCTION bixarena.job_command(text, text) IS
+COMMENT ON FUNCTION bixarena.cron_job_command(text, text) IS
 	'what the pg_cron job of an arena, or of one leaderboard alone, does';
 
 CREATE FUNCTION bixarena.cron_setup()
@@ -279,7 +90,7 @@ $$;
 COMMENT ON FUNCTION bixarena.cron_setup() IS
 	'what makes this database that of pg_cron''s jobs: a package, then statements';
 
-CREATE FUNCTION bixarena.check_cron(statement text)
+CREATE FUNCTION bixarena.cron_check(statement text)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -314,8 +125,91 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_cron(text) IS
+COMMENT ON FUNCTION bixarena.cron_check(text) IS
 	'an error unless pg_cron can be used here; where it lives elsewhere, the hint is what to run there';
+
+/*
+ * What pg_cron knows of an arena.
+ */
+
+CREATE FUNCTION bixarena.cron_can_read()
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- a superuser's tables only: reading what another role has made could run
+	-- its code as the caller
+	RETURN (SELECT count(*) = 2
+		FROM pg_namespace AS n
+		JOIN pg_class AS c ON c.relnamespace = n.oid
+		JOIN pg_roles AS o ON o.oid = c.relowner
+		WHERE n.nspname = 'cron' AND c.relname IN ('job', 'job_run_details')
+			AND c.relkind = 'r' AND o.rolsuper
+			AND has_schema_privilege(n.oid, 'USAGE')
+			AND has_table_privilege(c.oid, 'SELECT'));
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_can_read() IS
+	'is pg_cron in this database, and may the caller read its tables?';
+
+CREATE FUNCTION bixarena.cron_jobs(arena text)
+RETURNS TABLE (jobid bigint, leaderboard text, schedule text, active boolean)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	whole text := bixarena.cron_job_name(arena, NULL);
+BEGIN
+	IF NOT bixarena.cron_can_read() THEN
+		RETURN;
+	END IF;
+	-- a job of one leaderboard may have a name that does not say which
+	RETURN QUERY
+		SELECT j.jobid, coalesce(l.slug,
+				nullif(substr(j.jobname::text, length(whole) + 2), '')),
+			j.schedule, j.active
+		FROM cron.job AS j
+		LEFT JOIN LATERAL (
+			SELECT r.slug
+			FROM bixarena.read_leaderboards(CASE
+				WHEN j.jobname::text ~ '^bixarena_rank [0-9a-f]{32}$' THEN arena END) AS r
+			WHERE j.jobname::text = bixarena.cron_job_name(arena, r.slug)
+		) AS l ON true
+		WHERE (l.slug IS NOT NULL OR j.jobname::text = whole
+				OR starts_with(j.jobname::text, whole || '/'))
+			AND j.database = current_database()
+		ORDER BY j.jobname::text COLLATE "C", j.jobid;
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_jobs(text) IS
+	'the jobs of pg_cron that bixarena_schedule() has made for an arena or (not null) one leaderboard';
+
+CREATE FUNCTION bixarena.cron_due_times(arena text, moment timestamptz)
+RETURNS TABLE (leaderboard text, due timestamptz)
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job record;
+BEGIN
+	FOR job IN SELECT j.* FROM bixarena.cron_jobs(arena) AS j WHERE j.active LOOP
+		leaderboard := job.leaderboard;
+		due := bixarena.cron_time(job.schedule, moment, false);
+		CONTINUE WHEN due IS NULL;
+		RETURN NEXT;
+		due := bixarena.cron_time(job.schedule, due - interval '1 second', false);
+		CONTINUE WHEN due IS NULL;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_due_times(text, timestamptz) IS
+	'the last two times of each job of an arena up to a moment';
+
+/*
+ * What a user does with schedules.
+ */
 
 CREATE FUNCTION bixarena_schedule(
 	schedule text DEFAULT '0 2 * * *',
@@ -326,9 +220,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_arena text := bixarena.resolve_arena(arena);
-	job text := bixarena.job_name(found_arena, leaderboard_id);
-	command text := bixarena.job_command(found_arena, leaderboard_id);
+	found_arena text := bixarena.arena_resolve(arena);
+	job text := bixarena.cron_job_name(found_arena, leaderboard_id);
+	command text := bixarena.cron_job_command(found_arena, leaderboard_id);
 	other_role text;
 BEGIN
 	IF schedule IS NULL THEN
@@ -337,7 +231,7 @@ BEGIN
 				HINT = 'bixarena_unschedule() removes a schedule.';
 	END IF;
 	-- an error if there is none
-	PERFORM bixarena.find_leaderboard(leaderboard_id, found_arena)
+	PERFORM bixarena.leaderboard_find(leaderboard_id, found_arena)
 	WHERE leaderboard_id IS NOT NULL;
 	IF NOT (SELECT r.rolcanlogin FROM pg_roles AS r WHERE r.rolname = current_user) THEN
 		RAISE EXCEPTION 'role "%" cannot log in', current_user
@@ -347,12 +241,12 @@ BEGIN
 	END IF;
 	-- where pg_cron is elsewhere, it cannot be asked
 	IF bixarena.cron_database() <> current_database()
-		AND bixarena.read_schedule(schedule) IS NULL THEN
+		AND bixarena.cron_read(schedule) IS NULL THEN
 		RAISE EXCEPTION 'invalid schedule: %', schedule
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'A schedule is a cron expression, such as 0 2 * * *.';
 	END IF;
-	PERFORM bixarena.check_cron(format(
+	PERFORM bixarena.cron_check(format(
 		E'CREATE EXTENSION IF NOT EXISTS pg_cron;\n'
 		'SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
 		job, schedule, command, current_database(), current_user));
@@ -378,13 +272,13 @@ COMMENT ON FUNCTION bixarena_schedule(text, text, text) IS
 -- it makes jobs
 REVOKE ALL ON FUNCTION bixarena_schedule(text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena.tell_schedules(arena text)
+CREATE FUNCTION bixarena.cron_tell_schedules(arena text)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	prefix text := bixarena.job_name(arena, NULL) || '/';
+	prefix text := bixarena.cron_job_name(arena, NULL) || '/';
 	boards text[];
 	schedules text[];
 BEGIN
@@ -416,7 +310,7 @@ BEGIN
 			WHERE e.extname = 'bixarena_rank');
 END
 $$;
-COMMENT ON FUNCTION bixarena.tell_schedules(text) IS
+COMMENT ON FUNCTION bixarena.cron_tell_schedules(text) IS
 	'a notice of the leaderboards of an arena that have a schedule of their own';
 
 CREATE FUNCTION bixarena_unschedule(
@@ -428,11 +322,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	-- one that is named may be gone already
-	found_arena text := coalesce(arena, bixarena.resolve_arena(NULL));
-	job text := bixarena.job_name(found_arena, leaderboard_id);
+	found_arena text := coalesce(arena, bixarena.arena_resolve(NULL));
+	job text := bixarena.cron_job_name(found_arena, leaderboard_id);
 	num_jobs integer;
 BEGIN
-	PERFORM bixarena.check_cron(format(
+	PERFORM bixarena.cron_check(format(
 		'SELECT cron.unschedule(jobid) FROM cron.job WHERE jobname = %L AND database = %L;',
 		job, current_database()));
 
@@ -440,7 +334,7 @@ BEGIN
 	FROM cron.job AS j
 	WHERE j.jobname::text = job AND j.database = current_database();
 	IF leaderboard_id IS NULL THEN
-		PERFORM bixarena.tell_schedules(found_arena);
+		PERFORM bixarena.cron_tell_schedules(found_arena);
 	END IF;
 	IF num_jobs = 0 THEN
 		RAISE EXCEPTION 'there is no job "%"', job

@@ -29,6 +29,3 @@ ALTER TYPE bixarena_leaderboard_row ADD ATTRIBUTE id uuid,
 CREATE OR REPLACE VIEW bixarena.metrics WITH (security_invoker = true) AS
 SELECT NULL::pg_catalog.text AS name, NULL::pg_catalog.jsonb AS labels,
 	NULL::double precision AS value, NULL::pg_catalog.text AS help;
-
--- it checks rights itself now, so nobody needs one on it
-DROP FUNCTION bixarena.register_arena(text);

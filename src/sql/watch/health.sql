@@ -39,22 +39,13 @@ CREATE TYPE bixarena.health_row AS (
 );
 COMMENT ON TYPE bixarena.health_row IS 'what a check has found';
 
-CREATE FUNCTION bixarena.grade(warning boolean, critical boolean)
+CREATE FUNCTION bixarena.health_grade(warning boolean, critical boolean)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN critical THEN 'critical' WHEN warning THEN 'warning' ELSE 'ok' END;
-COMMENT ON FUNCTION bixarena.grade(boolean, boolean) IS 'the status of a check';
+COMMENT ON FUNCTION bixarena.health_grade(boolean, boolean) IS 'the status of a check';
 
-CREATE FUNCTION bixarena.in_utc(moment timestamptz)
-RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
-$$;
-COMMENT ON FUNCTION bixarena.in_utc(timestamptz) IS 'a moment, for people';
-
-CREATE FUNCTION bixarena.age_seconds(moment timestamptz)
+CREATE FUNCTION bixarena.health_age(moment timestamptz)
 RETURNS double precision
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -62,93 +53,14 @@ AS $$
 	-- what is newer than this transaction, or dated in the future, is of now
 	SELECT greatest(extract(epoch FROM now() - moment), 0)
 $$;
-COMMENT ON FUNCTION bixarena.age_seconds(timestamptz) IS
+COMMENT ON FUNCTION bixarena.health_age(timestamptz) IS
 	'how long ago a moment was; never negative';
-
-/*
- * What pg_cron knows of an arena.
- */
-
-CREATE FUNCTION bixarena.can_read_cron()
-RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	-- a superuser's tables only: reading what another role has made could run
-	-- its code as the caller
-	RETURN (SELECT count(*) = 2
-		FROM pg_namespace AS n
-		JOIN pg_class AS c ON c.relnamespace = n.oid
-		JOIN pg_roles AS o ON o.oid = c.relowner
-		WHERE n.nspname = 'cron' AND c.relname IN ('job', 'job_run_details')
-			AND c.relkind = 'r' AND o.rolsuper
-			AND has_schema_privilege(n.oid, 'USAGE')
-			AND has_table_privilege(c.oid, 'SELECT'));
-END
-$$;
-COMMENT ON FUNCTION bixarena.can_read_cron() IS
-	'is pg_cron in this database, and may the caller read its tables?';
-
-CREATE FUNCTION bixarena.cron_jobs(arena text)
-RETURNS TABLE (jobid bigint, leaderboard text, schedule text, active boolean)
-LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	whole text := bixarena.job_name(arena, NULL);
-BEGIN
-	IF NOT bixarena.can_read_cron() THEN
-		RETURN;
-	END IF;
-	-- a job of one leaderboard may have a name that does not say which
-	RETURN QUERY
-		SELECT j.jobid, coalesce(l.slug,
-				nullif(substr(j.jobname::text, length(whole) + 2), '')),
-			j.schedule, j.active
-		FROM cron.job AS j
-		LEFT JOIN LATERAL (
-			SELECT r.slug
-			FROM bixarena.read_leaderboards(CASE
-				WHEN j.jobname::text ~ '^bixarena_rank [0-9a-f]{32}$' THEN arena END) AS r
-			WHERE j.jobname::text = bixarena.job_name(arena, r.slug)
-		) AS l ON true
-		WHERE (l.slug IS NOT NULL OR j.jobname::text = whole
-				OR starts_with(j.jobname::text, whole || '/'))
-			AND j.database = current_database()
-		ORDER BY j.jobname::text COLLATE "C", j.jobid;
-END
-$$;
-COMMENT ON FUNCTION bixarena.cron_jobs(text) IS
-	'the jobs of pg_cron that bixarena_schedule() has made for an arena or (not null) one leaderboard';
-
-CREATE FUNCTION bixarena.due_times(arena text, moment timestamptz)
-RETURNS TABLE (leaderboard text, due timestamptz)
-LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 10
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	job record;
-BEGIN
-	FOR job IN SELECT j.* FROM bixarena.cron_jobs(arena) AS j WHERE j.active LOOP
-		leaderboard := job.leaderboard;
-		due := bixarena.cron_due(job.schedule, moment);
-		CONTINUE WHEN due IS NULL;
-		RETURN NEXT;
-		due := bixarena.cron_due(job.schedule, due - interval '1 second');
-		CONTINUE WHEN due IS NULL;
-		RETURN NEXT;
-	END LOOP;
-END
-$$;
-COMMENT ON FUNCTION bixarena.due_times(text, timestamptz) IS
-	'the last two times of each job of an arena up to a moment';
 
 /*
  * What the checks, and bixarena.metrics, are about.
  */
 
-CREATE FUNCTION bixarena.public_snapshots(arena text)
+CREATE FUNCTION bixarena.health_public_snapshots(arena text)
 RETURNS TABLE (leaderboard text, latest timestamptz)
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
@@ -162,10 +74,10 @@ BEGIN
 		GROUP BY l.slug;
 END
 $$;
-COMMENT ON FUNCTION bixarena.public_snapshots(text) IS
+COMMENT ON FUNCTION bixarena.health_public_snapshots(text) IS
 	'the leaderboards of an arena, and when the latest public snapshot of each was made';
 
-CREATE FUNCTION bixarena.future_snapshots(arena text)
+CREATE FUNCTION bixarena.health_future_snapshots(arena text)
 RETURNS TABLE (leaderboard text, message text)
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 1
 SET search_path = pg_catalog, pg_temp
@@ -176,7 +88,7 @@ BEGIN
 		SELECT l.slug, format(
 			'snapshot "%s" is dated in the future, %s%s: delete it, or correct its created_at',
 			(array_agg(s.snapshot_identifier ORDER BY s.created_at, s.id))[1],
-			CASE WHEN isfinite(min(s.created_at)) THEN bixarena.in_utc(min(s.created_at))
+			CASE WHEN isfinite(min(s.created_at)) THEN bixarena.text_utc(min(s.created_at))
 				ELSE 'infinity' END,
 			CASE WHEN count(*) > 1 THEN format(' (the first of %s)', count(*)) END)
 		FROM bixarena.read_leaderboards(arena) AS l
@@ -186,10 +98,10 @@ BEGIN
 		GROUP BY l.slug;
 END
 $$;
-COMMENT ON FUNCTION bixarena.future_snapshots(text) IS
+COMMENT ON FUNCTION bixarena.health_future_snapshots(text) IS
 	'the leaderboards of an arena that have snapshots dated in the future, and which is the first of them';
 
-CREATE FUNCTION bixarena.ended_runs(
+CREATE FUNCTION bixarena.health_ended_runs(
 	arena text,
 	days integer,
 	OUT ended bigint,
@@ -204,14 +116,14 @@ BEGIN
 		count(*) FILTER (WHERE r.status = 'failed' AND r.trigger_source = 'api')
 	INTO ended, failed, dead_requests
 	FROM bixarena.run AS r
-	WHERE r.arena = ended_runs.arena AND r.status NOT IN ('queued', 'running')
+	WHERE r.arena = health_ended_runs.arena AND r.status NOT IN ('queued', 'running')
 		AND r.requested_at >= now() - make_interval(days => days);
 END
 $$;
-COMMENT ON FUNCTION bixarena.ended_runs(text, integer) IS
+COMMENT ON FUNCTION bixarena.health_ended_runs(text, integer) IS
 	'how many runs of the last days have ended, and have failed; none is tried again then';
 
-CREATE FUNCTION bixarena.queue(
+CREATE FUNCTION bixarena.health_queue(
 	arena text,
 	OUT waiting bigint,
 	OUT seconds double precision)
@@ -220,16 +132,16 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = on
 AS $$
 BEGIN
-	SELECT count(*), coalesce(bixarena.age_seconds(min(r.requested_at)), 0)
+	SELECT count(*), coalesce(bixarena.health_age(min(r.requested_at)), 0)
 	INTO waiting, seconds
 	FROM bixarena.run AS r
-	WHERE r.arena = queue.arena AND r.status = 'queued';
+	WHERE r.arena = health_queue.arena AND r.status = 'queued';
 END
 $$;
-COMMENT ON FUNCTION bixarena.queue(text) IS
+COMMENT ON FUNCTION bixarena.health_queue(text) IS
 	'how many runs wait, and how long the first has waited';
 
-CREATE FUNCTION bixarena.durations(arena text)
+CREATE FUNCTION bixarena.health_durations(arena text)
 RETURNS TABLE (leaderboard text, seconds double precision)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 600
 SET search_path = pg_catalog, pg_temp
@@ -242,15 +154,15 @@ BEGIN
 		SELECT r.leaderboard,
 			greatest(extract(epoch FROM r.ended_at - r.started_at), 0)::double precision
 		FROM bixarena.health_limits() AS limits
-		JOIN bixarena.run AS r ON r.arena = durations.arena AND r.status = 'succeeded'
+		JOIN bixarena.run AS r ON r.arena = health_durations.arena AND r.status = 'succeeded'
 			AND r.parameters ->> 'as_of' IS NULL
 			AND r.requested_at >= now() - make_interval(days => limits.spread_days);
 END
 $$;
-COMMENT ON FUNCTION bixarena.durations(text) IS
+COMMENT ON FUNCTION bixarena.health_durations(text) IS
 	'how long each of the latest successful runs took';
 
-CREATE FUNCTION bixarena.usual_durations(arena text)
+CREATE FUNCTION bixarena.health_usual_durations(arena text)
 RETURNS TABLE (leaderboard text, runs bigint, seconds double precision)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
@@ -259,26 +171,18 @@ BEGIN
 	-- a large leaderboard takes longer than a small one
 	RETURN QUERY
 		SELECT d.leaderboard, count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY d.seconds)
-		FROM bixarena.durations(arena) AS d
+		FROM bixarena.health_durations(arena) AS d
 		GROUP BY d.leaderboard;
 END
 $$;
-COMMENT ON FUNCTION bixarena.usual_durations(text) IS
+COMMENT ON FUNCTION bixarena.health_usual_durations(text) IS
 	'the median of the durations of each leaderboard';
 
 /*
  * The checks: each function is one.
  */
 
-CREATE FUNCTION bixarena.pauses(arena text, leaderboards text[])
-RETURNS TABLE (leaderboard text, source text)
-AS 'MODULE_PATHNAME', 'bixarena_pauses'
-LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1
-SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.pauses(text, text[]) IS
-	'those of the leaderboards that are paused, and whose setting pauses them: arena or leaderboard';
-
-CREATE FUNCTION bixarena.skipped_since(leaderboard_id text, arena text, moment timestamptz)
+CREATE FUNCTION bixarena.health_skipped_since(leaderboard_id text, arena text, moment timestamptz)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -288,16 +192,16 @@ AS $$
 	FROM (
 		SELECT r.status, r.skip_reason
 		FROM bixarena.run AS r
-		WHERE r.arena = skipped_since.arena AND r.leaderboard = leaderboard_id
+		WHERE r.arena = health_skipped_since.arena AND r.leaderboard = leaderboard_id
 			AND r.requested_at >= moment
 		ORDER BY r.requested_at DESC LIMIT 1
 	) AS last
 	WHERE last.status = 'skipped'
 $$;
-COMMENT ON FUNCTION bixarena.skipped_since(text, text, timestamptz) IS
+COMMENT ON FUNCTION bixarena.health_skipped_since(text, text, timestamptz) IS
 	'why the last run of a leaderboard was skipped; null: it was not, or there is none since that moment';
 
-CREATE FUNCTION bixarena.judge_age(
+CREATE FUNCTION bixarena.health_judge_age(
 	leaderboard_id text,
 	arena text,
 	latest timestamptz,
@@ -317,14 +221,14 @@ DECLARE
 	result bixarena.health_row;
 BEGIN
 	IF excuse IS NULL AND (latest >= since) IS NOT TRUE THEN
-		excuse := bixarena.skipped_since(leaderboard_id, arena, since);
+		excuse := bixarena.health_skipped_since(leaderboard_id, arena, since);
 	END IF;
 	result.check_name := 'snapshot_age';
 	result.leaderboard_id := leaderboard_id;
-	result.status := bixarena.grade(
+	result.status := bixarena.health_grade(
 		future IS NOT NULL OR excuse IS NULL AND (latest >= since) IS NOT TRUE,
 		excuse IS NULL AND latest < due[2]);
-	result.figure := round(bixarena.age_seconds(latest)::numeric / 3600, 1);
+	result.figure := round(bixarena.health_age(latest)::numeric / 3600, 1);
 	result.unit := 'hours';
 	result.message := CASE
 		WHEN future IS NOT NULL THEN future
@@ -334,19 +238,19 @@ BEGIN
 			'there is no schedule that can be read; the latest public snapshot is %s than %s hours',
 			CASE WHEN latest >= since THEN 'younger' ELSE 'older' END, unscheduled)
 		WHEN latest >= since THEN format(
-			'a public snapshot has come since one was due at %s', bixarena.in_utc(due[1]))
+			'a public snapshot has come since one was due at %s', bixarena.text_utc(due[1]))
 		WHEN latest < due[2] THEN format(
 			'no public snapshot has come since two were due, at %s and %s',
-			bixarena.in_utc(due[2]), bixarena.in_utc(due[1]))
+			bixarena.text_utc(due[2]), bixarena.text_utc(due[1]))
 		ELSE format('no public snapshot has come since one was due at %s',
-			bixarena.in_utc(due[1])) END;
+			bixarena.text_utc(due[1])) END;
 	RETURN result;
 END
 $$;
-COMMENT ON FUNCTION bixarena.judge_age(text, text, timestamptz, timestamptz[], text, text) IS
+COMMENT ON FUNCTION bixarena.health_judge_age(text, text, timestamptz, timestamptz[], text, text) IS
 	'is the latest public snapshot of a leaderboard as young as its schedule says?';
 
-CREATE FUNCTION bixarena.check_snapshot_age(arena text)
+CREATE FUNCTION bixarena.health_snapshot_age(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -356,46 +260,46 @@ BEGIN
 		WITH due AS MATERIALIZED (
 			SELECT t.leaderboard, t.due
 			FROM bixarena.health_limits() AS limits,
-				bixarena.due_times(arena, now() - make_interval(hours => limits.grace_hours)) AS t
+				bixarena.cron_due_times(arena, now() - make_interval(hours => limits.grace_hours)) AS t
 		), board AS MATERIALIZED (
-			SELECT s.* FROM bixarena.public_snapshots(arena) AS s
+			SELECT s.* FROM bixarena.health_public_snapshots(arena) AS s
 		)
 		SELECT a.*
 		FROM board AS l
-		LEFT JOIN bixarena.pauses(arena, ARRAY(SELECT b.leaderboard FROM board AS b)) AS p
+		LEFT JOIN bixarena.setting_pauses(arena, ARRAY(SELECT b.leaderboard FROM board AS b)) AS p
 			ON p.leaderboard = l.leaderboard
-		LEFT JOIN bixarena.future_snapshots(arena) AS f ON f.leaderboard = l.leaderboard
+		LEFT JOIN bixarena.health_future_snapshots(arena) AS f ON f.leaderboard = l.leaderboard
 		CROSS JOIN LATERAL (
 			SELECT array_agg(DISTINCT d.due ORDER BY d.due DESC) AS times
 			FROM due AS d WHERE d.leaderboard IS NULL OR d.leaderboard = l.leaderboard
 		) AS d
-		CROSS JOIN LATERAL bixarena.judge_age(l.leaderboard, arena, l.latest, d.times,
+		CROSS JOIN LATERAL bixarena.health_judge_age(l.leaderboard, arena, l.latest, d.times,
 			p.source, f.message) AS a
 		ORDER BY l.leaderboard COLLATE "C";
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_snapshot_age(text) IS
+COMMENT ON FUNCTION bixarena.health_snapshot_age(text) IS
 	'are the latest public snapshots as young as their schedule says?';
 
-CREATE FUNCTION bixarena.check_failed_runs(arena text)
+CREATE FUNCTION bixarena.health_failed_runs(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RETURN QUERY
-		SELECT 'failed_runs', NULL::text, bixarena.grade(failed > 0, failed > limits.failed_critical),
+		SELECT 'failed_runs', NULL::text, bixarena.health_grade(failed > 0, failed > limits.failed_critical),
 			failed::double precision, 'runs',
 			format('%s of %s runs of the last %s days failed', failed, ended, limits.failed_days)
 				|| CASE WHEN failed > 0 THEN '; bixarena_runs(status => ''failed'') lists them'
 					ELSE '' END
 		FROM bixarena.health_limits() AS limits
-		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS counts;
+		CROSS JOIN LATERAL bixarena.health_ended_runs(arena, limits.failed_days) AS counts;
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_failed_runs(text) IS 'have runs failed lately?';
+COMMENT ON FUNCTION bixarena.health_failed_runs(text) IS 'have runs failed lately?';
 
-CREATE FUNCTION bixarena.check_waiting_runs(arena text)
+CREATE FUNCTION bixarena.health_waiting_runs(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -403,7 +307,7 @@ AS $$
 BEGIN
 	RETURN QUERY
 		SELECT 'waiting_runs', NULL::text,
-			bixarena.grade(minutes > limits.waiting_warning, minutes > limits.waiting_critical),
+			bixarena.health_grade(minutes > limits.waiting_warning, minutes > limits.waiting_critical),
 			round(minutes::numeric, 1)::double precision, 'minutes',
 			CASE WHEN waiting = 0 THEN 'no run waits in the queue'
 				ELSE format('runs in the queue: %s; the first has waited for %s minutes',
@@ -411,14 +315,14 @@ BEGIN
 				|| CASE WHEN minutes > limits.waiting_warning
 					THEN '; CALL bixarena_process_requests() makes them' ELSE '' END
 		FROM bixarena.health_limits() AS limits
-		CROSS JOIN bixarena.queue(arena) AS queue
+		CROSS JOIN bixarena.health_queue(arena) AS queue
 		CROSS JOIN LATERAL (SELECT queue.seconds / 60) AS m (minutes);
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_waiting_runs(text) IS
+COMMENT ON FUNCTION bixarena.health_waiting_runs(text) IS
 	'do requests wait longer than they should?';
 
-CREATE FUNCTION bixarena.check_abandoned_runs(arena text)
+CREATE FUNCTION bixarena.health_abandoned_runs(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -433,19 +337,19 @@ BEGIN
 		RETURN;
 	END IF;
 	SELECT count(*) INTO abandoned FROM bixarena.run AS r
-	WHERE r.arena = check_abandoned_runs.arena AND r.status = 'running'
-		AND bixarena.is_abandoned(r.correlation_id);
-	RETURN QUERY SELECT 'abandoned_runs', NULL::text, bixarena.grade(abandoned > 0, false),
+	WHERE r.arena = health_abandoned_runs.arena AND r.status = 'running'
+		AND bixarena.run_is_abandoned(r.correlation_id);
+	RETURN QUERY SELECT 'abandoned_runs', NULL::text, bixarena.health_grade(abandoned > 0, false),
 		abandoned::double precision, 'runs',
 		CASE WHEN abandoned = 0 THEN 'every run in status running is being worked at'
 			ELSE format('runs in status running that no process works at: %s;'
 				' CALL bixarena_process_requests() takes them up', abandoned) END;
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_abandoned_runs(text) IS
+COMMENT ON FUNCTION bixarena.health_abandoned_runs(text) IS
 	'are there runs in status running that no process works at?';
 
-CREATE FUNCTION bixarena.check_cron_job(arena text)
+CREATE FUNCTION bixarena.health_cron_job(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -453,11 +357,11 @@ AS $$
 DECLARE
 	missing text := 'pg_cron cannot be seen from here: it is not in database "%s", or role "%s" may not read its tables';
 BEGIN
-	IF bixarena.can_read_cron() THEN
+	IF bixarena.cron_can_read() THEN
 		RETURN QUERY
 			SELECT 'cron_job', j.leaderboard,
-				bixarena.grade(NOT j.active, d.status = 'failed'),
-				round(bixarena.age_seconds(d.ended_at)::numeric / 3600, 1)::double precision, 'hours',
+				bixarena.health_grade(NOT j.active, d.status = 'failed'),
+				round(bixarena.health_age(d.ended_at)::numeric / 3600, 1)::double precision, 'hours',
 				CASE WHEN j.active THEN '' ELSE 'the job is not active; ' END
 					|| CASE WHEN d.status = 'failed' THEN 'the last run of the job failed'
 						|| coalesce(': ' || left(d.return_message, 200), '')
@@ -481,10 +385,10 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_cron_job(text) IS
+COMMENT ON FUNCTION bixarena.health_cron_job(text) IS
 	'is the job of pg_cron there and active, and how did it end last?';
 
-CREATE FUNCTION bixarena.check_success_share(arena text)
+CREATE FUNCTION bixarena.health_success_share(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -492,20 +396,20 @@ AS $$
 BEGIN
 	RETURN QUERY
 		SELECT 'success_share', NULL::text,
-			bixarena.grade(share < limits.share_warning, share < limits.share_critical),
+			bixarena.health_grade(share < limits.share_warning, share < limits.share_critical),
 			round(share::numeric, 2)::double precision, 'percent',
 			CASE WHEN ended = 0 THEN format('no run of the last %s days has ended', limits.share_days)
 				ELSE format('%s of %s runs of the last %s days succeeded or were skipped',
 					good, ended, limits.share_days) END
 		FROM bixarena.health_limits() AS limits
-		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS counts
+		CROSS JOIN LATERAL bixarena.health_ended_runs(arena, limits.share_days) AS counts
 		CROSS JOIN LATERAL (SELECT ended - failed, 100.0 * (ended - failed) / nullif(ended, 0))
 			AS s (good, share);
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_success_share(text) IS 'do nearly all runs go well?';
+COMMENT ON FUNCTION bixarena.health_success_share(text) IS 'do nearly all runs go well?';
 
-CREATE FUNCTION bixarena.check_duration_spread(arena text)
+CREATE FUNCTION bixarena.health_duration_spread(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -516,12 +420,12 @@ BEGIN
 		WITH summary AS (
 			SELECT count(*) AS runs, percentile_cont((bixarena.health_limits()).spread_quantile)
 				WITHIN GROUP (ORDER BY d.seconds / usual.seconds) AS spread
-			FROM bixarena.durations(arena) AS d
-			JOIN bixarena.usual_durations(arena) AS usual USING (leaderboard)
+			FROM bixarena.health_durations(arena) AS d
+			JOIN bixarena.health_usual_durations(arena) AS usual USING (leaderboard)
 			WHERE usual.seconds > 0
 		)
 		SELECT 'duration_spread', NULL::text,
-			bixarena.grade(runs >= limits.spread_runs AND spread > limits.spread_warning, false),
+			bixarena.health_grade(runs >= limits.spread_runs AND spread > limits.spread_warning, false),
 			CASE WHEN runs >= limits.spread_runs THEN round(spread::numeric, 2)::double precision END,
 			'medians',
 			CASE WHEN runs < limits.spread_runs THEN format(
@@ -533,26 +437,26 @@ BEGIN
 		FROM summary, bixarena.health_limits() AS limits;
 END
 $$;
-COMMENT ON FUNCTION bixarena.check_duration_spread(text) IS
+COMMENT ON FUNCTION bixarena.health_duration_spread(text) IS
 	'do runs take about as long as they usually do?';
 
-CREATE FUNCTION bixarena.health(arena text)
+CREATE FUNCTION bixarena.health_checks(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN QUERY SELECT c.* FROM bixarena.check_snapshot_age(arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_failed_runs(arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_waiting_runs(arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_abandoned_runs(arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_cron_job(arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_success_share(arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.check_duration_spread(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_snapshot_age(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_failed_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_waiting_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_abandoned_runs(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_cron_job(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_success_share(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.health_duration_spread(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.live_health(arena) AS c;
 END
 $$;
-COMMENT ON FUNCTION bixarena.health(text) IS 'all checks of an arena, one after the other';
+COMMENT ON FUNCTION bixarena.health_checks(text) IS 'all checks of an arena, one after the other';
 
 CREATE FUNCTION bixarena_health(arena text DEFAULT NULL)
 RETURNS TABLE (
@@ -565,7 +469,7 @@ RETURNS TABLE (
 LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT c.* FROM bixarena.health(bixarena.resolve_arena(arena)) AS c
+	SELECT c.* FROM bixarena.health_checks(bixarena.arena_resolve(arena)) AS c
 $$;
 COMMENT ON FUNCTION bixarena_health(text) IS
 	'is the arena well? snapshots, runs, queue and schedule, each with a status';

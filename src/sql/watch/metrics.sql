@@ -14,7 +14,7 @@ CREATE TYPE bixarena.metric AS (
 );
 COMMENT ON TYPE bixarena.metric IS 'a number that is watched';
 
-CREATE FUNCTION bixarena.metric_help()
+CREATE FUNCTION bixarena.metrics_help()
 RETURNS TABLE (name text, help text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
@@ -49,19 +49,9 @@ AS $$
 		('bixarena_usual_duration_max_seconds', 'A longer run is unusual for the leaderboard.')
 	) AS v (name, help)
 $$;
-COMMENT ON FUNCTION bixarena.metric_help() IS 'the metrics that there are';
+COMMENT ON FUNCTION bixarena.metrics_help() IS 'the metrics that there are';
 
-CREATE FUNCTION bixarena.extension_metrics()
-RETURNS SETOF bixarena.metric
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT 'bixarena_extension_info', jsonb_build_object('version', e.extversion), 1.0
-	FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'
-$$;
-COMMENT ON FUNCTION bixarena.extension_metrics() IS 'metrics that are of no arena';
-
-CREATE FUNCTION bixarena.run_metrics(arena text)
+CREATE FUNCTION bixarena.metrics_of_runs(arena text)
 RETURNS SETOF bixarena.metric
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 9
 SET search_path = pg_catalog, pg_temp
@@ -70,10 +60,10 @@ BEGIN
 	RETURN QUERY
 		SELECT v.name, jsonb_build_object('arena', arena), v.value
 		FROM bixarena.health_limits() AS limits
-		CROSS JOIN bixarena.queue(arena) AS queue
-		CROSS JOIN bixarena.check_abandoned_runs(arena) AS abandoned
-		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.failed_days) AS lately
-		CROSS JOIN LATERAL bixarena.ended_runs(arena, limits.share_days) AS share
+		CROSS JOIN bixarena.health_queue(arena) AS queue
+		CROSS JOIN bixarena.health_abandoned_runs(arena) AS abandoned
+		CROSS JOIN LATERAL bixarena.health_ended_runs(arena, limits.failed_days) AS lately
+		CROSS JOIN LATERAL bixarena.health_ended_runs(arena, limits.share_days) AS share
 		CROSS JOIN LATERAL (VALUES
 			('bixarena_failed_runs', lately.failed::double precision),
 			('bixarena_failed_runs_max', limits.failed_critical),
@@ -89,10 +79,10 @@ BEGIN
 		WHERE v.value IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION bixarena.run_metrics(text) IS
+COMMENT ON FUNCTION bixarena.metrics_of_runs(text) IS
 	'metrics of an arena that the record of runs tells, whatever has become of its tables';
 
-CREATE FUNCTION bixarena.health_metrics(arena text)
+CREATE FUNCTION bixarena.metrics_of_health(arena text)
 RETURNS SETOF bixarena.metric
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 40
 SET search_path = pg_catalog, pg_temp
@@ -103,7 +93,7 @@ BEGIN
 			-- two roles can have a job of the same name
 			SELECT h.check_name, h.leaderboard_id,
 				max(array_position('{ok,warning,critical}', h.status) - 1) AS status
-			FROM bixarena.health(arena) AS h
+			FROM bixarena.health_checks(arena) AS h
 			GROUP BY h.check_name, h.leaderboard_id
 		)
 		SELECT 'bixarena_health_status', jsonb_strip_nulls(jsonb_build_object('arena', arena,
@@ -115,9 +105,9 @@ BEGIN
 		FROM health AS h WHERE h.check_name = 'snapshot_age';
 END
 $$;
-COMMENT ON FUNCTION bixarena.health_metrics(text) IS 'what bixarena_health() says, in numbers';
+COMMENT ON FUNCTION bixarena.metrics_of_health(text) IS 'what bixarena_health() says, in numbers';
 
-CREATE FUNCTION bixarena.leaderboard_metrics(arena text)
+CREATE FUNCTION bixarena.metrics_of_leaderboards(arena text)
 RETURNS SETOF bixarena.metric
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
@@ -128,26 +118,26 @@ BEGIN
 	RETURN QUERY
 		SELECT v.name, jsonb_build_object('arena', arena, 'leaderboard', s.leaderboard), v.value
 		FROM bixarena.health_limits() AS limits
-		CROSS JOIN bixarena.public_snapshots(arena) AS s
+		CROSS JOIN bixarena.health_public_snapshots(arena) AS s
 		LEFT JOIN LATERAL (
 			SELECT greatest(extract(epoch FROM r.ended_at - r.started_at), 0)::double precision AS seconds,
 				r.entry_count, r.evaluation_count
 			FROM bixarena.run AS r
-			WHERE r.arena = leaderboard_metrics.arena AND r.leaderboard = s.leaderboard
+			WHERE r.arena = metrics_of_leaderboards.arena AND r.leaderboard = s.leaderboard
 				AND r.status = 'succeeded' AND r.parameters ->> 'as_of' IS NULL
 			ORDER BY r.requested_at DESC LIMIT 1
 		) AS good ON true
 		LEFT JOIN LATERAL (
 			SELECT (r.status = 'failed')::integer AS failed
 			FROM bixarena.run AS r
-			WHERE r.arena = leaderboard_metrics.arena AND r.leaderboard = s.leaderboard
+			WHERE r.arena = metrics_of_leaderboards.arena AND r.leaderboard = s.leaderboard
 				AND r.status NOT IN ('queued', 'running') AND r.parameters ->> 'as_of' IS NULL
 			ORDER BY r.requested_at DESC LIMIT 1
 		) AS last ON true
-		LEFT JOIN bixarena.usual_durations(arena) AS usual
+		LEFT JOIN bixarena.health_usual_durations(arena) AS usual
 			ON usual.leaderboard = s.leaderboard AND usual.runs >= limits.usual_runs
 		CROSS JOIN LATERAL (VALUES
-			('bixarena_snapshot_age_seconds', bixarena.age_seconds(s.latest)),
+			('bixarena_snapshot_age_seconds', bixarena.health_age(s.latest)),
 			('bixarena_last_run_failed', last.failed),
 			('bixarena_last_success_duration_seconds', good.seconds),
 			('bixarena_last_success_entries', good.entry_count),
@@ -160,21 +150,8 @@ BEGIN
 		WHERE v.value IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION bixarena.leaderboard_metrics(text) IS
+COMMENT ON FUNCTION bixarena.metrics_of_leaderboards(text) IS
 	'metrics of each leaderboard of an arena';
-
-CREATE FUNCTION bixarena.read_metrics(arena text)
-RETURNS SETOF bixarena.metric
-LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 150
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN QUERY SELECT m.* FROM bixarena.health_metrics(arena) AS m;
-	RETURN QUERY SELECT m.* FROM bixarena.leaderboard_metrics(arena) AS m;
-END
-$$;
-COMMENT ON FUNCTION bixarena.read_metrics(text) IS
-	'metrics that need the relations of an arena; all of them or an error';
 
 CREATE FUNCTION bixarena.metrics_within(arena text, milliseconds integer)
 RETURNS SETOF bixarena.metric
@@ -182,9 +159,9 @@ AS 'MODULE_PATHNAME', 'bixarena_metrics_within'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 150
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.metrics_within(text, integer) IS
-	'the same, or none if they cannot be read in this time';
+	'metrics that need the relations of an arena: all of them, or none if they cannot be read in this time';
 
-CREATE FUNCTION bixarena.can_be_watched(arena text)
+CREATE FUNCTION bixarena.metrics_can_read(arena text)
 RETURNS boolean
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -199,10 +176,10 @@ BEGIN
 				OR has_any_column_privilege(c.oid, 'SELECT')));
 END
 $$;
-COMMENT ON FUNCTION bixarena.can_be_watched(text) IS
+COMMENT ON FUNCTION bixarena.metrics_can_read(text) IS
 	'are there the relations of an arena that metrics need, and may the caller read them?';
 
-CREATE FUNCTION bixarena.arena_metrics()
+CREATE FUNCTION bixarena.metrics_rows()
 RETURNS SETOF bixarena.metric
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
 SET search_path = pg_catalog, pg_temp
@@ -218,6 +195,10 @@ DECLARE
 	spare double precision := 8000;
 	part constant double precision := 0.2;
 BEGIN
+	RETURN QUERY
+		SELECT 'bixarena_extension_info', jsonb_build_object('version', e.extversion),
+			1.0::double precision
+		FROM pg_extension AS e WHERE e.extname = 'bixarena_rank';
 	FOR watched IN
 		SELECT a.name::text AS arena, n.oid IS NOT NULL AS is_there
 		FROM bixarena.arena AS a
@@ -227,9 +208,9 @@ BEGIN
 	LOOP
 		found_metrics := '{}';
 		IF watched.is_there THEN
-			RETURN QUERY SELECT m.* FROM bixarena.run_metrics(watched.arena) AS m;
+			RETURN QUERY SELECT m.* FROM bixarena.metrics_of_runs(watched.arena) AS m;
 		END IF;
-		IF bixarena.can_be_watched(watched.arena) THEN
+		IF bixarena.metrics_can_read(watched.arena) THEN
 			began := clock_timestamp();
 			found_metrics := ARRAY(SELECT m FROM bixarena.metrics_within(watched.arena,
 				greatest(spare * part, 1)::integer) AS m);
@@ -244,20 +225,14 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION bixarena.arena_metrics() IS
-	'all metrics of all arenas whose schemas are open to the caller or gone';
+COMMENT ON FUNCTION bixarena.metrics_rows() IS
+	'all metrics, of all arenas whose schemas are open to the caller or gone';
 
 -- text of a view has no search_path of its own
 CREATE VIEW bixarena.metrics WITH (security_invoker = true) AS
 SELECT m.name, m.labels, m.value, h.help
-FROM (
-	SELECT e.name, e.labels, e.value
-	FROM bixarena.extension_metrics() AS e
-	UNION ALL
-	SELECT m.name, m.labels, m.value
-	FROM bixarena.arena_metrics() AS m
-) AS m
-JOIN bixarena.metric_help() AS h ON h.name OPERATOR(pg_catalog.=) m.name;
+FROM bixarena.metrics_rows() AS m
+JOIN bixarena.metrics_help() AS h ON h.name OPERATOR(pg_catalog.=) m.name;
 COMMENT ON VIEW bixarena.metrics IS
 	'numbers to watch of all arenas that are open to the reader; see contrib/prometheus';
 COMMENT ON COLUMN bixarena.metrics.name IS 'name of the metric, for Prometheus';

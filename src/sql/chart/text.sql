@@ -5,7 +5,7 @@
  * a reference, so that this script and its output do not depend on an encoding.
  */
 
-CREATE FUNCTION bixarena.escape_markup(value text)
+CREATE FUNCTION bixarena.text_escape(value text)
 RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -17,20 +17,20 @@ AS $$
 			'>', '&gt;'), '"', '&quot;'), '''', '&#39;'),
 		E'[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ufffe\\uffff]', '&#65533;', 'g')
 $$;
-COMMENT ON FUNCTION bixarena.escape_markup(text) IS
+COMMENT ON FUNCTION bixarena.text_escape(text) IS
 	'a text as it is written between tags or in an attribute';
 
-CREATE FUNCTION bixarena.shorten(value text, most integer)
+CREATE FUNCTION bixarena.text_shorten(value text, most integer)
 RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN length(value) <= most THEN value ELSE left(value, most - 3) || '...' END
 $$;
-COMMENT ON FUNCTION bixarena.shorten(text, integer) IS
+COMMENT ON FUNCTION bixarena.text_shorten(text, integer) IS
 	'a text of at most so many characters';
 
-CREATE FUNCTION bixarena.running_width(value text)
+CREATE FUNCTION bixarena.text_running_width(value text)
 RETURNS TABLE (characters bigint, width double precision)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -48,7 +48,7 @@ AS $$
 		ELSE 1.1 END) OVER (ORDER BY u.position)
 	FROM regexp_split_to_table(value, '') WITH ORDINALITY AS u (c, position)
 $$;
-COMMENT ON FUNCTION bixarena.running_width(text) IS
+COMMENT ON FUNCTION bixarena.text_running_width(text) IS
 	'about how wide the beginnings of a text are, in heights of its font';
 
 CREATE FUNCTION bixarena.text_width(value text)
@@ -56,23 +56,32 @@ RETURNS double precision
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(max(r.width), 0) FROM bixarena.running_width(left(value, 200)) AS r
+	SELECT coalesce(max(r.width), 0) FROM bixarena.text_running_width(left(value, 200)) AS r
 $$;
 COMMENT ON FUNCTION bixarena.text_width(text) IS
 	'about how wide a text is, in heights of its font; what follows 200 characters is not measured';
 
-CREATE FUNCTION bixarena.fit_label(value text, max_width double precision)
+CREATE FUNCTION bixarena.text_fit(value text, max_width double precision)
 RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE
 		WHEN max(r.width) <= max_width AND length(value) <= 200
-		THEN bixarena.escape_markup(value)
-		ELSE bixarena.escape_markup(rtrim(left(value,
+		THEN bixarena.text_escape(value)
+		ELSE bixarena.text_escape(rtrim(left(value,
 				coalesce(max(r.characters) FILTER (WHERE r.width <= max_width - 1), 0)::integer)))
 			|| '&#8230;' END
-	FROM bixarena.running_width(left(value, 200)) AS r
+	FROM bixarena.text_running_width(left(value, 200)) AS r
 $$;
-COMMENT ON FUNCTION bixarena.fit_label(text, double precision) IS
+COMMENT ON FUNCTION bixarena.text_fit(text, double precision) IS
 	'markup of a text, cut where it is wider than so many heights of its font';
+
+CREATE FUNCTION bixarena.text_utc(moment timestamptz)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
+$$;
+COMMENT ON FUNCTION bixarena.text_utc(timestamptz) IS 'a moment, for people';

@@ -1,0 +1,144 @@
+/*-------------------------------------------------------------------------
+ *
+ * arena_battles.c
+ *	  The battles of an arena, for one of its leaderboards or for all at once.
+ *
+ * Either is one query for battles.c, around the one that says which battles
+ * count (battle_query.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "arena/arena.h"
+
+/*
+ * A parameter whose value the planner may rely on.
+ */
+static void
+set_parameter(ParamExternData *parameter, Oid type, Datum value, bool isnull)
+{
+	parameter->ptype = type;
+	parameter->value = value;
+	parameter->isnull = isnull;
+	parameter->pflags = PARAM_FLAG_CONST;
+}
+
+/*
+ * Where the battles of an arena are, for a message.
+ */
+static char *
+battle_source(const char *arena)
+{
+	return psprintf(has_own_battles(arena) ? "view %s.leaderboard_battle" :
+					"the tables of schema %s", quote_identifier(arena));
+}
+
+/*
+ * The battles that count for a leaderboard, with as_of only those up to then.
+ */
+Battles *
+read_leaderboard_battles(const Leaderboard *leaderboard,
+						 const TimestampTz *as_of, bool now)
+{
+	ParamListInfo parameters = makeParamList(2);
+	char	   *sql;
+
+	set_parameter(&parameters->params[0], TEXTOID,
+				  CStringGetTextDatum(leaderboard->slug), false);
+	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
+				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
+				  as_of == NULL);
+	sql = psprintf("SELECT b.model1_id, b.model2_id, b.outcome, pg_catalog.count(*)"
+				   " FROM (%s) AS b"
+				   " WHERE b.leaderboard::pg_catalog.text OPERATOR(pg_catalog.=) $1%s"
+				   " GROUP BY 1, 2, 3",
+				   battle_query(leaderboard->arena),
+				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "");
+	return linitial(read_battles(sql, parameters, true, NIL, now,
+								 psprintf("leaderboard \"%s\" from %s",
+										  leaderboard->slug,
+										  battle_source(leaderboard->arena))));
+}
+
+/*
+ * Until the end of the GUC nest level let a query use as much memory as
+ * maintenance may.  The groups of all leaderboards together are soon more than
+ * work_mem holds; the planner would rather sort every battle, on disk, than hash
+ * them.  Like the server's check of a new foreign key, which does the same, the
+ * query is simple enough to use that memory once.
+ */
+static void
+allow_maintenance_memory(void)
+{
+	char		kilobytes[32];
+
+	snprintf(kilobytes, sizeof(kilobytes), "%d",
+			 Max(work_mem, maintenance_work_mem));
+	(void) set_config_option("work_mem", kilobytes, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Texts as an array.
+ */
+static Datum
+text_array(List *texts)
+{
+	Datum	   *values = palloc(mul_size(list_length(texts) + 1, sizeof(Datum)));
+	ListCell   *cell;
+
+	foreach(cell, texts)
+		values[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
+	return PointerGetDatum(construct_array(values, list_length(texts), TEXTOID,
+										   -1, false, TYPALIGN_INT));
+}
+
+/*
+ * The battles that count for these leaderboards of an arena at this moment, as a
+ * list of Battles.  Leaderboards without any are not in it.
+ */
+List *
+read_arena_battles(const char *arena, List *slugs)
+{
+	ParamListInfo parameters = makeParamList(1);
+	int			guc_level;
+	List	   *result;
+
+	if (slugs == NIL)
+		return NIL;
+	guc_level = NewGUCNestLevel();
+	set_parameter(&parameters->params[0], TEXTARRAYOID, text_array(slugs), false);
+	allow_maintenance_memory();
+	result = read_battles(psprintf("SELECT b.model1_id, b.model2_id, b.outcome,"
+								   " pg_catalog.count(*),"
+								   " b.leaderboard::pg_catalog.text"
+								   " FROM (%s) AS b"
+								   " WHERE b.leaderboard::pg_catalog.text"
+								   " OPERATOR(pg_catalog.=) ANY ($1)"
+								   " GROUP BY 1, 2, 3, 5", battle_query(arena)),
+						  parameters, true, slugs, true,
+						  psprintf("all leaderboards from %s", battle_source(arena)));
+	AtEOXact_GUC(true, guc_level);
+	return result;
+}
+
+/*
+ * What a leaderboard has that no battle counts for.
+ */
+Battles *
+no_battles(void)
+{
+	Battles    *battles = palloc0(sizeof(Battles));
+
+	battles->tally = tally_finish(tally_begin(), 0, NULL);
+	return battles;
+}
