@@ -72,6 +72,7 @@ typedef enum RequiredKind
 	REQUIRED_BOOLEAN,
 	REQUIRED_TEXT,
 	REQUIRED_NUMBER,
+	REQUIRED_COUNT,
 	REQUIRED_DATE
 } RequiredKind;
 
@@ -82,6 +83,35 @@ typedef struct RequiredColumn
 	const char *name;
 	RequiredKind kind;
 } RequiredColumn;
+
+/* The relation of an arena's own that has battles */
+#define BATTLE_RELATION "leaderboard_battle"
+
+/* What the battles of an arena are read for */
+typedef enum BattleReading
+{
+	READ_LEADERBOARD,			/* one leaderboard, as it is now */
+	READ_ALL,					/* all of them at once */
+	READ_AS_OF					/* one, as it was at a moment */
+} BattleReading;
+
+/* What a query selects to count battles: see read_battles() */
+typedef struct CountColumns
+{
+	const char *count;
+	const char *unusable;		/* with a comma before it, or empty */
+} CountColumns;
+
+/* Where they are read: expressions are of a query that is called b */
+typedef struct BattleSource
+{
+	const char *relation;		/* the arena's own, or NULL */
+	const char *query;
+	const char *place;			/* for a message */
+	const char *leaderboard;
+	const char *outcome;
+	CountColumns counts;
+} BattleSource;
 
 /* An arena's leaderboard */
 typedef struct Leaderboard
@@ -160,6 +190,8 @@ extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
 extern Oid	find_arena_relation(const char *arena, const char *name);
 extern char *missing_columns(const char *arena, const RequiredColumn *required,
 							 int count);
+extern void check_battle_columns(const char *arena,
+								 const RequiredColumn *required, int count);
 extern void check_moment(const char *arena, const char *relation,
 						 const char *column);
 extern void check_moments(const char *arena);
@@ -177,9 +209,20 @@ extern Settings *read_settings(const char *arena, const char *slug);
 extern void check_setting_integer(const char *name, int64 number);
 extern void check_setting_number(const char *name, double number);
 
+/* grouping.c */
+extern bool is_count_type(Oid type);
+extern char *grouped_column(Oid relation, const char *name);
+extern CountColumns counted_rows(void);
+extern CountColumns counted_by(Oid relation, const char *name);
+
+/* application.c */
+extern bool has_application(const char *arena);
+extern char *application_query(const char *arena);
+
 /* battle_query.c */
-extern bool has_own_battles(const char *arena);
-extern char *battle_query(const char *arena);
+extern void check_has_battles(const char *arena);
+extern BattleSource *find_battle_source(const char *arena,
+										BattleReading reading);
 
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
@@ -187,21 +230,25 @@ extern List *read_battles(const char *sql, ParamListInfo parameters,
 						  char *source);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
 
-/* arena_battles.c */
-extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
-										 const TimestampTz *as_of, bool now);
-extern List *read_arena_battles(const char *arena, List *slugs);
-extern Battles *no_battles(void);
-
 /* unread.c */
 extern int64 count_ignored(const IgnoredBattles *ignored);
 extern void check_outcomes(const Battles *battles, double max_unread_percent,
 						   const char *source);
 extern void report_ignored(const Battles *battles, const char *source);
 
+/* arena_battles.c */
+extern Battles *read_source_battles(const BattleSource *source,
+									const Leaderboard *leaderboard,
+									const TimestampTz *as_of, bool now);
+extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
+										 const TimestampTz *as_of, bool now);
+extern List *read_arena_battles(const char *arena, List *slugs);
+extern Battles *no_battles(void);
+
 /* relation.c */
 extern Battles *read_relation_battles(Oid relation, const char *model1,
-									  const char *model2, const char *outcome);
+									  const char *model2, const char *outcome,
+									  const char *num_battles);
 
 /* contenders.c */
 extern Contenders *read_contenders(const Leaderboard *leaderboard,

@@ -33,21 +33,12 @@ set_parameter(ParamExternData *parameter, Oid type, Datum value, bool isnull)
 }
 
 /*
- * Where the battles of an arena are, for a message.
- */
-static char *
-battle_source(const char *arena)
-{
-	return psprintf(has_own_battles(arena) ? "view %s.leaderboard_battle" :
-					"the tables of schema %s", quote_identifier(arena));
-}
-
-/*
- * The battles that count for a leaderboard, with as_of only those up to then.
+ * The battles that count for a leaderboard, from what serves the reading; with
+ * as_of only those up to then.
  */
 Battles *
-read_leaderboard_battles(const Leaderboard *leaderboard,
-						 const TimestampTz *as_of, bool now)
+read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
+					const TimestampTz *as_of, bool now)
 {
 	ParamListInfo parameters = makeParamList(2);
 	char	   *sql;
@@ -57,16 +48,23 @@ read_leaderboard_battles(const Leaderboard *leaderboard,
 	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
 				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
 				  as_of == NULL);
-	sql = psprintf("SELECT b.model1_id, b.model2_id, b.outcome, pg_catalog.count(*)"
-				   " FROM (%s) AS b"
-				   " WHERE b.leaderboard::pg_catalog.text OPERATOR(pg_catalog.=) $1%s"
-				   " GROUP BY 1, 2, 3",
-				   battle_query(leaderboard->arena),
+	sql = psprintf("SELECT b.model1_id, b.model2_id, %s, %s%s FROM (%s) AS b"
+				   " WHERE %s OPERATOR(pg_catalog.=) $1%s GROUP BY 1, 2, 3",
+				   source->outcome, source->counts.count, source->counts.unusable, source->query,
+				   source->leaderboard,
 				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "");
 	return linitial(read_battles(sql, parameters, true, NIL, now,
 								 psprintf("leaderboard \"%s\" from %s",
-										  leaderboard->slug,
-										  battle_source(leaderboard->arena))));
+										  leaderboard->slug, source->place)));
+}
+
+Battles *
+read_leaderboard_battles(const Leaderboard *leaderboard,
+						 const TimestampTz *as_of, bool now)
+{
+	return read_source_battles(find_battle_source(leaderboard->arena,
+												  as_of ? READ_AS_OF : READ_LEADERBOARD),
+							   leaderboard, as_of, now);
 }
 
 /*
@@ -110,23 +108,24 @@ List *
 read_arena_battles(const char *arena, List *slugs)
 {
 	ParamListInfo parameters = makeParamList(1);
+	BattleSource *source;
 	int			guc_level;
 	List	   *result;
 
 	if (slugs == NIL)
 		return NIL;
+	source = find_battle_source(arena, READ_ALL);
 	guc_level = NewGUCNestLevel();
 	set_parameter(&parameters->params[0], TEXTARRAYOID, text_array(slugs), false);
 	allow_maintenance_memory();
-	result = read_battles(psprintf("SELECT b.model1_id, b.model2_id, b.outcome,"
-								   " pg_catalog.count(*),"
-								   " b.leaderboard::pg_catalog.text"
-								   " FROM (%s) AS b"
-								   " WHERE b.leaderboard::pg_catalog.text"
-								   " OPERATOR(pg_catalog.=) ANY ($1)"
-								   " GROUP BY 1, 2, 3, 5", battle_query(arena)),
+	result = read_battles(psprintf("SELECT b.model1_id, b.model2_id, %s, %s, %s%s"
+								   " FROM (%s) AS b WHERE %s OPERATOR(pg_catalog.=) ANY ($1)"
+								   " GROUP BY 1, 2, 3, 5",
+								   source->outcome, source->counts.count,
+								   source->leaderboard, source->counts.unusable,
+								   source->query, source->leaderboard),
 						  parameters, true, slugs, true,
-						  psprintf("all leaderboards from %s", battle_source(arena)));
+						  psprintf("all leaderboards from %s", source->place));
 	AtEOXact_GUC(true, guc_level);
 	return result;
 }

@@ -1,25 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * battle_query.c
- *	  Which battles of an arena count, and for which leaderboard.
+ *	  Which battles of an arena count, and where they are counted.
  *
- * This is a query with the columns leaderboard (a slug), model1_id, model2_id,
- * outcome, voter_id, created_at and battle_id, which need not be where a relation
- * of the arena's own is read, a row for each battle and each leaderboard that it
- * counts for.  A relation leaderboard_battle of the arena, where there
- * is one, is what counts.  Else the query is made from those of the
- * application's tables that there are at the moment: nothing of ours stays in
- * its schema that would pin their columns or grow stale.
+ * A relation of the arena's own says it, of which there are three kinds:
  *
- * The application has had three ages: evaluations alone; then validations, and
- * only battles that are validated as biomedical count; then categories, which
- * are the other leaderboards.  Of an age there must be all or nothing.  With a
- * part of it nobody can tell which battles are meant to count, and that is an
- * error, not a guess.
+ *	- leaderboard_battle has a row for each battle and each leaderboard that it
+ *	  counts for; with a column battles, a row for so many.
+ *	- leaderboard_tally has counts, by leaderboard, models and outcome.  It bears
+ *	  no dates, and serves where none are asked for.
+ *	- arena_tally has the same counts, for the pass over all leaderboards.  It is
+ *	  another relation, since one that a function makes for each leaderboard that
+ *	  is asked for would be slow at making all.
  *
- * The tables are locked while they are looked at, battle before those that its
- * columns point to, so that a migration is seen as a whole or not at all, and
- * the query still fits when it is run.
+ * Each reading takes the first that there is of those that serve it.  An arena
+ * without any is the application's (application.c), whose tables also serve what
+ * takes battles where there are none but counts.  This is the one place where
+ * that is decided, anew at each run and for good for that run: what is chosen is
+ * locked.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,170 +37,181 @@ PG_FUNCTION_INFO_V1(bixarena_battle_query);
 PG_FUNCTION_INFO_V1(bixarena_check_battles);
 PG_FUNCTION_INFO_V1(bixarena_battle_relations);
 
-#define OWN_RELATION "leaderboard_battle"
-
-static const RequiredColumn own_columns[] = {
-	{OWN_RELATION, "leaderboard", REQUIRED_TEXT},
-	{OWN_RELATION, "model1_id", REQUIRED_UUID},
-	{OWN_RELATION, "model2_id", REQUIRED_UUID},
-	{OWN_RELATION, "outcome", REQUIRED_TEXT},
-	{OWN_RELATION, "voter_id", REQUIRED_UUID},
-	{OWN_RELATION, "created_at", REQUIRED_DATE}
+/* What must be there at a run comes first */
+static const RequiredColumn battle_columns[] = {
+	{BATTLE_RELATION, "leaderboard", REQUIRED_TEXT},
+	{BATTLE_RELATION, "model1_id", REQUIRED_UUID},
+	{BATTLE_RELATION, "model2_id", REQUIRED_UUID},
+	{BATTLE_RELATION, "outcome", REQUIRED_TEXT},
+	{BATTLE_RELATION, "voter_id", REQUIRED_UUID},
+	{BATTLE_RELATION, "created_at", REQUIRED_DATE}
 };
 
-static const RequiredColumn evaluation_columns[] = {
-	{"battle", "id", REQUIRED_UUID},
-	{"battle", "model1_id", REQUIRED_UUID},
-	{"battle", "model2_id", REQUIRED_UUID},
-	{"battle", "user_id", REQUIRED_UUID},
-	{"battle_evaluation", "battle_id", REQUIRED_UUID},
-	{"battle_evaluation", "outcome", REQUIRED_TEXT},
-	{"battle_evaluation", "created_at", REQUIRED_DATE}
+static const RequiredColumn counted_battle_columns[] = {
+	{BATTLE_RELATION, "leaderboard", REQUIRED_TEXT},
+	{BATTLE_RELATION, "battles", REQUIRED_COUNT}
 };
 
-static const RequiredColumn validation_columns[] = {
-	{"battle", "effective_validation_id", REQUIRED_UUID},
-	{"battle_validation", "id", REQUIRED_UUID},
-	{"battle_validation", "is_biomedical", REQUIRED_BOOLEAN}
+#define TALLY_COLUMNS(relation) \
+	{relation, "leaderboard", REQUIRED_TEXT}, {relation, "battles", REQUIRED_COUNT}, \
+	{relation, "model1_id", REQUIRED_UUID}, {relation, "model2_id", REQUIRED_UUID}, \
+	{relation, "outcome", REQUIRED_TEXT}
+
+static const RequiredColumn leaderboard_tally_columns[] = {
+	TALLY_COLUMNS("leaderboard_tally")
 };
 
-static const RequiredColumn category_columns[] = {
-	{"battle", "effective_categorization_id", REQUIRED_UUID},
-	{"battle_categorization", "id", REQUIRED_UUID},
-	{"battle_categorization", "status", REQUIRED_TEXT},
-	{"battle_categorization_category", "categorization_id", REQUIRED_UUID},
-	{"battle_categorization_category", "category", REQUIRED_TEXT}
+static const RequiredColumn arena_tally_columns[] = {
+	TALLY_COLUMNS("arena_tally")
+};
+
+/* A kind of relation that may say which battles of an arena count */
+typedef struct OwnRelation
+{
+	const char *name;
+	const RequiredColumn *columns;
+	int			num_columns;
+	int			num_needed;		/* at a run, the first so many */
+	bool		has_dates;
+} OwnRelation;
+
+static const OwnRelation leaderboard_battle = {
+	BATTLE_RELATION, battle_columns, lengthof(battle_columns), 1, true
+};
+
+static const OwnRelation leaderboard_tally = {
+	"leaderboard_tally", leaderboard_tally_columns, lengthof(leaderboard_tally_columns), 2, false
+};
+
+static const OwnRelation arena_tally = {
+	"arena_tally", arena_tally_columns, lengthof(arena_tally_columns), 2, false
+};
+
+/* What serves each reading, the best first */
+static const OwnRelation *const serving[][3] = {
+	[READ_LEADERBOARD] = {&leaderboard_tally, &leaderboard_battle, &arena_tally},
+	[READ_ALL] = {&arena_tally, &leaderboard_tally, &leaderboard_battle},
+	[READ_AS_OF] = {&leaderboard_battle}
+};
+
+static const char *const reading_names[] = {
+	[READ_LEADERBOARD] = "leaderboard",
+	[READ_ALL] = "all",
+	[READ_AS_OF] = "as_of"
 };
 
 /*
- * An error unless the arena has all of these columns.
+ * The relation of an arena's own that serves a reading, NULL if there is none.
  */
-static void
-check_battle_columns(const char *arena, const RequiredColumn *required, int count)
+static const OwnRelation *
+find_own_relation(const char *arena, BattleReading reading)
 {
-	char	   *missing = missing_columns(arena, required, count);
+	for (Size i = 0; i < lengthof(serving[reading]); i++)
+		if (serving[reading][i] &&
+			OidIsValid(find_arena_relation(arena, serving[reading][i]->name)))
+			return serving[reading][i];
+	return NULL;
+}
 
-	if (missing[0] != '\0')
+/*
+ * An error where an arena has counts, and battles are what is needed.
+ */
+void
+check_has_battles(const char *arena)
+{
+	const OwnRelation *counts = find_own_relation(arena, READ_LEADERBOARD);
+
+	if (counts && !find_own_relation(arena, READ_AS_OF) && !has_application(arena))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
-				 errmsg("which battles of arena \"%s\" count cannot be told", arena),
-				 errdetail("%s.", missing),
-				 errhint("A view " OWN_RELATION " in the arena may say it; the documentation lists its columns.")));
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the battles of arena \"%s\" up to a moment cannot be told", arena),
+				 errdetail("It has counts of battles, in relation %s, which bear no dates.",
+						   counts->name),
+				 errhint("A relation " BATTLE_RELATION " in the arena, with a row for each battle and its created_at, can tell.")));
 }
 
 /*
- * Does an arena have an age of the application?  Any of its relations or columns
- * says so; then it must have them all.
- */
-static bool
-has_age(const char *arena, const RequiredColumn *columns, int count)
-{
-	bool		found = false;
-
-	for (int i = 0; i < count; i++)
-	{
-		Oid			relation = find_arena_relation(arena, columns[i].relation);
-
-		/* battle is of all ages, its columns are not */
-		if (OidIsValid(relation) &&
-			(strcmp(columns[i].relation, "battle") != 0 ||
-			 get_attnum(relation, columns[i].name) > 0))
-			found = true;
-	}
-	if (found)
-		check_battle_columns(arena, columns, count);
-	return found;
-}
-
-/*
- * One branch of the query: the battles that count, by a leaderboard's slug.
+ * What is read of a relation of the arena's own.
  */
 static void
-append_branch(StringInfo query, const char *slug, const char *schema,
-			  bool validated)
+set_own_source(BattleSource *source, const char *arena, const OwnRelation *own)
 {
-	appendStringInfo(query,
-					 "SELECT %s AS leaderboard, b.model1_id, b.model2_id,\n"
-					 "       e.outcome::text AS outcome, b.user_id AS voter_id, e.created_at,\n"
-					 "       b.id AS battle_id\n"
-					 "FROM %s.battle AS b\n"
-					 "JOIN %s.battle_evaluation AS e ON e.battle_id = b.id",
-					 slug, schema, schema);
-	if (validated)
-		appendStringInfo(query,
-						 "\nJOIN %s.battle_validation AS v"
-						 " ON v.id = b.effective_validation_id AND v.is_biomedical",
-						 schema);
+	Oid			relation = find_arena_relation(arena, own->name);
+	bool		is_counted = !own->has_dates || get_attnum(relation, "battles") > 0;
+
+	check_battle_columns(arena, own->columns, own->num_needed);
+	if (own->has_dates && is_counted)
+		check_battle_columns(arena, counted_battle_columns, lengthof(counted_battle_columns));
+	if (own->has_dates)
+		check_moment(arena, own->name, "created_at");
+	source->relation = own->name;
+	source->query = psprintf("SELECT * FROM %s.%s", quote_identifier(arena), own->name);
+	source->place = psprintf("relation %s.%s", quote_identifier(arena), own->name);
+	source->leaderboard = grouped_column(relation, "leaderboard");
+	/* one that is missing is an error of the query's */
+	source->outcome = get_attnum(relation, "outcome") > 0 ?
+		grouped_column(relation, "outcome") : "b.outcome";
+	source->counts = is_counted ? counted_by(relation, "battles") : counted_rows();
 }
 
 /*
- * The query from the application's tables.
+ * Where the battles of an arena are to be read.
  */
-static char *
-application_query(const char *arena)
+BattleSource *
+find_battle_source(const char *arena, BattleReading reading)
 {
-	const char *schema = quote_identifier(arena);
-	StringInfoData query;
-	bool		validated,
-				categorized;
+	const OwnRelation *own = find_own_relation(arena, reading);
+	BattleSource *source = palloc0(sizeof(BattleSource));
 
-	check_battle_columns(arena, evaluation_columns, lengthof(evaluation_columns));
-	check_moment(arena, "battle_evaluation", "created_at");
-	validated = has_age(arena, validation_columns, lengthof(validation_columns));
-	categorized = has_age(arena, category_columns, lengthof(category_columns));
-
-	initStringInfo(&query);
-	append_branch(&query, "'overall'::text", schema, validated);
-	if (categorized)
+	if (own)
 	{
-		appendStringInfoString(&query, "\nUNION ALL\n");
-		append_branch(&query, "c.category::text", schema, validated);
-		appendStringInfo(&query,
-						 "\nJOIN %s.battle_categorization AS k"
-						 " ON k.id = b.effective_categorization_id AND k.status = 'matched'\n"
-						 "JOIN %s.battle_categorization_category AS c"
-						 " ON c.categorization_id = k.id AND c.category <> 'overall'",
-						 schema, schema);
+		set_own_source(source, arena, own);
+		return source;
 	}
-	return query.data;
+	if (reading == READ_AS_OF)
+		check_has_battles(arena);
+	source->query = application_query(arena);
+	source->place = psprintf("the tables of schema %s", quote_identifier(arena));
+	source->leaderboard = "b.leaderboard";
+	source->outcome = "b.outcome";
+	source->counts = counted_rows();
+	return source;
 }
 
 /*
- * Does a relation of the arena's own say which battles count?
+ * The reading of this name.
  */
-bool
-has_own_battles(const char *arena)
+static BattleReading
+named_reading(const char *name)
 {
-	return OidIsValid(find_arena_relation(arena, OWN_RELATION));
+	for (int i = 0; i < (int) lengthof(reading_names); i++)
+		if (strcmp(name, reading_names[i]) == 0)
+			return (BattleReading) i;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("reading must be leaderboard, all or as_of, not \"%s\"", name)));
 }
 
 /*
- * The query that says which battles of an arena count.
- */
-char *
-battle_query(const char *arena)
-{
-	if (!has_own_battles(arena))
-		return application_query(arena);
-	check_battle_columns(arena, own_columns, 1);
-	check_moment(arena, OWN_RELATION, "created_at");
-	return psprintf("SELECT * FROM %s." OWN_RELATION, quote_identifier(arena));
-}
-
-/*
- * bixarena_battle_query(arena text): the same for SQL.
+ * bixarena_battle_query(arena text, reading text): the query that says which
+ * battles count.
  */
 Datum
 bixarena_battle_query(PG_FUNCTION_ARGS)
 {
 	char	   *arena = argument_text(fcinfo, 0);
+	char	   *reading = argument_text(fcinfo, 1);
 	MemoryContext caller = CurrentMemoryContext;
 	text	   *query;
 
+	if (reading == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("reading must not be null")));
 	SPI_connect();
 	arena = resolve_arena(arena);
 	MemoryContextSwitchTo(caller);
-	query = cstring_to_text(battle_query(arena));
+	query = cstring_to_text(find_battle_source(arena, named_reading(reading))->query);
 	SPI_finish();
 	PG_RETURN_TEXT_P(query);
 }
@@ -216,15 +225,22 @@ bixarena_check_battles(PG_FUNCTION_ARGS)
 {
 	char	   *arena = text_to_cstring(PG_GETARG_TEXT_PP(0));
 
-	if (has_own_battles(arena))
-		check_battle_columns(arena, own_columns, lengthof(own_columns));
-	(void) battle_query(arena);
+	for (Size i = 0; i < lengthof(serving[READ_ALL]); i++)
+	{
+		const OwnRelation *own = serving[READ_ALL][i];
+
+		if (OidIsValid(find_arena_relation(arena, own->name)))
+			check_battle_columns(arena, own->columns, own->num_columns);
+	}
+	for (int i = 0; i < (int) lengthof(reading_names); i++)
+		if (i != READ_AS_OF || find_own_relation(arena, READ_AS_OF))
+			(void) find_battle_source(arena, (BattleReading) i);
 	PG_RETURN_VOID();
 }
 
 /*
- * bixarena.arena_battle_relations(arena text): the relations that the query reads, as
- * far as they exist.
+ * bixarena.arena_battle_relations(arena text): the relations that battles are read
+ * from, as far as they exist.
  */
 Datum
 bixarena_battle_relations(PG_FUNCTION_ARGS)
@@ -235,13 +251,19 @@ bixarena_battle_relations(PG_FUNCTION_ARGS)
 	};
 	char	   *arena = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Oid			schema = get_namespace_oid(arena, true);
-	Oid			own = get_relname_relid(OWN_RELATION, schema);
-	Datum		found[lengthof(tables)];
+	Datum		found[lengthof(serving[READ_ALL]) + lengthof(tables)];
 	int			num_found = 0;
 
-	if (OidIsValid(own))
-		found[num_found++] = ObjectIdGetDatum(own);
-	for (Size i = 0; i < lengthof(tables) && !OidIsValid(own); i++)
+	for (Size i = 0; i < lengthof(serving[READ_ALL]); i++)
+	{
+		Oid			own = get_relname_relid(serving[READ_ALL][i]->name, schema);
+
+		if (OidIsValid(own))
+			found[num_found++] = ObjectIdGetDatum(own);
+	}
+	/* counts are no battles: where there are these tables, they are read, too */
+	for (Size i = 0; i < lengthof(tables) &&
+		 !OidIsValid(get_relname_relid(BATTLE_RELATION, schema)); i++)
 	{
 		Oid			table = get_relname_relid(tables[i], schema);
 

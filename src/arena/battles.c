@@ -48,7 +48,8 @@ enum
 	COLUMN_MODEL2,
 	COLUMN_OUTCOME,
 	COLUMN_COUNT,
-	COLUMN_LEADERBOARD			/* only where all of an arena are read */
+	COLUMN_LEADERBOARD,			/* only where all of an arena are read */
+	MAX_COLUMNS = 6				/* the last one: counts that are none */
 };
 
 /* Room for so many models or pairs at first */
@@ -92,6 +93,7 @@ typedef struct BattleGroup
 	Ballots    *ballots;
 	OutcomeWords *outcomes;
 	modeltable_hash *models;
+	int64		num_battles;	/* with those that are ignored */
 	IgnoredBattles ignored;
 } BattleGroup;
 
@@ -106,7 +108,9 @@ typedef struct BattleReader
 	BattleGroup **groups;		/* NULL: no battle of it has been met */
 	int			num_models;		/* of all groups */
 	int			num_pairs;
-	FmgrInfo	output[COLUMN_LEADERBOARD + 1];
+	FmgrInfo	output[MAX_COLUMNS];
+	int			unusable_column;	/* of a query for counts, or 0 */
+	char	   *count_column;	/* its name, quoted */
 	Oid			outcome_type;	/* under any domain */
 	char	   *outcome_column;
 	MemoryContext result;		/* for what is returned */
@@ -228,18 +232,74 @@ named_model(BattleReader *reader, const char *string, ModelKey model1, ModelKey 
 }
 
 /*
+ * An error for counts of battles that are none.
+ */
+static void
+report_unusable_counts(BattleReader *reader, int64 num_rows)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("column %s must hold how many battles a row stands for",
+					reader->count_column),
+			 errdetail("Of the rows of two models with one outcome, %lld have null, zero, a negative number or a fraction there.",
+					   (long long) num_rows),
+			 errhint("If such rows mean no battle, a view can leave them out.")));
+}
+
+/*
+ * An error for more battles than can be counted.
+ */
+static void
+report_too_many_battles(BattleReader *reader)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("too many battles to rank"),
+			 errdetail("There are more than %lld battles.", (long long) MAX_BATTLES),
+			 errhint("Does column %s hold how many battles a row stands for?",
+					 reader->count_column)));
+}
+
+/*
+ * How many battles a row of the query is.  The sum of a column is a numeric, of
+ * whole numbers, of whose text what is behind the point says nothing.
+ */
+static int64
+row_count(BattleReader *reader, TupleTableSlot *slot)
+{
+	const char *digits;
+	char	   *end;
+	int64		count;
+
+	if (reader->unusable_column == 0)
+		return DatumGetInt64(slot->tts_values[COLUMN_COUNT]);
+	count = DatumGetInt64(slot->tts_values[reader->unusable_column]);
+	if (count > 0)
+		report_unusable_counts(reader, count);
+	digits = column_text(reader, slot, COLUMN_COUNT);
+	errno = 0;
+	count = strtoi64(digits, &end, 10);
+	if (errno == ERANGE || end == digits)
+		report_too_many_battles(reader);	/* infinity, too */
+	return count;
+}
+
+/*
  * Take one row: so many battles between these models with this outcome.
  */
 static void
 take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 {
-	int64		count = DatumGetInt64(slot->tts_values[COLUMN_COUNT]);
+	int64		count = row_count(reader, slot);
 	ModelKey	model1,
 				model2;
 	char	   *string;
 	Meaning		meaning;
 	int			size = ballots_size(group->ballots);
 
+	if (count > MAX_BATTLES - group->num_battles)
+		report_too_many_battles(reader);
+	group->num_battles += count;
 	if (slot->tts_isnull[COLUMN_MODEL1] || slot->tts_isnull[COLUMN_MODEL2])
 	{
 		group->ignored.null_model += count;
@@ -335,7 +395,13 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 		   TupleDesc columns)
 {
 	BattleReader *reader = (BattleReader *) self;
+	int			num_plain = reader->slugs ? COLUMN_LEADERBOARD + 1 : COLUMN_COUNT + 1;
 
+	if (columns->natts > num_plain)
+		reader->unusable_column = num_plain;
+	reader->count_column =
+		MemoryContextStrdup(reader->result,
+							quote_identifier(NameStr(TupleDescAttr(columns, COLUMN_COUNT)->attname)));
 	for (int column = 0; column < columns->natts; column++)
 	{
 		Oid			type = TupleDescAttr(columns, column)->atttypid;
@@ -345,7 +411,7 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 		if (reader->uuid_models && column < COLUMN_OUTCOME && type != UUIDOID)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" of the view leaderboard_battle must be a uuid, not %s",
+					 errmsg("column \"%s\" of the battles must be a uuid, not %s",
 							NameStr(TupleDescAttr(columns, column)->attname),
 							format_type_be(type))));
 		if (column == COLUMN_OUTCOME)
@@ -494,8 +560,10 @@ check_watched_parameters(const char *sql, ParamListInfo parameters)
 
 /*
  * Run a query for (model1, model2, outcome, count), or these and leaderboard,
- * in an SPI connection.  The result is a list of Battles, one for each of the
- * leaderboards that has some; or where there are none, of one.
+ * in an SPI connection.  Where count is the sum of a column, a last column says
+ * how many of its values are no number of battles (grouping.c).  The result is a
+ * list of Battles, one for each of the leaderboards that has some; or where there
+ * are none, of one.
  */
 List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,

@@ -118,6 +118,8 @@ is_of_kind(Oid type, RequiredKind kind)
 			return TypeCategory(getBaseType(type)) == TYPCATEGORY_STRING;
 		case REQUIRED_NUMBER:
 			return TypeCategory(getBaseType(type)) == TYPCATEGORY_NUMERIC;
+		case REQUIRED_COUNT:
+			return is_count_type(type);
 		case REQUIRED_DATE:
 			return TypeCategory(getBaseType(type)) == TYPCATEGORY_DATETIME;
 	}
@@ -137,6 +139,8 @@ kind_name(RequiredKind kind)
 			return "text";
 		case REQUIRED_NUMBER:
 			return "a number";
+		case REQUIRED_COUNT:
+			return "an integer";
 		case REQUIRED_DATE:
 			return "a timestamp";
 	}
@@ -192,6 +196,22 @@ missing_columns(const char *arena, const RequiredColumn *required, int count)
 							 missing.len > 0 ? "; " : "", required[first].relation);
 	}
 	return missing.data;
+}
+
+/*
+ * An error unless the arena has all of these columns of its battles.
+ */
+void
+check_battle_columns(const char *arena, const RequiredColumn *required, int count)
+{
+	char	   *missing = missing_columns(arena, required, count);
+
+	if (missing[0] != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
+				 errmsg("which battles of arena \"%s\" count cannot be told", arena),
+				 errdetail("%s.", missing),
+				 errhint("A view " BATTLE_RELATION " in the arena may say it; the documentation lists its columns.")));
 }
 
 /*

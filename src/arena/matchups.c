@@ -168,6 +168,7 @@ put_matchup(ReturnSetInfo *result, const Pair *pair, const RankedModel *first,
 typedef struct MatchupReading
 {
 	const Leaderboard *leaderboard;
+	const BattleSource *source;
 	const TimestampTz *until;	/* or NULL */
 	Battles    *battles;
 } MatchupReading;
@@ -177,8 +178,8 @@ read_matchups(void *argument)
 {
 	MatchupReading *reading = argument;
 
-	reading->battles = read_leaderboard_battles(reading->leaderboard,
-												reading->until, false);
+	reading->battles = read_source_battles(reading->source, reading->leaderboard,
+										   reading->until, false);
 }
 
 /*
@@ -202,8 +203,11 @@ bixarena_matchup_rows(PG_FUNCTION_ARGS)
 	reading.leaderboard = find_watched_leaderboard(argument_text(fcinfo, ARGUMENT_ARENA),
 												   slug);
 	reading.until = all ? NULL : &until;
-	watch(reading.leaderboard->arena, "leaderboard_battle", read_matchups,
-		  &reading);
+	reading.source = find_battle_source(reading.leaderboard->arena,
+										all ? READ_LEADERBOARD : READ_AS_OF);
+	watch(reading.leaderboard->arena,
+		  reading.source->relation ? reading.source->relation : BATTLE_RELATION,
+		  read_matchups, &reading);
 	read_ranked_models(reading.leaderboard->arena,
 					   PG_GETARG_DATUM(ARGUMENT_SNAPSHOT),
 					   PG_ARGISNULL(ARGUMENT_SNAPSHOT));

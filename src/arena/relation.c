@@ -73,16 +73,6 @@ is_integer_type(Oid type)
 }
 
 /*
- * Are values of a type equal exactly when their texts are?
- */
-static bool
-is_faithful_type(Oid type)
-{
-	return is_integer_type(type) || type == UUIDOID || type == BOOLOID ||
-		type_is_enum(type);
-}
-
-/*
  * An error unless values of the two columns can be the same model.
  */
 static void
@@ -101,31 +91,32 @@ check_model_types(Oid type1, Oid type2, const char *model1, const char *model2)
 }
 
 /*
- * A column to group by.  Its text is what tells models apart, so it is grouped
- * by the bytes of that, whatever its collation says or its type calls equal
- * (citext, or the numbers 1.0 and 1.00).  Types in which both are the same are
- * grouped as they are, which is quicker.
+ * An error unless a column can hold how many battles a row stands for.
  */
-static const char *
-grouped_column(const char *name, Oid type)
+static void
+check_count_column(Relation relation, const char *name)
 {
-	return psprintf(is_faithful_type(type) ?
-					"b.%s" : "b.%s::pg_catalog.text COLLATE pg_catalog.\"C\"",
-					quote_identifier(name));
+	Oid			type = find_column(relation, name, "num_battles");
+
+	if (!is_count_type(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" cannot count battles", name),
+				 errdetail("It is of type %s, not a number.", format_type_be(type)),
+				 errhint("num_battles => '...' names a column that holds how many battles each row stands for.")));
 }
 
 /*
- * The battles in any table or view, of these columns.
+ * The battles in any table or view, of these columns.  num_battles is that which
+ * holds how many battles a row stands for, NULL: each is one.
  */
 Battles *
 read_relation_battles(Oid relation_id, const char *model1, const char *model2,
-					  const char *outcome)
+					  const char *outcome, const char *num_battles)
 {
 	Relation	relation = try_relation_open(relation_id, AccessShareLock);
 	List	   *battles;
-	Oid			type1,
-				type2,
-				outcome_type;
+	CountColumns counts;
 	char	   *name;
 
 	if (relation == NULL)
@@ -137,19 +128,20 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table or a view",
 						RelationGetRelationName(relation))));
-	type1 = find_column(relation, model1, "model1");
-	type2 = find_column(relation, model2, "model2");
-	outcome_type = find_column(relation, outcome, "outcome");
-	check_model_types(type1, type2, model1, model2);
+	check_model_types(find_column(relation, model1, "model1"),
+					  find_column(relation, model2, "model2"), model1, model2);
+	(void) find_column(relation, outcome, "outcome");
+	if (num_battles)
+		check_count_column(relation, num_battles);
+	counts = num_battles ? counted_by(relation_id, num_battles) : counted_rows();
 
 	name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 									  RelationGetRelationName(relation));
-	battles = read_battles(psprintf("SELECT %s, %s, %s, pg_catalog.count(*)"
-									" FROM %s AS b GROUP BY 1, 2, 3",
-									grouped_column(model1, type1),
-									grouped_column(model2, type2),
-									grouped_column(outcome, outcome_type),
-									name),
+	battles = read_battles(psprintf("SELECT %s, %s, %s, %s%s FROM %s AS b GROUP BY 1, 2, 3",
+									grouped_column(relation_id, model1),
+									grouped_column(relation_id, model2),
+									grouped_column(relation_id, outcome),
+									counts.count, counts.unusable, name),
 						   NULL, false, NIL, false, psprintf("relation %s", name));
 	relation_close(relation, NoLock);
 	return linitial(battles);

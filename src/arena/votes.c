@@ -38,6 +38,7 @@ enum
 	ARGUMENT_MODEL2,
 	ARGUMENT_OUTCOME,
 	ARGUMENT_MAX_UNREAD_PERCENT,
+	ARGUMENT_NUM_BATTLES,
 	NUM_ARGUMENTS
 };
 
@@ -45,7 +46,7 @@ enum
 #define NUM_RESULT_COLUMNS 7
 
 /*
- * None but the anchor may be null.
+ * None but the anchor and the column of counts may be null.
  */
 static void
 check_nulls(FunctionCallInfo fcinfo)
@@ -53,11 +54,11 @@ check_nulls(FunctionCallInfo fcinfo)
 	static const char *const names[NUM_ARGUMENTS] = {
 		"battles", "num_bootstrap", "min_evaluations", "rank_by_significance",
 		"prior_battles", "anchor_model", "anchor_score", "seed", "model1",
-		"model2", "outcome", "max_unread_percent"
+		"model2", "outcome", "max_unread_percent", "num_battles"
 	};
 
 	for (int i = 0; i < NUM_ARGUMENTS; i++)
-		if (PG_ARGISNULL(i) && i != ARGUMENT_ANCHOR_MODEL)
+		if (PG_ARGISNULL(i) && i != ARGUMENT_ANCHOR_MODEL && i != ARGUMENT_NUM_BATTLES)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("%s must not be null", names[i])));
@@ -153,7 +154,8 @@ bixarena_rank(PG_FUNCTION_ARGS)
 	battles = read_relation_battles(PG_GETARG_OID(ARGUMENT_BATTLES),
 									argument_text(fcinfo, ARGUMENT_MODEL1),
 									argument_text(fcinfo, ARGUMENT_MODEL2),
-									argument_text(fcinfo, ARGUMENT_OUTCOME));
+									argument_text(fcinfo, ARGUMENT_OUTCOME),
+									argument_text(fcinfo, ARGUMENT_NUM_BATTLES));
 	check_outcomes(battles, PG_GETARG_FLOAT8(ARGUMENT_MAX_UNREAD_PERCENT),
 				   "the relation");
 	report_ignored(battles, "the relation");

@@ -101,7 +101,7 @@ find_readable_tally(const char *arena)
 				 errmsg("permission denied for the tally of arena \"%s\"", arena),
 				 errdetail("It takes the right to read the arena's battles."),
 				 errhint("bixarena_grant() makes a role operator of an arena.")));
-	(void) battle_query(arena);
+	(void) find_battle_source(arena, READ_AS_OF);
 	return kept;
 }
 
@@ -344,7 +344,7 @@ put_state(void *argument)
 	Datum		values[NUM_STATE_COLUMNS];
 	bool		nulls[NUM_STATE_COLUMNS] = {false};
 
-	(void) battle_query(step->kept->arena);
+	(void) find_battle_source(step->kept->arena, READ_AS_OF);
 	call_for_tally(step->kept, "SELECT $2, bixarena.live_lost($1, $2, $3::pg_catalog.jsonb), s.*"
 				   " FROM bixarena.live_state_of($2,"
 				   " bixarena.live_facts($1, $2, $3::pg_catalog.jsonb)) AS s",

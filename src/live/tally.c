@@ -105,7 +105,7 @@ choose_use(const char *arena, bool only_looks, KeptTally **kept)
 	if (*kept == NULL || !may_read_battles(arena))
 		return USE_NOT;
 	/* the tables are as they are until the end of the transaction */
-	(void) battle_query(arena);
+	(void) find_battle_source(arena, READ_AS_OF);
 	step.kept = *kept;
 	error = try_step(prepare_tally, &step);
 	rethrow_cancel(error);

@@ -200,6 +200,7 @@ bixarena_backfill(PG_FUNCTION_ARGS)
 	model.arena = leaderboard->arena;
 	model.slug = leaderboard->slug;
 	check_may_write(model.arena);
+	check_has_battles(model.arena);
 	moments = list_moments(leaderboard, fcinfo, &model.num_runs, &num_passed);
 	model.call_id = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
 	model.started_at = GetCurrentTimestamp();

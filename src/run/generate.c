@@ -362,6 +362,8 @@ make_snapshot(Run *run, Battles *battles, bool dry_run)
 	check_slug(run);
 	progress_begin(run);
 	progress_phase("reading battles");
+	if (!dry_run)
+		begin_reading_and_writing();
 	battles = read_run(run, battles, &contenders);
 	progress_phase("fit");
 	ranking = rank_run(run, battles->tally, contenders);

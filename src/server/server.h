@@ -77,6 +77,9 @@ extern void leave_owner(OwnerScope scope);
 extern bool check_queries(bool check);
 extern void check_query(const char *sql, Oid *types, int num_types);
 
+/* distributed.c */
+extern void begin_reading_and_writing(void);
+
 /* attempt.c */
 extern ErrorData *try_step(Step step, void *argument);
 

@@ -180,12 +180,14 @@ COMMENT ON FUNCTION bixarena.arena_battle_relations(text) IS
 -- only bixarena_grant() and bixarena_revoke() need it
 REVOKE ALL ON FUNCTION bixarena.arena_battle_relations(text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena_battle_query(arena text DEFAULT NULL)
+CREATE FUNCTION bixarena_battle_query(
+	arena text DEFAULT NULL,
+	reading text DEFAULT 'leaderboard')
 RETURNS text
 AS 'MODULE_PATHNAME', 'bixarena_battle_query'
 LANGUAGE C STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_battle_query(text) IS
+COMMENT ON FUNCTION bixarena_battle_query(text, text) IS
 	'the query that says at this moment which battles of an arena count';
 
 CREATE FUNCTION bixarena.arena_view_of_1_0(arena text, tables name[])

@@ -15,7 +15,8 @@ CREATE FUNCTION bixarena_rank(
 	model1 text DEFAULT 'model1',
 	model2 text DEFAULT 'model2',
 	outcome text DEFAULT 'outcome',
-	max_unread_percent double precision DEFAULT 1)
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -27,7 +28,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'bixarena_rank'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision) IS
+COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text) IS
 	'Bradley-Terry ranking of the models in any table or view of battles';
 
 

@@ -139,6 +139,9 @@ BEGIN
 EXCEPTION WHEN insufficient_privilege THEN
 	-- who may read results need not be able to read battles
 	RETURN bixarena.page_paragraph('The battles are not open to you.');
+WHEN feature_not_supported THEN
+	-- an arena may have no more than counts
+	RETURN bixarena.page_paragraph('The battles up to that moment are not known here.');
 END
 $$;
 COMMENT ON FUNCTION bixarena.report_matchups(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS

@@ -15,6 +15,10 @@ DECLARE
 	own regclass := to_regclass(format('%I.leaderboard_battle', arena));
 	reason text;
 BEGIN
+	reason := coalesce(to_regclass(format('%I.leaderboard_tally', arena)), to_regclass(format('%I.arena_tally', arena)));
+	IF reason IS NOT NULL THEN
+		RETURN format('relation %s has counts already', reason);
+	END IF;
 	SELECT format('relation %s is %s, whose changes leave no trace', c.oid::regclass,
 		CASE c.relkind WHEN 'f' THEN 'a foreign table' WHEN 'm' THEN 'a materialized view'
 			ELSE 'not a table' END)
@@ -29,6 +33,10 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = own AND a.attname = 'battle_id'
 			AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped) THEN
 		RETURN format('relation %s has no column battle_id of type uuid', own);
+	END IF;
+	IF EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = own AND a.attname = 'battles'
+			AND NOT a.attisdropped) THEN
+		RETURN format('relation %s has counts, in its column battles', own);
 	END IF;
 	SELECT format('view %s %s', v.oid::regclass, bixarena.live_unsteady(v.oid))
 	INTO reason
@@ -150,7 +158,6 @@ AS $$
 		WHERE c.relrowsecurity
 		UNION ALL
 		SELECT bixarena.live_refusal(arena, sources)
-		WHERE to_regclass(format('%I.leaderboard_battle', arena)) IS NOT NULL
 	), numbered AS (
 		SELECT l.what, row_number() OVER (ORDER BY l.what COLLATE "C"), count(*) OVER ()
 		FROM lost AS l WHERE l.what IS NOT NULL

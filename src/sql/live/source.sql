@@ -31,13 +31,14 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.live_register(text, text, jsonb) IS
 	'put on record that an arena''s tally is kept in a schema, or with null that it is not';
 
--- the same as bixarena_battle_query(), whatever schema the extension is in
-CREATE FUNCTION bixarena.live_battle_query(arena text)
+-- the same as bixarena_battle_query(), whatever schema the extension is in, for what
+-- takes battles and not counts
+CREATE FUNCTION bixarena.live_battle_query(arena text, reading text DEFAULT 'as_of')
 RETURNS text
 AS 'MODULE_PATHNAME', 'bixarena_battle_query'
 LANGUAGE C STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.live_battle_query(text) IS
+COMMENT ON FUNCTION bixarena.live_battle_query(text, text) IS
 	'the query that says at this moment which battles of an arena count';
 
 CREATE FUNCTION bixarena.live_unsteady(view oid)

@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ *
+ * application.c
+ *	  Which battles count by the tables of the BixArena application.
+ *
+ * The query is made from those of its tables that there are at the moment:
+ * nothing of ours stays in its schema that would pin their columns or grow
+ * stale.
+ *
+ * The application has had three ages: evaluations alone; then validations, and
+ * only battles that are validated as biomedical count; then categories, which
+ * are the other leaderboards.  Of an age there must be all or nothing.  With a
+ * part of it nobody can tell which battles are meant to count, and that is an
+ * error, not a guess.
+ *
+ * The tables are locked while they are looked at, battle before those that its
+ * columns point to, so that a migration is seen as a whole or not at all, and
+ * the query still fits when it is run.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "arena/arena.h"
+
+static const RequiredColumn evaluation_columns[] = {
+	{"battle", "id", REQUIRED_UUID},
+	{"battle", "model1_id", REQUIRED_UUID},
+	{"battle", "model2_id", REQUIRED_UUID},
+	{"battle", "user_id", REQUIRED_UUID},
+	{"battle_evaluation", "battle_id", REQUIRED_UUID},
+	{"battle_evaluation", "outcome", REQUIRED_TEXT},
+	{"battle_evaluation", "created_at", REQUIRED_DATE}
+};
+
+static const RequiredColumn validation_columns[] = {
+	{"battle", "effective_validation_id", REQUIRED_UUID},
+	{"battle_validation", "id", REQUIRED_UUID},
+	{"battle_validation", "is_biomedical", REQUIRED_BOOLEAN}
+};
+
+static const RequiredColumn category_columns[] = {
+	{"battle", "effective_categorization_id", REQUIRED_UUID},
+	{"battle_categorization", "id", REQUIRED_UUID},
+	{"battle_categorization", "status", REQUIRED_TEXT},
+	{"battle_categorization_category", "categorization_id", REQUIRED_UUID},
+	{"battle_categorization_category", "category", REQUIRED_TEXT}
+};
+
+/*
+ * Does an arena have an age of the application?  Any of its relations or columns
+ * says so; then it must have them all.
+ */
+static bool
+has_age(const char *arena, const RequiredColumn *columns, int count)
+{
+	bool		found = false;
+
+	for (int i = 0; i < count; i++)
+	{
+		Oid			relation = find_arena_relation(arena, columns[i].relation);
+
+		/* battle is of all ages, its columns are not */
+		if (OidIsValid(relation) &&
+			(strcmp(columns[i].relation, "battle") != 0 ||
+			 get_attnum(relation, columns[i].name) > 0))
+			found = true;
+	}
+	if (found)
+		check_battle_columns(arena, columns, count);
+	return found;
+}
+
+/*
+ * One branch of the query: the battles that count, by a leaderboard's slug.
+ */
+static void
+append_branch(StringInfo query, const char *slug, const char *schema,
+			  bool validated)
+{
+	appendStringInfo(query,
+					 "SELECT %s AS leaderboard, b.model1_id, b.model2_id,\n"
+					 "       e.outcome::text AS outcome, b.user_id AS voter_id, e.created_at,\n"
+					 "       b.id AS battle_id\n"
+					 "FROM %s.battle AS b\n"
+					 "JOIN %s.battle_evaluation AS e ON e.battle_id = b.id",
+					 slug, schema, schema);
+	if (validated)
+		appendStringInfo(query,
+						 "\nJOIN %s.battle_validation AS v"
+						 " ON v.id = b.effective_validation_id AND v.is_biomedical",
+						 schema);
+}
+
+/*
+ * The query from the application's tables.
+ */
+char *
+application_query(const char *arena)
+{
+	const char *schema = quote_identifier(arena);
+	StringInfoData query;
+	bool		validated,
+				categorized;
+
+	check_battle_columns(arena, evaluation_columns, lengthof(evaluation_columns));
+	check_moment(arena, "battle_evaluation", "created_at");
+	validated = has_age(arena, validation_columns, lengthof(validation_columns));
+	categorized = has_age(arena, category_columns, lengthof(category_columns));
+
+	initStringInfo(&query);
+	append_branch(&query, "'overall'::text", schema, validated);
+	if (categorized)
+	{
+		appendStringInfoString(&query, "\nUNION ALL\n");
+		append_branch(&query, "c.category::text", schema, validated);
+		appendStringInfo(&query,
+						 "\nJOIN %s.battle_categorization AS k"
+						 " ON k.id = b.effective_categorization_id AND k.status = 'matched'\n"
+						 "JOIN %s.battle_categorization_category AS c"
+						 " ON c.categorization_id = k.id AND c.category <> 'overall'",
+						 schema, schema);
+	}
+	return query.data;
+}
+
+/*
+ * Are there battles of the application in a schema?
+ */
+bool
+has_application(const char *arena)
+{
+	return OidIsValid(find_arena_relation(arena, "battle_evaluation"));
+}

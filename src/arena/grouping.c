@@ -1,0 +1,116 @@
+/*-------------------------------------------------------------------------
+ *
+ * grouping.c
+ *	  How the columns of a relation of battles are grouped, compared and summed.
+ *
+ * Values are told apart by the bytes of their text, whatever a collation or a
+ * type calls equal: a nondeterministic collation, citext, or the numbers 1.0 and
+ * 1.00.  Where the type's own equality does the same, nothing is written around
+ * the column.  That is quicker, and leaves the whole count to the server that a
+ * foreign table is on: postgres_fdw sends neither COLLATE nor most casts.
+ *
+ * A relation may hold counts of battles instead of battles.  Their sum is taken
+ * as a numeric, which never overflows, and beside it stands how many of the
+ * counts are none: null, not positive, or with a fraction.  The reader of the
+ * rows makes an error of these, as a sum alone would hide them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "arena/arena.h"
+
+static bool
+is_integer_type(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+/*
+ * Can a column of this type count battles?
+ */
+bool
+is_count_type(Oid type)
+{
+	type = getBaseType(type);
+	return is_integer_type(type) || type == NUMERICOID || type == FLOAT4OID ||
+		type == FLOAT8OID;
+}
+
+/*
+ * Are values of a type equal exactly when their texts are, as far as no collation
+ * says otherwise?
+ */
+static bool
+is_faithful_type(Oid type)
+{
+	return is_integer_type(type) || type == UUIDOID || type == BOOLOID ||
+		type == TEXTOID || type == VARCHAROID || type_is_enum(type);
+}
+
+/*
+ * An expression for a column of a relation that is called b, by which values are
+ * equal when the bytes of their text are.
+ */
+char *
+grouped_column(Oid relation, const char *name)
+{
+	Oid			type;
+	Oid			collation;
+	int32		modifier;
+
+	get_atttypetypmodcoll(relation, get_attnum(relation, name), &type, &modifier,
+						  &collation);
+	return psprintf("b.%s%s%s", quote_identifier(name),
+					is_faithful_type(getBaseType(type)) ? "" : "::pg_catalog.text",
+					!OidIsValid(collation) || get_collation_isdeterministic(collation) ? "" :
+					" COLLATE pg_catalog.\"C\"");
+}
+
+/*
+ * A condition for a column of counts that is positive, with AND before it: is it a
+ * whole number?  What is not a number at all counts as greater than infinity.
+ */
+static const char *
+whole_number(const char *column, Oid type)
+{
+	return is_integer_type(type) ? "" :
+		psprintf(" AND b.%1$s OPERATOR(pg_catalog.<) 'infinity'"
+				 " AND b.%1$s OPERATOR(pg_catalog.=) pg_catalog.trunc(b.%1$s)", column);
+}
+
+/*
+ * How many battles a group of rows is, each row being one.
+ */
+CountColumns
+counted_rows(void)
+{
+	CountColumns columns = {"pg_catalog.count(*)", ""};
+
+	return columns;
+}
+
+/*
+ * How many battles a group of rows is by a column of counts, under its name.
+ */
+CountColumns
+counted_by(Oid relation, const char *name)
+{
+	const char *column = quote_identifier(name);
+	Oid			type = getBaseType(get_atttype(relation, get_attnum(relation, name)));
+	CountColumns columns;
+
+	/* a sum of floating-point numbers depends on their order */
+	columns.count = psprintf("pg_catalog.sum(b.%1$s%2$s)::pg_catalog.numeric AS %1$s",
+							 column, type == FLOAT4OID || type == FLOAT8OID ?
+							 "::pg_catalog.numeric" : "");
+	columns.unusable = psprintf(", pg_catalog.count(*) OPERATOR(pg_catalog.-)"
+								" pg_catalog.count(*) FILTER"
+								" (WHERE b.%s OPERATOR(pg_catalog.>) 0%s)",
+								column, whole_number(column, type));
+	return columns;
+}
