@@ -182,10 +182,8 @@ BEGIN
 		cleared AS (DELETE FROM %1$I.tally AS t WHERE NOT EXISTS (SELECT FROM total AS n
 			WHERE n.leaderboard = t.leaderboard AND n.model1_id IS NOT DISTINCT FROM t.model1_id
 				AND n.model2_id IS NOT DISTINCT FROM t.model2_id AND n.outcome IS NOT DISTINCT FROM t.outcome))
-		SELECT (SELECT count(DISTINCT f.battle_id) FROM fresh AS f),
-			(SELECT count(*) FROM fresh AS f WHERE f.battle_id IS NULL),
-			(SELECT count(DISTINCT b.battle_id)
-				FROM (SELECT g.battle_id FROM gained AS g UNION ALL SELECT o.battle_id FROM lost AS o) AS b)$sql$,
+		SELECT f.counted, f.nameless, greatest((SELECT count(*) FROM gained), (SELECT count(*) FROM lost))
+		FROM (SELECT count(*) AS counted, count(*) FILTER (WHERE f.battle_id IS NULL) AS nameless FROM fresh AS f) AS f$sql$,
 		schema)
 	INTO counted, nameless, changed;
 	IF nameless > 0 THEN
