@@ -58,7 +58,7 @@ sub write_and_compare
 	my ($duration) = @_;
 	my ($compared, $wrong, $out, $err) = (0, 0, '', '');
 	my @scripts =
-	  map { ('-f', "$top/test/live/$_.pgbench") } qw(evaluate change linger linger linger together);
+	  map { ('-f', "$top/test/live/$_.pgbench") } qw(evaluate change change linger linger linger fold together);
 	my $writers = IPC::Run::start(
 		[
 			'pgbench', '-n', '-c', '8', '-j', '2', '-T', $duration,
