@@ -16,7 +16,9 @@ BEGIN
 	SELECT g.evaluation_count INTO counted FROM bixarena_generate_snapshot('overall', 10, dry_run => true) AS g;
 	EXECUTE format('SELECT count(*) FROM (%s) AS q WHERE q.leaderboard = ''overall''', bixarena_battle_query('arena')) INTO battles;
 	wrong := battles <> counted;
-	SELECT count(*) INTO differences FROM bixarena_verify_tally();
+	IF (SELECT s.lost IS NULL FROM bixarena.live_state('arena') AS s) THEN
+		SELECT count(*) INTO differences FROM bixarena_verify_tally();
+	END IF;
 	SELECT CASE WHEN s.recounted_at IS DISTINCT FROM before THEN s.recounted_why END INTO recounted FROM bixarena.live_state('arena') AS s;
 	RETURN NEXT;
 END
@@ -43,6 +45,7 @@ $$;
 CREATE TABLE arena.banned (voter_id uuid PRIMARY KEY);
 CREATE MATERIALIZED VIEW arena.copied AS TABLE arena.battle;
 CREATE TYPE outcome AS ENUM ('model1', 'model2', 'tie');
+CREATE TABLE arena.voted AS SELECT id, model1_id, model2_id, outcome::outcome, voter_id, created_at FROM arena.battle;
 CREATE FUNCTION is_day() RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
 SELECT w.what, refused(concat('SELECT ''overall''::text AS leaderboard, b.model1_id, b.model2_id, ', coalesce(w.outcome, 'b.outcome'),
 	' AS outcome, b.voter_id, b.created_at, ', coalesce(w.id, 'b.id'), ' AS battle_id FROM ', coalesce(w.source, 'arena.battle AS b'), ' ', w.rest), w.sources)
@@ -53,7 +56,7 @@ FROM (VALUES
 	('a role', NULL, NULL, NULL, 'WHERE CURRENT_USER = ''postgres''', NULL),
 	('a stable function', NULL, NULL, NULL, 'WHERE is_day()', NULL),
 	('a random one', NULL, NULL, NULL, 'WHERE random() < 0.5', NULL),
-	('an enum', 'b.outcome::text::outcome::text', NULL, NULL, '', NULL),
+	('an enum', 'b.outcome::text', NULL, 'arena.voted AS b', '', '{"arena.voted": "id"}'),
 	('a limit', NULL, NULL, NULL, 'ORDER BY b.created_at LIMIT 10', NULL),
 	('a sample', NULL, NULL, 'arena.battle AS b TABLESAMPLE SYSTEM (10)', '', NULL),
 	('an aggregate', NULL, NULL, NULL, 'WHERE b.voter_id NOT IN (SELECT x.voter_id FROM arena.battle AS x GROUP BY 1 HAVING count(*) > 100)', NULL),
@@ -70,7 +73,16 @@ FROM (VALUES
 ) AS w (what, outcome, id, source, rest, sources);
 DROP MATERIALIZED VIEW arena.copied;
 
--- counts, and a view that stays as it is
+-- the values of an enum are renamed
+DROP VIEW arena.leaderboard_battle;
+CREATE VIEW arena.leaderboard_battle AS SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id, b.outcome::text AS outcome, b.voter_id, b.created_at, b.id AS battle_id FROM arena.voted AS b;
+SELECT bixarena_keep_tally(sources => '{"arena.voted": "id"}');
+SELECT * FROM followed();
+ALTER TYPE outcome RENAME VALUE 'tie' TO 'draw';
+SELECT * FROM followed();
+SELECT bixarena_drop_tally();
+
+-- counts
 DROP VIEW arena.leaderboard_battle;
 CREATE TABLE arena.leaderboard_battle (leaderboard text, model1_id uuid, model2_id uuid, outcome text, voter_id uuid, created_at timestamptz, battle_id uuid, battles bigint);
 SELECT bixarena_keep_tally();
@@ -167,7 +179,7 @@ RESET session_replication_role;
 SELECT wrong, differences, recounted FROM followed();
 CREATE TABLE arena.part22 AS SELECT 'overall' AS leaderboard, model1_id, model2_id, 'tie'::text AS outcome, NULL::uuid AS voter_id, created_at, gen_random_uuid() AS battle_id FROM arena.battle LIMIT 70;
 ALTER TABLE arena.part2 ATTACH PARTITION arena.part22 FOR VALUES IN ('tie');
-SELECT wrong, differences > 0 AS differ, recounted FROM followed();
+SELECT wrong, differences, recounted FROM followed();
 CALL bixarena_generate_snapshots();
 SELECT wrong, differences, recounted FROM followed();
 INSERT INTO arena.part22 SELECT 'overall', model1_id, model2_id, 'tie', NULL, created_at, gen_random_uuid() FROM arena.battle LIMIT 20;
@@ -198,5 +210,10 @@ SELECT untold > 0 AS untold FROM told;
 UPDATE arena_live.state SET notified_at = clock_timestamp() - interval '1 second';
 SELECT bixarena_fold_tally();
 SELECT * FROM told;
+DROP VIEW told;
 SELECT bixarena_drop_tally();
 DROP EXTENSION bixarena_rank CASCADE;
+DROP FUNCTION followed, refused;
+DROP SCHEMA arena CASCADE;
+DROP FUNCTION is_day, counts;
+DROP TYPE outcome;
