@@ -40,5 +40,10 @@ AS $$
 			CASE WHEN s.verified_at IS NOT NULL THEN format('verified %s: %s rows differed',
 				bixarena.text_utc(s.verified_at), s.differences) END)
 	FROM bixarena.live_state(arena) AS s
+	UNION ALL
+	SELECT 'kept_tally', NULL, 'warning', NULL, 'bytes',
+		format('schema "%s" is gone, or is not of the arena''s owner: every run counts the battles', k.schema)
+	FROM bixarena.kept_tally AS k
+	WHERE k.arena = live_health.arena AND NOT EXISTS (SELECT FROM bixarena.live_state(k.arena) AS s)
 $$;
 COMMENT ON FUNCTION bixarena.live_health(text) IS 'is a kept tally up to date, and trusted?';
