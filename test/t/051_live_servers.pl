@@ -109,7 +109,7 @@ $node->command_ok(
 	],
 	'restore');
 is($node->safe_psql('restored',
-		q{SELECT message ~ 'the server' FROM bixarena_health() WHERE check_name = 'kept_tally'}),
+		q{SELECT message ~ 'the next run counts all battles' FROM bixarena_health() WHERE check_name = 'kept_tally'}),
 	't', 'a restored tally is in doubt');
 is($node->safe_psql('restored',
 		q{SELECT evaluation_count = (SELECT count(*) FROM arena.battle) FROM bixarena_generate_snapshot('overall', 10)}),
@@ -160,7 +160,7 @@ sql($subscriber, q{
 	SELECT bixarena_keep_tally()});
 sql($subscriber, 'SELECT bixarena_rebuild_tally()');
 sql($node, 'CREATE PUBLICATION battles FOR TABLE arena.model, arena.leaderboard, arena.battle');
-sql($subscriber, sprintf(q{CREATE SUBSCRIPTION battles CONNECTION '%s' PUBLICATION battles}, $node->connstr('postgres')));
+sql($subscriber, sprintf(q{CREATE SUBSCRIPTION battles CONNECTION $$%s$$ PUBLICATION battles}, $node->connstr('postgres')));
 $subscriber->wait_for_subscription_sync($node, 'battles');
 is_followed($subscriber, 0, 'the first copy');
 sql($node, $add);
