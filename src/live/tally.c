@@ -113,6 +113,28 @@ choose_use(const char *arena, bool only_looks, KeptTally **kept)
 }
 
 /*
+ * The query for the counts of a tally, of the leaderboards that a condition names: as
+ * they stand there, or with what the log would change summed up.
+ */
+static char *
+tally_query(const KeptTally *kept, TallyUse use, const char *condition, bool with_slugs)
+{
+	const char *slugs = with_slugs ? ", t.leaderboard" : "";
+
+	if (use == USE_AS_IS)
+		return psprintf("SELECT t.model1_id, t.model2_id, t.outcome, t.battles%s FROM %s.tally AS t"
+						" WHERE t.leaderboard OPERATOR(pg_catalog.=) %s"
+						" AND t.battles OPERATOR(pg_catalog.>) 0",
+						slugs, quote_identifier(kept->schema), condition);
+	return psprintf("SELECT t.model1_id, t.model2_id, t.outcome,"
+					" pg_catalog.sum(t.battles)::pg_catalog.int8%s FROM (%s) AS t"
+					" WHERE t.leaderboard OPERATOR(pg_catalog.=) %s"
+					" GROUP BY t.model1_id, t.model2_id, t.outcome, t.leaderboard"
+					" HAVING pg_catalog.sum(t.battles) OPERATOR(pg_catalog.>) 0",
+					slugs, counts_sql(kept), condition);
+}
+
+/*
  * Read battles from a tally: those of a leaderboard, or of many.
  */
 static List *
@@ -126,16 +148,7 @@ read_tally(const KeptTally *kept, TallyUse use, Datum slug, List *slugs, char *s
 	parameters->params[0].value = slug;
 	parameters->params[0].isnull = false;
 	parameters->params[0].pflags = PARAM_FLAG_CONST;
-	result = read_battles(psprintf("SELECT t.model1_id, t.model2_id, t.outcome,"
-								   " pg_catalog.sum(t.battles)::pg_catalog.int8%s"
-								   " FROM (%s) AS t"
-								   " WHERE t.leaderboard OPERATOR(pg_catalog.=) %s"
-								   " GROUP BY 1, 2, 3%s"
-								   " HAVING pg_catalog.sum(t.battles) OPERATOR(pg_catalog.>) 0",
-								   slugs ? ", t.leaderboard" : "", use == USE_AS_IS ?
-								   psprintf("SELECT * FROM %s.tally", quote_identifier(kept->schema)) :
-								   counts_sql(kept),
-								   slugs ? "ANY ($1)" : "$1", slugs ? ", 5" : ""),
+	result = read_battles(tally_query(kept, use, slugs ? "ANY ($1)" : "$1", slugs != NIL),
 						  parameters, true, slugs, true, source);
 	leave_owner(scope);
 	return result;

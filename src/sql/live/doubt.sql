@@ -26,6 +26,7 @@ BEGIN
 	FROM bixarena.live_views(own) AS v (oid), bixarena.live_parts(v.oid) AS p (oid)
 	JOIN pg_class AS c ON c.oid = p.oid
 	WHERE c.relkind NOT IN ('r', 'p', 'v') OR (c.relkind = 'v' AND v.oid <> p.oid)
+	ORDER BY c.oid::regclass::text COLLATE "C"
 	LIMIT 1;
 	IF reason IS NOT NULL OR own IS NULL THEN
 		RETURN reason;
@@ -42,6 +43,7 @@ BEGIN
 	INTO reason
 	FROM bixarena.live_views(own) AS v (oid)
 	WHERE bixarena.live_unsteady(v.oid) IS NOT NULL
+	ORDER BY v.oid::regclass::text COLLATE "C"
 	LIMIT 1;
 	IF reason IS NOT NULL THEN
 		RETURN reason;
@@ -53,6 +55,7 @@ BEGIN
 	LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(s.key) AND a.attname = s.value
 		AND a.attnum > 0 AND NOT a.attisdropped
 	WHERE to_regclass(s.key) IS NULL OR s.value IS NOT NULL AND a.atttypid IS DISTINCT FROM 'uuid'::regtype
+	ORDER BY s.key COLLATE "C"
 	LIMIT 1;
 	IF reason IS NOT NULL THEN
 		RETURN reason;
@@ -62,6 +65,7 @@ BEGIN
 		JOIN pg_class AS c ON c.oid = v.oid AND c.relkind <> 'v'
 		WHERE c.oid NOT IN (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
 			WHERE s.relation IS NOT NULL)
+		ORDER BY c.oid::regclass::text COLLATE "C"
 		LIMIT 1);
 END
 $$;
