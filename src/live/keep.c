@@ -117,7 +117,11 @@ become_tally_owner(const KeptTally *kept)
 	scope.guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", PINNED_SEARCH_PATH, PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	/* the planner cannot tell how few rows there are, and what it compiles takes longer */
+
+	/*
+	 * the planner cannot tell how few rows there are, and what it compiles
+	 * takes longer
+	 */
 	(void) set_config_option("jit", "off", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	snprintf(kilobytes, sizeof(kilobytes), "%d", Max(work_mem, maintenance_work_mem));

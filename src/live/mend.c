@@ -141,4 +141,3 @@ bixarena_rebuild_tally(PG_FUNCTION_ARGS)
 	SPI_finish();
 	PG_RETURN_INT64(count);
 }
-

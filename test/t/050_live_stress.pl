@@ -24,12 +24,14 @@ my $node = PostgreSQL::Test::Cluster->new('live');
 
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf',
-	"bixarena_rank.progress = off\nsynchronous_commit = off\nfsync = off\nautovacuum_naptime = 1s"
+"bixarena_rank.progress = off\nsynchronous_commit = off\nfsync = off\nautovacuum_naptime = 1s"
 );
 $node->start;
 $node->command_ok(
 	[
-		'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-v', 'arena=api',
+		'psql', '-XqAt',
+		'-v', 'ON_ERROR_STOP=1',
+		'-v', 'arena=api',
 		'-d', $node->connstr('postgres'),
 		'-f', "$top/test/schema/bixarena.sql"
 	],
@@ -58,11 +60,14 @@ sub write_and_compare
 	my ($duration) = @_;
 	my ($compared, $wrong, $out, $err) = (0, 0, '', '');
 	my @scripts =
-	  map { ('-f', "$top/test/live/$_.pgbench") } qw(evaluate change change linger linger linger fold together);
+	  map { ('-f', "$top/test/live/$_.pgbench") }
+	  qw(evaluate change change linger linger linger fold together);
 	my $writers = IPC::Run::start(
 		[
-			'pgbench', '-n', '-c', '8', '-j', '2', '-T', $duration,
-			@scripts, '-h', $node->host, '-p', $node->port, 'postgres'
+			'pgbench', '-n', '-c', '8',
+			'-j', '2', '-T', $duration,
+			@scripts, '-h', $node->host, '-p',
+			$node->port, 'postgres'
 		],
 		'>' => \$out,
 		'2>' => \$err);
@@ -74,7 +79,7 @@ sub write_and_compare
 		SELECT (g.evaluation_count <> (SELECT count(*) FROM api.battle AS b JOIN api.battle_evaluation AS e ON e.battle_id = b.id
 			JOIN api.battle_validation AS v ON v.id = b.effective_validation_id WHERE v.is_biomedical))::int
 		FROM bixarena_generate_snapshot('overall', 10, dry_run => true) AS g; COMMIT},
-		q{BEGIN; SELECT bixarena_fold_tally() * 0; SELECT count(*) FROM bixarena_verify_tally(); COMMIT},
+q{BEGIN; SELECT bixarena_fold_tally() * 0; SELECT count(*) FROM bixarena_verify_tally(); COMMIT},
 		'CALL bixarena_generate_snapshots()');
 
 	while ($writers->pumpable)
@@ -85,12 +90,13 @@ sub write_and_compare
 		$wrong += sql($node, $look) =~ /[1-9]/ ? 1 : 0;
 		$differences = sql($node, 'SELECT * FROM bixarena_verify_tally()');
 		$compared++;
-		$wrong++ if $differences ne '';
+		$wrong++                         if $differences ne '';
 		diag "after $look: $differences" if $differences ne '' && $wrong == 1;
 		$writers->pump_nb;
 	}
 	$writers->finish;
-	is(join("\n", grep { /ERROR|abort/ } split /\n/, $err), '', 'no writer fails');
+	is(join("\n", grep { /ERROR|abort/ } split /\n/, $err),
+		'', 'no writer fails');
 	like($out, qr/number of failed transactions: 0 /, 'and none gives up');
 	$out =~ /^tps = (\d+)/m and note "$1 scripts a second";
 	return ($compared, $wrong);
@@ -100,17 +106,22 @@ my ($compared, $wrong) = write_and_compare($seconds);
 note "compared $compared times";
 cmp_ok($compared, '>', 0, 'the tally was compared');
 is($wrong, 0, 'and was right each time');
-is_value($node, q{SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'}, '0', 'there was no deadlock');
+is_value($node,
+	q{SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'},
+	'0', 'there was no deadlock');
 is_value($node, q{SELECT recounted_why FROM api_live.state},
 	'bixarena_rebuild_tally()', 'and never had to be counted anew');
-is_value($node, q{SELECT count(*) > 0 FROM api_live.counted}, 't', 'battles count');
+is_value($node, q{SELECT count(*) > 0 FROM api_live.counted},
+	't', 'battles count');
 
 #
 # The log does not grow without end
 #
 sql($node, q{SELECT bixarena_fold_tally()});
 sql($node, q{VACUUM api_live.log});
-is_value($node, q{SELECT count(*) FROM api_live.log}, '0', 'nothing is left in the log');
+is_value(
+	$node, q{SELECT count(*) FROM api_live.log},
+	'0', 'nothing is left in the log');
 
 #
 # Sabotage: the trigger of validations looks up the battles

@@ -38,15 +38,21 @@ sub is_followed
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $before = sql($on, 'SELECT recounted_at FROM arena_live.state');
 
-	is_value($on, q{SELECT evaluation_count = (SELECT count(*) FROM arena.battle)
-		FROM bixarena_generate_snapshot('overall', 10, dry_run => true)}, 't', "$name: all is counted");
-	is_value($on, 'SELECT count(*) FROM bixarena_verify_tally()', '0',
-		"$name: nothing differs");
-	is(sql($on, 'SELECT recounted_at FROM arena_live.state') ne $before ? 1 : 0,
-		$recounted, "$name: " . ($recounted ? 'counted anew' : 'followed'));
+	is_value(
+		$on, q{SELECT evaluation_count = (SELECT count(*) FROM arena.battle)
+		FROM bixarena_generate_snapshot('overall', 10, dry_run => true)}, 't',
+		"$name: all is counted");
+	is_value($on, 'SELECT count(*) FROM bixarena_verify_tally()',
+		'0', "$name: nothing differs");
+	is( sql($on, 'SELECT recounted_at FROM arena_live.state') ne $before
+		? 1
+		: 0,
+		$recounted,
+		"$name: " . ($recounted ? 'counted anew' : 'followed'));
 }
 
-my $add = q{INSERT INTO arena.battle (model1_id, model2_id, outcome, categories)
+my $add =
+  q{INSERT INTO arena.battle (model1_id, model2_id, outcome, categories)
 	SELECT model1_id, model2_id, 'tie', categories FROM arena.battle LIMIT 50};
 
 is_followed($node, 0, 'at first');
@@ -77,14 +83,24 @@ my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'backup', has_streaming => 1);
 $standby->start;
 sql($node, $add);
-sql($node, 'DELETE FROM arena.battle WHERE ctid = ANY (ARRAY(SELECT ctid FROM arena.battle LIMIT 20))');
+sql($node,
+'DELETE FROM arena.battle WHERE ctid = ANY (ARRAY(SELECT ctid FROM arena.battle LIMIT 20))'
+);
 $node->wait_for_catchup($standby);
-is_value($node, 'SELECT count(*) > 0 FROM arena_live.log', 't', 'there is a log');
-is_value($standby, q{SELECT sum(vote_count) / 2 = (SELECT count(*) FROM arena.battle) FROM bixarena_live('overall')}, 't',
+is_value($node, 'SELECT count(*) > 0 FROM arena_live.log',
+	't', 'there is a log');
+is_value(
+	$standby,
+q{SELECT sum(vote_count) / 2 = (SELECT count(*) FROM arena.battle) FROM bixarena_live('overall')},
+	't',
 	'a standby counts the log in');
-is_value($standby, 'SELECT count(*) FROM bixarena_verify_tally()', '0', 'and nothing differs there');
-is_value($standby, q{SELECT status FROM bixarena_health() WHERE check_name = 'kept_tally'}, 'ok', 'nor is it in doubt');
-my ($state, $messages) = sql_state_of($standby, 'SELECT bixarena_fold_tally()');
+is_value($standby, 'SELECT count(*) FROM bixarena_verify_tally()',
+	'0', 'and nothing differs there');
+is_value($standby,
+	q{SELECT status FROM bixarena_health() WHERE check_name = 'kept_tally'},
+	'ok', 'nor is it in doubt');
+my ($state, $messages) =
+  sql_state_of($standby, 'SELECT bixarena_fold_tally()');
 is($state, '25000', 'it cannot fold');
 $standby->promote;
 sql($standby, $add);
@@ -97,34 +113,48 @@ $standby->stop;
 sql($node, $add);
 $node->command_ok(
 	[
-		'pg_dump', '-Fc', '-f', "$PostgreSQL::Test::Utils::tmp_check/dump",
+		'pg_dump', '-Fc', '-f',
+		"$PostgreSQL::Test::Utils::tmp_check/dump",
 		$node->connstr('postgres')
 	],
 	'dump');
 sql($node, 'CREATE DATABASE restored');
 $node->command_ok(
 	[
-		'pg_restore', '--exit-on-error', '-d', $node->connstr('restored'),
+		'pg_restore', '--exit-on-error', '-d',
+		$node->connstr('restored'),
 		"$PostgreSQL::Test::Utils::tmp_check/dump"
 	],
 	'restore');
-is($node->safe_psql('restored',
-		q{SELECT message ~ 'the next run counts all battles' FROM bixarena_health() WHERE check_name = 'kept_tally'}),
-	't', 'a restored tally is in doubt');
-is($node->safe_psql('restored',
-		q{SELECT evaluation_count = (SELECT count(*) FROM arena.battle) FROM bixarena_generate_snapshot('overall', 10)}),
-	't', 'and counted anew');
+is( $node->safe_psql(
+		'restored',
+q{SELECT message ~ 'the next run counts all battles' FROM bixarena_health() WHERE check_name = 'kept_tally'}
+	),
+	't',
+	'a restored tally is in doubt');
+is( $node->safe_psql(
+		'restored',
+q{SELECT evaluation_count = (SELECT count(*) FROM arena.battle) FROM bixarena_generate_snapshot('overall', 10)}
+	),
+	't',
+	'and counted anew');
 $node->safe_psql('restored', $add);
-is($node->safe_psql('restored', q{SELECT count(*) FROM bixarena_verify_tally()}), '0', 'its triggers are there');
-is($node->safe_psql('restored',
-		q{SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'arena_live%' AND tgenabled = CASE tgname WHEN 'arena_live_replica' THEN 'R' WHEN 'arena_live_truncate' THEN 'A' ELSE 'O' END}),
-	'5', 'and enabled as they were');
+is( $node->safe_psql(
+		'restored', q{SELECT count(*) FROM bixarena_verify_tally()}),
+	'0',
+	'its triggers are there');
+is( $node->safe_psql(
+		'restored',
+q{SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'arena_live%' AND tgenabled = CASE tgname WHEN 'arena_live_replica' THEN 'R' WHEN 'arena_live_truncate' THEN 'A' ELSE 'O' END}
+	),
+	'5',
+	'and enabled as they were');
 
 # data alone, without triggers, into tables that are there
 $node->command_ok(
 	[
-		'pg_dump', '-Fc', '--data-only', '-t', 'arena.battle',
-		'-f', "$PostgreSQL::Test::Utils::tmp_check/data",
+		'pg_dump', '-Fc', '--data-only', '-t', 'arena.battle', '-f',
+		"$PostgreSQL::Test::Utils::tmp_check/data",
 		$node->connstr('postgres')
 	],
 	'dump of battles');
@@ -137,11 +167,17 @@ $node->command_ok(
 		"$PostgreSQL::Test::Utils::tmp_check/data"
 	],
 	'restore without triggers');
-is($node->safe_psql('restored',
-		q{SELECT evaluation_count = (SELECT count(*) FROM arena.battle) FROM bixarena_generate_snapshot('overall', 10)}),
-	't', 'what has come without triggers is counted');
+is( $node->safe_psql(
+		'restored',
+q{SELECT evaluation_count = (SELECT count(*) FROM arena.battle) FROM bixarena_generate_snapshot('overall', 10)}
+	),
+	't',
+	'what has come without triggers is counted');
 $node->safe_psql('restored', 'SELECT bixarena_rebuild_tally()');
-is($node->safe_psql('restored', q{SELECT count(*) FROM bixarena_verify_tally()}), '0', 'and kept again');
+is( $node->safe_psql(
+		'restored', q{SELECT count(*) FROM bixarena_verify_tally()}),
+	'0',
+	'and kept again');
 
 #
 # A subscription writes the battles
@@ -159,13 +195,22 @@ sql($subscriber, q{
 	SELECT bixarena_configure('num_bootstrap', '10');
 	SELECT bixarena_keep_tally()});
 sql($subscriber, 'SELECT bixarena_rebuild_tally()');
-sql($node, 'CREATE PUBLICATION battles FOR TABLE arena.model, arena.leaderboard, arena.battle');
-sql($subscriber, sprintf(q{CREATE SUBSCRIPTION battles CONNECTION $$%s$$ PUBLICATION battles}, $node->connstr('postgres')));
+sql($node,
+'CREATE PUBLICATION battles FOR TABLE arena.model, arena.leaderboard, arena.battle'
+);
+sql($subscriber,
+	sprintf(
+		q{CREATE SUBSCRIPTION battles CONNECTION $$%s$$ PUBLICATION battles},
+		$node->connstr('postgres')));
 $subscriber->wait_for_subscription_sync($node, 'battles');
 is_followed($subscriber, 0, 'the first copy');
 sql($node, $add);
-sql($node, q{UPDATE arena.battle SET outcome = 'model2' WHERE outcome = 'tie' AND model1_id < model2_id});
-sql($node, q{DELETE FROM arena.battle WHERE outcome = 'model1' AND ctid = ANY (ARRAY(SELECT ctid FROM arena.battle LIMIT 100))});
+sql($node,
+q{UPDATE arena.battle SET outcome = 'model2' WHERE outcome = 'tie' AND model1_id < model2_id}
+);
+sql($node,
+q{DELETE FROM arena.battle WHERE outcome = 'model1' AND ctid = ANY (ARRAY(SELECT ctid FROM arena.battle LIMIT 100))}
+);
 $node->wait_for_catchup('battles');
 is_followed($subscriber, 0, 'changes of a subscription');
 sql($node, 'TRUNCATE arena.battle');
@@ -179,7 +224,8 @@ sql($subscriber, 'DROP SUBSCRIPTION battles');
 #
 # A publication of all tables is in nobody's way
 #
-sql($node, 'DROP PUBLICATION battles; CREATE PUBLICATION everything FOR ALL TABLES');
+sql($node,
+	'DROP PUBLICATION battles; CREATE PUBLICATION everything FOR ALL TABLES');
 sql($node, $add);
 is_followed($node, 1, 'published, after TRUNCATE');
 sql($node, $add);
