@@ -165,6 +165,7 @@ DROP INDEX bixarena.run_waiting;
 DROP INDEX bixarena.run_queued;
 DROP INDEX bixarena.setting_key;
 
+COMMENT ON COLUMN bixarena.arena.created_at IS 'when it was registered';
 
 CREATE FUNCTION bixarena.trigger_old_setting()
 RETURNS trigger
@@ -183,8 +184,11 @@ REVOKE ALL ON FUNCTION bixarena.trigger_old_setting() FROM PUBLIC;
 CREATE TRIGGER old_setting BEFORE INSERT ON bixarena.setting
 	FOR EACH ROW WHEN (NEW.leaderboard IS NULL)
 	EXECUTE FUNCTION bixarena.trigger_old_setting();
+COMMENT ON COLUMN bixarena.setting.arena IS 'name of the arena';
 COMMENT ON COLUMN bixarena.setting.leaderboard IS
 	'slug of the leaderboard; empty: the whole arena';
+COMMENT ON COLUMN bixarena.setting.name IS 'name of the setting';
+COMMENT ON COLUMN bixarena.setting.value IS 'its value, as text';
 
 CREATE UNIQUE INDEX run_queued
 	ON bixarena.run (arena, leaderboard, role_id, (coalesce(
@@ -206,11 +210,30 @@ CREATE INDEX run_snapshot
 	ON bixarena.run (arena, snapshot_identifier COLLATE "C");
 
 CREATE INDEX run_call ON bixarena.run (call_id) WHERE call_id IS NOT NULL;
-COMMENT ON COLUMN bixarena.run.role_id IS 'the same role, whatever it is called now; 0: none of this server';
-COMMENT ON COLUMN bixarena.run.request_number IS
-	'number of a request of source api among those of its arena';
+COMMENT ON COLUMN bixarena.run.correlation_id IS 'key of the run';
+COMMENT ON COLUMN bixarena.run.arena IS 'name of the arena';
+COMMENT ON COLUMN bixarena.run.status IS
+	'queued, running, succeeded, skipped or failed';
+COMMENT ON COLUMN bixarena.run.trigger_source IS 'scheduled, api or manual';
+COMMENT ON COLUMN bixarena.run.triggered_by IS 'who asked, as the caller said';
 COMMENT ON COLUMN bixarena.run.parameters IS
 	'with what: settings in force, as_of, and what the request set';
+COMMENT ON COLUMN bixarena.run.requested_at IS 'when it was asked for';
+COMMENT ON COLUMN bixarena.run.ended_at IS 'when it ended; null: it has not';
+COMMENT ON COLUMN bixarena.run.snapshot_id IS 'id of the snapshot; null: there is none';
+COMMENT ON COLUMN bixarena.run.snapshot_identifier IS 'identifier of the snapshot';
+COMMENT ON COLUMN bixarena.run.entry_count IS 'models that were ranked';
+COMMENT ON COLUMN bixarena.run.unranked IS
+	'slugs of the models without a rank, and why';
+COMMENT ON COLUMN bixarena.run.skip_reason IS 'why it was skipped';
+COMMENT ON COLUMN bixarena.run.error_sqlstate IS
+	'SQLSTATE of the last attempt that failed; null: the run then succeeded or was skipped';
+COMMENT ON COLUMN bixarena.run.error_message IS 'message of that error';
+COMMENT ON COLUMN bixarena.run.error_detail IS 'detail of that error';
+COMMENT ON COLUMN bixarena.run.role_id IS
+	'the same role, whatever it is called now; 0: none of this server';
+COMMENT ON COLUMN bixarena.run.request_number IS
+	'number of a request of source api among those of its arena';
 COMMENT ON COLUMN bixarena.run.call_id IS
 	'what the runs of one call share; null: the run was made by itself';
 
@@ -744,6 +767,8 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_request_snapshot(text, text, text, text, bigint, bigint) IS
 	'queue a run for a background worker; returns its correlation id at once';
 REVOKE ALL ON FUNCTION bixarena_request_snapshot(text, text, text, text, bigint, bigint) FROM PUBLIC;
+COMMENT ON PROCEDURE bixarena_process_requests() IS
+	'make the current role''s runs that wait, as queued or abandoned';
 
 CREATE FUNCTION bixarena.run_is_abandoned(correlation_id uuid)
 RETURNS boolean

@@ -35,6 +35,7 @@ CREATE TABLE bixarena.arena (
 );
 COMMENT ON TABLE bixarena.arena IS 'schemas that are registered as arenas';
 COMMENT ON COLUMN bixarena.arena.name IS 'name of the schema';
+COMMENT ON COLUMN bixarena.arena.created_at IS 'when it was registered';
 
 CREATE TABLE bixarena.setting (
 	arena name NOT NULL,
@@ -63,8 +64,11 @@ CREATE TRIGGER old_setting BEFORE INSERT ON bixarena.setting
 	EXECUTE FUNCTION bixarena.trigger_old_setting();
 COMMENT ON TABLE bixarena.setting IS
 	'values of settings that differ from the default; see bixarena_settings()';
+COMMENT ON COLUMN bixarena.setting.arena IS 'name of the arena';
 COMMENT ON COLUMN bixarena.setting.leaderboard IS
 	'slug of the leaderboard; empty: the whole arena';
+COMMENT ON COLUMN bixarena.setting.name IS 'name of the setting';
+COMMENT ON COLUMN bixarena.setting.value IS 'its value, as text';
 
 CREATE TABLE bixarena.membership (
 	arena name,
@@ -137,26 +141,44 @@ CREATE INDEX run_snapshot
 -- the runs of a call
 CREATE INDEX run_call ON bixarena.run (call_id) WHERE call_id IS NOT NULL;
 COMMENT ON TABLE bixarena.run IS 'runs: who asked for a snapshot, and how its making went';
+COMMENT ON COLUMN bixarena.run.correlation_id IS 'key of the run';
+COMMENT ON COLUMN bixarena.run.arena IS 'name of the arena';
 COMMENT ON COLUMN bixarena.run.leaderboard IS 'slug of the leaderboard';
+COMMENT ON COLUMN bixarena.run.status IS
+	'queued, running, succeeded, skipped or failed';
+COMMENT ON COLUMN bixarena.run.trigger_source IS 'scheduled, api or manual';
+COMMENT ON COLUMN bixarena.run.triggered_by IS 'who asked, as the caller said';
 COMMENT ON COLUMN bixarena.run.role IS 'role that the run was made as';
-COMMENT ON COLUMN bixarena.run.role_id IS 'the same role, whatever it is called now; 0: none of this server';
-COMMENT ON COLUMN bixarena.run.request_number IS
-	'number of a request of source api among those of its arena';
 COMMENT ON COLUMN bixarena.run.parameters IS
 	'with what: settings in force, as_of, and what the request set';
 COMMENT ON COLUMN bixarena.run.attempts IS 'attempts begun so far';
+COMMENT ON COLUMN bixarena.run.requested_at IS 'when it was asked for';
 COMMENT ON COLUMN bixarena.run.started_at IS 'when the last attempt began';
+COMMENT ON COLUMN bixarena.run.ended_at IS 'when it ended; null: it has not';
 COMMENT ON COLUMN bixarena.run.read_seconds IS 'reading of the battles';
 COMMENT ON COLUMN bixarena.run.fit_seconds IS 'point estimate';
 COMMENT ON COLUMN bixarena.run.bootstrap_seconds IS 'intervals';
 COMMENT ON COLUMN bixarena.run.write_seconds IS 'writing of the snapshot';
+COMMENT ON COLUMN bixarena.run.snapshot_id IS 'id of the snapshot; null: there is none';
+COMMENT ON COLUMN bixarena.run.snapshot_identifier IS 'identifier of the snapshot';
+COMMENT ON COLUMN bixarena.run.entry_count IS 'models that were ranked';
 COMMENT ON COLUMN bixarena.run.evaluation_count IS 'battles that were used';
 COMMENT ON COLUMN bixarena.run.ignored_battles IS 'battles that could not be used';
 COMMENT ON COLUMN bixarena.run.incomplete_replicates IS
 	'bootstrap replicates that could not place all models';
+COMMENT ON COLUMN bixarena.run.unranked IS
+	'slugs of the models without a rank, and why';
+COMMENT ON COLUMN bixarena.run.skip_reason IS 'why it was skipped';
+COMMENT ON COLUMN bixarena.run.error_sqlstate IS
+	'SQLSTATE of the last attempt that failed; null: the run then succeeded or was skipped';
+COMMENT ON COLUMN bixarena.run.error_message IS 'message of that error';
+COMMENT ON COLUMN bixarena.run.error_detail IS 'detail of that error';
+COMMENT ON COLUMN bixarena.run.role_id IS
+	'the same role, whatever it is called now; 0: none of this server';
+COMMENT ON COLUMN bixarena.run.request_number IS
+	'number of a request of source api among those of its arena';
 COMMENT ON COLUMN bixarena.run.call_id IS
 	'what the runs of one call share; null: the run was made by itself';
-COMMENT ON COLUMN bixarena.run.unranked IS 'slugs of the models without a rank, and why';
 
 -- also in a row that is restored from a dump: another server numbers roles otherwise
 CREATE FUNCTION bixarena.trigger_run_role()
@@ -799,7 +821,7 @@ CREATE PROCEDURE bixarena_process_requests()
 AS 'MODULE_PATHNAME', 'bixarena_process_requests'
 LANGUAGE C;
 COMMENT ON PROCEDURE bixarena_process_requests() IS
-	'make the runs that wait, as queued or abandoned';
+	'make the current role''s runs that wait, as queued or abandoned';
 -- it writes snapshots and runs
 REVOKE ALL ON PROCEDURE bixarena_process_requests() FROM PUBLIC;
 

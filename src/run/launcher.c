@@ -79,6 +79,25 @@ static List *watches = NIL;
 static bool wakes_launcher = false;
 
 /*
+ * A background process that is told this database and begins in that function.
+ */
+static BackgroundWorker
+process_of_this_database(const char *name, const char *function)
+{
+	BackgroundWorker worker = {0};
+
+	strlcpy(worker.bgw_name, name, BGW_MAXLEN);
+	strlcpy(worker.bgw_type, name, BGW_MAXLEN);
+	strlcpy(worker.bgw_library_name, "bixarena_rank", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, function, BGW_MAXLEN);
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	memcpy(worker.bgw_extra, &MyDatabaseId, sizeof(Oid));
+	return worker;
+}
+
+/*
  * Start the launcher, unless it is at work.  This must not fail: it is called
  * after a commit too.  If the server has no free slot, runs wait until the next
  * who comes along.
@@ -86,18 +105,11 @@ static bool wakes_launcher = false;
 void
 wake_launcher(void)
 {
-	BackgroundWorker worker = {0};
+	BackgroundWorker worker;
 
 	if (lock_is_held(LOCK_LAUNCHER, "", 0))
 		return;
-	strlcpy(worker.bgw_name, "bixarena_rank launcher", BGW_MAXLEN);
-	strlcpy(worker.bgw_type, "bixarena_rank launcher", BGW_MAXLEN);
-	strlcpy(worker.bgw_library_name, "bixarena_rank", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "bixarena_launcher_main", BGW_MAXLEN);
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	memcpy(worker.bgw_extra, &MyDatabaseId, sizeof(Oid));
+	worker = process_of_this_database("bixarena_rank launcher", "bixarena_launcher_main");
 	(void) RegisterDynamicBackgroundWorker(&worker, NULL);
 }
 
@@ -132,18 +144,11 @@ wake_launcher_at_commit(void)
 static BackgroundWorkerHandle *
 start_worker(const Queue *queue)
 {
-	BackgroundWorker worker = {0};
+	BackgroundWorker worker = process_of_this_database("bixarena_rank worker",
+													   "bixarena_worker_main");
 	BackgroundWorkerHandle *handle;
 
-	strlcpy(worker.bgw_name, "bixarena_rank worker", BGW_MAXLEN);
-	strlcpy(worker.bgw_type, "bixarena_rank worker", BGW_MAXLEN);
-	strlcpy(worker.bgw_library_name, "bixarena_rank", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "bixarena_worker_main", BGW_MAXLEN);
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	worker.bgw_notify_pid = MyProcPid;
-	memcpy(worker.bgw_extra, &MyDatabaseId, sizeof(Oid));
 	memcpy(worker.bgw_extra + sizeof(Oid), queue, sizeof(Queue));
 	return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : NULL;
 }

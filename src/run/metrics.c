@@ -14,27 +14,11 @@
 
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/builtins.h"
-#include "utils/timeout.h"
-#include "utils/timestamp.h"
 
 #include "run/run.h"
 
 PG_FUNCTION_INFO_V1(bixarena_metrics_within);
-
-/* Has the time run out? */
-static volatile sig_atomic_t expired = false;
-
-static void
-expire(void)
-{
-	expired = true;
-	InterruptPending = true;
-	QueryCancelPending = true;
-	SetLatch(MyLatch);
-}
 
 static void
 read_metrics(void *argument)
@@ -55,21 +39,17 @@ read_metrics(void *argument)
 static ErrorData *
 try_within(int milliseconds, Step step, void *argument)
 {
-	static TimeoutId timeout = MAX_TIMEOUTS;
+	static Timer timer = NEW_TIMER;
 	ErrorData  *error;
+	bool		expired;
 
-	if (timeout == MAX_TIMEOUTS)
-		timeout = RegisterTimeout(USER_TIMEOUT, expire);
-	expired = false;
 	watch_strictly = true;
-	enable_timeout_after(timeout, Max(milliseconds, 1));
+	start_timer(&timer, Max(milliseconds, 1) / 1000.0);
 	error = try_step(step, argument);
-	disable_timeout(timeout, false);
+	expired = stop_timer(&timer);
 	watch_strictly = false;
 	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED && !expired)
 		ReThrowError(error);
-	if (expired)
-		QueryCancelPending = false;
 	return error;
 }
 

@@ -188,10 +188,6 @@ bixarena_request_snapshot(PG_FUNCTION_ARGS)
 	check_version();
 	PreventCommandIfReadOnly("bixarena_request_snapshot()");
 	PreventCommandIfParallelMode("bixarena_request_snapshot()");
-	if (PG_ARGISNULL(ARGUMENT_LEADERBOARD_ID))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("leaderboard_id must not be null")));
 	run.trigger_source = checked_trigger_source(argument_text(fcinfo, ARGUMENT_TRIGGER_SOURCE));
 	run.triggered_by = checked_triggered_by(argument_text(fcinfo, ARGUMENT_TRIGGERED_BY));
 	run.num_bootstrap = requested_value(fcinfo, ARGUMENT_NUM_BOOTSTRAP, "num_bootstrap");

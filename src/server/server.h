@@ -13,6 +13,7 @@
 #define BIXARENA_SERVER_H
 
 #include "fmgr.h"
+#include "utils/timeout.h"
 
 #include "compat.h"
 
@@ -40,6 +41,16 @@ typedef struct OwnerScope
 
 /* What is done in a subtransaction */
 typedef void (*Step) (void *argument);
+
+/* A time after which the session cancels what it does */
+typedef struct Timer
+{
+	TimeoutId	timeout;
+	TimestampTz end;
+	bool		runs;
+} Timer;
+
+#define NEW_TIMER {.timeout = MAX_TIMEOUTS}
 
 /* What locks are about: see locks.c */
 typedef enum LockClass
@@ -82,6 +93,10 @@ extern void begin_reading_and_writing(void);
 
 /* attempt.c */
 extern ErrorData *try_step(Step step, void *argument);
+
+/* timer.c */
+extern void start_timer(Timer *timer, double seconds);
+extern bool stop_timer(Timer *timer);
 
 /* locks.c */
 extern bool lock_for_transaction(LockClass class, const void *key, int length,

@@ -28,12 +28,15 @@ SELECT signature FROM functions WHERE prosecdef;
 SELECT signature FROM functions
 WHERE NOT coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'
 ORDER BY signature::text COLLATE "C";
--- all are documented, and so are types, relations and their schema
+-- all are documented, and so are types, relations, their columns and their schema
 SELECT signature FROM functions
 WHERE coalesce(obj_description(oid, 'pg_proc'), '') = '';
 SELECT c.oid::regclass FROM pg_class AS c
 WHERE c.relnamespace = 'bixarena'::regnamespace AND c.relkind IN ('r', 'v')
 	AND coalesce(obj_description(c.oid, 'pg_class'), '') = '';
+SELECT a.attrelid::regclass, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+WHERE c.relnamespace = 'bixarena'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0
+	AND NOT a.attisdropped AND coalesce(col_description(c.oid, a.attnum), '') = '';
 SELECT t.oid::regtype FROM pg_type AS t JOIN pg_class AS c ON c.oid = t.typrelid
 WHERE t.typname ~ '^bixarena_' AND c.relkind = 'c'
 	AND coalesce(obj_description(t.oid, 'pg_type'), '') = '';

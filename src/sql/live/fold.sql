@@ -169,6 +169,8 @@ DECLARE
 	nameless bigint;
 	changed bigint;
 BEGIN
+	-- what is not distinct is not hashed: without equality of the ids, every row of a
+	-- leaderboard would be compared with every other
 	EXECUTE 'WITH ' || bixarena.live_all_sql(arena, schema)
 		|| bixarena.live_difference_sql() || bixarena.live_store_sql(schema) || format($sql$,
 		total AS MATERIALIZED (
@@ -181,7 +183,9 @@ BEGIN
 			DO UPDATE SET battles = EXCLUDED.battles WHERE t.battles <> EXCLUDED.battles),
 		cleared AS (DELETE FROM %1$I.tally AS t WHERE NOT EXISTS (SELECT FROM total AS n
 			WHERE n.leaderboard = t.leaderboard AND n.model1_id IS NOT DISTINCT FROM t.model1_id
-				AND n.model2_id IS NOT DISTINCT FROM t.model2_id AND n.outcome IS NOT DISTINCT FROM t.outcome))
+				AND n.model2_id IS NOT DISTINCT FROM t.model2_id AND n.outcome IS NOT DISTINCT FROM t.outcome
+				AND coalesce(n.model1_id, '00000000-0000-0000-0000-000000000000') = coalesce(t.model1_id, '00000000-0000-0000-0000-000000000000')
+				AND coalesce(n.model2_id, '00000000-0000-0000-0000-000000000000') = coalesce(t.model2_id, '00000000-0000-0000-0000-000000000000')))
 		SELECT f.counted, f.nameless, greatest((SELECT count(*) FROM gained), (SELECT count(*) FROM lost))
 		FROM (SELECT count(*) AS counted, count(*) FILTER (WHERE f.battle_id IS NULL) AS nameless FROM fresh AS f) AS f$sql$,
 		schema)

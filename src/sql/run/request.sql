@@ -22,7 +22,7 @@ CREATE PROCEDURE bixarena_process_requests()
 AS 'MODULE_PATHNAME', 'bixarena_process_requests'
 LANGUAGE C;
 COMMENT ON PROCEDURE bixarena_process_requests() IS
-	'make the runs that wait, as queued or abandoned';
+	'make the current role''s runs that wait, as queued or abandoned';
 -- it writes snapshots and runs
 REVOKE ALL ON PROCEDURE bixarena_process_requests() FROM PUBLIC;
 
