@@ -179,8 +179,15 @@ BEGIN
 			GROUP BY 1, 2, 3, 4),
 		summed AS (INSERT INTO %1$I.tally AS t (leaderboard, model1_id, model2_id, outcome, battles)
 			SELECT n.leaderboard, n.model1_id, n.model2_id, n.outcome, n.battles FROM total AS n
+			WHERE NOT EXISTS (SELECT FROM %1$I.tally AS k
+				WHERE k.leaderboard = n.leaderboard AND k.battles = n.battles
+					AND k.model1_id IS NOT DISTINCT FROM n.model1_id
+					AND k.model2_id IS NOT DISTINCT FROM n.model2_id
+					AND k.outcome IS NOT DISTINCT FROM n.outcome
+					AND coalesce(k.model1_id, '00000000-0000-0000-0000-000000000000') = coalesce(n.model1_id, '00000000-0000-0000-0000-000000000000')
+					AND coalesce(k.model2_id, '00000000-0000-0000-0000-000000000000') = coalesce(n.model2_id, '00000000-0000-0000-0000-000000000000'))
 			ON CONFLICT (leaderboard, model1_id, model2_id, outcome)
-			DO UPDATE SET battles = EXCLUDED.battles WHERE t.battles <> EXCLUDED.battles),
+			DO UPDATE SET battles = EXCLUDED.battles),
 		cleared AS (DELETE FROM %1$I.tally AS t WHERE NOT EXISTS (SELECT FROM total AS n
 			WHERE n.leaderboard = t.leaderboard AND n.model1_id IS NOT DISTINCT FROM t.model1_id
 				AND n.model2_id IS NOT DISTINCT FROM t.model2_id AND n.outcome IS NOT DISTINCT FROM t.outcome
