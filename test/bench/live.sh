@@ -43,14 +43,14 @@ write_scripts() {
 		\set first random(1, 100)
 		\set step random(1, 99)
 		\set o random(1, 3)
-		INSERT INTO api.battle (id, user_id, model1_id, model2_id) SELECT :'b', :'b', a.id, c.id
+		INSERT INTO api.battle (id, user_id, model1_id, model2_id) SELECT ':b', ':b', a.id, c.id
 		FROM public.numbered AS a, public.numbered AS c WHERE a.n = :first AND c.n = 1 + (:first - 1 + :step) % 100;
-		INSERT INTO api.battle_evaluation (battle_id, outcome) VALUES (:'b', (ARRAY['model1', 'model2', 'tie'])[:o]);
-		INSERT INTO api.battle_validation (id, battle_id, method, confidence, is_biomedical) VALUES (:'v', :'b', 'x', 1, true);
-		UPDATE api.battle SET effective_validation_id = :'v' WHERE id = :'b';
-		INSERT INTO api.battle_categorization (id, battle_id, method, status) VALUES (:'k', :'b', 'x', 'matched');
-		INSERT INTO api.battle_categorization_category VALUES (:'k', 'c01'), (:'k', 'c02');
-		UPDATE api.battle SET effective_categorization_id = :'k' WHERE id = :'b';
+		INSERT INTO api.battle_evaluation (battle_id, outcome) VALUES (':b', (ARRAY['model1', 'model2', 'tie'])[:o]);
+		INSERT INTO api.battle_validation (id, battle_id, method, confidence, is_biomedical) VALUES (':v', ':b', 'x', 1, true);
+		UPDATE api.battle SET effective_validation_id = ':v' WHERE id = ':b';
+		INSERT INTO api.battle_categorization (id, battle_id, method, status) VALUES (':k', ':b', 'x', 'matched');
+		INSERT INTO api.battle_categorization_category VALUES (':k', 'c01'), (':k', 'c02');
+		UPDATE api.battle SET effective_categorization_id = ':k' WHERE id = ':b';
 	SQL
 	cat >"$folder/hot.sql" <<-'SQL'
 		WITH drawn AS (SELECT gen_random_uuid() AS id, g FROM generate_series(1, 10) AS g),
