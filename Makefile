@@ -11,7 +11,7 @@ DATA = $(filter-out sql/$(CURRENT_SCRIPT),$(wildcard sql/bixarena_rank--*.sql))
 EXTRA_CLEAN = build
 
 # each folder knows those before it, and none after
-FOLDERS = method server arena live run
+FOLDERS = method server arena value live run
 OBJS = $(patsubst %.c,%.o,$(foreach folder,$(FOLDERS),$(sort $(wildcard src/$(folder)/*.c))) src/init.c)
 HEADERS = src/compat.h $(wildcard src/*/*.h)
 
@@ -20,7 +20,10 @@ SQL_PARTS = \
 	src/sql/header.sql \
 	src/sql/tables.sql \
 	src/sql/arena/rank.sql \
+	src/sql/value/tally.sql \
 	src/sql/arena/arena.sql \
+	src/sql/arena/node_script.sql \
+	src/sql/arena/remote.sql \
 	src/sql/read/watch.sql \
 	src/sql/arena/setting.sql \
 	src/sql/live/source.sql \

@@ -242,7 +242,8 @@ CREATE FUNCTION bixarena_rank(
 	model1 text DEFAULT 'model1',
 	model2 text DEFAULT 'model2',
 	outcome text DEFAULT 'outcome',
-	max_unread_percent double precision DEFAULT 1)
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -254,10 +255,304 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'bixarena_rank'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision) IS
+COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text) IS
 	'Bradley-Terry ranking of the models in any table or view of battles';
 
 
+/*
+ * A tally as a value: what battles come to, for any query that can name two models and
+ * an outcome.  It holds counts and reads no table, so everybody may use it.
+ */
+
+CREATE TYPE bixarena_tally;
+
+CREATE FUNCTION bixarena.tally_in(cstring)
+RETURNS bixarena_tally
+AS 'MODULE_PATHNAME', 'bixarena_tally_in'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_in(cstring) IS
+	'input of a tally';
+REVOKE ALL ON FUNCTION bixarena.tally_in(cstring) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.tally_out(bixarena_tally)
+RETURNS cstring
+AS 'MODULE_PATHNAME', 'bixarena_tally_out'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_out(bixarena_tally) IS
+	'output of a tally';
+REVOKE ALL ON FUNCTION bixarena.tally_out(bixarena_tally) FROM PUBLIC;
+
+-- names come in the client's encoding
+CREATE FUNCTION bixarena.tally_recv(internal)
+RETURNS bixarena_tally
+AS 'MODULE_PATHNAME', 'bixarena_tally_recv'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_recv(internal) IS
+	'binary input of a tally';
+REVOKE ALL ON FUNCTION bixarena.tally_recv(internal) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.tally_send(bixarena_tally)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'bixarena_tally_send'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_send(bixarena_tally) IS
+	'binary output of a tally';
+REVOKE ALL ON FUNCTION bixarena.tally_send(bixarena_tally) FROM PUBLIC;
+
+CREATE TYPE bixarena_tally (
+	INPUT = bixarena.tally_in,
+	OUTPUT = bixarena.tally_out,
+	RECEIVE = bixarena.tally_recv,
+	SEND = bixarena.tally_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = int4,
+	STORAGE = extended
+);
+COMMENT ON TYPE bixarena_tally IS
+	'battles as counts of who beat whom, and who stood first';
+
+--
+-- What it can be asked
+--
+
+CREATE FUNCTION bixarena_num_battles(tally bixarena_tally)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'bixarena_num_battles'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena_num_battles(bixarena_tally) IS
+	'how many battles are in a tally';
+
+CREATE FUNCTION bixarena_num_models(tally bixarena_tally)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'bixarena_num_models'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena_num_models(bixarena_tally) IS
+	'how many models have battles in a tally';
+
+CREATE FUNCTION bixarena_pairs(tally bixarena_tally)
+RETURNS TABLE (
+	model1 text,
+	model2 text,
+	wins1 bigint,
+	wins2 bigint,
+	ties bigint)
+AS 'MODULE_PATHNAME', 'bixarena_pairs'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000 COST 1000;
+COMMENT ON FUNCTION bixarena_pairs(bixarena_tally) IS
+	'what is in a tally: each two models as they stood, and how they fared';
+
+CREATE FUNCTION bixarena_rank_tally(
+	tally bixarena_tally,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0)
+RETURNS TABLE (
+	model text,
+	bt_score double precision,
+	rank integer,
+	bootstrap_q025 double precision,
+	bootstrap_q975 double precision,
+	vote_count bigint,
+	status text)
+AS 'MODULE_PATHNAME', 'bixarena_rank_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 100 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint) IS
+	'Bradley-Terry ranking of the models in a tally';
+
+CREATE FUNCTION bixarena.tally_to_jsonb(bixarena_tally)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'bixarena_tally_to_jsonb'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_to_jsonb(bixarena_tally) IS
+	'a tally as jsonb';
+CREATE CAST (bixarena_tally AS jsonb) WITH FUNCTION bixarena.tally_to_jsonb(bixarena_tally);
+
+--
+-- Operators
+--
+
+CREATE FUNCTION bixarena.tally_equal(bixarena_tally, bixarena_tally)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'bixarena_tally_equal'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION bixarena.tally_equal(bixarena_tally, bixarena_tally) IS
+	'are the battles of two tallies the same?';
+
+CREATE FUNCTION bixarena.tally_different(bixarena_tally, bixarena_tally)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'bixarena_tally_different'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION bixarena.tally_different(bixarena_tally, bixarena_tally) IS
+	'do the battles of two tallies differ?';
+
+CREATE FUNCTION bixarena.tally_hash(bixarena_tally)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'bixarena_tally_hash'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION bixarena.tally_hash(bixarena_tally) IS
+	'hash of a tally';
+
+CREATE FUNCTION bixarena.tally_hash_extended(bixarena_tally, bigint)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'bixarena_tally_hash_extended'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION bixarena.tally_hash_extended(bixarena_tally, bigint) IS
+	'hash of a tally, with a seed';
+
+CREATE FUNCTION bixarena.tally_plus(bixarena_tally, bixarena_tally)
+RETURNS bixarena_tally
+AS 'MODULE_PATHNAME', 'bixarena_tally_plus'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_plus(bixarena_tally, bixarena_tally) IS
+	'the battles of two tallies together';
+
+CREATE FUNCTION bixarena.tally_minus(bixarena_tally, bixarena_tally)
+RETURNS bixarena_tally
+AS 'MODULE_PATHNAME', 'bixarena_tally_minus'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_minus(bixarena_tally, bixarena_tally) IS
+	'the battles of a tally without those of another';
+
+CREATE OPERATOR = (
+	LEFTARG = bixarena_tally,
+	RIGHTARG = bixarena_tally,
+	FUNCTION = bixarena.tally_equal,
+	COMMUTATOR = =,
+	NEGATOR = <>,
+	RESTRICT = eqsel,
+	JOIN = eqjoinsel,
+	HASHES
+);
+
+CREATE OPERATOR <> (
+	LEFTARG = bixarena_tally,
+	RIGHTARG = bixarena_tally,
+	FUNCTION = bixarena.tally_different,
+	COMMUTATOR = <>,
+	NEGATOR = =,
+	RESTRICT = neqsel,
+	JOIN = neqjoinsel
+);
+
+CREATE OPERATOR + (
+	LEFTARG = bixarena_tally,
+	RIGHTARG = bixarena_tally,
+	FUNCTION = bixarena.tally_plus,
+	COMMUTATOR = +
+);
+
+CREATE OPERATOR - (
+	LEFTARG = bixarena_tally,
+	RIGHTARG = bixarena_tally,
+	FUNCTION = bixarena.tally_minus
+);
+
+-- for DISTINCT, GROUP BY and EXCEPT
+CREATE OPERATOR CLASS bixarena_tally_ops DEFAULT FOR TYPE bixarena_tally USING hash AS
+	OPERATOR 1 =,
+	FUNCTION 1 bixarena.tally_hash(bixarena_tally),
+	FUNCTION 2 bixarena.tally_hash_extended(bixarena_tally, bigint);
+
+--
+-- Aggregates
+--
+
+-- the text of a value may depend on settings
+CREATE FUNCTION bixarena.tally_transition(internal, model1 "any", model2 "any", outcome "any")
+RETURNS internal
+AS 'MODULE_PATHNAME', 'bixarena_tally_transition'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_transition(internal, "any", "any", "any") IS
+	'a battle for a tally';
+REVOKE ALL ON FUNCTION bixarena.tally_transition(internal, "any", "any", "any") FROM PUBLIC;
+
+CREATE FUNCTION bixarena.tally_transition(internal, model1 "any", model2 "any", outcome "any", battles bigint)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'bixarena_tally_transition'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_transition(internal, "any", "any", "any", bigint) IS
+	'battles for a tally';
+REVOKE ALL ON FUNCTION bixarena.tally_transition(internal, "any", "any", "any", bigint) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.tally_merge(internal, bixarena_tally)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'bixarena_tally_merge'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_merge(internal, bixarena_tally) IS
+	'a tally for a tally';
+REVOKE ALL ON FUNCTION bixarena.tally_merge(internal, bixarena_tally) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.tally_combine(internal, internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'bixarena_tally_combine'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_combine(internal, internal) IS
+	'what two workers have gathered';
+REVOKE ALL ON FUNCTION bixarena.tally_combine(internal, internal) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.tally_serialize(internal)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'bixarena_tally_serialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_serialize(internal) IS
+	'what a worker has gathered, as bytes';
+REVOKE ALL ON FUNCTION bixarena.tally_serialize(internal) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.tally_deserialize(bytea, internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'bixarena_tally_deserialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_deserialize(bytea, internal) IS
+	'what a worker has gathered, from bytes';
+REVOKE ALL ON FUNCTION bixarena.tally_deserialize(bytea, internal) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.tally_final(internal)
+RETURNS bixarena_tally
+AS 'MODULE_PATHNAME', 'bixarena_tally_final'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.tally_final(internal) IS
+	'the tally of all battles';
+REVOKE ALL ON FUNCTION bixarena.tally_final(internal) FROM PUBLIC;
+
+CREATE AGGREGATE bixarena_tally(model1 "any", model2 "any", outcome "any") (
+	SFUNC = bixarena.tally_transition,
+	STYPE = internal,
+	FINALFUNC = bixarena.tally_final,
+	COMBINEFUNC = bixarena.tally_combine,
+	SERIALFUNC = bixarena.tally_serialize,
+	DESERIALFUNC = bixarena.tally_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE bixarena_tally("any", "any", "any") IS
+	'the tally of battles, a row each';
+
+CREATE AGGREGATE bixarena_tally(model1 "any", model2 "any", outcome "any", battles bigint) (
+	SFUNC = bixarena.tally_transition,
+	STYPE = internal,
+	FINALFUNC = bixarena.tally_final,
+	COMBINEFUNC = bixarena.tally_combine,
+	SERIALFUNC = bixarena.tally_serialize,
+	DESERIALFUNC = bixarena.tally_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE bixarena_tally("any", "any", "any", bigint) IS
+	'the tally of battles, several a row';
+
+CREATE AGGREGATE bixarena_tally(tally bixarena_tally) (
+	SFUNC = bixarena.tally_merge,
+	STYPE = internal,
+	FINALFUNC = bixarena.tally_final,
+	COMBINEFUNC = bixarena.tally_combine,
+	SERIALFUNC = bixarena.tally_serialize,
+	DESERIALFUNC = bixarena.tally_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE bixarena_tally(bixarena_tally) IS
+	'the battles of all tallies together';
 /*
  * Arenas.
  */
@@ -287,11 +582,11 @@ AS $$
 	SELECT format($sql$
 		CREATE OR REPLACE VIEW %1$I.leaderboard_battle WITH (security_invoker = true) AS
 		SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id,
-			b.outcome::text AS outcome, b.voter_id, b.created_at
+			b.outcome::text AS outcome, b.voter_id, b.created_at, b.id AS battle_id
 		FROM %1$I.battle AS b
 		UNION ALL
 		SELECT c.category, b.model1_id, b.model2_id,
-			b.outcome::text, b.voter_id, b.created_at
+			b.outcome::text, b.voter_id, b.created_at, b.id
 		FROM %1$I.battle AS b
 		CROSS JOIN LATERAL (SELECT DISTINCT unnest(b.categories)) AS c (category)
 		WHERE c.category <> 'overall';
@@ -440,12 +735,14 @@ COMMENT ON FUNCTION bixarena.arena_battle_relations(text) IS
 -- only bixarena_grant() and bixarena_revoke() need it
 REVOKE ALL ON FUNCTION bixarena.arena_battle_relations(text) FROM PUBLIC;
 
-CREATE FUNCTION bixarena_battle_query(arena text DEFAULT NULL)
+CREATE FUNCTION bixarena_battle_query(
+	arena text DEFAULT NULL,
+	reading text DEFAULT 'leaderboard')
 RETURNS text
 AS 'MODULE_PATHNAME', 'bixarena_battle_query'
 LANGUAGE C STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_battle_query(text) IS
+COMMENT ON FUNCTION bixarena_battle_query(text, text) IS
 	'the query that says at this moment which battles of an arena count';
 
 CREATE FUNCTION bixarena.arena_view_of_1_0(arena text, tables name[])
@@ -609,6 +906,554 @@ COMMENT ON FUNCTION bixarena_attach_arena(text) IS
 REVOKE ALL ON FUNCTION bixarena_attach_arena(text) FROM PUBLIC;
 
 
+/*
+ * What the server that has the battles gets, where it cannot load this extension: a
+ * schema bixarena_node, from which a rank node reads.  The functions there look at
+ * each call at which tables there are, and no view or type depends on any of them:
+ * the application's migrations pass.
+ */
+
+CREATE FUNCTION bixarena.node_battle_query(schema text, validated boolean, categorized boolean)
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_node_battle_query'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.node_battle_query(text, boolean, boolean) IS
+	'which battles count, by the application''s tables at an age of theirs';
+
+CREATE FUNCTION bixarena.node_body(body text)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a name may have dollars in it
+	SELECT min(q.quote || E'\n' || btrim(body, E'\n') || E'\n' || q.quote)
+	FROM (
+		SELECT '$' || t.tag || '$'
+		FROM unnest('{"",body,body_1,body_2,body_3}'::text[]) WITH ORDINALITY AS t (tag, place)
+		WHERE strpos(body, '$' || t.tag || '$') = 0
+		ORDER BY t.place LIMIT 1
+	) AS q (quote)
+$$;
+COMMENT ON FUNCTION bixarena.node_body(text) IS 'the body of a function between dollars';
+
+CREATE FUNCTION bixarena.node_functions(schema text)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $script$
+	SELECT format($sql$
+-- Which battles count, by the tables that there are now.  With a part of an age of the
+-- application's schema the query fails, and names what is missing.
+CREATE FUNCTION bixarena_node.battle_query() RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS %1$s;
+
+-- The leaderboards that there are now.
+CREATE FUNCTION bixarena_node.slugs() RETURNS SETOF text
+LANGUAGE plpgsql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS %2$s;
+
+-- The battles of a leaderboard.
+CREATE FUNCTION bixarena_node.battles(slug text)
+RETURNS TABLE (model1_id uuid, model2_id uuid, outcome text, voter_id uuid, created_at timestamptz)
+LANGUAGE plpgsql STABLE ROWS 100000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+AS %3$s;
+
+-- Their counts.  The plan of RETURN QUERY is parallel (PostgreSQL 14 and later), that
+-- of a query from another server is not.
+CREATE FUNCTION bixarena_node.tally(slug text)
+RETURNS TABLE (model1_id uuid, model2_id uuid, outcome text, battles bigint)
+LANGUAGE plpgsql STABLE ROWS 10000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+AS %4$s;
+
+-- The counts of all leaderboards, in one pass.
+CREATE FUNCTION bixarena_node.tally()
+RETURNS TABLE (leaderboard text, model1_id uuid, model2_id uuid, outcome text, battles bigint)
+LANGUAGE plpgsql STABLE ROWS 100000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+AS %5$s;
+
+-- What the role may do, and what would have to be granted.
+CREATE FUNCTION bixarena_node.rights()
+RETURNS TABLE (version text, may_delete boolean, cascades boolean, missing text)
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+AS %6$s;
+
+-- Stores a snapshot with its entries by one message: who updates the one row of
+-- snapshot_writer has it stored, with the rights of the role, and gets back what it is
+-- called.  If identifiers up to that number or beyond it are taken, it is not stored,
+-- and the greatest of them comes back.
+CREATE FUNCTION bixarena_node.write_snapshot() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS %7$s;
+$sql$,
+		bixarena.node_body(format($body$
+DECLARE
+	battle regclass := to_regclass(%1$L);
+	columns name[] := ARRAY(SELECT a.attname FROM pg_attribute AS a
+		WHERE a.attrelid = battle AND a.attnum > 0 AND NOT a.attisdropped);
+	validated boolean := to_regclass(%2$L) IS NOT NULL
+		OR 'effective_validation_id' = ANY (columns);
+	categorized boolean := to_regclass(%3$L) IS NOT NULL OR to_regclass(%4$L) IS NOT NULL
+		OR 'effective_categorization_id' = ANY (columns);
+BEGIN
+	RETURN CASE
+		WHEN validated AND categorized THEN %5$s
+		WHEN validated THEN %6$s
+		WHEN categorized THEN %7$s
+		ELSE %8$s END;
+END
+$body$,
+			format('%I.battle', schema), format('%I.battle_validation', schema),
+			format('%I.battle_categorization', schema),
+			format('%I.battle_categorization_category', schema),
+			quote_literal(bixarena.node_battle_query(schema, true, true)),
+			quote_literal(bixarena.node_battle_query(schema, true, false)),
+			quote_literal(bixarena.node_battle_query(schema, false, true)),
+			quote_literal(bixarena.node_battle_query(schema, false, false)))),
+		bixarena.node_body(format($body$
+BEGIN
+	RETURN QUERY EXECUTE %L;
+END
+$body$, format('SELECT l.slug::text FROM %I.leaderboard AS l', schema))),
+		bixarena.node_body($body$
+BEGIN
+	RETURN QUERY EXECUTE 'SELECT b.model1_id, b.model2_id, b.outcome, b.voter_id, b.created_at FROM ('
+		|| bixarena_node.battle_query() || ') AS b WHERE b.leaderboard = $1' USING slug;
+END
+$body$),
+		bixarena.node_body($body$
+BEGIN
+	RETURN QUERY EXECUTE 'SELECT b.model1_id, b.model2_id, b.outcome, count(*) FROM ('
+		|| bixarena_node.battle_query() || ') AS b WHERE b.leaderboard = $1 GROUP BY 1, 2, 3' USING slug;
+END
+$body$),
+		bixarena.node_body($body$
+BEGIN
+	RETURN QUERY EXECUTE 'SELECT b.leaderboard, b.model1_id, b.model2_id, b.outcome, count(*) FROM ('
+		|| bixarena_node.battle_query() || ') AS b GROUP BY 1, 2, 3, 4';
+END
+$body$),
+		bixarena.node_body(format($body$
+DECLARE
+	needed constant text[] := ARRAY[
+		['leaderboard', 'SELECT'], ['model', 'SELECT'],
+		['leaderboard_snapshot', 'SELECT'], ['leaderboard_snapshot', 'INSERT'],
+		['leaderboard_snapshot', 'UPDATE'], ['leaderboard_snapshot', 'DELETE'],
+		['leaderboard_entry', 'SELECT'], ['leaderboard_entry', 'INSERT'],
+		['leaderboard_entry', 'DELETE']];
+	within constant text := %1$L;
+	relation text;
+BEGIN
+	version := %2$L;
+	IF NOT has_schema_privilege(within, 'USAGE') THEN
+		may_delete := false;
+		cascades := false;
+		missing := format('GRANT USAGE ON SCHEMA %%I TO %%I', within, current_user);
+		RETURN NEXT;
+		RETURN;
+	END IF;
+	FOR i IN 1 .. array_length(needed, 1) LOOP
+		relation := format('%%I.%%I', within, needed[i][1]);
+		IF has_table_privilege(to_regclass(relation)::oid, needed[i][2]) IS FALSE THEN
+			missing := concat_ws('; ', missing,
+				format('GRANT %%s ON %%s TO %%I', needed[i][2], relation, current_user));
+		END IF;
+	END LOOP;
+	may_delete := coalesce(has_table_privilege(
+		to_regclass(format('%%I.leaderboard_snapshot', within))::oid, 'DELETE'), false);
+	cascades := EXISTS (SELECT FROM pg_constraint AS c
+		WHERE c.contype = 'f' AND c.confdeltype = 'c'
+			AND c.conrelid = to_regclass(format('%%I.leaderboard_entry', within))
+			AND c.confrelid = to_regclass(format('%%I.leaderboard_snapshot', within)));
+	RETURN NEXT;
+END
+$body$, schema, (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'))),
+		bixarena.node_body(format($body$
+DECLARE
+	dated timestamptz;
+BEGIN
+	SELECT coalesce(max(CASE WHEN s.snapshot_identifier = NEW.base THEN 1
+		ELSE substr(s.snapshot_identifier, length(NEW.base) + 2)::bigint END), 0)
+	INTO NEW.taken
+	FROM %1$I.leaderboard_snapshot AS s
+	WHERE s.snapshot_identifier ~ ('^' || NEW.base || '(_[0-9]{1,9})?$');
+	IF NEW.taken >= NEW.number THEN
+		RETURN NEW;
+	END IF;
+
+	SELECT greatest(NEW.moment, max(s.created_at) + interval '1 microsecond')
+	INTO dated
+	FROM %1$I.leaderboard_snapshot AS s
+	WHERE s.leaderboard_id = NEW.leaderboard_id AND s.created_at < '294276-01-01 UTC'
+		AND isfinite(s.created_at);
+	INSERT INTO %1$I.leaderboard_snapshot (id, leaderboard_id, snapshot_identifier, description,
+		visibility, created_at, updated_at)
+	VALUES (NEW.id, NEW.leaderboard_id,
+		NEW.base || CASE WHEN NEW.number > 1 THEN '_' || NEW.number ELSE '' END,
+		NEW.description, NEW.visibility, dated, NEW.moment)
+	ON CONFLICT DO NOTHING
+	RETURNING snapshot_identifier INTO NEW.snapshot_identifier;
+	IF NOT FOUND THEN
+		IF EXISTS (SELECT FROM %1$I.leaderboard_snapshot AS s WHERE s.id = NEW.id) THEN
+			RAISE EXCEPTION 'there is a snapshot with id %% already', NEW.id
+				USING ERRCODE = 'unique_violation';
+		END IF;
+		NEW.taken := NEW.number;
+		RETURN NEW;
+	END IF;
+	INSERT INTO %1$I.leaderboard_entry (leaderboard_id, snapshot_id, created_at, model_id, rank,
+		vote_count, bt_score, bootstrap_q025, bootstrap_q975)
+	SELECT NEW.leaderboard_id, NEW.id, dated, e.*
+	FROM unnest(NEW.models, NEW.ranks, NEW.votes, NEW.scores, NEW.lower_bounds, NEW.upper_bounds) AS e;
+	GET DIAGNOSTICS NEW.entries = ROW_COUNT;
+	RETURN NEW;
+END
+$body$, schema)))
+$script$;
+COMMENT ON FUNCTION bixarena.node_functions(text) IS
+	'the functions of the schema bixarena_node, for a schema of the application''s';
+
+CREATE FUNCTION bixarena.node_grants(schema text, role text)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $script$
+	SELECT format($sql$GRANT USAGE ON SCHEMA %1$I TO %2$I;
+GRANT SELECT ON %1$I.leaderboard, %1$I.model TO %2$I;
+GRANT SELECT, INSERT, UPDATE, DELETE
+	ON %1$I.leaderboard_snapshot, %1$I.leaderboard_entry TO %2$I;$sql$, schema, role)
+$script$;
+COMMENT ON FUNCTION bixarena.node_grants(text, text) IS
+	'the rights of a rank node''s role on a schema of the application''s';
+
+CREATE FUNCTION bixarena_node_script(schema text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $script$
+BEGIN
+	IF schema IS NULL THEN
+		RAISE EXCEPTION 'schema must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	RETURN format($sql$-- For a rank node of bixarena_rank %4$s beside this database: what it reads, and the role
+-- that it connects as.  To be run once, and again after an update of bixarena_rank, in
+-- the database that has the schema %5$s (PostgreSQL 13 to 18), by a role that
+--
+--	- may read its tables of battles: the functions do it with the rights of the role
+--	  that runs this, since the role bixarena_node has no right on a battle;
+--	- may grant rights on its tables, and create schemas and (the first time) roles.
+--
+-- Nothing is created in the schema %5$s, and nothing here depends on its tables.
+-- Afterwards the role needs a password: \password bixarena_node
+BEGIN;
+SET LOCAL client_min_messages = warning;
+
+DO $role$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'bixarena_node') THEN
+		CREATE ROLE bixarena_node LOGIN;
+	END IF;
+END
+$role$;
+
+CREATE SCHEMA IF NOT EXISTS bixarena_node;
+DROP VIEW IF EXISTS bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tally,
+	bixarena_node.arena_tally, bixarena_node.node_rights, bixarena_node.snapshot_writer;
+DROP FUNCTION IF EXISTS bixarena_node.battle_query(), bixarena_node.slugs(),
+	bixarena_node.battles(text), bixarena_node.tally(text), bixarena_node.tally(),
+	bixarena_node.rights(), bixarena_node.write_snapshot();
+%2$s
+-- A caller's WHERE leaderboard = '...' meets the slug: then only that one is looked at.
+CREATE VIEW bixarena_node.leaderboard_battle AS
+SELECT l.slug AS leaderboard, b.model1_id, b.model2_id, b.outcome, b.voter_id, b.created_at
+FROM bixarena_node.slugs() AS l (slug) CROSS JOIN LATERAL bixarena_node.battles(l.slug) AS b;
+
+CREATE VIEW bixarena_node.leaderboard_tally AS
+SELECT l.slug AS leaderboard, t.model1_id, t.model2_id, t.outcome, t.battles
+FROM bixarena_node.slugs() AS l (slug) CROSS JOIN LATERAL bixarena_node.tally(l.slug) AS t;
+
+CREATE VIEW bixarena_node.arena_tally AS
+SELECT t.leaderboard, t.model1_id, t.model2_id, t.outcome, t.battles
+FROM bixarena_node.tally() AS t;
+
+CREATE VIEW bixarena_node.node_rights AS
+SELECT r.version, r.may_delete, r.cascades, r.missing FROM bixarena_node.rights() AS r;
+
+CREATE VIEW bixarena_node.snapshot_writer AS
+SELECT NULL::uuid AS id, NULL::uuid AS leaderboard_id, NULL::text AS base, NULL::bigint AS number,
+	NULL::text AS description, NULL::text AS visibility, NULL::timestamptz AS moment,
+	NULL::uuid[] AS models, NULL::integer[] AS ranks, NULL::bigint[] AS votes,
+	NULL::float8[] AS scores, NULL::float8[] AS lower_bounds, NULL::float8[] AS upper_bounds,
+	NULL::text AS snapshot_identifier, NULL::bigint AS taken, NULL::bigint AS entries;
+CREATE TRIGGER write_snapshot INSTEAD OF UPDATE ON bixarena_node.snapshot_writer
+	FOR EACH ROW EXECUTE FUNCTION bixarena_node.write_snapshot();
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA bixarena_node FROM PUBLIC;
+GRANT USAGE ON SCHEMA bixarena_node TO bixarena_node;
+GRANT EXECUTE ON FUNCTION bixarena_node.slugs(), bixarena_node.battles(text),
+	bixarena_node.tally(text), bixarena_node.tally(), bixarena_node.rights() TO bixarena_node;
+GRANT SELECT ON bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tally,
+	bixarena_node.arena_tally, bixarena_node.node_rights TO bixarena_node;
+GRANT SELECT, UPDATE ON bixarena_node.snapshot_writer TO bixarena_node;
+%3$s
+COMMIT;
+$sql$, schema, bixarena.node_functions(schema), bixarena.node_grants(schema, 'bixarena_node'),
+		(SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'),
+		-- in a comment, which ends with its line
+		translate(quote_ident(schema), E'\n\r', '  '));
+END
+$script$;
+COMMENT ON FUNCTION bixarena_node_script(text) IS
+	'the SQL that the administrator of a database without this extension runs for a rank node beside it';
+/*
+ * An arena whose tables are on another server, which postgres_fdw reads and writes.
+ */
+
+CREATE FUNCTION bixarena.remote_server(server text)
+RETURNS oid
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_server record;
+BEGIN
+	IF server IS NULL THEN
+		RAISE EXCEPTION 'server must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT s.oid, w.fdwname INTO found_server
+	FROM pg_foreign_server AS s
+	JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw
+	WHERE s.srvname = server;
+	IF found_server IS NULL THEN
+		RAISE EXCEPTION 'server "%" does not exist', server
+			USING ERRCODE = 'undefined_object',
+				HINT = format('CREATE EXTENSION IF NOT EXISTS postgres_fdw;'
+					' CREATE SERVER %I FOREIGN DATA WRAPPER postgres_fdw'
+					' OPTIONS (host ''...'', dbname ''...'');', server);
+	END IF;
+	IF found_server.fdwname <> 'postgres_fdw' THEN
+		RAISE EXCEPTION 'server "%" is not one of postgres_fdw', server
+			USING ERRCODE = 'wrong_object_type',
+				DETAIL = format('Its foreign-data wrapper is %I.', found_server.fdwname);
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_user_mappings AS m
+			WHERE m.srvid = found_server.oid
+				AND m.umuser IN (0, (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = current_user))) THEN
+		RAISE EXCEPTION 'role "%" has no user mapping for server "%"', current_user, server
+			USING ERRCODE = 'undefined_object',
+				HINT = format('CREATE USER MAPPING FOR %I SERVER %I'
+					' OPTIONS (user ''bixarena_node'', password ''...'');', current_user, server);
+	END IF;
+	RETURN found_server.oid;
+END
+$$;
+COMMENT ON FUNCTION bixarena.remote_server(text) IS
+	'a server of postgres_fdw for which the caller has a user mapping';
+
+CREATE FUNCTION bixarena.remote_role(server oid)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce((
+		SELECT o.option_value
+		FROM pg_user_mappings AS m, pg_options_to_table(m.umoptions) AS o
+		WHERE m.srvid = server AND o.option_name = 'user'
+			AND m.umuser IN (0, (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = current_user))
+		ORDER BY m.umuser DESC LIMIT 1), current_user)
+$$;
+COMMENT ON FUNCTION bixarena.remote_role(oid) IS
+	'the role that the caller is on a server';
+
+CREATE FUNCTION bixarena.remote_set_options(server oid)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	name text;
+	added text;
+	statement text;
+BEGIN
+	-- what the user has set stays
+	SELECT s.srvname, string_agg(format('ADD %I %L', w.name, w.value), ', ' ORDER BY w.place)
+	INTO name, added
+	FROM pg_foreign_server AS s
+	JOIN (VALUES
+		-- rows fetched, and written, by one message
+		(1, 'fetch_size', '50000'),
+		(2, 'batch_size', '1000'),
+		-- a silent network is given up after about half a minute, here ...
+		(3, 'connect_timeout', '10'),
+		(4, 'keepalives_idle', '10'),
+		(5, 'keepalives_interval', '5'),
+		(6, 'keepalives_count', '3'),
+		(7, 'tcp_user_timeout', '30000'),
+		-- ... and there, where a lost transaction would hold up the next attempt
+		(8, 'options', '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5'
+			' -c tcp_keepalives_count=3 -c idle_in_transaction_session_timeout=10min')
+	) AS w (place, name, value)
+		ON NOT EXISTS (SELECT FROM pg_options_to_table(s.srvoptions) AS o WHERE o.option_name = w.name)
+	WHERE s.oid = server
+	GROUP BY s.srvname;
+	IF added IS NULL THEN
+		RETURN;
+	END IF;
+	statement := format('ALTER SERVER %I OPTIONS (%s)', name, added);
+	BEGIN
+		EXECUTE statement;
+	EXCEPTION WHEN insufficient_privilege THEN
+		RAISE WARNING 'the options of server "%" are left as they are, since it belongs to another role', name
+			USING HINT = statement || ';';
+	END;
+END
+$$;
+COMMENT ON FUNCTION bixarena.remote_set_options(oid) IS
+	'set options of a server that have not been set, as is right for an arena there';
+REVOKE ALL ON FUNCTION bixarena.remote_set_options(oid) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.remote_import(server text, schema text, relations text[], arena text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	relation text;
+	list text := (SELECT string_agg(quote_ident(r), ', ') FROM unnest(relations) AS r);
+BEGIN
+	FOREACH relation IN ARRAY relations LOOP
+		IF EXISTS (SELECT FROM pg_class AS c
+				JOIN pg_foreign_table AS t ON t.ftrelid = c.oid
+				JOIN pg_foreign_server AS s ON s.oid = t.ftserver
+				WHERE c.relnamespace = to_regnamespace(quote_ident(arena)) AND c.relname = relation
+					AND s.srvname = server) THEN
+			EXECUTE format('DROP FOREIGN TABLE %I.%I', arena, relation);
+		END IF;
+	END LOOP;
+	-- without their defaults, foreign tables have null for an id that is not given
+	EXECUTE format('IMPORT FOREIGN SCHEMA %I LIMIT TO (%s) FROM SERVER %I INTO %I'
+		' OPTIONS (import_default ''true'')', schema, list, server, arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena.remote_import(text, text, text[], text) IS
+	'foreign tables, made anew, of relations that there are in a schema of a server';
+REVOKE ALL ON FUNCTION bixarena.remote_import(text, text, text[], text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.remote_check(arena text, relation text, statement text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF to_regclass(format('%I.%I', arena, relation)) IS NULL THEN
+		RAISE EXCEPTION 'relation "%" is missing on the other server', relation
+			USING ERRCODE = 'undefined_table', HINT = statement;
+	END IF;
+	EXECUTE format('SELECT FROM %I.%I LIMIT 0', arena, relation);
+EXCEPTION
+	WHEN insufficient_privilege THEN
+		RAISE EXCEPTION 'relation "%" of the other server may not be read: %', relation, SQLERRM
+			USING ERRCODE = 'insufficient_privilege', HINT = statement;
+END
+$$;
+COMMENT ON FUNCTION bixarena.remote_check(text, text, text) IS
+	'an error, whose hint is a statement for the other server, unless a relation there can be read';
+REVOKE ALL ON FUNCTION bixarena.remote_check(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.remote_check_rights(arena text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	rights record;
+BEGIN
+	EXECUTE format('SELECT r.version, r.cascades, r.missing FROM %I.node_rights AS r', arena)
+	INTO rights;
+	IF rights.missing IS NOT NULL THEN
+		RAISE EXCEPTION 'the role of the rank node lacks rights on the other server'
+			USING ERRCODE = 'insufficient_privilege', HINT = rights.missing || ';';
+	END IF;
+	IF NOT rights.cascades THEN
+		RAISE WARNING 'old snapshots of arena "%" will be kept', arena
+			USING DETAIL = 'On the other server entries are not deleted with their snapshot, since no foreign key cascades.';
+	END IF;
+	IF rights.version IS DISTINCT FROM (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank') THEN
+		RAISE WARNING 'the schema bixarena_node of the other server was made by version % of bixarena_rank', rights.version
+			USING HINT = 'Run there what bixarena_node_script() prints.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.remote_check_rights(text) IS
+	'an error, whose hint is a statement for the other server, unless all rights are there';
+REVOKE ALL ON FUNCTION bixarena.remote_check_rights(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_attach_remote(server text, schema text DEFAULT 'api', arena text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_server oid := bixarena.remote_server(server);
+	far_role text := bixarena.remote_role(found_server);
+	script text := format('Run there what SELECT bixarena_node_script(%L) prints.', schema);
+	tables constant text[] := '{leaderboard,model,leaderboard_snapshot,leaderboard_entry}';
+	relations constant text[] := '{leaderboard_battle,leaderboard_tally,arena_tally,node_rights,snapshot_writer}';
+	relation text;
+BEGIN
+	IF schema IS NULL THEN
+		RAISE EXCEPTION 'schema must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	arena := coalesce(arena, schema);
+	IF EXISTS (SELECT FROM pg_class AS c
+			WHERE c.relnamespace = to_regnamespace(quote_ident(arena)) AND c.relkind <> 'f'
+				AND c.relname = ANY (tables || relations)) THEN
+		RAISE EXCEPTION 'schema "%" has tables of its own', arena
+			USING ERRCODE = 'duplicate_schema',
+				HINT = 'The foreign tables go into another schema with arena => ''...''.';
+	END IF;
+
+	PERFORM bixarena.remote_set_options(found_server);
+	IF to_regnamespace(quote_ident(arena)) IS NULL THEN
+		EXECUTE format('CREATE SCHEMA %I', arena);
+		EXECUTE format('COMMENT ON SCHEMA %I IS %L', arena,
+			'an arena of bixarena_rank whose tables are on server ' || server);
+	END IF;
+	BEGIN
+		PERFORM bixarena.remote_import(server, 'bixarena_node', relations, arena);
+	EXCEPTION WHEN fdw_schema_not_found THEN
+		RAISE EXCEPTION 'schema "bixarena_node" is missing on server "%"', server
+			USING ERRCODE = 'invalid_schema_name', HINT = script;
+	END;
+	BEGIN
+		PERFORM bixarena.remote_import(server, schema, tables, arena);
+	EXCEPTION WHEN fdw_schema_not_found THEN
+		RAISE EXCEPTION 'schema "%" is missing on server "%"', schema, server
+			USING ERRCODE = 'invalid_schema_name';
+	END;
+
+	PERFORM bixarena.remote_check(arena, 'node_rights', script);
+	PERFORM bixarena.remote_check_rights(arena);
+	FOREACH relation IN ARRAY tables LOOP
+		PERFORM bixarena.remote_check(arena, relation, bixarena.node_grants(schema, far_role));
+	END LOOP;
+	FOREACH relation IN ARRAY relations LOOP
+		PERFORM bixarena.remote_check(arena, relation, script);
+	END LOOP;
+	PERFORM bixarena.arena_check(arena);
+	PERFORM bixarena.arena_check_battles(arena);
+	PERFORM bixarena.arena_register(arena);
+	RETURN arena;
+END
+$$;
+COMMENT ON FUNCTION bixarena_attach_remote(text, text, text) IS
+	'make foreign tables of an arena on another server, and register them as an arena';
+-- it creates a schema and writes a table of ours
+REVOKE ALL ON FUNCTION bixarena_attach_remote(text, text, text) FROM PUBLIC;
 
 /*
  * The relations of an arena, as a bystander reads them: with the rights that the
@@ -3469,6 +4314,8 @@ BEGIN
 		FROM bixarena.health_limits() AS limits
 		JOIN bixarena.run AS r ON r.arena = health_durations.arena AND r.status = 'succeeded'
 			AND r.parameters ->> 'as_of' IS NULL
+			-- nobody knows how long one took that was found
+			AND r.triggered_by IS DISTINCT FROM 'found without a run'
 			AND r.requested_at >= now() - make_interval(days => limits.spread_days);
 END
 $$;
@@ -3753,13 +4600,52 @@ $$;
 COMMENT ON FUNCTION bixarena.health_duration_spread(text) IS
 	'do runs take about as long as they usually do?';
 
+CREATE FUNCTION bixarena.health_far_side(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	server name;
+	detail text;
+BEGIN
+	SELECT s.srvname INTO server
+	FROM pg_class AS c
+	JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	JOIN pg_foreign_table AS t ON t.ftrelid = c.oid
+	JOIN pg_foreign_server AS s ON s.oid = t.ftserver
+	WHERE n.nspname = arena AND c.relname = 'leaderboard_snapshot';
+	IF server IS NULL THEN
+		RETURN;
+	END IF;
+	PERFORM l.id FROM bixarena.read_leaderboards(arena) AS l LIMIT 1;
+	RETURN QUERY SELECT 'far_side', NULL::text, 'ok', NULL::double precision, NULL::text,
+		format('server "%s", which has the tables of the arena, answers', server);
+EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now
+	OR fdw_error THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN QUERY SELECT 'far_side', NULL::text, 'critical', NULL::double precision, NULL::text,
+		format('server "%s", which has the tables of the arena, cannot be reached: %s', server,
+			regexp_replace(concat_ws(': ', SQLERRM, nullif(detail, '')), '[[:space:]]+', ' ', 'g'));
+END
+$$;
+COMMENT ON FUNCTION bixarena.health_far_side(text) IS
+	'can the server be reached that has the tables of an arena, where that is another?';
+
 CREATE FUNCTION bixarena.health_checks(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	far_side bixarena.health_row := (SELECT c FROM bixarena.health_far_side(arena) AS c);
 BEGIN
-	RETURN QUERY SELECT c.* FROM bixarena.health_snapshot_age(arena) AS c;
+	IF far_side.status IS NOT NULL THEN
+		RETURN NEXT far_side;
+	END IF;
+	IF far_side.status IS DISTINCT FROM 'critical' THEN
+		RETURN QUERY SELECT c.* FROM bixarena.health_snapshot_age(arena) AS c;
+	END IF;
 	RETURN QUERY SELECT c.* FROM bixarena.health_failed_runs(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_waiting_runs(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_abandoned_runs(arena) AS c;
@@ -4399,6 +5285,9 @@ BEGIN
 EXCEPTION WHEN insufficient_privilege THEN
 	-- who may read results need not be able to read battles
 	RETURN bixarena.page_paragraph('The battles are not open to you.');
+WHEN feature_not_supported THEN
+	-- an arena may have no more than counts
+	RETURN bixarena.page_paragraph('The battles up to that moment are not known here.');
 END
 $$;
 COMMENT ON FUNCTION bixarena.report_matchups(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS

@@ -19,6 +19,13 @@
 #include "storage/shmem.h"
 
 /*
+ * What is known of varlenas has a header of its own from 16 on.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/*
  * A background worker may connect as a role that cannot log in from 17 on.
  */
 #if PG_VERSION_NUM >= 170000
@@ -39,6 +46,8 @@
 	(object_aclcheck(NamespaceRelationId, schema, role, ACL_CREATE) == ACLCHECK_OK)
 #define may_connect_to(database, role) \
 	(object_aclcheck(DatabaseRelationId, database, role, ACL_CONNECT) == ACLCHECK_OK)
+#define may_execute(function, role) \
+	(object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #else
 #define may_use_schema(schema, role) \
 	(pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK)
@@ -46,6 +55,8 @@
 	(pg_namespace_aclcheck(schema, role, ACL_CREATE) == ACLCHECK_OK)
 #define may_connect_to(database, role) \
 	(pg_database_aclcheck(database, role, ACL_CONNECT) == ACLCHECK_OK)
+#define may_execute(function, role) \
+	(pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
 /*

@@ -21,11 +21,14 @@
  */
 #include "postgres.h"
 
+#include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "arena/arena.h"
+
+PG_FUNCTION_INFO_V1(bixarena_node_battle_query);
 
 static const RequiredColumn evaluation_columns[] = {
 	{"battle", "id", REQUIRED_UUID},
@@ -97,20 +100,13 @@ append_branch(StringInfo query, const char *slug, const char *schema,
 }
 
 /*
- * The query from the application's tables.
+ * The query from the application's tables, at an age of theirs.
  */
-char *
-application_query(const char *arena)
+static char *
+query_of_age(const char *arena, bool validated, bool categorized)
 {
 	const char *schema = quote_identifier(arena);
 	StringInfoData query;
-	bool		validated,
-				categorized;
-
-	check_battle_columns(arena, evaluation_columns, lengthof(evaluation_columns));
-	check_moment(arena, "battle_evaluation", "created_at");
-	validated = has_age(arena, validation_columns, lengthof(validation_columns));
-	categorized = has_age(arena, category_columns, lengthof(category_columns));
 
 	initStringInfo(&query);
 	append_branch(&query, "'overall'::text", schema, validated);
@@ -126,6 +122,35 @@ application_query(const char *arena)
 						 schema, schema);
 	}
 	return query.data;
+}
+
+/*
+ * bixarena.node_battle_query(schema, validated, categorized): the same for SQL, for
+ * tables of a server where this extension is not.
+ */
+Datum
+bixarena_node_battle_query(PG_FUNCTION_ARGS)
+{
+	char	   *schema = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_TEXT_P(cstring_to_text(query_of_age(schema, PG_GETARG_BOOL(1),
+												  PG_GETARG_BOOL(2))));
+}
+
+/*
+ * The query from the application's tables as they are.
+ */
+char *
+application_query(const char *arena)
+{
+	bool		validated,
+				categorized;
+
+	check_battle_columns(arena, evaluation_columns, lengthof(evaluation_columns));
+	check_moment(arena, "battle_evaluation", "created_at");
+	validated = has_age(arena, validation_columns, lengthof(validation_columns));
+	categorized = has_age(arena, category_columns, lengthof(category_columns));
+	return query_of_age(arena, validated, categorized);
 }
 
 /*

@@ -332,6 +332,21 @@ find_leaderboard(const char *arena, const char *slug)
 }
 
 /*
+ * A leaderboard of which all is known.
+ */
+Leaderboard *
+known_leaderboard(const char *arena, const char *slug, Datum id)
+{
+	Leaderboard *leaderboard = palloc(sizeof(Leaderboard));
+
+	leaderboard->arena = pstrdup(arena);
+	leaderboard->schema = pstrdup(quote_identifier(arena));
+	leaderboard->slug = pstrdup(slug);
+	leaderboard->id = id;
+	return leaderboard;
+}
+
+/*
  * bixarena.leaderboard_find(leaderboard_id text, arena text): its id, for SQL.
  */
 Datum

@@ -27,6 +27,12 @@
  */
 #define MAX_SLUG			2000
 
+/*
+ * The first arguments of functions that rank, and how many these are: battles in
+ * some form, and options.  See rank_call.c.
+ */
+#define NUM_RANK_ARGUMENTS	8
+
 /* A model as the battles name it: an id's or a name's bytes */
 typedef struct ModelKey
 {
@@ -44,6 +50,9 @@ typedef struct IgnoredBattles
 	int64		unknown_model;	/* it has no row in the arena's model table */
 } IgnoredBattles;
 
+/* Models of an arena: see contenders.c */
+typedef struct ArenaModels ArenaModels;
+
 /* What was read: a tally and the models that it speaks of, in its order */
 typedef struct Battles
 {
@@ -53,7 +62,9 @@ typedef struct Battles
 	IgnoredBattles ignored;
 	OutcomeReading reading;
 	OutcomeWords *outcomes;
-	char	   *outcome_column; /* its name, quoted */
+	char	   *outcome_column; /* its name, quoted, or NULL: any expression */
+	Datum		leaderboard_id; /* a uuid, where it was read along, or 0 */
+	const ArenaModels *known_models;	/* likewise, or NULL */
 } Battles;
 
 /* The models of a tally of an arena, in its order */
@@ -168,7 +179,7 @@ typedef struct StoredSnapshot
 	const TimestampTz *as_of;	/* the date that it bears, or NULL: now */
 	int			entry_count;
 	int64		evaluation_count;
-	Datum		id;				/* a uuid, once it is stored */
+	Datum		id;				/* a uuid; of what is stored, once it is */
 	char	   *identifier;
 } StoredSnapshot;
 
@@ -179,6 +190,7 @@ extern void read_arenas(void);
 extern char *resolve_arena(const char *arena);
 extern void check_arena_admin(const char *arena);
 extern Leaderboard *find_leaderboard(const char *arena, const char *slug);
+extern Leaderboard *known_leaderboard(const char *arena, const char *slug, Datum id);
 extern Leaderboard *find_watched_leaderboard(const char *arena, const char *slug);
 extern List *list_leaderboards(const char *arena);
 extern bool has_privilege(const Leaderboard *leaderboard, const char *table,
@@ -210,6 +222,7 @@ extern void check_setting_integer(const char *name, int64 number);
 extern void check_setting_number(const char *name, double number);
 
 /* grouping.c */
+extern bool is_faithful_type(Oid type);
 extern bool is_count_type(Oid type);
 extern char *grouped_column(Oid relation, const char *name);
 extern CountColumns counted_rows(void);
@@ -223,6 +236,10 @@ extern char *application_query(const char *arena);
 extern void check_has_battles(const char *arena);
 extern BattleSource *find_battle_source(const char *arena,
 										BattleReading reading);
+
+/* model_key.c */
+extern int	compare_models(ModelKey a, ModelKey b);
+extern Outcome named_model(const char *string, ModelKey model1, ModelKey model2);
 
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
@@ -246,17 +263,29 @@ extern List *read_arena_battles(const char *arena, List *slugs);
 extern Battles *no_battles(void);
 
 /* relation.c */
+extern bool are_comparable_types(Oid type1, Oid type2);
 extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *model2, const char *outcome,
 									  const char *num_battles);
 
+/* rank_call.c */
+extern void report_null(const char *argument);
+extern void check_rank_arguments(FunctionCallInfo fcinfo);
+extern void put_ranking(FunctionCallInfo fcinfo, const Battles *battles);
+
 /* contenders.c */
+extern ArenaModels *read_arena_models(const char *arena);
 extern Contenders *read_contenders(const Leaderboard *leaderboard,
 								   Battles *battles);
 
 /* snapshot.c */
+extern bool has_writer(const char *arena);
 extern void write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking,
 						   const Contenders *contenders);
+
+/* remote.c */
+extern bool is_remote(const char *arena);
+extern bool may_delete_remotely(const Leaderboard *leaderboard);
 
 /* retention.c */
 extern void apply_retention(const StoredSnapshot *snapshot);

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "utils/array.h"
@@ -101,6 +102,34 @@ text_array(List *texts)
 }
 
 /*
+ * Read along what else the runs of these battles would each have to ask another
+ * server for: the ids of the leaderboards, and who the models are.
+ */
+static void
+read_along(const char *arena, List *all)
+{
+	ArenaModels *models = read_arena_models(arena);
+
+	execute_query(psprintf("SELECT l.slug::pg_catalog.text, l.id FROM %s.leaderboard AS l",
+						   quote_identifier(arena)),
+				  SPI_OK_SELECT, true, NULL);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		const char *slug = result_text(row, 1);
+		ListCell   *cell;
+
+		foreach(cell, all)
+		{
+			Battles    *battles = lfirst(cell);
+
+			battles->known_models = models;
+			if (slug && strcmp(battles->leaderboard, slug) == 0)
+				battles->leaderboard_id = result_uuid(row, 2);
+		}
+	}
+}
+
+/*
  * The battles that count for these leaderboards of an arena at this moment, as a
  * list of Battles.  Leaderboards without any are not in it.
  */
@@ -127,6 +156,8 @@ read_arena_battles(const char *arena, List *slugs)
 						  parameters, true, slugs, true,
 						  psprintf("all leaderboards from %s", source->place));
 	AtEOXact_GUC(true, guc_level);
+	if (is_remote(arena))
+		read_along(arena, result);
 	return result;
 }
 

@@ -127,7 +127,7 @@ check_has_battles(const char *arena)
 				 errmsg("the battles of arena \"%s\" up to a moment cannot be told", arena),
 				 errdetail("It has counts of battles, in relation %s, which bear no dates.",
 						   counts->name),
-				 errhint("A relation " BATTLE_RELATION " in the arena, with a row for each battle and its created_at, can tell.")));
+				 errhint("A relation leaderboard_battle in the arena, with a row for each battle and its created_at, can tell.")));
 }
 
 /*

@@ -197,24 +197,13 @@ outcome_text(BattleReader *reader, TupleTableSlot *slot)
 }
 
 /*
- * Does an outcome name this model?  An integer may have become a number like
- * 57.0, as programs make of a column in which some are missing.
+ * Does an outcome name this model by its id?
  */
 static bool
-names_model(BattleReader *reader, const char *string, ModelKey model)
+is_uuid_of(const char *string, ModelKey model)
 {
-	const char *rest;
-
-	if (reader->uuid_models)
-		return strlen(string) == 36 &&
-			pg_strcasecmp(string, DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(model.bytes)))) == 0;
-	if (strncmp(string, model.bytes, model.length) != 0)
-		return false;
-	rest = string + model.length;
-	if (*rest == '\0')
-		return true;
-	return rest[0] == '.' && rest[1] && strspn(rest + 1, "0") == strlen(rest + 1) &&
-		model.length > 0 && model.length == (int) strspn(model.bytes, "0123456789");
+	return strlen(string) == 36 &&
+		pg_strcasecmp(string, DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(model.bytes)))) == 0;
 }
 
 /*
@@ -222,11 +211,13 @@ names_model(BattleReader *reader, const char *string, ModelKey model)
  * OUTCOME_TIE.
  */
 static Outcome
-named_model(BattleReader *reader, const char *string, ModelKey model1, ModelKey model2)
+find_named(BattleReader *reader, const char *string, ModelKey model1, ModelKey model2)
 {
-	if (string && names_model(reader, string, model1))
+	if (!reader->uuid_models)
+		return named_model(string, model1, model2);
+	if (string && is_uuid_of(string, model1))
 		return OUTCOME_FIRST;
-	if (string && names_model(reader, string, model2))
+	if (string && is_uuid_of(string, model2))
 		return OUTCOME_SECOND;
 	return OUTCOME_TIE;
 }
@@ -314,7 +305,7 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 	}
 	string = outcome_text(reader, slot);
 	meaning = outcome_words_add(group->outcomes, string,
-								named_model(reader, string, model1, model2), count);
+								find_named(reader, string, model1, model2), count);
 	if (meaning == 0)
 		return;
 	ballots_add(group->ballots, meaning, model_number(reader, group, model1),
@@ -434,11 +425,8 @@ end_rows(DestReceiver *self pg_attribute_unused())
 static int
 compare_keys(const void *a, const void *b)
 {
-	const ModelKey *x = &(*(ModelEntry *const *) a)->key;
-	const ModelKey *y = &(*(ModelEntry *const *) b)->key;
-	int			order = memcmp(x->bytes, y->bytes, Min(x->length, y->length));
-
-	return order != 0 ? order : x->length - y->length;
+	return compare_models((*(ModelEntry *const *) a)->key,
+						  (*(ModelEntry *const *) b)->key);
 }
 
 /*

@@ -211,7 +211,7 @@ check_battle_columns(const char *arena, const RequiredColumn *required, int coun
 				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
 				 errmsg("which battles of arena \"%s\" count cannot be told", arena),
 				 errdetail("%s.", missing),
-				 errhint("A view " BATTLE_RELATION " in the arena may say it; the documentation lists its columns.")));
+				 errhint("A view leaderboard_battle in the arena may say it; the documentation lists its columns.")));
 }
 
 /*

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/uuid.h"
 
 #include "arena/arena.h"
@@ -22,10 +23,18 @@
 typedef struct ArenaModel
 {
 	Datum		id;				/* a uuid */
-	char	   *slug;
-	char	   *name;
+	char	   *slug;			/* or NULL, which no model of a battle may
+								 * have */
+	char	   *name;			/* likewise */
 	int			number;			/* in the tally */
 } ArenaModel;
+
+/* Models of the arena, by their ids */
+struct ArenaModels
+{
+	int			count;
+	ArenaModel *models;
+};
 
 static int
 compare_slugs(const void *a, const void *b)
@@ -46,10 +55,44 @@ compare_names(const void *a, const void *b)
 }
 
 /*
- * The arena's models of these ids, into SPI's result: id, slug, name.  They are
- * read as they are now, lest one be missing that has come with the battles.
+ * The models in SPI's result: id, slug, name.
  */
-static void
+static ArenaModels *
+result_models(void)
+{
+	ArenaModels *all = palloc(sizeof(ArenaModels));
+
+	all->count = (int) SPI_processed;
+	all->models = palloc(mul_size(all->count + 1, sizeof(ArenaModel)));
+	for (int row = 0; row < all->count; row++)
+	{
+		ArenaModel *model = &all->models[row];
+
+		model->id = result_uuid(row, 1);
+		model->slug = result_text(row, 2);
+		model->name = result_text(row, 3);
+	}
+	return all;
+}
+
+/*
+ * All models of an arena.
+ */
+ArenaModels *
+read_arena_models(const char *arena)
+{
+	execute_query(psprintf("SELECT m.id, m.slug::pg_catalog.text,"
+						   " m.name::pg_catalog.text FROM %s.model AS m"
+						   " ORDER BY m.id", quote_identifier(arena)),
+				  SPI_OK_SELECT, false, NULL);
+	return result_models();
+}
+
+/*
+ * The arena's models of these ids.  They are read as they are now, lest one be
+ * missing that has come with the battles.
+ */
+static ArenaModels *
 read_models(const Leaderboard *leaderboard, const Battles *battles)
 {
 	int			n = battles->tally->num_models;
@@ -68,6 +111,7 @@ read_models(const Leaderboard *leaderboard, const Battles *battles)
 						   " ORDER BY m.id",
 						   leaderboard->schema),
 				  SPI_OK_SELECT, false, &parameters);
+	return result_models();
 }
 
 static bool
@@ -76,22 +120,39 @@ same_uuid(Datum a, Datum b)
 	return memcmp(DatumGetUUIDP(a)->data, DatumGetUUIDP(b)->data, UUID_LEN) == 0;
 }
 
+static char *
+id_text(const ArenaModel *model)
+{
+	return DatumGetCString(DirectFunctionCall1(uuid_out, model->id));
+}
+
 /*
- * Take a row of SPI's result for a model of the battles.
+ * Take a model of the arena for one of the battles.
  */
 static ArenaModel
-take_model(uint64 row, int number)
+take_model(ArenaModel model, int number)
 {
-	ArenaModel	model = {result_uuid(row, 1), result_text(row, 2),
-	result_text(row, 3), number};
-
 	if (model.slug == NULL || model.name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("a model of the arena has no %s",
 						model.slug ? "name" : "slug"),
-				 errdetail("Its id is %s.", result_text(row, 1))));
+				 errdetail("Its id is %s.", id_text(&model))));
+	model.number = number;
 	return model;
+}
+
+/*
+ * The place of the first model from one on that has an id, or of the first whose is
+ * greater.
+ */
+static int
+skip_to(const ArenaModels *all, int place, const char *id)
+{
+	while (place < all->count &&
+		   memcmp(DatumGetUUIDP(all->models[place].id)->data, id, UUID_LEN) < 0)
+		place++;
+	return place;
 }
 
 /*
@@ -101,28 +162,28 @@ static int
 find_models(const Leaderboard *leaderboard, const Battles *battles,
 			ArenaModel *models)
 {
+	const ArenaModels *all = battles->known_models ? battles->known_models :
+		read_models(leaderboard, battles);
 	int			num_models = 0;
-	int			next = 0;
+	int			place = 0;
 
-	/* Both the battles' models and the result are in the order of ids */
-	read_models(leaderboard, battles);
-	for (uint64 row = 0; row < SPI_processed; row++)
+	/* both the battles' models and the arena's are in the order of ids */
+	for (int i = 0; i < battles->tally->num_models; i++)
 	{
-		Datum		id = result_uuid(row, 1);
+		const char *id = battles->models[i].bytes;
 
-		if (num_models > 0 &&
-			same_uuid(id, models[num_models - 1].id))
+		place = skip_to(all, place, id);
+		if (place == all->count)
+			break;
+		if (memcmp(DatumGetUUIDP(all->models[place].id)->data, id, UUID_LEN) != 0)
+			continue;
+		if (place + 1 < all->count &&
+			same_uuid(all->models[place].id, all->models[place + 1].id))
 			ereport(ERROR,
 					(errcode(ERRCODE_CARDINALITY_VIOLATION),
 					 errmsg("the arena has more than one model of the same id"),
-					 errdetail("The id is %s.", result_text(row, 1))));
-		while (next < battles->tally->num_models &&
-			   memcmp(battles->models[next].bytes, DatumGetUUIDP(id)->data,
-					  UUID_LEN) != 0)
-			next++;
-		if (next == battles->tally->num_models)
-			break;
-		models[num_models++] = take_model(row, next);
+					 errdetail("The id is %s.", id_text(&all->models[place]))));
+		models[num_models++] = take_model(all->models[place], i);
 	}
 	return num_models;
 }

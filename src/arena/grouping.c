@@ -45,7 +45,7 @@ is_count_type(Oid type)
  * Are values of a type equal exactly when their texts are, as far as no collation
  * says otherwise?
  */
-static bool
+bool
 is_faithful_type(Oid type)
 {
 	return is_integer_type(type) || type == UUIDOID || type == BOOLOID ||

@@ -73,14 +73,23 @@ is_integer_type(Oid type)
 }
 
 /*
+ * Can values of two types be the same model?
+ */
+bool
+are_comparable_types(Oid type1, Oid type2)
+{
+	return type1 == type2 ||
+		(is_string_type(type1) && is_string_type(type2)) ||
+		(is_integer_type(type1) && is_integer_type(type2));
+}
+
+/*
  * An error unless values of the two columns can be the same model.
  */
 static void
 check_model_types(Oid type1, Oid type2, const char *model1, const char *model2)
 {
-	if (type1 == type2 ||
-		(is_string_type(type1) && is_string_type(type2)) ||
-		(is_integer_type(type1) && is_integer_type(type2)))
+	if (are_comparable_types(type1, type2))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),

@@ -10,6 +10,10 @@
  * readers see, is never deleted, nor is the run's own.  A date that is infinite
  * is none: it makes a snapshot neither the latest nor old.
  *
+ * Where the arena's tables are on another server, it is that server that is asked
+ * for the right.  There entries are deleted by the foreign key that cascades, and
+ * where none does nothing is: to find them from here would be to fetch them.
+ *
  * The record of runs is ours, so old runs are deleted whatever the role.
  *
  * Somebody may be publishing one of the old snapshots just now.  So they are
@@ -21,7 +25,9 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/uuid.h"
 
 #include "arena/arena.h"
 
@@ -70,9 +76,39 @@ run_on_old_snapshots(const StoredSnapshot *snapshot, const char *sql, int expect
 static bool
 may_delete(const Leaderboard *leaderboard)
 {
+	if (is_remote(leaderboard->arena))
+		return may_delete_remotely(leaderboard);
 	return has_privilege(leaderboard, "leaderboard_snapshot", "UPDATE") &&
 		has_privilege(leaderboard, "leaderboard_snapshot", "DELETE") &&
 		has_privilege(leaderboard, "leaderboard_entry", "DELETE");
+}
+
+/*
+ * Delete them on another server, by one statement.  Should somebody have published
+ * one since they were read, that is a failure there, of serialization.
+ */
+static void
+delete_remotely(const StoredSnapshot *snapshot)
+{
+	Parameters	parameters = {0};
+	Datum	   *ids;
+	int			n;
+
+	run_on_old_snapshots(snapshot, old_snapshots(snapshot->leaderboard), SPI_OK_SELECT);
+	n = (int) SPI_processed;
+	if (n == 0)
+		return;
+	ids = palloc(sizeof(Datum) * n);
+	for (int row = 0; row < n; row++)
+		ids[row] = result_uuid(row, 1);
+	add_parameter(&parameters, UUIDARRAYOID,
+				  PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN, false,
+												  TYPALIGN_CHAR)),
+				  false);
+	execute_query(psprintf("DELETE FROM %s.leaderboard_snapshot AS k"
+						   " WHERE k.id OPERATOR(pg_catalog.=) ANY ($1)",
+						   snapshot->leaderboard->schema),
+				  SPI_OK_DELETE, false, &parameters);
 }
 
 static void
@@ -109,5 +145,10 @@ apply_retention(const StoredSnapshot *snapshot)
 	if (snapshot->as_of == NULL &&
 		(settings->keep_snapshots > 0 || settings->keep_days > 0) &&
 		may_delete(snapshot->leaderboard))
-		delete_old_snapshots(snapshot);
+	{
+		if (is_remote(snapshot->leaderboard->arena))
+			delete_remotely(snapshot);
+		else
+			delete_old_snapshots(snapshot);
+	}
 }

@@ -9,6 +9,10 @@
  * INFINITE_BOUND or its negative, or as the score where that lies further out,
  * and a finite one that has too many digits as the number nearest to it.
  *
+ * A snapshot's id is its run's correlation id.  So whoever does not know whether a
+ * snapshot of a run has been stored looks for that, and it cannot be stored twice
+ * (recovery.c).
+ *
  * A snapshot's identifier tells the second that it speaks of, in UTC, and is
  * unique in its arena, whatever constraints the arena has.  A second snapshot of
  * the same second gets the suffix _2, and so on.  Transactions that have not
@@ -45,6 +49,9 @@
 
 /* The largest number that decimal(10,6) holds */
 #define LARGEST_BOUND 9999.999999
+
+/* Where an arena on another server has snapshots stored by one statement */
+#define WRITER_RELATION "snapshot_writer"
 
 /* How often another program may be quicker with an identifier */
 #define MAX_IDENTIFIER_TRIES 100
@@ -83,22 +90,16 @@ greatest_in_result(void)
 }
 
 /*
- * The greatest number of the identifiers in use in an arena, 0 if none is.
+ * The greatest number of the identifiers that the record of runs knows in an arena,
+ * 0 if it knows none.
  */
 static int64
-greatest_number(const Leaderboard *leaderboard, const char *base)
+greatest_on_record(const Leaderboard *leaderboard, const char *base)
 {
 	Parameters	parameters = {0};
-	int64		shown;
 	OwnerScope	scope;
 
 	add_text(&parameters, base);
-	execute_query_now(psprintf(GREATEST_NUMBER("SELECT s.snapshot_identifier::pg_catalog.text"
-											   " FROM %s.leaderboard_snapshot AS s"),
-							   leaderboard->schema),
-					  &parameters);
-	shown = greatest_in_result();
-
 	add_text(&parameters, leaderboard->arena);
 	scope = become_owner();
 	execute_query_now(GREATEST_NUMBER("SELECT r.snapshot_identifier"
@@ -108,13 +109,48 @@ greatest_number(const Leaderboard *leaderboard, const char *base)
 									  " <= $1 || '_999999999'"),
 					  &parameters);
 	leave_owner(scope);
-	return Max(shown, greatest_in_result());
+	return greatest_in_result();
+}
+
+/*
+ * The greatest number of the identifiers in use in an arena, 0 if none is.
+ */
+static int64
+greatest_number(const Leaderboard *leaderboard, const char *base)
+{
+	Parameters	parameters = {0};
+	int64		shown;
+
+	add_text(&parameters, base);
+	execute_query_now(psprintf(GREATEST_NUMBER("SELECT s.snapshot_identifier::pg_catalog.text"
+											   " FROM %s.leaderboard_snapshot AS s"),
+							   leaderboard->schema),
+					  &parameters);
+	shown = greatest_in_result();
+	return Max(shown, greatest_on_record(leaderboard, base));
 }
 
 static char *
 identifier_key(const Leaderboard *leaderboard, const char *identifier)
 {
 	return psprintf("%s %s", leaderboard->arena, identifier);
+}
+
+/*
+ * Lock the first identifier after those up to a number that no other transaction
+ * has.  Returns its number.
+ */
+static int64
+lock_identifier(StoredSnapshot *snapshot, const char *base, int64 taken)
+{
+	char	   *key;
+
+	do
+	{
+		snapshot->identifier = numbered_identifier(base, ++taken);
+		key = identifier_key(snapshot->leaderboard, snapshot->identifier);
+	} while (!lock_for_transaction(LOCK_IDENTIFIER, key, strlen(key), false));
+	return taken;
 }
 
 /*
@@ -133,12 +169,8 @@ choose_identifier(StoredSnapshot *snapshot, const char *base)
 	{
 		if (number > 0)
 			unlock_for_transaction(LOCK_IDENTIFIER, key, strlen(key));
-		number = greatest;
-		do
-		{
-			snapshot->identifier = numbered_identifier(base, ++number);
-			key = identifier_key(leaderboard, snapshot->identifier);
-		} while (!lock_for_transaction(LOCK_IDENTIFIER, key, strlen(key), false));
+		number = lock_identifier(snapshot, base, greatest);
+		key = identifier_key(leaderboard, snapshot->identifier);
 	}
 	return number;
 }
@@ -156,6 +188,62 @@ report_lost_rows(const char *table)
 }
 
 /*
+ * An error if there is a snapshot of the same id already.
+ */
+static void
+check_id(const StoredSnapshot *snapshot)
+{
+	Parameters	parameters = {0};
+
+	add_parameter(&parameters, UUIDOID, snapshot->id, false);
+	execute_query_now(psprintf("SELECT s.id FROM %s.leaderboard_snapshot AS s"
+							   " WHERE s.id OPERATOR(pg_catalog.=) $1",
+							   snapshot->leaderboard->schema),
+					  &parameters);
+	if (SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("there is a snapshot with id %s already", result_text(0, 1)),
+				 errdetail("A snapshot's id is the correlation_id of its run.")));
+}
+
+/*
+ * An error when others have always been quicker.
+ */
+static void
+report_no_identifier(const StoredSnapshot *snapshot)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("no free identifier for a snapshot of leaderboard \"%s\"",
+					snapshot->leaderboard->slug),
+			 errdetail("%d have been tried.", MAX_IDENTIFIER_TRIES)));
+}
+
+static char *
+identifier_base(TimestampTz moment)
+{
+	pg_time_t	second = timestamptz_to_time_t(moment);
+	char		base[64];
+
+	pg_strftime(base, sizeof(base), "snapshot_%Y-%m-%d_%H-%M-%S", pg_gmtime(&second));
+	return pstrdup(base);
+}
+
+static char *
+description_of(const StoredSnapshot *snapshot)
+{
+	return psprintf("Leaderboard snapshot with %lld evaluations and %d ranked models",
+					(long long) snapshot->evaluation_count, snapshot->entry_count);
+}
+
+static const char *
+visibility_of(const StoredSnapshot *snapshot)
+{
+	return snapshot->settings->auto_publish ? "public" : "private";
+}
+
+/*
  * Write the snapshot's row.  Should another program write one of the same
  * identifier meanwhile, take the next.
  */
@@ -163,10 +251,8 @@ static void
 insert_snapshot(StoredSnapshot *snapshot, TimestampTz moment, TimestampTz created_at)
 {
 	const Leaderboard *leaderboard = snapshot->leaderboard;
-	pg_time_t	second = timestamptz_to_time_t(moment);
-	char		base[64];
+	char	   *base = identifier_base(moment);
 
-	pg_strftime(base, sizeof(base), "snapshot_%Y-%m-%d_%H-%M-%S", pg_gmtime(&second));
 	for (int tries = 0; tries < MAX_IDENTIFIER_TRIES; tries++)
 	{
 		int64		number = choose_identifier(snapshot, base);
@@ -174,16 +260,15 @@ insert_snapshot(StoredSnapshot *snapshot, TimestampTz moment, TimestampTz create
 
 		add_parameter(&parameters, UUIDOID, leaderboard->id, false);
 		add_text(&parameters, snapshot->identifier);
-		add_text(&parameters,
-				 psprintf("Leaderboard snapshot with %lld evaluations and %d ranked models",
-						  (long long) snapshot->evaluation_count, snapshot->entry_count));
-		add_text(&parameters, snapshot->settings->auto_publish ? "public" : "private");
+		add_text(&parameters, description_of(snapshot));
+		add_text(&parameters, visibility_of(snapshot));
 		add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(created_at), false);
 		add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(moment), false);
+		add_parameter(&parameters, UUIDOID, snapshot->id, false);
 		execute_query(psprintf("INSERT INTO %s.leaderboard_snapshot"
 							   " (leaderboard_id, snapshot_identifier, description,"
-							   " visibility, created_at, updated_at)"
-							   " VALUES ($1, $2, $3, $4, $5, $6)"
+							   " visibility, created_at, updated_at, id)"
+							   " VALUES ($1, $2, $3, $4, $5, $6, $7)"
 							   " ON CONFLICT DO NOTHING RETURNING id",
 							   leaderboard->schema),
 					  SPI_OK_INSERT_RETURNING, false, &parameters);
@@ -192,14 +277,11 @@ insert_snapshot(StoredSnapshot *snapshot, TimestampTz moment, TimestampTz create
 			snapshot->id = result_uuid(0, 1);
 			return;
 		}
+		check_id(snapshot);
 		if (greatest_number(leaderboard, base) < number)
 			report_lost_rows("leaderboard_snapshot");
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_UNIQUE_VIOLATION),
-			 errmsg("no free identifier for a snapshot of leaderboard \"%s\"",
-					leaderboard->slug),
-			 errdetail("\"%s\" and all before it exist.", snapshot->identifier)));
+	report_no_identifier(snapshot);
 }
 
 /*
@@ -213,6 +295,18 @@ stored_bound(double bound, double score)
 	return Max(Min(bound, LARGEST_BOUND), -LARGEST_BOUND);
 }
 
+/* The entries of a ranking, in columns */
+typedef struct EntryColumns
+{
+	int			count;
+	Datum	   *models;			/* uuids */
+	Datum	   *ranks;
+	Datum	   *votes;
+	Datum	   *scores;
+	Datum	   *lower;
+	Datum	   *upper;
+} EntryColumns;
+
 static void
 add_array(Parameters *parameters, Oid array_type, Oid type, int length,
 		  bool by_value, char alignment, Datum *values, int num_values)
@@ -224,20 +318,21 @@ add_array(Parameters *parameters, Oid array_type, Oid type, int length,
 }
 
 /*
- * Write the entries of all ranked models by one statement.
+ * The entries of all ranked models.
  */
-static void
-insert_entries(const StoredSnapshot *snapshot, const Ranking *ranking,
-			   const Contenders *contenders, TimestampTz created_at)
+static EntryColumns
+columns_of(const Ranking *ranking, const Contenders *contenders)
 {
 	int			n = ranking->num_ranked;
-	Parameters	parameters = {0};
-	Datum	   *models = palloc(sizeof(Datum) * n);
-	Datum	   *ranks = palloc(sizeof(Datum) * n);
-	Datum	   *votes = palloc(sizeof(Datum) * n);
-	Datum	   *scores = palloc(sizeof(Datum) * n);
-	Datum	   *lower = palloc(sizeof(Datum) * n);
-	Datum	   *upper = palloc(sizeof(Datum) * n);
+	EntryColumns columns = {
+		.count = n,
+		.models = palloc(sizeof(Datum) * n),
+		.ranks = palloc(sizeof(Datum) * n),
+		.votes = palloc(sizeof(Datum) * n),
+		.scores = palloc(sizeof(Datum) * n),
+		.lower = palloc(sizeof(Datum) * n),
+		.upper = palloc(sizeof(Datum) * n)
+	};
 
 	for (int k = 0; k < n; k++)
 	{
@@ -250,29 +345,48 @@ insert_entries(const StoredSnapshot *snapshot, const Ranking *ranking,
 							contenders->slugs[ranking->order[k]]),
 					 errdetail("It has %lld; an integer holds %d.",
 							   (long long) rating->vote_count, PG_INT32_MAX)));
-		models[k] = contenders->ids[ranking->order[k]];
-		ranks[k] = Int32GetDatum(rating->rank);
-		votes[k] = Int64GetDatum(rating->vote_count);
-		scores[k] = Float8GetDatum(rating->score);
-		lower[k] = Float8GetDatum(stored_bound(rating->lower, rating->score));
-		upper[k] = Float8GetDatum(stored_bound(rating->upper, rating->score));
+		columns.models[k] = contenders->ids[ranking->order[k]];
+		columns.ranks[k] = Int32GetDatum(rating->rank);
+		columns.votes[k] = Int64GetDatum(rating->vote_count);
+		columns.scores[k] = Float8GetDatum(rating->score);
+		columns.lower[k] = Float8GetDatum(stored_bound(rating->lower, rating->score));
+		columns.upper[k] = Float8GetDatum(stored_bound(rating->upper, rating->score));
 	}
+	return columns;
+}
+
+/*
+ * Add them as six arrays.
+ */
+static void
+add_columns(Parameters *parameters, const EntryColumns *columns)
+{
+	Datum	   *const numbers[] = {columns->scores, columns->lower, columns->upper};
+
+	add_array(parameters, UUIDARRAYOID, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
+			  columns->models, columns->count);
+	add_array(parameters, INT4ARRAYOID, INT4OID, sizeof(int32), true,
+			  TYPALIGN_INT, columns->ranks, columns->count);
+	add_array(parameters, INT8ARRAYOID, INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
+			  TYPALIGN_DOUBLE, columns->votes, columns->count);
+	for (Size i = 0; i < lengthof(numbers); i++)
+		add_array(parameters, FLOAT8ARRAYOID, FLOAT8OID, sizeof(double),
+				  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, numbers[i], columns->count);
+}
+
+/*
+ * Write the entries of all ranked models by one statement.
+ */
+static void
+insert_entries(const StoredSnapshot *snapshot, const EntryColumns *entries,
+			   TimestampTz created_at)
+{
+	Parameters	parameters = {0};
 
 	add_parameter(&parameters, UUIDOID, snapshot->leaderboard->id, false);
 	add_parameter(&parameters, UUIDOID, snapshot->id, false);
 	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(created_at), false);
-	add_array(&parameters, UUIDARRAYOID, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
-			  models, n);
-	add_array(&parameters, INT4ARRAYOID, INT4OID, sizeof(int32), true,
-			  TYPALIGN_INT, ranks, n);
-	add_array(&parameters, INT8ARRAYOID, INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
-			  TYPALIGN_DOUBLE, votes, n);
-	add_array(&parameters, FLOAT8ARRAYOID, FLOAT8OID, sizeof(double),
-			  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, scores, n);
-	add_array(&parameters, FLOAT8ARRAYOID, FLOAT8OID, sizeof(double),
-			  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, lower, n);
-	add_array(&parameters, FLOAT8ARRAYOID, FLOAT8OID, sizeof(double),
-			  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, upper, n);
+	add_columns(&parameters, entries);
 	execute_query(psprintf("INSERT INTO %s.leaderboard_entry"
 						   " (leaderboard_id, snapshot_id, created_at, model_id,"
 						   " rank, vote_count, bt_score, bootstrap_q025, bootstrap_q975)"
@@ -282,7 +396,7 @@ insert_entries(const StoredSnapshot *snapshot, const Ranking *ranking,
 						   " pg_catalog.unnest($8), pg_catalog.unnest($9)) AS e",
 						   snapshot->leaderboard->schema),
 				  SPI_OK_INSERT, false, &parameters);
-	if (SPI_processed != (uint64) n)
+	if (SPI_processed != (uint64) entries->count)
 		report_lost_rows("leaderboard_entry");
 }
 
@@ -341,6 +455,80 @@ date_of_past(const Leaderboard *leaderboard, TimestampTz moment)
 											 SPI_tuptable->tupdesc, 1, &isnull));
 }
 
+/*
+ * Has an arena on another server what stores a snapshot by one statement there?  See
+ * bixarena_node_script().
+ */
+bool
+has_writer(const char *arena)
+{
+	return is_remote(arena) && OidIsValid(find_arena_relation(arena, WRITER_RELATION));
+}
+
+/*
+ * Have a snapshot and its entries stored by it, under this number if that is free.
+ * Returns 0 if it was, or the greatest number that is taken.
+ */
+static int64
+update_writer(StoredSnapshot *snapshot, const EntryColumns *entries,
+			  TimestampTz moment, const char *base, int64 number)
+{
+	Parameters	parameters = {0};
+	int64		written;
+
+	add_columns(&parameters, entries);
+	add_parameter(&parameters, UUIDOID, snapshot->id, false);
+	add_parameter(&parameters, UUIDOID, snapshot->leaderboard->id, false);
+	add_text(&parameters, base);
+	add_parameter(&parameters, INT8OID, Int64GetDatum(number), false);
+	add_text(&parameters, description_of(snapshot));
+	add_text(&parameters, visibility_of(snapshot));
+	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(moment), false);
+	execute_query(psprintf("UPDATE %s." WRITER_RELATION " SET models = $1, ranks = $2,"
+						   " votes = $3, scores = $4, lower_bounds = $5,"
+						   " upper_bounds = $6, id = $7, leaderboard_id = $8, base = $9,"
+						   " number = $10, description = $11, visibility = $12,"
+						   " moment = $13 RETURNING snapshot_identifier, taken, entries",
+						   snapshot->leaderboard->schema),
+				  SPI_OK_UPDATE_RETURNING, false, &parameters);
+	if (SPI_processed != 1)
+		report_lost_rows(WRITER_RELATION);
+	snapshot->identifier = result_text(0, 1);
+	if (snapshot->identifier == NULL)
+		return pg_strtoint64(result_text(0, 2));
+	written = pg_strtoint64(result_text(0, 3));
+	if (written != entries->count)
+		report_lost_rows("leaderboard_entry");
+	return 0;
+}
+
+/*
+ * Write a snapshot by one statement.  What identifiers the arena has is known there
+ * only; those of ours are known here.
+ */
+static void
+write_by_writer(StoredSnapshot *snapshot, const EntryColumns *entries, TimestampTz moment)
+{
+	const Leaderboard *leaderboard = snapshot->leaderboard;
+	char	   *base = identifier_base(moment);
+	int64		taken = greatest_on_record(leaderboard, base);
+
+	for (int tries = 0; tries < MAX_IDENTIFIER_TRIES; tries++)
+	{
+		int64		number = lock_identifier(snapshot, base, taken);
+		int64		greatest;
+
+		/* whoever had the lock may have put its own on record meanwhile */
+		if (greatest_on_record(leaderboard, base) >= number)
+			taken = greatest_on_record(leaderboard, base);
+		else if ((greatest = update_writer(snapshot, entries, moment, base, number)) == 0)
+			return;
+		else
+			taken = Max(greatest, number);
+	}
+	report_no_identifier(snapshot);
+}
+
 static void
 writing_context(void *leaderboard)
 {
@@ -357,7 +545,7 @@ write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking, const Contender
 {
 	const Leaderboard *leaderboard = snapshot->leaderboard;
 	TimestampTz moment = snapshot->as_of ? *snapshot->as_of : GetCurrentTimestamp();
-	TimestampTz created_at;
+	EntryColumns entries;
 	ErrorContextCallback context = {
 		.previous = error_context_stack,
 		.callback = writing_context,
@@ -365,9 +553,17 @@ write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking, const Contender
 	};
 
 	error_context_stack = &context;
-	created_at = snapshot->as_of ? date_of_past(leaderboard, moment) :
-		date_of_present(leaderboard, moment);
-	insert_snapshot(snapshot, moment, created_at);
-	insert_entries(snapshot, ranking, contenders, created_at);
+	entries = columns_of(ranking, contenders);
+	if (snapshot->as_of == NULL && has_writer(leaderboard->arena))
+		write_by_writer(snapshot, &entries, moment);
+	else
+	{
+		TimestampTz created_at = snapshot->as_of ?
+			date_of_past(leaderboard, moment) :
+			date_of_present(leaderboard, moment);
+
+		insert_snapshot(snapshot, moment, created_at);
+		insert_entries(snapshot, &entries, created_at);
+	}
 	error_context_stack = context.previous;
 }

@@ -56,6 +56,25 @@ describe_ignored(const Battles *battles)
 }
 
 /*
+ * The outcomes, as SQL has them.
+ */
+static const char *
+outcome_column(const Battles *battles)
+{
+	return battles->outcome_column ? battles->outcome_column : "outcome";
+}
+
+/*
+ * What can say it in other words: a view of what is read, or in an aggregate's call
+ * any expression.
+ */
+static const char *
+translator(const Battles *battles)
+{
+	return battles->outcome_column ? "A view" : "An expression";
+}
+
+/*
  * How to have outcomes read that are not: by the words of this very column.
  */
 static char *
@@ -65,10 +84,11 @@ mapping_hint(const Battles *battles)
 										 battles->reading.vocabulary);
 
 	if (example)
-		return psprintf("A view can translate them, as by CASE %s WHEN %s THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
-						battles->outcome_column, quote_literal_cstr(example));
-	return psprintf("A view can say what no outcome means, as by coalesce(%s::text, 'tie'), or leave these battles out.",
-					battles->outcome_column);
+		return psprintf("%s can translate them, as by CASE %s WHEN %s THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
+						translator(battles), outcome_column(battles),
+						quote_literal_cstr(example));
+	return psprintf("%s can say what no outcome means, as by coalesce(%s::text, 'tie'), or leave these battles out.",
+					translator(battles), outcome_column(battles));
 }
 
 static void
@@ -89,8 +109,9 @@ report_unread(const Battles *battles, int64 unread, int64 count, const char *sou
 			 errmsg("%lld of %lld battles of %s cannot be read",
 					(long long) unread, (long long) count, source),
 			 errdetail("Ignored: %s.%s", describe_ignored(battles), read),
-			 errhint("%s Up to max_unread_percent of the battles are ignored with a warning.",
-					 mapping_hint(battles))));
+			 errhint("%s Up to %s of the battles are ignored with a warning.",
+					 mapping_hint(battles),
+					 battles->outcome_column ? "max_unread_percent" : "1 %")));
 }
 
 /*
@@ -115,21 +136,24 @@ check_outcomes(const Battles *battles, double max_unread_percent,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("outcomes of %s can be read in more than one way", source),
 				 errdetail("%s", explain_rivals(battles->outcomes, reading)),
-				 errhint("A view can say which it is, as by CASE %s WHEN ... THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
-						 battles->outcome_column)));
+				 errhint("%s can say which it is, as by CASE %s WHEN ... THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
+						 translator(battles), outcome_column(battles))));
 	if (reading->tie_name)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("outcomes of %s can be read in more than one way", source),
 				 errdetail("\"%s\" may be a tie, or the model of that name.",
 						   reading->tie_name),
-				 errhint("A view can say who won by model1, model2 and tie.")));
+				 errhint("%s can say who won by model1, model2 and tie.",
+						 translator(battles))));
 	if (reading->null_ties > 0)
 		ereport(WARNING,
 				(errmsg("%lld battles of %s without an outcome were read as ties, as the others are true or false",
 						(long long) reading->null_ties, source),
+				 battles->outcome_column ?
 				 errhint("If that is not what they mean, leave them out, as by a view with WHERE %s IS NOT NULL.",
-						 battles->outcome_column)));
+						 battles->outcome_column) :
+				 errhint("If that is not what they mean, leave them out, as by FILTER (WHERE outcome IS NOT NULL).")));
 }
 
 /*

@@ -65,12 +65,15 @@ prepare_tally(void *argument)
 {
 	TallyStep  *step = argument;
 	KeptTally  *kept = step->kept;
-	OwnerScope	scope = become_tally_owner(kept);
+	OwnerScope	scope;
 	bool		locked;
 	char	   *lost;
 	char	   *doubt;
 	Datum		facts;
 
+	/* the tables are as they are until the end of the transaction */
+	(void) find_battle_source(kept->arena, READ_AS_OF);
+	scope = become_tally_owner(kept);
 	/* what it is compared with is looked at when nobody else folds */
 	locked = may_fold() && !(step->only_looks && log_is_small(kept)) &&
 		lock_tally(kept, false);
@@ -104,8 +107,6 @@ choose_use(const char *arena, bool only_looks, KeptTally **kept)
 	*kept = find_kept_tally(arena);
 	if (*kept == NULL || !may_read_battles(arena))
 		return USE_NOT;
-	/* the tables are as they are until the end of the transaction */
-	(void) find_battle_source(arena, READ_AS_OF);
 	step.kept = *kept;
 	error = try_step(prepare_tally, &step);
 	rethrow_cancel(error);

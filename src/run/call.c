@@ -167,6 +167,28 @@ record_call(const Run *call, List *slugs)
 }
 
 /*
+ * The leaderboards of the last call for all of an arena, as far as it is on record:
+ * what there is to make where the arena itself cannot say it.
+ */
+List *
+slugs_of_last_call(const char *arena)
+{
+	Parameters	parameters = {0};
+	List	   *slugs = NIL;
+
+	add_text(&parameters, arena);
+	look_up("SELECT DISTINCT r.leaderboard FROM bixarena.run AS r"
+			" WHERE r.call_id OPERATOR(pg_catalog.=) (SELECT c.call_id"
+			" FROM bixarena.run AS c WHERE c.arena OPERATOR(pg_catalog.=) $1::name"
+			" AND c.call_id IS NOT NULL"
+			" AND c.parameters OPERATOR(pg_catalog.->>) 'as_of' IS NULL"
+			" ORDER BY c.requested_at DESC LIMIT 1) ORDER BY 1", &parameters);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		slugs = lappend(slugs, result_text(row, 1));
+	return slugs;
+}
+
+/*
  * The runs of a call that it has not begun fail with it.
  */
 void

@@ -7,13 +7,21 @@
  * put on record and committed before the work begins, which leaves a trace
  * whatever happens, and its lock (locks.c) tells others that somebody is at it.
  *
- * The work is done in a subtransaction: if it fails that is rolled back, the
- * failure goes on record, and the next run goes on.  A commit that fails is a
- * failure of the run too, and so is all else that goes wrong between its
- * beginning and its end.  A failure that may pass by itself (a lost connection,
- * a conflict between transactions, a lack of resources, a lock not available, a
- * server starting) is tried again, after a while that grows, up to the setting
- * max_attempts, with battles read anew.
+ * The work is done in a subtransaction, from which an error gets out with the
+ * caller's stack as it was.  Then all of the transaction is rolled back: had a
+ * connection to another server been lost in the subtransaction, the transaction
+ * could not commit any more.  The failure goes on record in a new one, and the next
+ * run goes on.  A commit that fails is a failure of the run too, and so is all else
+ * that goes wrong between its beginning and its end.  A failure that may pass by
+ * itself (a lost connection, a conflict between transactions, a lack of resources,
+ * a lock not available, a server starting) is tried again, after a while that
+ * grows, up to the setting max_attempts, with battles read anew.
+ *
+ * Where the arena's tables are on another server, that commits first.  When it is
+ * not known whether it has, the run has not ended, and its next attempt finds the
+ * snapshot that there may be (recovery.c).  Once a run of a call has failed since
+ * that server cannot be reached, the others of the call have one attempt each,
+ * until one succeeds.
  *
  * When all are done and committed, the call fails if any run did, so that
  * whoever made it, pg_cron for one, sees it.
@@ -98,11 +106,11 @@ campaign_commit(Campaign *campaign)
 }
 
 /*
- * Commit what may fail to, as by deferred constraints and triggers of the
- * arena's.  Returns the error if it does; then all is rolled back.
+ * Commit what may fail to, as by deferred constraints and triggers of the arena's,
+ * or a connection to another server.  Returns the error if it does; then all is rolled back.
  */
-static ErrorData *
-try_commit(Campaign *campaign)
+ErrorData *
+campaign_try_commit(Campaign *campaign)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	ErrorData  *volatile error = NULL;
@@ -161,6 +169,24 @@ campaign_begin_procedure(Campaign *campaign, FunctionCallInfo fcinfo,
 }
 
 /*
+ * Do a step, with nothing else in its transaction.  Returns the error that it ended
+ * with, NULL if it did not; then all of the transaction is rolled back.
+ */
+ErrorData *
+campaign_try(Campaign *campaign, Step step, void *argument)
+{
+	ErrorData  *error = try_step(step, argument);
+
+	if (error)
+	{
+		PopActiveSnapshot();
+		SPI_rollback();
+		begin_transaction(campaign);
+	}
+	return error;
+}
+
+/*
  * A notice is lost that the server could not take, be its queue full or its disk.
  */
 static void
@@ -177,8 +203,8 @@ report_unsent(Campaign *campaign, ErrorData *error)
 /*
  * Send the notice that has been kept for after the commit.
  */
-static void
-send_notice(Campaign *campaign)
+void
+campaign_send_notice(Campaign *campaign)
 {
 	ErrorData  *error;
 
@@ -186,7 +212,7 @@ send_notice(Campaign *campaign)
 		return;
 	error = try_step(queue_kept_notice, campaign);
 	if (error == NULL)
-		error = try_commit(campaign);
+		error = campaign_try_commit(campaign);
 	drop_kept_notice(campaign);
 	if (error)
 		report_unsent(campaign, error);
@@ -207,7 +233,7 @@ sum_up(Campaign *campaign)
 	if (error)
 		report_unsent(campaign, error);
 	else
-		send_notice(campaign);
+		campaign_send_notice(campaign);
 }
 
 /*
@@ -252,31 +278,24 @@ campaign_end(Campaign *campaign)
 	SPI_finish();
 }
 
-/* An attempt at a run, with battles that have been read, or NULL */
-typedef struct Attempt
-{
-	Run			run;
-	Battles    *battles;
-} Attempt;
-
 /*
- * Step: an attempt, from the leaderboard to the record of the run's end.
+ * An attempt, from the leaderboard to the record of the run's end.
  */
-static void
-make_attempt(void *argument)
+void
+campaign_attempt(Run *run, Battles *battles)
 {
-	Battles    *battles = ((Attempt *) argument)->battles;
-	Run		   *run = &((Attempt *) argument)->run;
-
 	/* DROP EXTENSION locks the arenas before the settings, and so does this */
 	read_arenas();
 	run->settings = read_run_settings(run);
 	begin_time_limit(run->settings);
-	run->leaderboard = find_leaderboard(run->arena, run->slug);
+	run->leaderboard = battles && battles->leaderboard_id ?
+		known_leaderboard(run->arena, run->slug, battles->leaderboard_id) :
+		find_leaderboard(run->arena, run->slug);
 	if (run->settings->enabled)
 	{
 		lock_leaderboard(run->leaderboard, true);
-		make_snapshot(run, battles, false);
+		if ((run->attempts == 1 && !run->may_be_stored) || !find_stored_snapshot(run))
+			make_snapshot(run, battles, false);
 	}
 	else
 	{
@@ -288,24 +307,37 @@ make_attempt(void *argument)
 }
 
 /*
+ * Step: the same.
+ */
+static void
+make_attempt(void *argument)
+{
+	ReadRun    *attempt = argument;
+
+	campaign_attempt(&attempt->run, attempt->battles);
+}
+
+/*
  * Try an attempt and commit it.  It is made on a copy of the run, so that nothing
  * is left there of one that fails but what it was made with.
  */
 static ErrorData *
 try_attempt(Campaign *campaign, Run *run, Battles *battles)
 {
-	Attempt		attempt = {*run, battles};
+	ReadRun		attempt = {*run, battles};
 	ErrorData  *error;
 
 	if (battles == NULL)
 		attempt.run.read_seconds = 0;
-	error = try_step(make_attempt, &attempt);
+	error = campaign_try(campaign, make_attempt, &attempt);
 	if (error == NULL)
-		error = try_commit(campaign);
+		error = campaign_try_commit(campaign);
 	else
 		end_time_limit(error);
 	if (error)
 		drop_kept_notice(campaign);
+	else
+		campaign->is_cut_off = false;
 	run->settings = attempt.run.settings;
 	return error;
 }
@@ -314,17 +346,18 @@ try_attempt(Campaign *campaign, Run *run, Battles *battles)
  * Is it a failure that may pass by itself, and may the run have another attempt?
  */
 static bool
-may_try_again(const Run *run, const ErrorData *error)
+may_try_again(const Campaign *campaign, const Run *run, const ErrorData *error)
 {
 	const Settings *settings = settings_of(run);
 	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 
-	return run->attempts < settings->max_attempts &&
-		(category == ERRCODE_CONNECTION_EXCEPTION ||
-		 category == ERRCODE_TRANSACTION_ROLLBACK ||
-		 category == ERRCODE_INSUFFICIENT_RESOURCES ||
-		 error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		 error->sqlerrcode == ERRCODE_CANNOT_CONNECT_NOW);
+	if (run->attempts >= settings->max_attempts)
+		return false;
+	if (connection_failed(error))
+		return !campaign->is_cut_off;
+	return category == ERRCODE_TRANSACTION_ROLLBACK ||
+		category == ERRCODE_INSUFFICIENT_RESOURCES ||
+		error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
 }
 
 /*
@@ -389,7 +422,7 @@ try_entry(Campaign *campaign, Step step, Entry *entry)
 {
 	ErrorData  *error = try_step(step, entry);
 
-	return error ? error : try_commit(campaign);
+	return error ? error : campaign_try_commit(campaign);
 }
 
 /*
@@ -440,7 +473,7 @@ carry_out(Campaign *campaign, Run *run, Battles *battles)
 {
 	ErrorData  *error = try_attempt(campaign, run, battles);
 
-	while (error && may_try_again(run, error))
+	while (error && may_try_again(campaign, run, error))
 	{
 		if (!put_failure_on_record(campaign, run, error, false))
 			return error;
@@ -450,7 +483,10 @@ carry_out(Campaign *campaign, Run *run, Battles *battles)
 		error = try_attempt(campaign, run, NULL);
 	}
 	if (error)
+	{
+		campaign->is_cut_off = campaign->call && connection_failed(error);
 		put_failure_on_record(campaign, run, error, true);
+	}
 	return error;
 }
 
@@ -517,7 +553,7 @@ campaign_make(Campaign *campaign, Run *run, RunBeginning begin, Battles *battles
 	}
 	PG_END_TRY();
 
-	send_notice(campaign);
+	campaign_send_notice(campaign);
 	if (error == NULL)
 		return;
 	campaign_cancelled(campaign, error);

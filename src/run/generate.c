@@ -335,6 +335,7 @@ store_snapshot(Run *run, const Ranking *ranking, const Contenders *contenders)
 	StoredSnapshot snapshot = {
 		.leaderboard = run->leaderboard,
 		.settings = run->settings,
+		.id = run->correlation_id,
 		.as_of = run->as_of,
 		.entry_count = run->entry_count,
 		.evaluation_count = run->evaluation_count
@@ -428,6 +429,7 @@ bixarena_generate_snapshot(PG_FUNCTION_ARGS)
 	{
 		check_may_write(run->arena);
 		lock_leaderboard(run->leaderboard, false);
+		settle_arena(run->arena);
 		record_start(run);
 	}
 	make_snapshot(run, NULL, dry_run);

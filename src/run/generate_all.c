@@ -13,6 +13,13 @@
  * Before that, it takes up runs that wait: a schedule makes up for workers that
  * could not be started, or that a crash has ended.
  *
+ * Where the arena's tables are on another server, the runs are first made together
+ * (together.c).
+ *
+ * Where the arena's tables are on another server that is away, nobody can say which
+ * leaderboards there are.  Then there is a run of each that the last call had, or of
+ * "overall": it fails for that, or succeeds if the server has come back.
+ *
  * A call for one leaderboard is a run by itself, without a call_id.  A dry run
  * does all but write, puts nothing on record, and tells each result by a NOTICE: a
  * procedure that commits cannot return rows.
@@ -47,6 +54,7 @@ typedef struct ArenaBattles
 	const char *arena;
 	List	   *slugs;			/* of the leaderboards */
 	bool		read;
+	MemoryContext memory;		/* what was read is there */
 	List	   *battles;		/* Battles */
 	double		seconds;		/* each leaderboard's share of the reading */
 } ArenaBattles;
@@ -64,18 +72,45 @@ read_all(void *argument)
 }
 
 /*
- * Make ready the kept tally of an arena, if it has one: triggers that are missing,
- * whose locks end with the transaction, and the comparison of a sample.
+ * Step: make triggers that are missing of a kept tally.
  */
 static void
-tend_tally(Campaign *campaign, const char *arena)
+mend(void *argument)
 {
-	MemoryContext caller = MemoryContextSwitchTo(campaign->memory);
+	mend_tally(((Run *) argument)->arena);
+}
 
-	mend_tally(arena);
-	campaign_commit(campaign);
+/*
+ * Step: compare a sample of a kept tally with its battles.
+ */
+static void
+sample(void *argument)
+{
+	const char *arena = ((Run *) argument)->arena;
+
 	sample_tally(arena, read_settings(arena, NULL)->verify_leaderboards);
-	campaign_commit(campaign);
+}
+
+/*
+ * Make ready the kept tally of an arena, if it has one.  Each step has a transaction
+ * of its own, with which the locks of triggers end.  What fails is not of the runs.
+ */
+static void
+tend_tally(Campaign *campaign, Run *call)
+{
+	static const Step steps[] = {mend, sample};
+	MemoryContext caller = MemoryContextSwitchTo(campaign->memory);
+	bool		is_kept = find_kept_tally(call->arena) != NULL;
+
+	for (Size i = 0; is_kept && i < lengthof(steps); i++)
+	{
+		ErrorData  *error = campaign_try(campaign, steps[i], call);
+
+		if (error == NULL)
+			error = campaign_try_commit(campaign);
+		if (error)
+			campaign_cancelled(campaign, error);
+	}
 	MemoryContextSwitchTo(caller);
 }
 
@@ -87,25 +122,23 @@ try_read_all(Campaign *campaign, const char *arena, List *slugs)
 {
 	ArenaBattles all = {.arena = arena,.slugs = slugs};
 	TimestampTz start = GetCurrentTimestamp();
-	MemoryContext memory = AllocSetContextCreate(campaign->memory, "bixarena_rank battles",
-												 ALLOCSET_DEFAULT_SIZES);
 	ErrorData  *error;
 
-	if (!campaign->dry_run)
-		tend_tally(campaign, arena);
-	MemoryContextSwitchTo(memory);
-	error = try_step(read_all, &all);
+	all.memory = AllocSetContextCreate(campaign->memory, "bixarena_rank battles",
+									   ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(all.memory);
+	error = campaign_try(campaign, read_all, &all);
 	MemoryContextSwitchTo(campaign->memory);
 	end_time_limit(error);
-	if (error)
-	{
-		campaign_cancelled(campaign, error);
-		MemoryContextDelete(memory);
-	}
 	all.read = error == NULL;
 	all.seconds = (GetCurrentTimestamp() - start) / (double) USECS_PER_SEC /
 		Max(list_length(slugs), 1);
-	campaign_commit(campaign);
+	if (error == NULL)
+		error = campaign_try_commit(campaign);	/* what was read, was */
+	if (error)
+		campaign_cancelled(campaign, error);
+	if (!all.read)
+		MemoryContextDelete(all.memory);
 	return all;
 }
 
@@ -146,24 +179,107 @@ run_at(const Run *call, const ArenaBattles *all, int place)
 }
 
 /*
+ * The runs of a call, whose keys are given, with their battles.
+ */
+static List *
+list_runs(const Run *call, const ArenaBattles *all, const Datum *ids)
+{
+	List	   *runs = NIL;
+
+	for (int i = 0; i < list_length(all->slugs); i++)
+	{
+		ReadRun    *run = palloc0(sizeof(ReadRun));
+
+		run->run = run_at(call, all, i);
+		run->run.correlation_id = ids[i];
+		run->battles = battles_of(all, run->run.slug);
+		runs = lappend(runs, run);
+	}
+	return runs;
+}
+
+/* The leaderboards of an arena, or one of them */
+typedef struct Names
+{
+	const char *arena;
+	const char *slug;			/* or NULL: all */
+	List	   *slugs;
+} Names;
+
+/*
+ * Step: find the leaderboards, when it is known too what has become of snapshots of
+ * earlier runs.
+ */
+static void
+find_names(void *argument)
+{
+	Names	   *names = argument;
+
+	settle_arena(names->arena);
+	names->slugs = names->slug ?
+		list_make1(find_leaderboard(names->arena, names->slug)->slug) :
+		list_leaderboards(names->arena);
+}
+
+/* Enough where a connection was lost that had been idle for long */
+#define MAX_LISTING_TRIES 2
+
+/*
+ * The leaderboards that a call is to make runs of, whether their server can be
+ * reached or not.
+ */
+static List *
+list_names(Campaign *campaign, const char *arena, char *slug)
+{
+	Names		names = {.arena = arena,.slug = slug};
+	ErrorData  *error = NULL;
+
+	for (int tries = 0; tries < MAX_LISTING_TRIES && (tries == 0 || error); tries++)
+	{
+		error = campaign_try(campaign, find_names, &names);
+		if (error == NULL)
+			error = campaign_try_commit(campaign);
+		if (error && !connection_failed(error))
+			ReThrowError(error);
+	}
+	if (error)
+		names.slugs = slug ? list_make1(slug) : slugs_of_last_call(arena);
+	if (error && names.slugs == NIL)
+		names.slugs = list_make1("overall");
+	return names.slugs;
+}
+
+/*
  * A run of each leaderboard, with the lock of the call.
  */
 static void
 make_all_locked(Campaign *campaign, Run *call, List *slugs)
 {
 	Datum	   *ids = record_call(call, slugs);
+	bool		is_together;
+	ListCell   *cell;
 	ArenaBattles all;
 
 	campaign_commit(campaign);
 	campaign->call = call;
 	take_up_waiting_runs(campaign, call->arena);
+	tend_tally(campaign, call);
 	all = try_read_all(campaign, call->arena, slugs);
-	for (int i = 0; i < list_length(slugs); i++)
+	is_together = all.read && has_writer(call->arena);
+	if (is_together && make_together(campaign, list_runs(call, &all, ids)))
+		return;
+	if (is_together)
 	{
-		Run			run = run_at(call, &all, i);
+		/* a run leaves its battles in another order */
+		MemoryContextDelete(all.memory);
+		all = try_read_all(campaign, call->arena, slugs);
+	}
+	foreach(cell, list_runs(call, &all, ids))
+	{
+		ReadRun    *run = lfirst(cell);
 
-		run.correlation_id = ids[i];
-		campaign_make_own(campaign, run, battles_of(&all, run.slug));
+		run->run.may_be_stored = is_together;
+		campaign_make_own(campaign, run->run, run->battles);
 	}
 }
 
@@ -193,7 +309,6 @@ make_all(Campaign *campaign, Run *call, List *slugs)
 static void
 make_one(Campaign *campaign, Run run)
 {
-	run.slug = find_leaderboard(run.arena, run.slug)->slug;
 	take_up_waiting_runs(campaign, run.arena);
 	run.number = run.num_runs = 1;
 	campaign_make_own(campaign, run, NULL);
@@ -251,7 +366,9 @@ try_all(Campaign *campaign, const Run *call, List *slugs, const ArenaBattles *al
 
 		MemoryContextSwitchTo(campaign->run_memory);
 		dry.battles = battles_of(all, dry.run.slug);
-		error = try_step(try_run, &dry);
+		error = campaign_try(campaign, try_run, &dry);
+		if (error == NULL)
+			error = campaign_try_commit(campaign);
 		if (error)
 			campaign_cancelled(campaign, error);
 		dry.run.error = error;
@@ -259,7 +376,6 @@ try_all(Campaign *campaign, const Run *call, List *slugs, const ArenaBattles *al
 		campaign->num_runs++;
 		if (error)
 			campaign_note_failure(campaign, &dry.run, error);
-		campaign_commit(campaign);
 		MemoryContextSwitchTo(campaign->memory);
 		MemoryContextReset(campaign->run_memory);
 	}
@@ -294,9 +410,12 @@ bixarena_generate_snapshots(PG_FUNCTION_ARGS)
 		try_all(&campaign, &run, slugs, &all);
 	}
 	else if (run.slug)
+	{
+		run.slug = linitial(list_names(&campaign, run.arena, unconstify(char *, run.slug)));
 		make_one(&campaign, run);
+	}
 	else
-		make_all(&campaign, &run, list_leaderboards(run.arena));
+		make_all(&campaign, &run, list_names(&campaign, run.arena, NULL));
 	campaign_end(&campaign);
 	PG_RETURN_VOID();
 }

@@ -36,6 +36,7 @@ typedef struct Run
 	int			attempts;		/* this one included */
 	int			number;			/* of so many runs of one call, from 1 */
 	int			num_runs;		/* 0: it is the only one */
+	bool		may_be_stored;	/* also by the first attempt on record */
 	TimestampTz started_at;
 	TimestampTz ended_at;
 
@@ -60,6 +61,13 @@ typedef struct Run
 	double		write_seconds;
 } Run;
 
+/* A run, and the battles that have been read for it */
+typedef struct ReadRun
+{
+	Run			run;
+	Battles    *battles;
+} ReadRun;
+
 /* A call that makes many runs, and how it goes: see campaign.c */
 typedef struct Campaign
 {
@@ -78,6 +86,8 @@ typedef struct Campaign
 	char	   *notice;
 	SavedTransactionCharacteristics caller; /* of the caller's transaction */
 	int			guc_level;		/* of the transaction at hand */
+	bool		is_cut_off;		/* a run of the call has failed since another
+								 * server cannot be reached */
 } Campaign;
 
 /* Puts the beginning of a run on record, unless there is nothing to do */
@@ -116,7 +126,12 @@ extern void delete_old_runs(const char *arena);
 
 /* call.c */
 extern Datum *record_call(const Run *call, List *slugs);
+extern List *slugs_of_last_call(const char *arena);
 extern void record_never_begun(const Run *call, const ErrorData *error);
+
+/* recovery.c */
+extern bool find_stored_snapshot(Run *run);
+extern void settle_arena(const char *arena);
 
 /* notice.c */
 extern void notify_end(const Run *run);
@@ -144,13 +159,20 @@ extern void campaign_begin(Campaign *campaign);
 extern void campaign_begin_procedure(Campaign *campaign,
 									 FunctionCallInfo fcinfo, const char *name);
 extern void campaign_commit(Campaign *campaign);
+extern ErrorData *campaign_try_commit(Campaign *campaign);
+extern ErrorData *campaign_try(Campaign *campaign, Step step, void *argument);
 extern void campaign_make(Campaign *campaign, Run *run, RunBeginning begin,
 						  Battles *battles);
 extern void campaign_make_own(Campaign *campaign, Run run, Battles *battles);
+extern void campaign_attempt(Run *run, Battles *battles);
+extern void campaign_send_notice(Campaign *campaign);
 extern void campaign_note_failure(Campaign *campaign, const Run *run,
 								  const ErrorData *error);
 extern void campaign_cancelled(Campaign *campaign, ErrorData *error);
 extern void campaign_end(Campaign *campaign);
+
+/* together.c */
+extern bool make_together(Campaign *campaign, List *runs);
 
 /* time_limit.c */
 extern void begin_time_limit(const Settings *settings);

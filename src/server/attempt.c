@@ -48,3 +48,19 @@ try_step(Step step, void *argument)
 	CurrentResourceOwner = owner;
 	return error;
 }
+
+/*
+ * Is it an error of a connection to another server: there is none, it was lost, or
+ * that server is about to stop or has just started?  One that ends this process is
+ * never caught, so what is caught is another's.
+ */
+bool
+connection_failed(const ErrorData *error)
+{
+	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION ||
+		error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
+		error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN ||
+		error->sqlerrcode == ERRCODE_CANNOT_CONNECT_NOW ||
+		error->sqlerrcode == ERRCODE_IDLE_IN_TRANSACTION_SESSION_TIMEOUT ||
+		error->sqlerrcode == ERRCODE_IDLE_SESSION_TIMEOUT;
+}

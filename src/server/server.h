@@ -93,6 +93,7 @@ extern void begin_reading_and_writing(void);
 
 /* attempt.c */
 extern ErrorData *try_step(Step step, void *argument);
+extern bool connection_failed(const ErrorData *error);
 
 /* timer.c */
 extern void start_timer(Timer *timer, double seconds);

@@ -20,7 +20,7 @@ FROM (SELECT model1, model2, outcome, count(*) AS number
 
 CREATE OR REPLACE VIEW :"arena".leaderboard_battle AS
 SELECT 'overall'::text AS leaderboard, model1_id, model2_id, outcome,
-	NULL::uuid AS voter_id, NULL::timestamptz AS created_at
+	NULL::uuid AS voter_id, NULL::timestamptz AS created_at, NULL::uuid AS battle_id
 FROM :"arena".votes, generate_series(1, number);
 
 ANALYZE :"arena".votes;

@@ -254,7 +254,7 @@ ALTER VIEW arena.leaderboard_battle RENAME TO healthy;
 CREATE VIEW arena.leaderboard_battle AS
 SELECT * FROM arena.healthy WHERE leaderboard <> 'oncology'
 UNION ALL
-SELECT 'oncology', model1_id, model2_id, own.faulty(), voter_id, created_at
+SELECT 'oncology', model1_id, model2_id, own.faulty(), voter_id, created_at, id
 FROM arena.battle;
 CALL bixarena_generate_snapshots(dry_run => true);
 DROP VIEW arena.leaderboard_battle;

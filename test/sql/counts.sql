@@ -6,6 +6,9 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION bixarena_rank;
+CREATE SCHEMA counting;
+GRANT USAGE ON SCHEMA counting TO PUBLIC;
+SET search_path = counting, public;
 
 -- what an error says
 CREATE FUNCTION attempt(query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -348,7 +351,7 @@ CREATE FUNCTION code_of_owner() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAI
 DROP VIEW arena.leaderboard_tally, arena.arena_tally;
 ALTER VIEW arena.leaderboard_battle RENAME TO no_leaderboard_battle;
 DELETE FROM arena.leaderboard_snapshot;
-CREATE VIEW arena.leaderboard_tally WITH (security_invoker = true) AS SELECT leaderboard, model1_id, model2_id, outcome, battles * public.code_of_owner() AS battles
+CREATE VIEW arena.leaderboard_tally WITH (security_invoker = true) AS SELECT leaderboard, model1_id, model2_id, outcome, battles * counting.code_of_owner() AS battles
 FROM (SELECT * FROM arena.kept_tally WHERE leaderboard = 'code' ORDER BY battles LIMIT 1) AS t;
 ALTER VIEW arena.leaderboard_tally OWNER TO regress_owner;
 GRANT SELECT ON arena.leaderboard_tally, arena.kept_tally TO regress_reader, regress_owner;
@@ -359,7 +362,8 @@ SELECT sum(battles) FROM bixarena_matchups('code');
 RESET ROLE;
 
 \set ECHO none
-DROP SCHEMA arena, elsewhere CASCADE;
+RESET search_path;
+DROP SCHEMA arena, elsewhere, counting CASCADE;
 DROP EXTENSION bixarena_rank CASCADE;
 DROP OWNED BY regress_owner, regress_counter, regress_reader;
 DROP ROLE regress_owner, regress_counter, regress_reader;

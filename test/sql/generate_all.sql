@@ -61,7 +61,7 @@ ALTER VIEW arena.leaderboard_battle RENAME TO healthy;
 CREATE VIEW arena.leaderboard_battle AS
 SELECT * FROM arena.healthy WHERE leaderboard <> 'cardiology'
 UNION ALL
-SELECT 'cardiology', model1_id, model2_id, public.faulty(), voter_id, created_at
+SELECT 'cardiology', model1_id, model2_id, public.faulty(), voter_id, created_at, id
 FROM arena.battle;
 TRUNCATE bixarena.run;
 CALL bixarena_generate_snapshots();
@@ -70,7 +70,7 @@ SELECT leaderboard, status, attempts, entry_count, error_sqlstate, error_message
 FROM bixarena.run ORDER BY leaderboard;
 -- one that fails altogether
 CREATE OR REPLACE VIEW arena.leaderboard_battle AS
-SELECT leaderboard, model1_id, model2_id, public.faulty() AS outcome, voter_id, created_at
+SELECT leaderboard, model1_id, model2_id, public.faulty() AS outcome, voter_id, created_at, battle_id
 FROM arena.healthy;
 TRUNCATE bixarena.run;
 CALL bixarena_generate_snapshots();

@@ -15,7 +15,7 @@ SELECT md5(s)::uuid, s, upper(s) FROM unnest('{a,b,c,d,e,strong,weak,apart1,apar
 CREATE OR REPLACE VIEW arena.leaderboard_battle AS
 SELECT 'overall'::text AS leaderboard, md5(winner)::uuid AS model1_id,
 	md5(loser)::uuid AS model2_id, CASE WHEN ties THEN 'tie' ELSE 'model1' END AS outcome,
-	NULL::uuid AS voter_id, timestamptz '2025-01-01' AS created_at
+	NULL::uuid AS voter_id, timestamptz '2025-01-01' AS created_at, NULL::uuid AS battle_id
 FROM public.votes, pg_catalog.generate_series(1, n);
 SELECT pg_get_viewdef('arena.leaderboard_battle') AS definition \gset
 
@@ -127,13 +127,13 @@ TABLE last_run;
 CREATE OR REPLACE VIEW arena.leaderboard_battle AS
 SELECT 'overall'::text AS leaderboard, md5(winner)::uuid AS model1_id,
 	md5(loser)::uuid AS model2_id, NULL AS outcome, NULL::uuid AS voter_id,
-	timestamptz '2025-01-01' AS created_at
+	timestamptz '2025-01-01' AS created_at, NULL::uuid AS battle_id
 FROM public.votes WHERE winner <= 'b';
 SELECT bixarena_generate_snapshot('overall', 10);
 CREATE OR REPLACE VIEW arena.leaderboard_battle AS
 SELECT 'overall'::text AS leaderboard, md5(winner)::uuid AS model1_id,
 	md5(loser)::uuid AS model2_id, 'beaten' AS outcome, NULL::uuid AS voter_id,
-	timestamptz '2025-01-01' AS created_at
+	timestamptz '2025-01-01' AS created_at, NULL::uuid AS battle_id
 FROM public.votes WHERE winner < 'b';
 SELECT bixarena_generate_snapshot('overall', 10);
 CREATE OR REPLACE VIEW arena.leaderboard_battle AS :definition
@@ -168,7 +168,7 @@ DROP FUNCTION attempt_view;
 SELECT attempt($$CREATE OR REPLACE VIEW arena.leaderboard_battle AS
 	SELECT 'overall'::text AS leaderboard, md5(n::text)::uuid AS model1_id,
 		md5((n % 2001 + 1)::text)::uuid AS model2_id, 'tie' AS outcome,
-		NULL::uuid AS voter_id, timestamptz '2025-01-01' AS created_at
+		NULL::uuid AS voter_id, timestamptz '2025-01-01' AS created_at, NULL::uuid AS battle_id
 	FROM generate_series(1, 2001) AS n$$);
 
 --

@@ -38,7 +38,7 @@ JOIN lossy.model AS m1 ON m1.slug = 'simulated-000' || a
 LEFT JOIN lossy.model AS m2 ON m2.slug = 'simulated-000' || b,
 	generate_series(1, 30) AS n;
 CREATE OR REPLACE VIEW lossy.leaderboard_battle AS
-SELECT leaderboard, model1_id, model2_id, outcome, voter_id, created_at FROM lossy.elsewhere;
+SELECT leaderboard, model1_id, model2_id, outcome, voter_id, created_at, NULL::uuid AS battle_id FROM lossy.elsewhere;
 SELECT bixarena_configure('prior_battles', '1');
 SELECT bixarena_configure('min_total_models', '3');
 SELECT status, reason, entry_count, evaluation_count

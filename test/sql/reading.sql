@@ -109,7 +109,7 @@ SELECT count(*) FROM bixarena_matchups('vacant');
 BEGIN;
 CREATE OR REPLACE VIEW arena.leaderboard_battle AS
 SELECT 'overall'::text AS leaderboard, model1_id, model2_id, CASE outcome WHEN 'tie' THEN 'neither' ELSE outcome END::text AS outcome,
-	voter_id, created_at FROM arena.battle;
+	voter_id, created_at, id AS battle_id FROM arena.battle;
 SELECT count(*), sum(battles) FROM bixarena_matchups('overall');
 ROLLBACK;
 

@@ -24,7 +24,7 @@ CREATE TABLE "regress votes".closed (LIKE first.battle);
 CREATE VIEW "regress votes".through WITH (security_invoker = on) AS TABLE "regress votes".open;
 CREATE VIEW "regress votes".own AS TABLE "regress votes".closed;
 CREATE OR REPLACE VIEW first.leaderboard_battle WITH (security_invoker = true) AS
-SELECT 'overall'::text AS leaderboard, model1_id, model2_id, outcome::text, voter_id, created_at
+SELECT 'overall'::text AS leaderboard, model1_id, model2_id, outcome::text, voter_id, created_at, id AS battle_id
 FROM (TABLE first.battle UNION ALL TABLE "regress votes".through UNION ALL TABLE "regress votes".own) AS b;
 
 -- the rights in the catalog
@@ -232,7 +232,7 @@ CREATE SCHEMA regress_alices AUTHORIZATION regress_alice;
 SET ROLE regress_alice;
 GRANT USAGE ON SCHEMA regress_alices TO PUBLIC;
 CREATE TABLE regress_alices.secret (leaderboard text, model1_id uuid, model2_id uuid, outcome text,
-	voter_id uuid, created_at timestamptz);
+	voter_id uuid, created_at timestamptz, battle_id uuid);
 CREATE VIEW regress_alices.through WITH (security_invoker = true) AS TABLE regress_alices.secret;
 GRANT SELECT ON regress_alices.through TO PUBLIC;
 RESET ROLE;
@@ -242,7 +242,7 @@ FROM pg_class WHERE relnamespace = 'bobs'::regnamespace AND relkind IN ('r', 'v'
 ALTER SCHEMA bobs OWNER TO regress_bob;
 SET ROLE regress_bob;
 CREATE OR REPLACE VIEW bobs.leaderboard_battle WITH (security_invoker = true) AS
-SELECT 'overall'::text AS leaderboard, model1_id, model2_id, outcome::text, voter_id, created_at FROM bobs.battle
+SELECT 'overall'::text AS leaderboard, model1_id, model2_id, outcome::text, voter_id, created_at, id AS battle_id FROM bobs.battle
 UNION ALL TABLE regress_alices.through;
 RESET ROLE;
 CREATE VIEW secret_to AS

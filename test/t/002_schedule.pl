@@ -52,10 +52,10 @@ $node->safe_psql(
 	CREATE FUNCTION no_pulse() RETURNS text LANGUAGE plpgsql AS
 		$$ BEGIN RAISE EXCEPTION 'no pulse'; END $$;
 	CREATE OR REPLACE VIEW faulty.leaderboard_battle WITH (security_invoker = true) AS
-	SELECT 'overall' AS leaderboard, model1_id, model2_id, outcome::text, voter_id, created_at
+	SELECT 'overall' AS leaderboard, model1_id, model2_id, outcome::text, voter_id, created_at, id AS battle_id
 	FROM faulty.battle
 	UNION ALL
-	SELECT 'oncology', model1_id, model2_id, public.no_pulse(), voter_id, created_at
+	SELECT 'oncology', model1_id, model2_id, public.no_pulse(), voter_id, created_at, id
 	FROM faulty.battle;
 });
 $node->safe_psql(

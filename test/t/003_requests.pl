@@ -345,7 +345,7 @@ sub collect_notices
 {
 	my $listener = $node->background_psql('postgres');
 	my $json = JSON::PP->new->utf8;
-	my (@notices, @ids, %by_id, $text);
+	my (@notices, @ids, %by_id, $text, $told);
 
 	$listener->query_safe('LISTEN bixarena_rank');
 	sql($node,
@@ -456,6 +456,30 @@ q{SELECT bixarena_configure('enabled', 'false', leaderboard_id => 'l05')}
 	is($by_id{ $ids[6] }{sqlstate}, 'P0001', 'a failed one has its SQLSTATE');
 	cmp_ok(length($by_id{ $ids[6] }{error}),
 		'>', 500, 'and begins with what was said');
+
+	# a call with more failed leaderboards than a notice has room for, whose names
+	# are twice as long in JSON
+	sql($node, q{
+		SELECT bixarena_configure('notify_runs', 'none');
+		ALTER TABLE arena.leaderboard ALTER slug TYPE text;
+		INSERT INTO arena.leaderboard (slug, name)
+		SELECT repeat('"', 1990) || n, 'long' FROM generate_series(1, 4) AS n;
+		ALTER VIEW arena.leaderboard_battle RENAME TO whole_battle;
+		CREATE VIEW arena.leaderboard_battle AS
+		SELECT * FROM arena.whole_battle WHERE (SELECT 1 / (0 * random())::int = 1);
+	});
+	$node->psql('postgres', 'CALL bixarena_generate_snapshots()');
+	($text) = collect_notices($listener, 1);
+	$told = $json->decode($text // '{}');
+	cmp_ok(length($text // ''), '<', 8000, 'the notice of a call fits');
+	cmp_ok(length($text // ''), '>', 2000, 'and uses the room there is');
+	cmp_ok($told->{failed_count} // 0, '>', 4, 'it says how many have failed');
+	sql($node, q{
+		DROP VIEW arena.leaderboard_battle;
+		ALTER VIEW arena.whole_battle RENAME TO leaderboard_battle;
+		DELETE FROM arena.leaderboard WHERE name = 'long';
+		SELECT bixarena_configure('notify_runs', NULL);
+	});
 	$listener->quit;
 }
 

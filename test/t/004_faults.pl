@@ -412,7 +412,7 @@ q{SELECT bool_or(attempts > 0) AND NOT EXISTS (SELECT FROM pg_stat_activity
 		CREATE OR REPLACE VIEW arena.leaderboard_battle AS
 		SELECT * FROM arena.ungated_battle WHERE leaderboard <> 'm07'
 		UNION ALL
-		SELECT 'm07', model1_id, model2_id, public.faulty(), voter_id, created_at
+		SELECT 'm07', model1_id, model2_id, public.faulty(), voter_id, created_at, id
 		FROM arena.battle});
 	($state, $message) =
 	  sql_state_of($node, 'CALL bixarena_generate_snapshots()');

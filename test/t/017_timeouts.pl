@@ -43,7 +43,7 @@ sql($node, q{
 	CREATE OR REPLACE VIEW arena.leaderboard_battle WITH (security_invoker = true) AS
 	SELECT * FROM arena.ungated_battle WHERE (SELECT public.pass_gate('reading', NULL))
 	UNION ALL
-	SELECT leaderboard, model1_id, model2_id, outcome, NULL, now() FROM public.many_battles;
+	SELECT leaderboard, model1_id, model2_id, outcome, NULL, now(), NULL FROM public.many_battles;
 	VACUUM ANALYZE;
 
 	CREATE FUNCTION pass_gate_in_retention() RETURNS trigger LANGUAGE plpgsql AS $$

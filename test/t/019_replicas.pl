@@ -291,7 +291,7 @@ same_everywhere('retained');
 			AND b.slug = format('simulated-%s', lpad((i % size + 1)::text, 4, '0'));
 		CREATE OR REPLACE VIEW arena.leaderboard_battle AS
 		SELECT 'overall'::text AS leaderboard, model1_id, model2_id, outcome,
-			NULL::uuid AS voter_id, now() AS created_at
+			NULL::uuid AS voter_id, now() AS created_at, NULL::uuid AS battle_id
 		FROM public.ring_battle WHERE size = (SELECT r.size FROM public.ring AS r);
 		SELECT bixarena_generate_snapshot('overall')});
 	same_everywhere('replaced once');

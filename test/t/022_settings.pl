@@ -68,6 +68,8 @@ q{SELECT rank, model FROM public.bixarena_leaderboard('overall', arena => 'arena
 	q{SELECT * FROM public.bixarena_matchups('overall', arena => 'arena')},
 	q{SELECT * FROM public.bixarena_settings('rare', 'arena')},
 q{SELECT * FROM public.bixarena_rank('arena.battle', 10, model1 => 'model1_id', model2 => 'model2_id')},
+q{SELECT r.*, v.t::text FROM (SELECT public.bixarena_tally(model1_id, model2_id, outcome)::text::public.bixarena_tally AS t
+		FROM arena.battle) AS v, public.bixarena_rank_tally(v.t, 10) AS r},
 	q{SELECT check_name, leaderboard_id, status, unit, }
 	  . masked('message')
 	  . q{ FROM public.bixarena_health('arena')},

@@ -88,7 +88,7 @@ sql($node, q{
 	CREATE SEQUENCE reads;
 	CREATE OR REPLACE VIEW arena.leaderboard_battle AS
 	SELECT l.slug::text AS leaderboard, md5('a' || n)::uuid AS model1_id, md5('b' || n)::uuid AS model2_id, 'tie'::text AS outcome,
-		NULL::uuid AS voter_id, now() AS created_at
+		NULL::uuid AS voter_id, now() AS created_at, NULL::uuid AS battle_id
 	FROM (SELECT slug FROM arena.leaderboard OFFSET 0) AS l, generate_series(1, 1000) AS n
 	WHERE (SELECT nextval('reads')) > 0});
 $many = megabytes('CALL bixarena_generate_snapshots()');

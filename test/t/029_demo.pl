@@ -56,6 +56,29 @@ sub refuses
 	return;
 }
 
+# A column that says how many votes a line stands for
+my $counts = "left,times,right,winner\nant,3,bee,left\nbee,12,cat,tie\n";
+my @counted = ('left', 'right', 'winner', 'times');
+
+reads('a table of counts',
+	$counts, "ant\tbee\tleft\t3\nbee\tcat\ttie\t12\n", @counted);
+reads(
+	'one with semicolons',
+	$counts =~ tr/,/;/r,
+	"ant\tbee\tleft\t3\nbee\tcat\ttie\t12\n", @counted);
+reads(
+	'objects with counts',
+	qq({"left": "ant", "right": "bee", "winner": "left", "times": 3}\n),
+	"ant\tbee\tleft\t3\n", @counted);
+foreach my $none ('', '0', '-1', '1.5', 'many', '1e3')
+{
+	refuses(
+		"a count of \"$none\"",
+		$counts =~ s/12/$none/r,
+		qr/^script\/demo: line 3 of .* has no number of votes in "times"$/m,
+		@counted);
+}
+
 # As people have them
 reads('a CSV file', $votes);
 (my $other = $votes) =~ tr/,/;/;
@@ -230,6 +253,14 @@ foreach my $case (
 	[ $folder, 'left', 'right', 'winner', qr/is a directory$/ ],
 	[ $plain, 'left', 'right', 'who', qr/no column "who"/ ],
 	[ $plain, 'left', 'left', 'winner', qr/must be three columns$/ ],
+	[
+		$plain, 'left', 'right', 'winner', 'winner',
+		qr/has no number of votes in "winner"$/m
+	],
+	[
+		file('twice', "a,b,1\n2,3,1\n"),
+		'a', 'b', '1', '1', qr/must be a column of its own$/
+	],
 	[ $plain, 'left', qr/^script\/demo: usage: / ])
 {
 	my $message = pop @$case;

@@ -262,6 +262,12 @@ q{CREATE VIEW cast_votes AS SELECT left_model, right_id::text, winner FROM votes
 	SELECT * FROM bixarena_rank('cast_votes', 10, model1 => 'left_model', model2 => 'right_id', outcome => 'winner')}
 );
 
+failure($db,
+	q{SELECT bixarena_tally(left_model, right_id, winner) FROM votes},
+	'42804');
+value($db,
+	q{SELECT bixarena_tally(left_model, right_id::text, winner) FROM votes});
+
 value(
 	$db, q{
 	CREATE VIEW named AS SELECT left_model AS model1, right_model AS model2,
@@ -443,10 +449,14 @@ my %unseen = (
 	  => 'test/sql/watch.sql',
 	'Set prior_battles, which ties all models together.' =>
 	  'test/sql/rank.sql',
-	'A view can say who won by model1, model2 and tie.' =>
+	'%s can say who won by model1, model2 and tie.' =>
 	  'test/sql/outcomes.sql',
 'If that is not what they mean, leave them out, as by a view with WHERE %s IS NOT NULL.'
 	  => 'test/sql/outcomes.sql',
+'If that is not what they mean, leave them out, as by FILTER (WHERE outcome IS NOT NULL).'
+	  => 'test/sql/tally.sql',
+	'Perhaps a newer bixarena_rank has stored it.' =>
+	  'test/t/036_tally_values.pl',
 'If they are meant as UTC: ALTER TABLE %s.%s ALTER %s TYPE timestamptz USING %s AT TIME ZONE \'UTC\'.'
 	  => 'test/sql/battle_query.sql',
 'If they are meant as UTC, let the relation have them as %s AT TIME ZONE \'UTC\'.'
@@ -457,6 +467,16 @@ my %unseen = (
 	  => 'test/t/026_calls.pl',
 	'What it was to tell is committed; bixarena.run has it.' =>
 	  'test/t/026_calls.pl',
+'num_battles => \'...\' names a column that holds how many battles each row stands for.'
+	  => 'test/sql/counts.sql',
+'A relation leaderboard_battle in the arena, with a row for each battle and its created_at, can tell.'
+	  => 'test/sql/counts.sql',
+	'A view leaderboard_battle in the arena may say it; the documentation lists its columns.'
+	  => 'test/sql/arena.sql',
+	'If such rows mean no battle, a view can leave them out.' =>
+	  'test/sql/counts.sql',
+	'Does column %s hold how many battles a row stands for?' =>
+	  'test/sql/counts.sql',
 	'It was a dry run: nothing is on record.' => 'test/sql/generate_all.sql');
 
 foreach my $source (hints_of_source())

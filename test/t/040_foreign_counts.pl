@@ -24,7 +24,8 @@ $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', "bixarena_rank.progress = off\n");
 $node->start;
 if (sql($node,
-		q{SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'}) == 0)
+q{SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'}
+	) == 0)
 {
 	$node->stop;
 	plan skip_all => 'postgres_fdw is not installed';
@@ -120,14 +121,17 @@ sub explained_groups
 
 	foreach my $argument ('', q{, num_battles => 'battles'})
 	{
-		my $sent = counted_by("SELECT * FROM bixarena_rank('near.of_$type', 10$argument)",
+		my $sent = counted_by(
+			"SELECT * FROM bixarena_rank('near.of_$type', 10$argument)",
 			$relation);
 		my $count = $argument ? 'sum\(battles(::numeric)?\)' : 'count\(\*\)';
 		my $name = $argument ? "$type, counts" : $type;
 
 		if ($is_sent)
 		{
-			like($sent, qr/^SELECT .*$count.* GROUP BY 1, 2, 3 *$/,
+			like(
+				$sent,
+				qr/^SELECT .*$count.* GROUP BY 1, 2, 3 *$/,
 				"$name: the other server counts");
 		}
 		else
@@ -155,7 +159,8 @@ sub far_ranking
 {
 	my ($argument) = @_;
 
-	return far(qq{
+	return far(
+		qq{
 		SELECT string_agg(format('%s %s %s', round(bt_score::numeric, 6), rank, vote_count), ', ' ORDER BY rank, vote_count)
 		FROM bixarena_rank('of_text', 10$argument)});
 }
@@ -175,8 +180,9 @@ foreach my $type (qw(text varchar uuid int))
 {
 	like(
 		sql($node, qq{EXPLAIN (VERBOSE, COSTS off)
-			SELECT b.model1, b.model2, b.outcome, count(*) FROM near.of_$type AS b GROUP BY 1, 2, 3}),
-		qr/Relations: Aggregate on \(near\.of_$type b\)\s+Remote SQL: SELECT .* GROUP BY 1, 2, 3/,
+			SELECT b.model1, b.model2, b.outcome, count(*) FROM near.of_$type AS b GROUP BY 1, 2, 3}
+		),
+qr/Relations: Aggregate on \(near\.of_$type b\)\s+Remote SQL: SELECT .* GROUP BY 1, 2, 3/,
 		"$type: EXPLAIN tells");
 }
 
@@ -202,8 +208,10 @@ sql($node, q{
 	SELECT bixarena_configure('num_bootstrap', '10');
 });
 
-my $one = q{SELECT * FROM bixarena_generate_snapshot('code', dry_run => true)};
-my $then = q{SELECT * FROM bixarena_generate_snapshot('code', as_of => '2025-03-01 00:00Z', dry_run => true)};
+my $one =
+  q{SELECT * FROM bixarena_generate_snapshot('code', dry_run => true)};
+my $then =
+q{SELECT * FROM bixarena_generate_snapshot('code', as_of => '2025-03-01 00:00Z', dry_run => true)};
 my $all = q{CALL bixarena_generate_snapshots()};
 my $matchups = q{SELECT sum(battles) FROM bixarena_matchups('code')};
 my $groups = 'GROUP BY 1, 2, 3 *$';
@@ -215,44 +223,61 @@ sub counts_are
 	like(counted_by($reading, $relation), $pattern, $name);
 }
 
-counts_are($one, 'leaderboard_battle',
+counts_are(
+	$one,
+	'leaderboard_battle',
 	qr/count\(\*\) FROM .* WHERE \(\(leaderboard = 'code'\)\) $groups/,
 	'one leaderboard is counted there, and chosen there');
-counts_are($then, 'leaderboard_battle',
-	qr/count\(\*\) FROM .* WHERE .*created_at <= .* AND \(\(leaderboard = 'code'\)\) $groups/,
+counts_are(
+	$then,
+	'leaderboard_battle',
+qr/count\(\*\) FROM .* WHERE .*created_at <= .* AND \(\(leaderboard = 'code'\)\) $groups/,
 	'as it was: likewise');
-counts_are($all, 'leaderboard_battle',
-	qr/count\(\*\), leaderboard FROM .* WHERE \(\(leaderboard = ANY \('\{code,overall\}'::text\[\]\)\)\) GROUP BY 1, 2, 3, 5 *$/,
+counts_are(
+	$all,
+	'leaderboard_battle',
+qr/count\(\*\), leaderboard FROM .* WHERE \(\(leaderboard = ANY \('\{code,overall\}'::text\[\]\)\)\) GROUP BY 1, 2, 3, 5 *$/,
 	'all leaderboards: one query');
-counts_are($matchups, 'leaderboard_battle',
+counts_are(
+	$matchups, 'leaderboard_battle',
 	qr/count\(\*\) FROM .* $groups/,
 	'matchups: likewise');
-my $entries = q{SELECT string_agg(format('%s %s %s %s', l.slug, bt_score, rank, vote_count), ', ' ORDER BY l.slug, rank)
+my $entries =
+q{SELECT string_agg(format('%s %s %s %s', l.slug, bt_score, rank, vote_count), ', ' ORDER BY l.slug, rank)
 	FROM api.leaderboard_entry AS e JOIN api.leaderboard AS l ON l.id = e.leaderboard_id};
 my $of_battles = far($entries);
 isnt($of_battles, '', 'there are snapshots');
-far(q{DELETE FROM api.leaderboard_snapshot; CALL bixarena_generate_snapshots()});
+far(q{DELETE FROM api.leaderboard_snapshot; CALL bixarena_generate_snapshots()}
+);
 is(far($entries), $of_battles, 'they are as if made there');
 
 # Counts alone
 sql($node, q{
 	IMPORT FOREIGN SCHEMA api LIMIT TO (leaderboard_tally) FROM SERVER far INTO api;
 });
-my $sum = 'sum\(battles\), \(count\(\*\) - count\(\*\) FILTER \(WHERE \(battles > 0\)\)\)';
-counts_are($one, 'leaderboard_tally',
+my $sum =
+'sum\(battles\), \(count\(\*\) - count\(\*\) FILTER \(WHERE \(battles > 0\)\)\)';
+counts_are(
+	$one, 'leaderboard_tally',
 	qr/$sum FROM .* WHERE \(\(leaderboard = 'code'\)\) $groups/,
 	'leaderboard_tally: summed there, and chosen there');
-counts_are($all, 'leaderboard_tally',
-	qr/sum\(battles\), leaderboard, .* FROM .* WHERE \(\(leaderboard = ANY .* GROUP BY 1, 2, 3, 5 *$/,
+counts_are(
+	$all,
+	'leaderboard_tally',
+qr/sum\(battles\), leaderboard, .* FROM .* WHERE \(\(leaderboard = ANY .* GROUP BY 1, 2, 3, 5 *$/,
 	'leaderboard_tally: all leaderboards, where there is nothing for these');
-counts_are($then, 'leaderboard_battle', qr/count\(\*\) FROM .* $groups/,
+counts_are(
+	$then, 'leaderboard_battle',
+	qr/count\(\*\) FROM .* $groups/,
 	'as it was: of battles');
 sql($node, q{
 	IMPORT FOREIGN SCHEMA api LIMIT TO (arena_tally) FROM SERVER far INTO api;
 });
 far('DELETE FROM api.leaderboard_snapshot');
-counts_are($all, 'arena_tally',
-	qr/sum\(battles\), leaderboard, .* FROM .* WHERE \(\(leaderboard = ANY .* GROUP BY 1, 2, 3, 5 *$/,
+counts_are(
+	$all,
+	'arena_tally',
+qr/sum\(battles\), leaderboard, .* FROM .* WHERE \(\(leaderboard = ANY .* GROUP BY 1, 2, 3, 5 *$/,
 	'arena_tally: all leaderboards');
 is(far($entries), $of_battles, 'counts make the same snapshots');
 
@@ -261,17 +286,24 @@ sql($node, q{
 	ALTER FOREIGN TABLE api.leaderboard_tally ALTER leaderboard TYPE varchar(100), ALTER outcome TYPE varchar(20);
 	ALTER FOREIGN TABLE api.arena_tally ALTER leaderboard TYPE varchar(100) COLLATE "C", ALTER outcome TYPE text COLLATE "C";
 });
-counts_are($one, 'leaderboard_tally',
-	qr/$sum FROM .* WHERE \(\(leaderboard(::text)? = 'code'(::text)?\)\) $groups/,
+counts_are(
+	$one,
+	'leaderboard_tally',
+qr/$sum FROM .* WHERE \(\(leaderboard(::text)? = 'code'(::text)?\)\) $groups/,
 	'varchar: likewise');
 far('DELETE FROM api.leaderboard_snapshot');
-counts_are($all, 'arena_tally',
-	qr/sum\(battles\), leaderboard, .* FROM .* WHERE \(\(leaderboard(::text)? = ANY .* GROUP BY 1, 2, 3, 5 *$/,
+counts_are(
+	$all,
+	'arena_tally',
+qr/sum\(battles\), leaderboard, .* FROM .* WHERE \(\(leaderboard(::text)? = ANY .* GROUP BY 1, 2, 3, 5 *$/,
 	'another collation that is bytewise: likewise');
 is(far($entries), $of_battles, 'and the same snapshots');
-sql($node, q{ALTER FOREIGN TABLE api.leaderboard_tally ALTER leaderboard TYPE text COLLATE no_case, ALTER outcome TYPE text COLLATE no_case});
+sql($node,
+q{ALTER FOREIGN TABLE api.leaderboard_tally ALTER leaderboard TYPE text COLLATE no_case, ALTER outcome TYPE text COLLATE no_case}
+);
 unlike(
-	counted_by($one, 'leaderboard_tally'), qr/GROUP BY|WHERE/,
+	counted_by($one, 'leaderboard_tally'),
+	qr/GROUP BY|WHERE/,
 	'one that is not: nothing is left to the other server');
 
 # A server that is away is an error, and says so

@@ -16,7 +16,8 @@ use Test::More;
 
 my $page = slurp_file("$FindBin::RealBin/../../doc/far.md") =~
   s/.*^## Several servers$(.*?)^## .*/$1/msr;
-my ($on_each, $servers, $views) = $page =~ /^```sql\n(.*?)^```$/msg;
+my ($on_each, $servers, $views, @others) = $page =~ /^```sql\n(.*?)^```$/msg;
+my ($function) = grep { /FUNCTION/ } @others;
 
 my ($node, @shards) =
   map { PostgreSQL::Test::Cluster->new($_) } qw(rank votes1 votes2);
@@ -38,7 +39,8 @@ foreach my $server ($node, @shards)
 	$server->start;
 }
 if (value($node,
-		q{SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'}) == 0)
+q{SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'}
+	) == 0)
 {
 	$_->stop foreach $node, @shards;
 	plan skip_all => 'postgres_fdw is not installed';
@@ -55,9 +57,9 @@ foreach my $i (0, 1)
 {
 	my $name = 'votes' . ($i + 1);
 
-	sql( $node,
+	sql($node,
 		sprintf(
-			"ALTER SERVER $name OPTIONS (SET host '%s', ADD port '%d', SET dbname 'postgres');"
+"ALTER SERVER $name OPTIONS (SET host '%s', ADD port '%d', SET dbname 'postgres');"
 			  . "ALTER USER MAPPING FOR CURRENT_USER SERVER $name OPTIONS (DROP user, DROP password)",
 			$shards[$i]->host, $shards[$i]->port));
 }
@@ -74,8 +76,9 @@ sql($node, q{
 });
 foreach my $i (0, 1)
 {
-	sql($node, sprintf(
-		q{CREATE FOREIGN TABLE fill%1$d (leaderboard text, model1_id uuid, model2_id uuid, outcome text, created_at timestamptz)
+	sql($node,
+		sprintf(
+q{CREATE FOREIGN TABLE fill%1$d (leaderboard text, model1_id uuid, model2_id uuid, outcome text, created_at timestamptz)
 			SERVER votes%1$d OPTIONS (schema_name 'votes', table_name 'leaderboard_battle');
 		INSERT INTO fill%1$d SELECT leaderboard, model1_id, model2_id, outcome, created_at FROM whole.leaderboard_battle
 		WHERE hashtext(battle_id::text) & 1 = %2$d}, $i + 1, $i));
@@ -84,7 +87,8 @@ cmp_ok(value($_, 'SELECT count(*) FROM votes.leaderboard_battle'),
 	'>', 1000, 'each has votes')
   foreach @shards;
 
-my $entries = q{SELECT string_agg(format('%%s %%s %%s %%s %%s', l.slug, bt_score, rank, vote_count, bootstrap_q025), ', ' ORDER BY l.slug, rank)
+my $entries =
+q{SELECT string_agg(format('%%s %%s %%s %%s %%s', l.slug, bt_score, rank, vote_count, bootstrap_q025), ', ' ORDER BY l.slug, rank)
 	FROM %1$s.leaderboard_entry AS e JOIN %1$s.leaderboard AS l ON l.id = e.leaderboard_id};
 my $all = q{CALL bixarena_generate_snapshots('%s')};
 
@@ -121,12 +125,17 @@ sql($node, sprintf($all, 'arena'));
 is(entries_of('arena'), $expected, 'all leaderboards: the same digits');
 foreach my $i (0, 1)
 {
-	like(logged_by($i), qr/FROM votes\.arena_tally/,
+	like(
+		logged_by($i),
+		qr/FROM votes\.arena_tally/,
 		"server $i is asked for all counts");
 	like(
-		logged_by($i), qr/count\(\*\)\n(?:.*\n)*?.*Workers Planned: [1-9]/,
+		logged_by($i),
+		qr/count\(\*\)\n(?:.*\n)*?.*Workers Planned: [1-9]/,
 		"server $i counts in parallel");
-	unlike(logged_by($i), qr/SELECT .*FROM votes\.leaderboard_battle(?! AS b)/,
+	unlike(
+		logged_by($i),
+		qr/SELECT .*FROM votes\.leaderboard_battle(?! AS b)/,
 		"no vote leaves server $i");
 }
 
@@ -139,8 +148,30 @@ like(
 	qr/FROM votes\.leaderboard_tally WHERE \(\(leaderboard = 'code'/,
 	"server $_ is asked for one leaderboard") foreach 0, 1;
 
+# by a function, for many millions of votes
+foreach my $shard (@shards)
+{
+	sql($shard, $function . q{INSERT INTO votes.leaderboard VALUES ('code')});
+}
+note_logs();
+sql($node, qq{SELECT bixarena_generate_snapshot('$_', arena => 'arena')})
+  foreach qw(code overall);
+is(entries_of('arena'), $expected,
+	'one at a time, by a function: the same digits');
+foreach my $i (0, 1)
+{
+	my @calls =
+	  logged_by($i) =~ /Query Text: SELECT b\.model1_id.*\n.*GROUP BY 1, 2, 3\n(?:.*\n)*?.*Workers Planned: [1-9]/g;
+
+	is(scalar @calls, 2,
+		"server $i counts each of the two, in parallel, and no other");
+}
+
 my @plans = (
-	value($node, q{EXPLAIN SELECT * FROM arena.leaderboard_tally WHERE leaderboard = 'code'}),
+	value(
+		$node,
+q{EXPLAIN SELECT * FROM arena.leaderboard_tally WHERE leaderboard = 'code'}
+	),
 	value($node, q{EXPLAIN SELECT * FROM arena.arena_tally}));
 foreach my $plan (@plans)
 {
@@ -151,8 +182,9 @@ foreach my $plan (@plans)
 
 # What counts do not tell
 foreach my $statement (
-	q{SELECT bixarena_generate_snapshot('code', as_of => now(), arena => 'arena')},
-	q{CALL bixarena_backfill('code', '2025-01-01 00:00Z', '2025-01-02 00:00Z', '1 day', 'arena')})
+q{SELECT bixarena_generate_snapshot('code', as_of => now(), arena => 'arena')},
+q{CALL bixarena_backfill('code', '2025-01-01 00:00Z', '2025-01-02 00:00Z', '1 day', 'arena')}
+  )
 {
 	is((sql_state_of($node, $statement))[0],
 		'0A000', "an error, and no wrong number: $statement");
@@ -162,11 +194,15 @@ foreach my $statement (
 # A role that only makes snapshots
 #
 
-sql($node, q{CREATE ROLE maker LOGIN; SELECT bixarena_grant('maker', 'operator', 'arena')});
+sql($node,
+q{CREATE ROLE maker LOGIN; SELECT bixarena_grant('maker', 'operator', 'arena')}
+);
 is( value(
-		$node, q{SELECT status FROM bixarena_generate_snapshot('code', arena => 'arena')},
+		$node,
+q{SELECT status FROM bixarena_generate_snapshot('code', arena => 'arena')},
 		'maker'),
-	'succeeded', 'an operator needs no user mapping of its own');
+	'succeeded',
+	'an operator needs no user mapping of its own');
 sql($node, 'DELETE FROM arena.leaderboard_snapshot');
 
 #
@@ -175,17 +211,22 @@ sql($node, 'DELETE FROM arena.leaderboard_snapshot');
 
 $shards[1]->stop;
 like(
-	(sql_state_of($node, q{SELECT bixarena_generate_snapshot('code', arena => 'arena')}))[0],
-	qr/^08/, 'a server that is away: an error of the connection');
+	(   sql_state_of(
+			$node,
+			q{SELECT bixarena_generate_snapshot('code', arena => 'arena')})
+	)[0],
+	qr/^08/,
+	'a server that is away: an error of the connection');
 sql($node, q{DELETE FROM bixarena.run});
 isnt((sql_state_of($node, sprintf($all, 'arena')))[0],
 	'', 'all leaderboards: an error');
 is_value(
 	$node,
-	q{SELECT string_agg(format('%s %s %s %s', leaderboard, status, attempts, left(error_sqlstate, 2)), ', ' ORDER BY leaderboard) FROM bixarena.run},
+q{SELECT string_agg(format('%s %s %s %s', leaderboard, status, attempts, left(error_sqlstate, 2)), ', ' ORDER BY leaderboard) FROM bixarena.run},
 	'code failed 3 08, overall failed 3 08',
 	'tried again, and on record');
-is_value($node, 'SELECT count(*) FROM arena.leaderboard_snapshot',
+is_value(
+	$node, 'SELECT count(*) FROM arena.leaderboard_snapshot',
 	0, 'there is no snapshot of a part of the votes');
 $shards[1]->start;
 sql($node, sprintf($all, 'arena'));

@@ -37,7 +37,9 @@ foreach my $server ($node, @workers)
 	sql($server, 'CREATE EXTENSION citus');
 }
 sql($node,
-	sprintf(q{SELECT citus_set_coordinator_host('%s', %d)}, $node->host, $node->port));
+	sprintf(
+		q{SELECT citus_set_coordinator_host('%s', %d)},
+		$node->host, $node->port));
 sql($node, sprintf(q{SELECT citus_add_node('%s', %d)}, $_->host, $_->port))
   foreach @workers;
 
@@ -57,14 +59,16 @@ sql($node, q{
 	CALL bixarena_generate_snapshots();
 });
 
-my $entries = q{SELECT string_agg(format('%s %s %s %s', l.slug, bt_score, rank, vote_count), ', ' ORDER BY l.slug, rank)
+my $entries =
+q{SELECT string_agg(format('%s %s %s %s', l.slug, bt_score, rank, vote_count), ', ' ORDER BY l.slug, rank)
 	FROM arena.leaderboard_entry AS e JOIN arena.leaderboard AS l ON l.id = e.leaderboard_id};
 my $before = value($node, $entries);
 
 isnt($before, '', 'there are snapshots before');
 sql($node, $statements);
 is_value(
-	$node, q{SELECT string_agg(format('%s %s', table_name, citus_table_type), ', ' ORDER BY table_name::text) FROM citus_tables},
+	$node,
+q{SELECT string_agg(format('%s %s', table_name, citus_table_type), ', ' ORDER BY table_name::text) FROM citus_tables},
 	join(', ',
 		'arena.battle distributed',
 		map { "arena.$_ reference" }
@@ -73,20 +77,25 @@ is_value(
 is(value($node, $entries), $before, 'and all is there');
 
 # The count is left to the servers
-my $groups = 'b.model1_id, b.model2_id, b.outcome, count(*) FROM (SELECT * FROM arena.%s) AS b';
+my $groups =
+'b.model1_id, b.model2_id, b.outcome, count(*) FROM (SELECT * FROM arena.%s) AS b';
 
 foreach my $query (
-	sprintf("SELECT $groups WHERE b.leaderboard = 'code' GROUP BY 1, 2, 3", 'leaderboard_battle'),
-	sprintf("SELECT $groups WHERE b.leaderboard = ANY ('{code,overall}') GROUP BY 1, 2, 3, b.leaderboard", 'leaderboard_battle'))
+	sprintf("SELECT $groups WHERE b.leaderboard = 'code' GROUP BY 1, 2, 3",
+		'leaderboard_battle'),
+	sprintf(
+"SELECT $groups WHERE b.leaderboard = ANY ('{code,overall}') GROUP BY 1, 2, 3, b.leaderboard",
+		'leaderboard_battle'))
 {
 	like(
 		value($node, "EXPLAIN (VERBOSE, COSTS off) $query"),
-		qr/Custom Scan \(Citus Adaptive\)(?!.*Distributed Subplan).*Task Count: 4.*Query: SELECT[^\n]*count\(\*\) AS count/s,
+qr/Custom Scan \(Citus Adaptive\)(?!.*Distributed Subplan).*Task Count: 4.*Query: SELECT[^\n]*count\(\*\) AS count/s,
 		"counted where the battles are: $query");
 }
 
 # Everything that reads and then writes in one transaction
-my $make = q{SELECT status, evaluation_count FROM bixarena_generate_snapshot('overall')};
+my $make =
+q{SELECT status, evaluation_count FROM bixarena_generate_snapshot('overall')};
 
 sql($node, 'DELETE FROM arena.leaderboard_snapshot');
 is_value($node, $make, 'succeeded|5000', 'a snapshot');
@@ -104,16 +113,26 @@ is( value(
 	"succeeded|5000\nsequential\nparallel",
 	'it is set for the transaction');
 is_value(
-	$node, q{BEGIN; SELECT status FROM bixarena_generate_snapshot('overall', dry_run => true); SHOW citus.multi_shard_modify_mode; COMMIT},
-	"succeeded\nparallel", 'a dry run writes nothing, and leaves it');
+	$node,
+q{BEGIN; SELECT status FROM bixarena_generate_snapshot('overall', dry_run => true); SHOW citus.multi_shard_modify_mode; COMMIT},
+	"succeeded\nparallel",
+	'a dry run writes nothing, and leaves it');
 sql($node, 'DELETE FROM arena.leaderboard_snapshot');
-is( (sql_state_of($node, 'CALL bixarena_generate_snapshots()'))[0],
+is((sql_state_of($node, 'CALL bixarena_generate_snapshots()'))[0],
 	'', 'all leaderboards');
 is(value($node, $entries), $before, 'the same digits as on one server');
-is( (sql_state_of($node, q{CALL bixarena_generate_snapshots(leaderboard_id => 'code')}))[0],
-	'', 'a procedure for one leaderboard');
-is( (sql_state_of($node, q{CALL bixarena_backfill('code', '2025-03-01 00:00Z', '2025-04-01 00:00Z', '7 days')}))[0],
-	'', 'a backfill');
+is( (   sql_state_of(
+			$node,
+			q{CALL bixarena_generate_snapshots(leaderboard_id => 'code')})
+	)[0],
+	'',
+	'a procedure for one leaderboard');
+is( (   sql_state_of(
+			$node,
+q{CALL bixarena_backfill('code', '2025-03-01 00:00Z', '2025-04-01 00:00Z', '7 days')}
+		))[0],
+	'',
+	'a backfill');
 is_value($node, q{SELECT count(*) FROM bixarena_snapshots('code')},
 	7, 'its snapshots are there');
 my $id = request($node, 'overall');
@@ -124,7 +143,8 @@ is_value($node, $make, 'succeeded|5000', 'retention deletes');
 is_value($node, q{SELECT count(*) FROM bixarena_snapshots('overall')},
 	1, 'and leaves one');
 is_value(
-	$node, q{SELECT bixarena_update_snapshot('overall', snapshot_identifier, visibility => 'private') IS NULL,
+	$node,
+q{SELECT bixarena_update_snapshot('overall', snapshot_identifier, visibility => 'private') IS NULL,
 		bixarena_delete_snapshot('overall', snapshot_identifier) IS NULL
 		FROM bixarena_snapshots('overall')},
 	'f|f', 'a snapshot is hidden and deleted');
@@ -135,8 +155,11 @@ is_value($node, q{SELECT sum(battles) FROM bixarena_matchups('overall')},
 	5000, 'matchups');
 is_value($node, q{SELECT count(*) FROM bixarena_leaderboard('overall')},
 	6, 'a leaderboard');
-is_value($node, q{SELECT count(*) FROM bixarena_rank('arena.battle', 10, model1 => 'model1_id', model2 => 'model2_id')},
-	6, 'a ranking of the distributed table');
+is_value(
+	$node,
+q{SELECT count(*) FROM bixarena_rank('arena.battle', 10, model1 => 'model1_id', model2 => 'model2_id')},
+	6,
+	'a ranking of the distributed table');
 isnt(value($node, q{SELECT bixarena_report('overall')}), '', 'a report');
 
 # Counts in a distributed table

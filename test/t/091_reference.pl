@@ -114,8 +114,10 @@ my @routines = rows(
 	WHERE p.proname ~ '^bixarena_' ORDER BY p.proname});
 
 cmp_ok(scalar(@routines), '>', 30, 'there are functions');
+my %overloads;
+$overloads{ $_->[1] }++ foreach @routines;
 is( sorted(grep { /^bixarena_/ } keys %$entries),
-	sorted(map { $_->[1] } @routines),
+	sorted(keys %overloads),
 	'every function has an entry, and every entry a function');
 
 test_routine(@$_) foreach @routines;
@@ -146,9 +148,12 @@ qq{SELECT a.name FROM pg_proc AS p, unnest(p.proargnames) AS a (name) WHERE p.oi
 
 	utf8::decode($shown) if defined $shown;
 	utf8::decode($signature);
-	is( squeezed($shown // ''),
-		short_types($signature),
-		"$name: as in the catalog");
+	# one of several of this name, as many as there are
+	my @shown = map { squeezed($_) } split /\n\n/, $shown // '';
+	$signature = short_types($signature);
+	is(scalar(@shown), $overloads{$name}, "$name: each of its forms");
+	is((grep { $_ eq $signature } @shown, $shown[0] // '')[0],
+		$signature, "$name: as in the catalog");
 
 	push @named, map { $_->[0] } rows(
 qq{SELECT a.attname FROM pg_type AS t JOIN pg_attribute AS a ON a.attrelid = t.typrelid
@@ -380,6 +385,17 @@ SELECT bixarena_rank('votes', max_unread_percent => 101)
 SELECT bixarena_rank('votes', seed => NULL)
 SELECT bixarena_rank(99999999::regclass)
 SELECT bixarena_rank('votes', anchor_model => 'q', max_unread_percent => 100)
+SELECT bixarena_tally('a', 'a', 'tie')
+SELECT bixarena_tally('a', 'b', 'who?')
+SELECT bixarena_tally('a', 'b', o) FROM unnest('{1,0}'::int[]) AS o
+SELECT bixarena_tally('a', 'b', 'tie', NULL)
+SELECT bixarena_tally('a', 'b', 'tie', 0)
+SELECT bixarena_tally(1, 'b'::text, 'tie')
+SELECT bixarena_tally(n, n + 1, 'tie') FROM generate_series(1, 2001) AS n
+SELECT bixarena_rank_tally(NULL)
+SELECT bixarena_rank_tally('{"version": 1, "models": ["a", "b"], "pairs": [[0, 1, 1, 1, 0, 0, 0, 0]]}', 1)
+SELECT bixarena_rank_tally('{"version": 1, "models": ["a", "b"], "pairs": [[0, 1, 1, 1, 0, 0, 0, 0]]}', NULL)
+SELECT bixarena_rank_tally('{"version": 1, "models": ["a", "b"], "pairs": [[0, 1, 1, 1, 0, 0, 0, 0]]}', anchor_model => 'c')
 SELECT bixarena_create_arena('arena')
 SELECT bixarena_create_arena('')
 SELECT bixarena_create_arena('pg_x')
@@ -388,6 +404,9 @@ SELECT bixarena_create_arena(NULL)
 SELECT bixarena_attach_arena('nosuch')
 SELECT bixarena_attach_arena('public')
 SELECT bixarena_attach_arena(NULL)
+SELECT bixarena_attach_remote('nosuch')
+SELECT bixarena_attach_remote(NULL)
+SELECT bixarena_node_script(NULL)
 SELECT bixarena_configure('nosuch', '1')
 SELECT bixarena_configure('num_bootstrap', 'x')
 SELECT bixarena_configure('num_bootstrap', '1')

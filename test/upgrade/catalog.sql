@@ -1,9 +1,9 @@
 -- All that the catalogs say of the extension's objects, as lines of text: for
 -- comparing a fresh installation with one that was upgraded.
 --
--- What is compared: which objects are members; functions, tables, views, their
--- columns, constraints, indexes, policies, triggers and rules; types; comments;
--- rights, and those of them that pg_dump takes as given; and which tables
+-- What is compared: which objects are members; functions, aggregates, operators,
+-- casts, tables, views, their columns, constraints, indexes, policies, triggers and
+-- rules; types; comments; rights, and those of them that pg_dump takes as given; and which tables
 -- pg_dump saves.  Nothing here depends on oids, on the order of rights, or on
 -- columns that were dropped; but the order of columns counts.
 
@@ -77,6 +77,30 @@ WITH extension AS (
 			FROM pg_enum AS e WHERE e.enumtypid = t.oid))
 	FROM member AS m JOIN pg_type AS t
 		ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
+	UNION ALL
+	SELECT m.identity, format('input %s, output %s, receive %s, send %s, length %s, alignment %s, storage %s',
+		t.typinput, t.typoutput, t.typreceive, t.typsend, t.typlen, t.typalign, t.typstorage)
+	FROM member AS m JOIN pg_type AS t
+		ON m.classid = 'pg_type'::regclass AND t.oid = m.objid AND t.typtype = 'b' AND t.typelem = 0
+	UNION ALL
+	SELECT m.identity, format('state %s, transition %s, final %s, combine %s, serial %s, deserial %s, parallel %s, arguments %s',
+		a.aggtranstype::regtype, a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn,
+		p.proparallel, pg_get_function_arguments(p.oid))
+	FROM member AS m JOIN pg_proc AS p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+	JOIN pg_aggregate AS a ON a.aggfnoid = p.oid
+	UNION ALL
+	SELECT m.identity, format('function %s, commutator %s, negator %s, estimates %s %s, hashes %s, merges %s',
+		o.oprcode, o.oprcom::regoperator, o.oprnegate::regoperator, o.oprrest, o.oprjoin, o.oprcanhash, o.oprcanmerge)
+	FROM member AS m JOIN pg_operator AS o ON m.classid = 'pg_operator'::regclass AND o.oid = m.objid
+	UNION ALL
+	SELECT m.identity, format('function %s, context %s', c.castfunc::regprocedure, c.castcontext)
+	FROM member AS m JOIN pg_cast AS c ON m.classid = 'pg_cast'::regclass AND c.oid = m.objid
+	UNION ALL
+	SELECT m.identity, format('default %s: %s %s', c.opcdefault,
+		(SELECT array_agg(format('%s %s', o.amopstrategy, o.amopopr::regoperator)) FROM pg_amop AS o WHERE o.amopfamily = c.opcfamily),
+		(SELECT array_agg(format('%s %s', f.amprocnum, f.amproc) ORDER BY f.amprocnum) FROM pg_amproc AS f WHERE f.amprocfamily = c.opcfamily))
+	FROM member AS m JOIN pg_opclass AS c ON m.classid = 'pg_opclass'::regclass AND c.oid = m.objid
+
 	UNION ALL
 	SELECT r.identity, format('%s, %s, owner %s, options %s, row security %s %s, replica identity %s, access method %s',
 		r.relkind, r.relpersistence, r.relowner::regrole, r.reloptions,

@@ -27,11 +27,11 @@ AS $$
 	SELECT format($sql$
 		CREATE OR REPLACE VIEW %1$I.leaderboard_battle WITH (security_invoker = true) AS
 		SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id,
-			b.outcome::text AS outcome, b.voter_id, b.created_at
+			b.outcome::text AS outcome, b.voter_id, b.created_at, b.id AS battle_id
 		FROM %1$I.battle AS b
 		UNION ALL
 		SELECT c.category, b.model1_id, b.model2_id,
-			b.outcome::text, b.voter_id, b.created_at
+			b.outcome::text, b.voter_id, b.created_at, b.id
 		FROM %1$I.battle AS b
 		CROSS JOIN LATERAL (SELECT DISTINCT unnest(b.categories)) AS c (category)
 		WHERE c.category <> 'overall';

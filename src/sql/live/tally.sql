@@ -131,59 +131,6 @@ $$;
 COMMENT ON FUNCTION bixarena.live_make_tables(text, oid) IS
 	'make the schema of a kept tally, for its owner';
 
-CREATE FUNCTION bixarena.live_view_sql(arena text, with_id boolean)
-RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- as bixarena_create_arena() makes it, in the words of arena_view()
-	SELECT format($sql$
-		SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id,
-			b.outcome::text AS outcome, b.voter_id, b.created_at%2$s
-		FROM %1$I.battle AS b
-		UNION ALL
-		SELECT c.category, b.model1_id, b.model2_id,
-			b.outcome::text, b.voter_id, b.created_at%3$s
-		FROM %1$I.battle AS b
-		CROSS JOIN LATERAL (SELECT DISTINCT unnest(b.categories)) AS c (category)
-		WHERE c.category <> 'overall'$sql$,
-		arena, CASE WHEN with_id THEN ', b.id AS battle_id' ELSE '' END,
-		CASE WHEN with_id THEN ', b.id' ELSE '' END)
-$$;
-COMMENT ON FUNCTION bixarena.live_view_sql(text, boolean) IS
-	'the query of the view leaderboard_battle of an arena of one''s own, as it is made, or with a column battle_id';
-
-CREATE FUNCTION bixarena.live_extend_view(arena text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	own regclass := to_regclass(format('%I.leaderboard_battle', arena));
-	unchanged boolean;
-BEGIN
-	-- what the server says of a view depends on its version, so it is made again, where it
-	-- is in nobody's way; if that cannot be, it is not that one
-	IF (SELECT c.relkind FROM pg_class AS c WHERE c.oid = own) IS DISTINCT FROM 'v'
-		OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = own AND a.attname = 'battle_id') THEN
-		RETURN;
-	END IF;
-	BEGIN
-		EXECUTE 'CREATE TEMP VIEW bixarena_view_as_made AS ' || bixarena.live_view_sql(arena, false);
-		unchanged := pg_get_viewdef(own) = pg_get_viewdef('pg_temp.bixarena_view_as_made'::regclass);
-		DROP VIEW pg_temp.bixarena_view_as_made;
-	EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
-		unchanged := false;
-	END;
-	IF unchanged THEN
-		EXECUTE format('CREATE OR REPLACE VIEW %s WITH (security_invoker = true) AS %s', own,
-			bixarena.live_view_sql(arena, true));
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION bixarena.live_extend_view(text) IS
-	'give the view leaderboard_battle of an arena a column battle_id, if it is as it was made';
-
 CREATE FUNCTION bixarena_keep_tally(arena text DEFAULT NULL, sources jsonb DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -200,7 +147,6 @@ BEGIN
 			USING ERRCODE = 'duplicate_object',
 				HINT = 'bixarena_drop_tally() ends that, bixarena_rebuild_tally() counts anew.';
 	END IF;
-	PERFORM bixarena.live_extend_view(found_arena);
 	PERFORM bixarena.live_battle_query(found_arena);
 	reason := bixarena.live_refusal(found_arena, sources);
 	IF reason IS NOT NULL THEN

@@ -156,6 +156,8 @@ BEGIN
 		FROM bixarena.health_limits() AS limits
 		JOIN bixarena.run AS r ON r.arena = health_durations.arena AND r.status = 'succeeded'
 			AND r.parameters ->> 'as_of' IS NULL
+			-- nobody knows how long one took that was found
+			AND r.triggered_by IS DISTINCT FROM 'found without a run'
 			AND r.requested_at >= now() - make_interval(days => limits.spread_days);
 END
 $$;
@@ -440,13 +442,52 @@ $$;
 COMMENT ON FUNCTION bixarena.health_duration_spread(text) IS
 	'do runs take about as long as they usually do?';
 
+CREATE FUNCTION bixarena.health_far_side(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	server name;
+	detail text;
+BEGIN
+	SELECT s.srvname INTO server
+	FROM pg_class AS c
+	JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	JOIN pg_foreign_table AS t ON t.ftrelid = c.oid
+	JOIN pg_foreign_server AS s ON s.oid = t.ftserver
+	WHERE n.nspname = arena AND c.relname = 'leaderboard_snapshot';
+	IF server IS NULL THEN
+		RETURN;
+	END IF;
+	PERFORM l.id FROM bixarena.read_leaderboards(arena) AS l LIMIT 1;
+	RETURN QUERY SELECT 'far_side', NULL::text, 'ok', NULL::double precision, NULL::text,
+		format('server "%s", which has the tables of the arena, answers', server);
+EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now
+	OR fdw_error THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN QUERY SELECT 'far_side', NULL::text, 'critical', NULL::double precision, NULL::text,
+		format('server "%s", which has the tables of the arena, cannot be reached: %s', server,
+			regexp_replace(concat_ws(': ', SQLERRM, nullif(detail, '')), '[[:space:]]+', ' ', 'g'));
+END
+$$;
+COMMENT ON FUNCTION bixarena.health_far_side(text) IS
+	'can the server be reached that has the tables of an arena, where that is another?';
+
 CREATE FUNCTION bixarena.health_checks(arena text)
 RETURNS SETOF bixarena.health_row
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	far_side bixarena.health_row := (SELECT c FROM bixarena.health_far_side(arena) AS c);
 BEGIN
-	RETURN QUERY SELECT c.* FROM bixarena.health_snapshot_age(arena) AS c;
+	IF far_side.status IS NOT NULL THEN
+		RETURN NEXT far_side;
+	END IF;
+	IF far_side.status IS DISTINCT FROM 'critical' THEN
+		RETURN QUERY SELECT c.* FROM bixarena.health_snapshot_age(arena) AS c;
+	END IF;
 	RETURN QUERY SELECT c.* FROM bixarena.health_failed_runs(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_waiting_runs(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_abandoned_runs(arena) AS c;

@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * rank_tally.c
+ *	  bixarena_rank_tally(): a ranking of a tally.
+ *
+ * It reads nothing but its argument, so that it runs wherever a query does: on a
+ * standby, in a parallel worker, once for each group.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+
+#include "value/value.h"
+
+PG_FUNCTION_INFO_V1(bixarena_rank_tally);
+
+/*
+ * A null is the tally of no battle, as the aggregate has it.
+ */
+Datum
+bixarena_rank_tally(PG_FUNCTION_ARGS)
+{
+	Crosstable	none = {0};
+
+	check_rank_arguments(fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
+	put_ranking(fcinfo, crosstable_battles(PG_ARGISNULL(0) ? &none : PG_GETARG_TALLY(0)));
+	return (Datum) 0;
+}

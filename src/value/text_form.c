@@ -1,0 +1,358 @@
+/*-------------------------------------------------------------------------
+ *
+ * text_form.c
+ *	  A tally as text, and as jsonb.
+ *
+ * As text a tally is an object of JSON,
+ *
+ *	{"version": 1, "models": ["a", "b"], "pairs": [[0, 1, 5, 3, 1, 4, 2, 0]]}
+ *
+ * A pair names two models by their places in the list, from 0, and then has six
+ * counts: of battles in which the first stood first, those that it won, those
+ * that the second won, and ties; then the same of battles in which the second
+ * stood first.  Models and pairs may be read in any order, none of them twice;
+ * they are written in that of the stored form.
+ *
+ * It is read in one pass, so that no text can take more memory than its length
+ * accounts for.  The members stand in this order, and there are no others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "value/value.h"
+
+#define TEXT_VERSION 1
+
+PG_FUNCTION_INFO_V1(bixarena_tally_in);
+PG_FUNCTION_INFO_V1(bixarena_tally_out);
+PG_FUNCTION_INFO_V1(bixarena_tally_to_jsonb);
+
+/* A text that is being read */
+typedef struct TextReader
+{
+	ByteReader	bytes;
+	const char *start;
+} TextReader;
+
+/*-------------------------------------------------------------------------
+ * Writing
+ *-------------------------------------------------------------------------
+ */
+
+static char *
+tally_text(const Crosstable *table)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"version\": %d, \"models\": [", TEXT_VERSION);
+	for (int i = 0; i < table->num_models; i++)
+	{
+		appendStringInfoString(&json, i > 0 ? ", " : "");
+		escape_json(&json, table->models[i].bytes);
+	}
+	appendStringInfoString(&json, "], \"pairs\": [");
+	for (int p = 0; p < table->num_pairs; p++)
+	{
+		const Crosspair *pair = &table->pairs[p];
+
+		CHECK_FOR_INTERRUPTS_AT(p);
+		appendStringInfo(&json, "%s[%d, %d", p > 0 ? ", " : "", pair->first, pair->second);
+		for (int side = 0; side < NUM_SIDES; side++)
+			for (int i = 0; i < NUM_OUTCOMES; i++)
+				appendStringInfo(&json, ", %lld", (long long) pair->count[side][i]);
+		appendStringInfoChar(&json, ']');
+	}
+	appendStringInfoString(&json, "]}");
+	return json.data;
+}
+
+Datum
+bixarena_tally_out(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_CSTRING(tally_text(PG_GETARG_TALLY(0)));
+}
+
+Datum
+bixarena_tally_to_jsonb(PG_FUNCTION_ARGS)
+{
+	char	   *json = tally_text(PG_GETARG_TALLY(0));
+
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+}
+
+/*-------------------------------------------------------------------------
+ * Reading
+ *-------------------------------------------------------------------------
+ */
+
+static void
+report_text(const TextReader *reader, const char *fault)
+{
+	report_fault(&reader->bytes,
+				 psprintf("%s at byte %lld.", fault,
+						  (long long) ((const char *) reader->bytes.next - reader->start + 1)));
+}
+
+static char
+peek(TextReader *reader)
+{
+	while (reader->bytes.next < reader->bytes.end &&
+		   strchr(" \t\n\r", *reader->bytes.next))
+		reader->bytes.next++;
+	return reader->bytes.next < reader->bytes.end ? *reader->bytes.next : '\0';
+}
+
+/*
+ * Is this what comes next, after blanks?  Then it is passed over.
+ */
+static bool
+skip(TextReader *reader, char sign)
+{
+	if (peek(reader) != sign)
+		return false;
+	reader->bytes.next++;
+	return true;
+}
+
+static void
+expect(TextReader *reader, char sign)
+{
+	if (!skip(reader, sign))
+		report_text(reader, psprintf("\"%c\" is missing", sign));
+}
+
+static int64
+expect_number(TextReader *reader, int64 limit)
+{
+	int64		number = 0;
+	char		digit = peek(reader);
+
+	if (digit < '0' || digit > '9')
+		report_text(reader, "A number is missing");
+	while (reader->bytes.next < reader->bytes.end &&
+		   *reader->bytes.next >= '0' && *reader->bytes.next <= '9')
+	{
+		number = 10 * number + (*reader->bytes.next++ - '0');
+		if (number > limit)
+			report_text(reader, "A number is too large");
+	}
+	return number;
+}
+
+static int
+read_hex(TextReader *reader)
+{
+	int			code = 0;
+
+	for (int i = 0; i < 4; i++)
+	{
+		int			digit = reader->bytes.next < reader->bytes.end ? *reader->bytes.next : 0;
+
+		if (digit >= '0' && digit <= '9')
+			digit -= '0';
+		else if (digit >= 'a' && digit <= 'f')
+			digit -= 'a' - 10;
+		else if (digit >= 'A' && digit <= 'F')
+			digit -= 'A' - 10;
+		else
+			report_text(reader, "A digit of a character's code is missing");
+		code = 16 * code + digit;
+		reader->bytes.next++;
+	}
+	return code;
+}
+
+/*
+ * Append the character that is written as its code, after the first u.
+ */
+static void
+read_unicode(TextReader *reader, StringInfo string)
+{
+	unsigned char character[MAX_UNICODE_EQUIVALENT_STRING + 1];
+	pg_wchar	code = read_hex(reader);
+
+	if (is_utf16_surrogate_first(code) &&
+		reader->bytes.end - reader->bytes.next >= 6 &&
+		reader->bytes.next[0] == '\\' && reader->bytes.next[1] == 'u')
+	{
+		pg_wchar	second;
+
+		reader->bytes.next += 2;
+		second = read_hex(reader);
+		if (!is_utf16_surrogate_second(second))
+			report_text(reader, "Half a character is missing");
+		code = surrogate_pair_to_codepoint(code, second);
+	}
+	if (code == 0 || !is_valid_unicode_codepoint(code) ||
+		is_utf16_surrogate_first(code) || is_utf16_surrogate_second(code))
+		report_text(reader, "There is the code of no character");
+	pg_unicode_to_server(code, character);
+	appendStringInfoString(string, (char *) character);
+}
+
+static void
+read_escape(TextReader *reader, StringInfo string)
+{
+	static const char signs[] = "\"\\/bfnrt";
+	static const char meant[] = "\"\\/\b\f\n\r\t";
+	const char *sign;
+
+	if (reader->bytes.next == reader->bytes.end)
+		report_text(reader, "A string does not end");
+	if (*reader->bytes.next == 'u')
+	{
+		reader->bytes.next++;
+		read_unicode(reader, string);
+		return;
+	}
+	sign = strchr(signs, *reader->bytes.next);
+	if (sign == NULL)
+		report_text(reader, "There is no such character");
+	appendStringInfoChar(string, meant[sign - signs]);
+	reader->bytes.next++;
+}
+
+static ModelKey
+expect_string(TextReader *reader)
+{
+	StringInfoData string;
+	ModelKey	key;
+
+	if (!skip(reader, '"'))
+		report_text(reader, "A string is missing");
+	initStringInfo(&string);
+	for (;;)
+	{
+		if (reader->bytes.next == reader->bytes.end || *reader->bytes.next < ' ')
+			report_text(reader, "A string does not end");
+		if (*reader->bytes.next == '"')
+			break;
+		if (*reader->bytes.next != '\\')
+			appendStringInfoChar(&string, *reader->bytes.next++);
+		else
+		{
+			reader->bytes.next++;
+			read_escape(reader, &string);
+		}
+	}
+	reader->bytes.next++;
+	key.length = string.len;
+	key.bytes = palloc(string.len + 1);
+	memcpy(key.bytes, string.data, string.len + 1);
+	pfree(string.data);
+	return key;
+}
+
+static void
+expect_member(TextReader *reader, const char *name)
+{
+	if (strcmp(expect_string(reader).bytes, name) != 0)
+		report_text(reader, psprintf("The member \"%s\" is missing", name));
+	expect(reader, ':');
+}
+
+static void
+read_model_list(TextReader *reader, Crosstable *table)
+{
+	int			size = 16;
+
+	table->models = palloc(sizeof(ModelKey) * size);
+	expect(reader, '[');
+	if (skip(reader, ']'))
+		return;
+	do
+	{
+		if (table->num_models == MAX_MODELS)
+			report_text(reader, "There are too many models");
+		if (table->num_models == size)
+		{
+			size *= 2;
+			table->models = repalloc(table->models, sizeof(ModelKey) * size);
+		}
+		table->models[table->num_models++] = expect_string(reader);
+	} while (skip(reader, ','));
+	expect(reader, ']');
+}
+
+/*
+ * Read a pair: the places of two models, and six counts.
+ */
+static void
+expect_pair(TextReader *reader, Crosspair *pair, int num_models)
+{
+	expect(reader, '[');
+	pair->first = expect_number(reader, num_models - 1);
+	expect(reader, ',');
+	pair->second = expect_number(reader, num_models - 1);
+	for (int side = 0; side < NUM_SIDES; side++)
+		for (int i = 0; i < NUM_OUTCOMES; i++)
+		{
+			expect(reader, ',');
+			pair->count[side][i] = expect_number(reader, MAX_BATTLES);
+		}
+	expect(reader, ']');
+}
+
+static void
+read_pair_list(TextReader *reader, Crosstable *table)
+{
+	int			size = 16;
+
+	table->pairs = palloc(sizeof(Crosspair) * size);
+	expect(reader, '[');
+	if (skip(reader, ']'))
+		return;
+	do
+	{
+		CHECK_FOR_INTERRUPTS_AT(table->num_pairs);
+		if (table->num_pairs == MAX_PAIRS)
+			report_text(reader, "There are too many pairs");
+		if (table->num_pairs == size)
+		{
+			size *= 2;
+			table->pairs = repalloc_huge(table->pairs, mul_size(size, sizeof(Crosspair)));
+		}
+		expect_pair(reader, &table->pairs[table->num_pairs++], table->num_models);
+	} while (skip(reader, ','));
+	expect(reader, ']');
+}
+
+Datum
+bixarena_tally_in(PG_FUNCTION_ARGS)
+{
+	Crosstable *table = palloc0(sizeof(Crosstable));
+	TextReader	reader = {.start = PG_GETARG_CSTRING(0)};
+	const char *fault;
+
+	reader.bytes.sqlstate = ERRCODE_INVALID_TEXT_REPRESENTATION;
+	reader.bytes.message = "invalid input syntax for type bixarena_tally";
+	reader.bytes.next = (const unsigned char *) reader.start;
+	reader.bytes.end = reader.bytes.next + strlen(reader.start);
+	expect(&reader, '{');
+	expect_member(&reader, "version");
+	if (expect_number(&reader, PG_INT32_MAX) != TEXT_VERSION)
+		report_text(&reader, psprintf("The version is not %d", TEXT_VERSION));
+	expect(&reader, ',');
+	expect_member(&reader, "models");
+	read_model_list(&reader, table);
+	expect(&reader, ',');
+	expect_member(&reader, "pairs");
+	read_pair_list(&reader, table);
+	expect(&reader, '}');
+	if (peek(&reader) != '\0')
+		report_text(&reader, "Something follows");
+	canonize(table);
+	fault = find_fault(table);
+	if (fault)
+		report_fault(&reader.bytes, fault);
+	PG_RETURN_TALLY(table);
+}

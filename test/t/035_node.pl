@@ -1,0 +1,394 @@
+
+# 035_node.pl
+#	  A rank node beside a managed database: what its administrator runs once, what
+#	  the node makes of it, and that every function works there as on an arena of
+#	  the same server.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use RankTest;
+use RemoteTest;
+use Test::More;
+use WireProxy;
+
+plan skip_all => can_be_remote() if can_be_remote();
+
+my $far = new_far('far', 'api');
+my $wire = WireProxy->new($far->port);
+my $node = new_rank_node('node', $wire);
+
+sub far_sql
+{
+	return $far->safe_psql('postgres', $_[0]);
+}
+
+# What an attempt to attach says: SQLSTATE, message and hint
+sub attach_says
+{
+	my ($state, $messages) =
+	  sql_state_of($node, $_[0] // q{SELECT bixarena_attach_remote('rds')});
+
+	return ($state, $messages, $messages =~ /^HINT:  (.*)/m ? $1 : '');
+}
+
+#
+# Attaching says what is missing, and by which statement it comes
+#
+
+{
+	my ($state, $messages, $hint) =
+	  attach_says(q{SELECT bixarena_attach_remote('nowhere')});
+
+	is($state, '42704', 'a server that is not there');
+	like(
+		$hint,
+		qr/CREATE SERVER nowhere FOREIGN DATA WRAPPER postgres_fdw/,
+		'the hint makes it');
+
+	sql($node,
+q{CREATE ROLE stranger LOGIN; GRANT EXECUTE ON FUNCTION bixarena_attach_remote TO stranger;
+		GRANT EXECUTE ON FUNCTION bixarena_attach_arena TO stranger;
+		GRANT CREATE ON DATABASE postgres TO stranger; GRANT USAGE ON FOREIGN SERVER rds TO stranger}
+	);
+	($state, $messages) =
+	  sql_state_of($node, q{SELECT bixarena_attach_remote('rds')},
+		'stranger');
+	is($state, '42704', 'no user mapping');
+	like(
+		$messages,
+		qr/HINT:  CREATE USER MAPPING FOR stranger SERVER rds/,
+		'the hint makes it');
+
+	# the role is of the far side's script
+	far_sql('CREATE ROLE bixarena_node LOGIN');
+	($state, $messages, $hint) = attach_says();
+	is($state, '3F000', 'the script was not run');
+	like($hint, qr/bixarena_node_script\('api'\)/, 'the hint says so');
+	is_value($node, q{SELECT to_regnamespace('api') IS NULL},
+		't', 'nothing is left of it');
+}
+
+my $script = value($node, q{SELECT bixarena_node_script('api')});
+
+far_sql($script);
+far_sql($script);
+pass('the script can be run again');
+
+# each right that the role may lose, and its hint gives back
+foreach my $loss (
+	'SELECT ON api.leaderboard',
+	'SELECT ON api.model',
+	'INSERT ON api.leaderboard_snapshot',
+	'DELETE ON api.leaderboard_snapshot',
+	'UPDATE ON api.leaderboard_snapshot',
+	'INSERT ON api.leaderboard_entry',
+	'SELECT ON api.leaderboard_entry',
+	'USAGE ON SCHEMA api')
+{
+	far_sql("REVOKE $loss FROM bixarena_node");
+	my ($state, $messages, $hint) = attach_says();
+
+	is($state, '42501', "without $loss");
+	is($hint, "GRANT $loss TO bixarena_node;", 'the hint is the statement');
+	far_sql($hint);
+}
+foreach my $relation (
+	'leaderboard_tally', 'arena_tally',
+	'leaderboard_battle', 'node_rights',
+	'snapshot_writer')
+{
+	far_sql("DROP VIEW bixarena_node.$relation");
+	my ($state, $messages, $hint) = attach_says();
+
+	is($state, '42P01', "without $relation");
+	like(
+		$hint,
+		qr/bixarena_node_script\('api'\)/,
+		'the hint says where it comes from');
+	far_sql($script);
+}
+far_sql('REVOKE USAGE ON SCHEMA bixarena_node FROM bixarena_node');
+{
+	my ($state, $messages, $hint) = attach_says();
+
+	is($state, '42501', 'without USAGE on bixarena_node');
+	like($hint, qr/bixarena_node_script\('api'\)/,
+		'the script gives it back');
+}
+far_sql($script);
+is( (attach_says(q{SELECT bixarena_attach_remote('rds', schema => 'apo')}))
+	  [0],
+	'3F000', 'a schema that is not there');
+
+my $before = far_sql(
+q{SELECT string_agg(oid::regclass::text, ' ' ORDER BY oid) FROM pg_class WHERE relnamespace = 'api'::regnamespace}
+);
+
+attach_far($node, $far, 'api');
+is( far_sql(
+q{SELECT string_agg(oid::regclass::text, ' ' ORDER BY oid) FROM pg_class WHERE relnamespace = 'api'::regnamespace}
+	),
+	$before,
+	'nothing is made in the application\'s schema');
+is( far_sql(
+q{SELECT count(*) FROM pg_depend AS d JOIN pg_class AS c ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+	JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid WHERE c.relnamespace = 'api'::regnamespace}
+	),
+	'0',
+	'and no view depends on it');
+is_value(
+	$node,
+q{SELECT string_agg(o, ' ' ORDER BY o) FROM pg_foreign_server, unnest(srvoptions) AS o WHERE o ~ '^(fetch|batch|connect|tcp)'},
+'batch_size=1000 connect_timeout=10 fetch_size=50000 tcp_user_timeout=30000',
+	'the server has the options that are right');
+is((attach_says())[0], '', 'attaching again');
+is( (attach_says(q{SELECT bixarena_attach_remote('rds', arena => 'public')}))
+	  [0],
+	'',
+	'into a schema that is there');
+sql($node,
+q{DELETE FROM bixarena.arena WHERE name = 'public'; DROP FOREIGN TABLE public.leaderboard, public.model,
+	public.leaderboard_snapshot, public.leaderboard_entry, public.leaderboard_battle, public.leaderboard_tally,
+	public.arena_tally, public.node_rights, public.snapshot_writer});
+
+#
+# The role has no right on a battle
+#
+
+foreach my $table (
+	'battle', 'battle_evaluation',
+	'battle_validation', 'battle_categorization',
+	'battle_categorization_category')
+{
+	is( far_sql(
+"SELECT has_table_privilege('bixarena_node', 'api.$table', 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
+		OR has_any_column_privilege('bixarena_node', 'api.$table', 'SELECT, INSERT, UPDATE')"
+		),
+		'f',
+		"no right on $table");
+}
+is( far_sql(
+q{SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc AS p WHERE p.pronamespace = 'bixarena_node'::regnamespace
+	AND has_function_privilege('public', p.oid, 'EXECUTE')}),
+	'',
+	'and nobody else has one on its functions');
+
+#
+# Every function, with what an arena of the application's schema here gives
+#
+
+$node->command_ok(
+	[
+		'psql', '-XqAt',
+		'-v', 'ON_ERROR_STOP=1',
+		'-v', 'arena=local',
+		'-d', $node->connstr('postgres'),
+		'-f', "$FindBin::RealBin/../schema/$_"
+	],
+	"the same schema here: $_") foreach 'bixarena.sql', 'battles.sql';
+sql($node, q{
+	SELECT bixarena_attach_arena('local');
+	SELECT bixarena_configure('num_bootstrap', '10', arena => 'local');
+	SELECT bixarena_configure('retry_seconds', '0', arena => 'local')});
+
+sub same
+{
+	my ($sql, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $local = value($node, $sql =~ s/ARENA/local/gr);
+
+	is(value($node, $sql =~ s/ARENA/api/gr), $local, $name);
+	isnt($local, '', "$name: there is something");
+	return;
+}
+
+foreach my $arena ('api', 'local')
+{
+	sql($node,
+"CALL bixarena_generate_snapshots(arena => '$arena', trigger_source => 'scheduled')"
+	);
+	sql($node,
+"CALL bixarena_generate_snapshots(arena => '$arena', leaderboard_id => 'surgery')"
+	);
+	sql($node,
+		"CALL bixarena_generate_snapshots(arena => '$arena', dry_run => true)"
+	);
+	sql($node,
+"CALL bixarena_backfill('overall', '2026-01-01', '2026-01-03', '1 day', arena => '$arena')"
+	);
+	my $id = value($node,
+		"SELECT bixarena_request_snapshot('overall', arena => '$arena')");
+
+	wait_for_run($node, $id);
+}
+same(
+q{SELECT leaderboard, status, entry_count, evaluation_count, ignored_battles, skip_reason, parameters, trigger_source FROM bixarena.run
+	WHERE arena = 'ARENA' ORDER BY requested_at}, 'runs');
+same(
+q{SELECT model, rank, bt_score, bootstrap_q025, bootstrap_q975, vote_count FROM bixarena_leaderboard('overall', arena => 'ARENA')},
+	'leaderboard');
+same(
+q{SELECT leaderboard_id, entry_count FROM bixarena_leaderboards(arena => 'ARENA')},
+	'leaderboards');
+same(
+q{SELECT rank, bt_score FROM bixarena_model_history('overall', (SELECT slug FROM bixarena_leaderboard('overall', arena => 'ARENA') LIMIT 1), arena => 'ARENA')},
+	'history');
+same(
+q{SELECT m.* FROM bixarena_matchups('surgery', arena => 'ARENA') AS m ORDER BY m::text},
+	'matchups');
+same(
+q{SELECT status, entry_count, evaluation_count FROM bixarena_generate_snapshot('surgery', as_of => '2026-01-02', dry_run => true, arena => 'ARENA')},
+	'as_of');
+same(
+q{SELECT count(*), count(*) FILTER (WHERE visibility = 'public') FROM bixarena_snapshots('overall', arena => 'ARENA')},
+	'snapshots');
+same(
+q{SELECT regexp_replace(bixarena_leaderboard_svg('surgery', arena => 'ARENA'), '(local|api|[0-9]{4}-[0-9 :_-]+)', '', 'g')},
+	'a chart');
+same(q{SELECT bixarena_report('surgery', arena => 'ARENA') ~ '</html>'},
+	'a report');
+same(q{SELECT count(*) FROM bixarena_site(arena => 'ARENA')}, 'a site');
+same(
+q{SELECT check_name, status FROM bixarena_health('ARENA') WHERE check_name <> 'far_side'},
+	'health');
+same(
+q{SELECT name, count(*) FROM bixarena.metrics WHERE labels->>'arena' = 'ARENA' AND labels->>'check' IS DISTINCT FROM 'far_side' GROUP BY name ORDER BY name},
+	'metrics');
+
+foreach my $arena ('api', 'local')
+{
+	sql($node,
+"SELECT bixarena_update_snapshot('surgery', s.snapshot_identifier, description => 'first', visibility => 'private', arena => '$arena')
+		FROM (SELECT * FROM bixarena_snapshots('surgery', arena => '$arena') ORDER BY created_at LIMIT 1) AS s"
+	);
+	sql($node,
+"SELECT bixarena_delete_snapshot('surgery', s.snapshot_identifier, arena => '$arena')
+		FROM (SELECT * FROM bixarena_snapshots('surgery', arena => '$arena') ORDER BY created_at DESC LIMIT 1) AS s"
+	);
+}
+same(
+q{SELECT description, visibility FROM bixarena_snapshots('surgery', arena => 'ARENA')},
+	'snapshots changed by hand');
+is( far_sql(
+'SELECT count(*) FROM api.leaderboard_entry AS e WHERE NOT EXISTS (SELECT FROM api.leaderboard_snapshot AS s WHERE s.id = e.snapshot_id)'
+	),
+	'0',
+	'no entry is left');
+
+# what crosses is counts, not battles
+{
+	my $battles =
+	  far_sql('SELECT count(*) FROM bixarena_node.leaderboard_battle');
+	my %counts;
+
+	$wire->reset;
+	sql($node,
+q{SELECT bixarena_generate_snapshot('overall', as_of => '2026-03-01', dry_run => true, arena => 'api')}
+	);
+	%counts = $wire->counts;
+	note("as_of: $counts{bytes_down} bytes");
+	is_value($node, q{SELECT count(*) FROM pg_foreign_table},
+		'9', 'nine foreign tables');
+}
+
+#
+# The application's migrations, between runs
+#
+
+sub counts_are
+{
+	my ($expected, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	sql($node, q{DELETE FROM bixarena.run WHERE arena = 'api'});
+	$node->psql('postgres',
+		q{CALL bixarena_generate_snapshots(arena => 'api')});
+	is_value(
+		$node,
+q{SELECT concat_ws(' ', status, evaluation_count, error_sqlstate) FROM bixarena.run
+		WHERE arena = 'api' AND leaderboard = 'overall' AND triggered_by IS NULL},
+		$expected, $name);
+	return;
+}
+
+my $counted = far_sql(
+q{SELECT sum(battles) FROM bixarena_node.leaderboard_tally WHERE leaderboard = 'overall'}
+);
+
+foreach my $migration (
+	'ALTER TABLE api.battle_evaluation ALTER outcome TYPE text',
+'ALTER TABLE api.battle_categorization_category ALTER category TYPE varchar(200)',
+	'ALTER TABLE api.leaderboard ALTER slug TYPE varchar(200)',
+	'ALTER TABLE api.model ALTER name TYPE text')
+{
+	far_sql($migration);
+	counts_are("succeeded $counted", $migration);
+}
+far_sql('ALTER TABLE api.battle DROP COLUMN effective_categorization_id');
+counts_are('failed 42703', 'half an age is an error, and no guess');
+far_sql(
+	'DROP TABLE api.battle_categorization_category, api.battle_categorization'
+);
+counts_are("succeeded $counted", 'back to validations');
+far_sql(
+'ALTER TABLE api.battle DROP COLUMN effective_validation_id; DROP TABLE api.battle_validation'
+);
+counts_are(
+	'succeeded '
+	  . far_sql(
+'SELECT count(*) FROM api.battle_evaluation AS e JOIN api.battle AS b ON b.id = e.battle_id WHERE b.model1_id <> b.model2_id'
+	  ),
+	'back to evaluations');
+
+#
+# A schema of an odd name
+#
+
+{
+	my $odd = q{it's $body$ "odd" Ü};
+	my $name = q{"it's $body$ ""odd"" Ü"};
+	my $literal = q{'it''s $body$ "odd" Ü'};
+	my $other = PostgreSQL::Test::Cluster->new('other');
+
+	$other->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+	$other->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
+	$other->start;
+	$other->command_ok(
+		[
+			'psql', '-XqAt',
+			'-v', 'ON_ERROR_STOP=1',
+			'-v', "arena=$odd",
+			'-d', $other->connstr('postgres'),
+			'-f', "$FindBin::RealBin/../schema/$_"
+		],
+		"an odd schema: $_") foreach 'bixarena.sql', 'battles.sql';
+	$other->safe_psql('postgres',
+		value($node, "SELECT bixarena_node_script($literal)"));
+	sql($node,
+		sprintf
+		  q{CREATE SERVER "odd ""server" FOREIGN DATA WRAPPER postgres_fdw
+		OPTIONS (host '127.0.0.1', port '%d', dbname 'postgres');
+		CREATE USER MAPPING FOR CURRENT_USER SERVER "odd ""server" OPTIONS (user 'bixarena_node')},
+		$other->port);
+	sql($node,
+		"SELECT bixarena_attach_remote('odd \"server', schema => $literal)");
+	is_value(
+		$node,
+"SELECT status FROM bixarena_generate_snapshot('overall', 10, arena => $literal)",
+		'succeeded',
+		'an odd name');
+	is( $other->safe_psql(
+			'postgres', "SELECT count(*) > 0 FROM $name.leaderboard_entry"),
+		't',
+		'its entries are there');
+	$other->stop;
+}
+
+$node->stop;
+$far->stop;
+done_testing();
