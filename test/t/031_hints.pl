@@ -456,7 +456,7 @@ my %unseen = (
 'If that is not what they mean, leave them out, as by FILTER (WHERE outcome IS NOT NULL).'
 	  => 'test/sql/tally.sql',
 	'Perhaps a newer bixarena_rank has stored it.' =>
-	  'test/t/036_tally_values.pl',
+	  'test/t/037_tally_values.pl',
 'If they are meant as UTC: ALTER TABLE %s.%s ALTER %s TYPE timestamptz USING %s AT TIME ZONE \'UTC\'.'
 	  => 'test/sql/battle_query.sql',
 'If they are meant as UTC, let the relation have them as %s AT TIME ZONE \'UTC\'.'

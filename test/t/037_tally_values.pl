@@ -1,5 +1,5 @@
 
-# 036_tally_values.pl
+# 037_tally_values.pl
 #	  A tally travels: by a dump, in a binary file, to a database of another encoding,
 #	  to a subscriber, and is ranked on a standby.  And no bytes that claim to be one do
 #	  harm: each is an error, or a tally like any other.
