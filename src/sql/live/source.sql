@@ -13,6 +13,7 @@ COMMENT ON COLUMN bixarena.kept_tally.arena IS 'name of the arena''s schema';
 COMMENT ON COLUMN bixarena.kept_tally.schema IS 'name of the schema that the tally is in';
 COMMENT ON COLUMN bixarena.kept_tally.sources IS
 	'tables that the battles come from, and their columns that hold a battle''s id; null: known by themselves';
+COMMENT ON COLUMN bixarena.kept_tally.kept_at IS 'since when';
 GRANT SELECT ON bixarena.kept_tally TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('bixarena.kept_tally', '');
 
