@@ -12,6 +12,7 @@ CREATE EXTENSION bixarena_rank;
 SELECT bixarena_create_arena('arena');
 SELECT bixarena_simulate_battles(2000, 6, categories => '{code,math}') AS battles;
 SELECT bixarena_configure('num_bootstrap', '10'), bixarena_configure('notify_channel', '');
+UPDATE arena.battle SET created_at = now() - interval '99 days' WHERE outcome = 'tie';
 
 -- Is all counted, and how did the tally get there?  A run first, then a comparison.
 CREATE FUNCTION followed(arena text DEFAULT 'arena')
@@ -67,6 +68,10 @@ SELECT bixarena_keep_tally();
 SELECT * FROM health;
 SELECT * FROM followed();
 SELECT * FROM health;
+-- the past is read from the battles
+SELECT g.evaluation_count = count(*) FILTER (WHERE b.created_at < now() - interval '98 days') AS of_the_past, g.evaluation_count < count(*) AS fewer
+FROM arena.battle AS b, bixarena_generate_snapshot('overall', 10, as_of => now() - interval '98 days', dry_run => true) AS g
+GROUP BY g.evaluation_count;
 
 INSERT INTO arena.battle (model1_id, model2_id, outcome, categories)
 SELECT model1_id, model2_id, outcome, categories FROM arena.battle LIMIT 250;
