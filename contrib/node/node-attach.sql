@@ -2,9 +2,13 @@
 --	  Server, user mapping, arena and schedule of a rank node, as the environment says.
 --	  It may be run again: what has changed is changed.
 
--- a statement that fails is not written into the log: it may have the password
+-- no statement is written into the log, be it that it fails or that it is slow: it may
+-- have the password
 SET log_min_error_statement = panic;
 SET log_statement = none;
+SET log_min_duration_statement = -1;
+SET log_min_duration_sample = -1;
+SET log_transaction_sample_rate = 0;
 SET client_min_messages = warning;
 
 \getenv host FAR_HOST

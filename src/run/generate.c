@@ -151,8 +151,6 @@ begin_run(FunctionCallInfo fcinfo)
 	run->correlation_id = PG_ARGISNULL(ARGUMENT_CORRELATION_ID) ?
 		DirectFunctionCall1(gen_random_uuid, (Datum) 0) :
 		PG_GETARG_DATUM(ARGUMENT_CORRELATION_ID);
-	if (!PG_ARGISNULL(ARGUMENT_CORRELATION_ID))
-		check_correlation_id(run->correlation_id);
 	if (!PG_ARGISNULL(ARGUMENT_AS_OF))
 	{
 		TimestampTz *as_of = palloc(sizeof(TimestampTz));
@@ -430,8 +428,11 @@ bixarena_generate_snapshot(PG_FUNCTION_ARGS)
 		check_may_write(run->arena);
 		lock_leaderboard(run->leaderboard, false);
 		settle_arena(run->arena);
-		record_start(run);
 	}
+	if (!PG_ARGISNULL(ARGUMENT_CORRELATION_ID))
+		check_correlation_id(run->correlation_id);
+	if (!dry_run)
+		record_start(run);
 	make_snapshot(run, NULL, dry_run);
 	if (!dry_run)
 		record_end(run);

@@ -20,7 +20,9 @@
  *	  triggered by FOUND where there was none on record at all.
  *
  * "Of late" is since a day before the last run that succeeded began: that run looked
- * at what was before.  The day is for transactions that had not ended then.
+ * at what was before.  The day is for transactions that had not ended then.  A snapshot
+ * of before that somebody has published or described since is none of these; nor can one
+ * of the past be told from it, so of these there are only those of runs on record.
  *
  *-------------------------------------------------------------------------
  */
@@ -101,6 +103,13 @@ beginning_of_late(const char *arena)
 											 SPI_tuptable->tupdesc, 1, &isnull));
 }
 
+static Datum
+uuid_array(Datum *ids, int n)
+{
+	return PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN, false,
+										   TYPALIGN_CHAR));
+}
+
 /* A snapshot that was found */
 typedef struct Found
 {
@@ -113,8 +122,31 @@ typedef struct Found
 } Found;
 
 /*
- * The snapshots of an arena that were made since a moment and are not on record as
- * those of runs that have succeeded or are under way.
+ * The keys of the runs of an arena that have failed since a moment, as an array.
+ */
+static Datum
+list_failed(const char *arena, TimestampTz since)
+{
+	Parameters	parameters = {0};
+	Datum	   *ids;
+	int			n;
+
+	add_text(&parameters, arena);
+	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(since), false);
+	look_up("SELECT r.correlation_id FROM bixarena.run AS r"
+			" WHERE r.arena OPERATOR(pg_catalog.=) $1::name"
+			" AND r.status OPERATOR(pg_catalog.=) 'failed'"
+			" AND r.ended_at OPERATOR(pg_catalog.>) $2", &parameters);
+	n = (int) SPI_processed;
+	ids = palloc(sizeof(Datum) * (n + 1));
+	for (int row = 0; row < n; row++)
+		ids[row] = result_uuid(row, 1);
+	return uuid_array(ids, n);
+}
+
+/*
+ * The snapshots of an arena that were made since a moment, or are of runs that have
+ * failed since.
  */
 static List *
 list_found(const char *arena, TimestampTz since)
@@ -125,10 +157,13 @@ list_found(const char *arena, TimestampTz since)
 	bool		isnull;
 
 	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(since), false);
+	add_parameter(&parameters, UUIDARRAYOID, list_failed(arena, since), false);
 	execute_query_now(psprintf("SELECT s.id, s.updated_at::pg_catalog.timestamptz,"
 							   " s.snapshot_identifier, " EVALUATIONS
 							   " FROM %s.leaderboard_snapshot AS s"
-							   " WHERE s.updated_at OPERATOR(pg_catalog.>) $1", schema),
+							   " WHERE (s.created_at OPERATOR(pg_catalog.>) $1"
+							   " AND s.updated_at OPERATOR(pg_catalog.>) $1)"
+							   " OR s.id OPERATOR(pg_catalog.=) ANY ($2)", schema),
 					  &parameters);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
@@ -158,10 +193,7 @@ leave_out_known(List *found, const char *arena, TimestampTz since)
 
 	for (int i = 0; i < n; i++)
 		ids[i] = ((Found *) list_nth(found, i))->id;
-	add_parameter(&parameters, UUIDARRAYOID,
-				  PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN, false,
-												  TYPALIGN_CHAR)),
-				  false);
+	add_parameter(&parameters, UUIDARRAYOID, uuid_array(ids, n), false);
 	add_text(&parameters, arena);
 	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(since), false);
 	look_up("SELECT i.place FROM pg_catalog.unnest($1) WITH ORDINALITY AS i (id, place)"

@@ -145,13 +145,10 @@ void
 check_correlation_id(Datum correlation_id)
 {
 	Parameters	parameters = {0};
-	OwnerScope	scope = become_owner();
 
 	add_parameter(&parameters, UUIDOID, correlation_id, false);
-	execute_query("SELECT r.correlation_id FROM bixarena.run AS r"
-				  " WHERE r.correlation_id OPERATOR(pg_catalog.=) $1",
-				  SPI_OK_SELECT, true, &parameters);
-	leave_owner(scope);
+	look_up("SELECT r.correlation_id FROM bixarena.run AS r"
+			" WHERE r.correlation_id OPERATOR(pg_catalog.=) $1", &parameters);
 	if (SPI_processed > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),

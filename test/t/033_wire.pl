@@ -140,6 +140,27 @@ q{SELECT string_agg(concat_ws(' ', leaderboard, triggered_by, entry_count, evalu
 		"function, cut $when its commit: what was found is on record");
 }
 
+# whoever asks again with the same correlation_id is told that it has been made
+start_over();
+{
+	my $id = '00000000-0000-4000-8000-000000000001';
+	my $again =
+qq{SELECT bixarena_generate_snapshot('surgery', correlation_id => '$id')};
+
+	$wire->cut_on('COMMIT TRANSACTION', 'after', $write);
+	isnt((sql_state_of($node, $again))[0],
+		'', 'with a correlation_id: the commit is not seen');
+	my ($state, $messages) = sql_state_of($node, $again);
+
+	is($state, '23505', 'with a correlation_id: it is taken');
+	like(
+		$messages,
+		qr/there is a run with correlation_id $id already/,
+		'with a correlation_id: the message says so');
+	sql($node, q{SELECT bixarena_generate_snapshot('overall')});
+	all_is_exact($node, $far, 'with a correlation_id, after the next');
+}
+
 # a commit that is only on its way when the next attempt looks for it cannot be told
 # from here: the server lets one of the two be.  A run whose attempts are used up
 # has failed, and the next call sees what became of it.
@@ -161,7 +182,48 @@ sql($node, q{SELECT bixarena_configure('max_attempts', '1')});
 		$node, q{SELECT count(*) FROM bixarena.run WHERE status = 'failed'},
 		'0', 'the run that has a snapshot has succeeded after all');
 }
+
+# so it is with a snapshot of the past, whose date does not tell that it is new
+start_over();
+$wire->cut_on('COMMIT TRANSACTION', 'after', $insert);
+sql_state_of($node,
+	q{CALL bixarena_backfill('overall', '2026-03-01', '2026-03-01', '1 day')}
+);
+is(runs_and_snapshots($node),
+	'failed 1', 'a run of the past without another attempt has failed');
+sql($node, q{SELECT bixarena_generate_snapshot('surgery')});
+all_is_exact($node, $far, 'a run of the past, after the call that sees it');
+is(runs_and_snapshots($node),
+	'succeeded 2', 'the run of the past has succeeded after all');
 sql($node, q{SELECT bixarena_configure('max_attempts', NULL)});
+
+# an old snapshot that somebody publishes is no new one
+start_over();
+$far->safe_psql(
+	'postgres', q{
+	INSERT INTO api.leaderboard_snapshot (leaderboard_id, snapshot_identifier, visibility, created_at, updated_at)
+	SELECT id, 'old', 'private', now() - interval '1 year', now() - interval '1 year'
+	FROM api.leaderboard WHERE slug = 'surgery'});
+sql($node, q{SELECT bixarena_generate_snapshot('overall')});
+sql($node,
+q{SELECT bixarena_update_snapshot('surgery', 'old', visibility => 'public')}
+);
+sql($node, q{SELECT bixarena_generate_snapshot('overall')});
+is_value($node,
+	q{SELECT count(*) FROM bixarena.run WHERE leaderboard = 'surgery'},
+	'0', 'an old snapshot that is published is not taken for a new one');
+
+# whereas what another program makes is on record
+$far->safe_psql(
+	'postgres', q{
+	INSERT INTO api.leaderboard_snapshot (leaderboard_id, snapshot_identifier, visibility)
+	SELECT id, 'new', 'public' FROM api.leaderboard WHERE slug = 'surgery'});
+sql($node, q{SELECT bixarena_generate_snapshot('overall')}) foreach 1 .. 2;
+is_value(
+	$node,
+q{SELECT string_agg(concat_ws(' ', snapshot_identifier, triggered_by), ', ') FROM bixarena.run WHERE leaderboard = 'surgery'},
+	'new found without a run',
+	'one of another program is put on record, once');
 
 #
 # The far side is away
@@ -367,10 +429,47 @@ is(scalar(split /\n/, far_snapshots($far)),
 sql($node, q{SELECT bixarena_configure('keep_snapshots', NULL)});
 
 #
+# A cancel while the far side is busy: it is heard there, too
+#
+
+sub busy_there
+{
+	return $far->safe_psql('postgres',
+q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'bixarena_node' AND state = 'active'}
+	);
+}
+
+{
+	start_over();
+	my $holder = $far->background_psql('postgres', on_error_stop => 1);
+
+	$holder->query_safe('BEGIN; LOCK TABLE api.battle_evaluation');
+	my $session =
+	  start_sql($node, [q{SELECT bixarena_generate_snapshot('overall')}]);
+
+	for (1 .. 1000)
+	{
+		last if busy_there();
+		Time::HiRes::sleep(0.05);
+	}
+	my $since = Time::HiRes::time();
+
+	# nobody lets go of the lock until the cancel has been heard
+	sql($node,
+q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ '^SELECT bixarena_gen'}
+	);
+	my ($out, $err) = finish_sql($session);
+
+	like($err, qr/ 57014: /, 'a cancel is heard while the far side is busy');
+	note(sprintf 'after %.3f s', Time::HiRes::time() - $since);
+	is(busy_there(), '0', 'and there');
+	$holder->quit;
+}
+
+#
 # A cancel while the far side says nothing
 #
 
-SKIP:
 {
 	start_over();
 	$wire->swallow_on('DECLARE', 'before');

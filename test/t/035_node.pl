@@ -79,6 +79,20 @@ far_sql($script);
 far_sql($script);
 pass('the script can be run again');
 
+# who owned the schema could make functions anew that have the script's role's rights
+far_sql('CREATE ROLE somebody; ALTER SCHEMA bixarena_node OWNER TO somebody');
+{
+	my ($status, undef, $messages) = $far->psql('postgres', $script);
+
+	isnt($status, 0, 'the script refuses a schema of another role');
+	like(
+		$messages,
+		qr/schema bixarena_node belongs to role somebody/,
+		'and says whose it is');
+}
+far_sql(
+	'ALTER SCHEMA bixarena_node OWNER TO CURRENT_USER; DROP ROLE somebody');
+
 # each right that the role may lose, and its hint gives back
 foreach my $loss (
 	'SELECT ON api.leaderboard',
@@ -177,6 +191,36 @@ q{SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc AS p WHERE p
 	AND has_function_privilege('public', p.oid, 'EXECUTE')}),
 	'',
 	'and nobody else has one on its functions');
+is( far_sql(
+q{SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc AS p WHERE p.pronamespace = 'bixarena_node'::regnamespace
+	AND NOT has_function_privilege('bixarena_node', p.oid, 'EXECUTE')}),
+	'battle_query write_snapshot',
+	'the role may not call what is called for it');
+is( far_sql(
+q{SELECT has_schema_privilege('bixarena_node', 'bixarena_node', 'CREATE') OR has_schema_privilege('bixarena_node', 'api', 'CREATE')
+	OR has_table_privilege('bixarena_node', 'api.leaderboard', 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+	OR has_table_privilege('bixarena_node', 'api.model', 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+	OR has_table_privilege('bixarena_node', 'api.leaderboard_snapshot', 'TRUNCATE, REFERENCES, TRIGGER')
+	OR has_table_privilege('bixarena_node', 'api.leaderboard_entry', 'TRUNCATE, REFERENCES, TRIGGER')}
+	),
+	'f',
+	'nor make anything, nor write elsewhere');
+is( far_sql(
+q{SELECT string_agg(proname, ' ' ORDER BY oid::regprocedure::text) FROM pg_proc WHERE pronamespace = 'bixarena_node'::regnamespace
+	AND prosecdef AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig)}
+	),
+	'',
+	'what has the administrator\'s rights has a search_path of its own');
+
+# tables of the role's own in its place are not read
+$far->safe_psql(
+	'postgres', q{
+	SET ROLE bixarena_node;
+	CREATE TEMP TABLE battle (id uuid);
+	CREATE TEMP TABLE leaderboard (slug text);
+	CREATE FUNCTION pg_temp.count(bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
+	DO $$ BEGIN ASSERT (SELECT sum(battles) > 0 FROM bixarena_node.arena_tally); END $$}
+);
 
 #
 # Every function, with what an arena of the application's schema here gives
@@ -350,9 +394,9 @@ counts_are(
 #
 
 {
-	my $odd = q{it's $body$ "odd" Ü};
-	my $name = q{"it's $body$ ""odd"" Ü"};
-	my $literal = q{'it''s $body$ "odd" Ü'};
+	my $odd = q{it's $body$ "odd" 100%s \\n Ü};
+	my $name = q{"it's $body$ ""odd"" 100%s \\n Ü"};
+	my $literal = q{'it''s $body$ "odd" 100%s \\n Ü'};
 	my $other = PostgreSQL::Test::Cluster->new('other');
 
 	$other->init(extra => [ '--encoding=UTF8', '--locale=C' ]);

@@ -38,7 +38,8 @@ $far->append_conf('pg_hba.conf',
 $far->reload;
 
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
-$node->append_conf('postgresql.conf', "log_statement = all");
+$node->append_conf('postgresql.conf',
+	"log_statement = all\nlog_min_duration_statement = 0");
 $node->start;
 
 sub quoted
@@ -116,6 +117,16 @@ $far->safe_psql('postgres',
 	is($status, 0, 'healthy');
 }
 is((run_it('node-attach', %right))[0], 0, 'again');
+{
+	my ($status, $out, $err) =
+	  run_it('node-attach', %right, NODE_SCHEDULE_FILE => "$state/nowhere");
+
+	is($status, 1, 'a file that is not there is not an empty value');
+	is( $err,
+		"node-attach: NODE_SCHEDULE_FILE: $state/nowhere cannot be read\n",
+		'and no more is done');
+}
+is((run_it('node-attach', %right))[0], 0, 'and again');
 
 # rotation
 $far->safe_psql('postgres', q{ALTER ROLE bixarena_node PASSWORD 'next'});
