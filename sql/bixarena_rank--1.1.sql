@@ -1158,6 +1158,21 @@ BEGIN
 END
 $role$;
 
+-- Who owns the schema could make its functions, which have this role's rights, anew.
+DO $owner$
+DECLARE
+	owner text := (SELECT n.nspowner::regrole::text FROM pg_catalog.pg_namespace AS n
+		WHERE n.nspname = 'bixarena_node'
+			AND n.nspowner <> (SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user));
+BEGIN
+	IF owner IS NOT NULL THEN
+		RAISE EXCEPTION 'schema bixarena_node belongs to role %%', owner
+			USING ERRCODE = 'insufficient_privilege',
+				HINT = 'Run this as that role, or first DROP SCHEMA bixarena_node CASCADE.';
+	END IF;
+END
+$owner$;
+
 CREATE SCHEMA IF NOT EXISTS bixarena_node;
 DROP VIEW IF EXISTS bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tally,
 	bixarena_node.arena_tally, bixarena_node.node_rights, bixarena_node.snapshot_writer;

@@ -131,6 +131,30 @@ check_has_battles(const char *arena)
 }
 
 /*
+ * An error unless a relation of the arena's own has the first so many of its columns.
+ * One of counts is in the way of any other: a view leaderboard_battle would not help.
+ */
+static void
+check_own_columns(const char *arena, const OwnRelation *own, int count)
+{
+	char	   *missing;
+
+	if (own->has_dates)
+	{
+		check_battle_columns(arena, own->columns, count);
+		return;
+	}
+	missing = missing_columns(arena, own->columns, count);
+	if (missing[0] != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
+				 errmsg("which battles of arena \"%s\" count cannot be told", arena),
+				 errdetail("%s.", missing),
+				 errhint("Relation %s is read if there is one; the documentation lists its columns.",
+						 own->name)));
+}
+
+/*
  * What is read of a relation of the arena's own.
  */
 static void
@@ -139,7 +163,7 @@ set_own_source(BattleSource *source, const char *arena, const OwnRelation *own)
 	Oid			relation = find_arena_relation(arena, own->name);
 	bool		is_counted = !own->has_dates || get_attnum(relation, "battles") > 0;
 
-	check_battle_columns(arena, own->columns, own->num_needed);
+	check_own_columns(arena, own, own->num_needed);
 	if (own->has_dates && is_counted)
 		check_battle_columns(arena, counted_battle_columns, lengthof(counted_battle_columns));
 	if (own->has_dates)
@@ -230,7 +254,7 @@ bixarena_check_battles(PG_FUNCTION_ARGS)
 		const OwnRelation *own = serving[READ_ALL][i];
 
 		if (OidIsValid(find_arena_relation(arena, own->name)))
-			check_battle_columns(arena, own->columns, own->num_columns);
+			check_own_columns(arena, own, own->num_columns);
 	}
 	for (int i = 0; i < (int) lengthof(reading_names); i++)
 		if (i != READ_AS_OF || find_own_relation(arena, READ_AS_OF))

@@ -95,6 +95,21 @@ counted_rows(void)
 }
 
 /*
+ * A column of counts as what is summed.  The server makes a numeric of the first
+ * digits only of a floating-point number, and a sum of them depends on their order.
+ * One that an integer does not hold is far more than can be counted.
+ */
+static const char *
+summand(const char *column, Oid type)
+{
+	if (type != FLOAT4OID && type != FLOAT8OID)
+		return psprintf("b.%s", column);
+	return psprintf("CASE WHEN b.%1$s OPERATOR(pg_catalog.>) 0"
+					" AND b.%1$s OPERATOR(pg_catalog.<) '1e18'"
+					" THEN b.%1$s::pg_catalog.int8 ELSE 1000000000000000000 END", column);
+}
+
+/*
  * How many battles a group of rows is by a column of counts, under its name.
  */
 CountColumns
@@ -104,10 +119,8 @@ counted_by(Oid relation, const char *name)
 	Oid			type = getBaseType(get_atttype(relation, get_attnum(relation, name)));
 	CountColumns columns;
 
-	/* a sum of floating-point numbers depends on their order */
-	columns.count = psprintf("pg_catalog.sum(b.%1$s%2$s)::pg_catalog.numeric AS %1$s",
-							 column, type == FLOAT4OID || type == FLOAT8OID ?
-							 "::pg_catalog.numeric" : "");
+	columns.count = psprintf("pg_catalog.sum(%s)::pg_catalog.numeric AS %s",
+							 summand(column, type), column);
 	columns.unusable = psprintf(", pg_catalog.count(*) OPERATOR(pg_catalog.-)"
 								" pg_catalog.count(*) FILTER"
 								" (WHERE b.%s OPERATOR(pg_catalog.>) 0%s)",

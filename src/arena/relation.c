@@ -125,6 +125,8 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 {
 	Relation	relation = try_relation_open(relation_id, AccessShareLock);
 	List	   *battles;
+	Oid			type1,
+				type2;
 	CountColumns counts;
 	char	   *name;
 
@@ -137,8 +139,9 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table or a view",
 						RelationGetRelationName(relation))));
-	check_model_types(find_column(relation, model1, "model1"),
-					  find_column(relation, model2, "model2"), model1, model2);
+	type1 = find_column(relation, model1, "model1");
+	type2 = find_column(relation, model2, "model2");
+	check_model_types(type1, type2, model1, model2);
 	(void) find_column(relation, outcome, "outcome");
 	if (num_battles)
 		check_count_column(relation, num_battles);

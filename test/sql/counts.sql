@@ -56,6 +56,18 @@ END
 $$;
 SELECT type, same_as(type)
 FROM unnest('{smallint,integer,bigint,numeric,"numeric(10,2)",real,"double precision",whole}'::text[]) AS type;
+-- with all their digits, also where the server's cast to numeric keeps only the first
+CREATE FUNCTION count_of(type text, number text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	votes bigint;
+BEGIN
+	DROP VIEW IF EXISTS typed;
+	EXECUTE format('CREATE VIEW typed AS SELECT %L AS model1, %L AS model2, %L AS outcome, %L::%s AS n', 'a', 'b', 'tie', number, type);
+	SELECT vote_count INTO votes FROM bixarena_rank('typed', 10, num_battles => 'n');
+	RETURN votes;
+END
+$$;
+SELECT count_of('real', '16777213'), count_of('double precision', '9007199254740991'), count_of('numeric', '9007199254740991.00');
 CREATE VIEW split AS
 SELECT model1, model2, outcome, 1 AS n FROM counts UNION ALL
 SELECT model1, model2, outcome, n - 1 FROM counts WHERE n > 1;
@@ -103,6 +115,12 @@ SELECT attempt_with(format($$('model 1', 'model 2', 'tie', 1e30)$$));
 SELECT attempt_with(format($$('model 1', 'model 2', 'tie', %1$s)$$, 2::numeric ^ 52), format($$('model 1', 'model 2', 'tie', %1$s)$$, 2::numeric ^ 52));
 SELECT attempt_with(format($$('model 1', 'model 2', 'tie', %1$s)$$, 2::numeric ^ 52), format($$('model 1', 'model 3', 'tie', %1$s)$$, 2::numeric ^ 52));
 SELECT attempt_with(VARIADIC ARRAY(SELECT format($$('same', 'same', 'tie', %1$s)$$, 2::numeric ^ 53) FROM generate_series(1, 1025)));
+-- and in floating-point numbers
+SELECT attempt($$SELECT count_of('double precision', '9007199254740994')$$);
+SELECT attempt($$SELECT count_of('real', '1e30')$$);
+SELECT attempt($$SELECT count_of('real', 'infinity')$$);
+SELECT attempt($$SELECT count_of('double precision', 'NaN')$$);
+SELECT attempt($$SELECT count_of('double precision', '0.5')$$);
 -- and as much as can be
 SELECT attempt_with(format($$('model 1', 'model 2', 'tie', %s)$$, 2::numeric ^ 53 - (SELECT sum(n) FROM counts)));
 -- columns

@@ -61,6 +61,8 @@ DROP VIEW failing;
 --
 
 SELECT * FROM bixarena_rank('votes', model1 => 'left');
+-- of several the first is named
+SELECT * FROM bixarena_rank('votes', model1 => 'left', model2 => 'right', outcome => 'won');
 SELECT * FROM bixarena_rank('votes', outcome => 'Outcome');
 SELECT * FROM bixarena_rank('votes', model2 => '');
 SELECT * FROM bixarena_rank('votes', model1 => 'ctid');

@@ -212,6 +212,14 @@ value(
 	SET bixarena_rank.arena = 'second'; SELECT bixarena_leaderboard('overall')});
 value($db, q{CREATE SCHEMA third; CREATE TABLE third.model (id uuid)});
 failure($db, q{SELECT bixarena_attach_arena('third')}, '42P15');
+value($db,
+'CREATE TABLE second.arena_tally (leaderboard text, outcome text, battles bigint)'
+);
+failure($db, q{SELECT bixarena_attach_arena('second')}, '42P15');
+value(
+	$db,
+	q{ALTER TABLE second.arena_tally ADD model1_id uuid, ADD model2_id uuid;
+	SELECT bixarena_attach_arena('second'); DROP TABLE second.arena_tally});
 value(
 	$db, q{
 	DROP SCHEMA third CASCADE; SELECT bixarena_create_arena('third');
@@ -471,12 +479,19 @@ my %unseen = (
 	  => 'test/sql/counts.sql',
 'A relation leaderboard_battle in the arena, with a row for each battle and its created_at, can tell.'
 	  => 'test/sql/counts.sql',
-	'A view leaderboard_battle in the arena may say it; the documentation lists its columns.'
+'A view leaderboard_battle in the arena may say it; the documentation lists its columns.'
 	  => 'test/sql/arena.sql',
 	'If such rows mean no battle, a view can leave them out.' =>
 	  'test/sql/counts.sql',
 	'Does column %s hold how many battles a row stands for?' =>
 	  'test/sql/counts.sql',
+	'CREATE EXTENSION IF NOT EXISTS postgres_fdw;' => 'test/t/035_node.pl',
+	'CREATE USER MAPPING FOR %I SERVER %I' => 'test/t/035_node.pl',
+	'Run there what bixarena_node_script() prints.' => 'test/t/035_node.pl',
+	'The foreign tables go into another schema with arena => \'...\'.' =>
+	  'test/t/035_node.pl',
+	'bixarena_attach_remote() attaches an arena with the relation ' =>
+	  'test/t/035_node.pl',
 	'It was a dry run: nothing is on record.' => 'test/sql/generate_all.sql');
 
 foreach my $source (hints_of_source())

@@ -170,6 +170,55 @@ q{DELETE FROM bixarena.arena WHERE name = 'public'; DROP FOREIGN TABLE public.le
 	public.leaderboard_snapshot, public.leaderboard_entry, public.leaderboard_battle, public.leaderboard_tally,
 	public.arena_tally, public.node_rights, public.snapshot_writer});
 
+# A schema that has tables, and a far side that another version has made
+{
+	my ($state, $messages, $hint) = attach_says(
+		q{CREATE SCHEMA own; CREATE TABLE own.model (id uuid);
+		SELECT bixarena_attach_remote('rds', arena => 'own')});
+
+	is($state, '42P06', 'a schema that has tables of its own');
+	like($hint, qr/with arena =>/, 'the hint says where else to');
+	sql($node, 'DROP SCHEMA own CASCADE');
+
+	far_sql($script =~ s/version := '\K[^']+/0.9/r);
+	($state, $messages, $hint) = attach_says();
+	is($state, '', 'attaching to what another version has made');
+	like(
+		$messages,
+		qr/WARNING: .*made by version 0[.]9 of/,
+		'a warning tells of it');
+	is($hint, 'Run there what bixarena_node_script() prints.', 'its hint');
+	far_sql($script);
+	unlike((attach_says())[1], qr/WARNING/, 'after that there is none');
+}
+
+# Retention, where nothing says whether snapshots may be deleted
+{
+	my $make =
+	  q{SELECT bixarena_generate_snapshot('overall', arena => 'api')};
+
+	sql($node,
+		q{SELECT bixarena_configure('keep_snapshots', '1', arena => 'api');
+		ALTER FOREIGN TABLE api.node_rights RENAME TO no_rights});
+	my ($state, $messages, $hint) = attach_says($make);
+
+	is($state, '', 'a snapshot');
+	like(
+		$messages,
+		qr/WARNING: .*old snapshots of arena "api" are kept/,
+		'a warning tells that older ones stay');
+	like($hint, qr/^bixarena_attach_remote\(\)/, 'its hint');
+	sql($node, 'DROP FOREIGN TABLE api.no_rights');
+	is((attach_says())[0], '', 'attaching again');
+	unlike((attach_says($make))[1], qr/WARNING/, 'then they are deleted');
+	is(far_sql('SELECT count(*) FROM api.leaderboard_snapshot'),
+		1, 'one is kept');
+	far_sql('DELETE FROM api.leaderboard_snapshot');
+	sql($node,
+		q{SELECT bixarena_configure('keep_snapshots', NULL, arena => 'api');
+		DELETE FROM bixarena.run});
+}
+
 #
 # The role has no right on a battle
 #
