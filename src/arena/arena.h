@@ -179,6 +179,8 @@ typedef struct Settings
 	double		run_timeout;	/* in seconds, 0: none */
 	char	   *notify_channel; /* empty: none */
 	NotifyRuns	notify_runs;	/* which runs of a call, besides the call */
+	char	   *live_channel;	/* or NULL */
+	int64		verify_leaderboards;
 	char	   *leaderboard_url;	/* or NULL */
 	double		prior_battles;
 	char	   *anchor_model;

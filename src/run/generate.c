@@ -235,7 +235,7 @@ unranked_models(const Ranking *ranking, const Contenders *contenders)
  * The options of the numeric half.  -1 stands for an anchor that has no
  * battles, which *anchor_missing tells from none.
  */
-static RankOptions
+RankOptions
 rank_options(const Settings *settings, const Battles *battles,
 			 const Contenders *contenders, bool *anchor_missing)
 {
@@ -306,8 +306,8 @@ read_run(Run *run, Battles *battles, Contenders **contenders)
 
 	INSTR_TIME_SET_CURRENT(start);
 	if (battles == NULL || run->settings->cluster_by_voter)
-		battles = read_leaderboard_battles(run->leaderboard, run->as_of,
-										   run->settings->cluster_by_voter, true);
+		battles = read_present_battles(run->leaderboard, run->as_of,
+									   run->settings->cluster_by_voter, true);
 	*contenders = read_contenders(run->leaderboard, battles);
 	run->read_seconds += seconds_since(start);
 

@@ -15,6 +15,7 @@
 #include "utils/uuid.h"
 
 #include "arena/arena.h"
+#include "live/live.h"
 
 /* A run: the making of a snapshot, as bixarena.run keeps it */
 typedef struct Run
@@ -154,6 +155,8 @@ extern char *checked_trigger_source(char *trigger_source);
 extern char *checked_triggered_by(char *triggered_by);
 extern Ranking *rank_by_settings(const Settings *settings, const Battles *battles,
 								 const Contenders *contenders);
+extern RankOptions rank_options(const Settings *settings, const Battles *battles,
+								const Contenders *contenders, bool *anchor_missing);
 extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
 
 /* ranges.c */

@@ -115,6 +115,7 @@ my %part_of = (
 	report => 'chart/report',
 	operator => 'chart/runs_report',
 	site => 'chart/site',
+	live => 'live/*',
 	health => 'watch/health',
 	metrics => 'watch/metrics');
 my %used;
