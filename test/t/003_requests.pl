@@ -473,7 +473,8 @@ q{SELECT bixarena_configure('enabled', 'false', leaderboard_id => 'l05')}
 	$told = $json->decode($text // '{}');
 	cmp_ok(length($text // ''), '<', 8000, 'the notice of a call fits');
 	cmp_ok(length($text // ''), '>', 2000, 'and uses the room there is');
-	cmp_ok($told->{failed_count} // 0, '>', 4, 'it says how many have failed');
+	cmp_ok($told->{failed_count} // 0, '>', 4,
+		'it says how many have failed');
 	sql($node, q{
 		DROP VIEW arena.leaderboard_battle;
 		ALTER VIEW arena.whole_battle RENAME TO leaderboard_battle;
