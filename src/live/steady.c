@@ -86,9 +86,11 @@ find_unsteady(Node *node, const char **reason)
 Datum
 bixarena_live_unsteady(PG_FUNCTION_ARGS)
 {
-	Relation	view = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	Relation	view = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
 	const char *reason = NULL;
 
+	if (view == NULL)
+		PG_RETURN_NULL();
 	if (view->rd_rel->relkind == RELKIND_VIEW)
 		(void) find_unsteady((Node *) get_view_query(view), &reason);
 	relation_close(view, AccessShareLock);
