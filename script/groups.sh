@@ -37,7 +37,8 @@ skip_mark=' # [Ss][Kk][Ii][Pp]'
 # What was skipped: the file, if there is one, and the reason
 list_skips() {
 	awk -v mark="$skip_mark" '
-		/\.pl \.+ *$/ { file = $1; sub(/.*\//, "", file); file = file ": " }
+		/\.pl \.+ *(skipped: .*)?$/ { file = $1; sub(/.*\//, "", file); file = file ": " }
+		/\.pl \.+ *skipped: / { sub(/.*\.pl \.+ *skipped: */, ""); print file $0 }
 		$0 ~ "^(ok +[0-9].*|1\\.\\.0)" mark { sub("^.*" mark " *", ""); print file ($0 == "" ? "no reason given" : $0) }
 	' "$1"
 }

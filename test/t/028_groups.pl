@@ -68,6 +68,12 @@ is_told(
 	'Group 0: 002_b.pl: nothing to test',
 	'a file is skipped');
 is_told(
+	["${prove}/x/test/t/002_b.pl .. skipped: nothing to test\n"],
+	'good',
+	'2 passed, 0 failed, 1 skipped',
+	'Group 0: 002_b.pl: nothing to test',
+	'a file is skipped, in one line');
+is_told(
 	[
 "${prove}/x/test/t/003_c.pl ... \nok 1 # skip no cron\nok 2 # skip no cron\nok 3 - c\nok 4 # SKIP\n1..4\nok\n",
 		"ok 1 - d # SKIP quick\n"

@@ -488,6 +488,8 @@ my %unseen = (
 	'CREATE EXTENSION IF NOT EXISTS postgres_fdw;' => 'test/t/035_node.pl',
 	'CREATE USER MAPPING FOR %I SERVER %I' => 'test/t/035_node.pl',
 	'Run there what bixarena_node_script() prints.' => 'test/t/035_node.pl',
+	'Run this as that role, or first DROP SCHEMA bixarena_node CASCADE.' =>
+	  'test/t/035_node.pl',
 	'The foreign tables go into another schema with arena => \'...\'.' =>
 	  'test/t/035_node.pl',
 	'bixarena_attach_remote() attaches an arena with the relation ' =>
