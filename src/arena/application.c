@@ -74,7 +74,7 @@ has_age(const char *arena, const RequiredColumn *columns, int count)
 			found = true;
 	}
 	if (found)
-		check_battle_columns(arena, columns, count);
+		check_battle_columns(arena, columns, count, NULL);
 	return found;
 }
 
@@ -146,7 +146,7 @@ application_query(const char *arena)
 	bool		validated,
 				categorized;
 
-	check_battle_columns(arena, evaluation_columns, lengthof(evaluation_columns));
+	check_battle_columns(arena, evaluation_columns, lengthof(evaluation_columns), NULL);
 	check_moment(arena, "battle_evaluation", "created_at");
 	validated = has_age(arena, validation_columns, lengthof(validation_columns));
 	categorized = has_age(arena, category_columns, lengthof(category_columns));

@@ -218,10 +218,9 @@ extern void lock_leaderboard(const Leaderboard *leaderboard, bool wait);
 
 /* columns.c */
 extern Oid	find_arena_relation(const char *arena, const char *name);
-extern char *missing_columns(const char *arena, const RequiredColumn *required,
-							 int count);
 extern void check_battle_columns(const char *arena,
-								 const RequiredColumn *required, int count);
+								 const RequiredColumn *required, int count,
+								 const char *counts);
 extern void check_moment(const char *arena, const char *relation,
 						 const char *column);
 extern void check_moments(const char *arena);
@@ -240,6 +239,7 @@ extern void check_setting_integer(const char *name, int64 number);
 extern void check_setting_number(const char *name, double number);
 
 /* grouping.c */
+extern bool is_integer_type(Oid type);
 extern bool is_faithful_type(Oid type);
 extern bool is_count_type(Oid type);
 extern char *grouped_column(Oid relation, const char *name);

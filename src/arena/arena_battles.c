@@ -127,20 +127,21 @@ static void
 read_along(const char *arena, List *all)
 {
 	ArenaModels *models = read_arena_models(arena);
+	ListCell   *cell;
 
+	foreach(cell, all)
+		((Battles *) lfirst(cell))->known_models = models;
 	execute_query(psprintf("SELECT l.slug::pg_catalog.text, l.id FROM %s.leaderboard AS l",
 						   quote_identifier(arena)),
 				  SPI_OK_SELECT, true, NULL);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		const char *slug = result_text(row, 1);
-		ListCell   *cell;
 
 		foreach(cell, all)
 		{
 			Battles    *battles = lfirst(cell);
 
-			battles->known_models = models;
 			if (slug && strcmp(battles->leaderboard, slug) == 0)
 				battles->leaderboard_id = result_uuid(row, 2);
 		}

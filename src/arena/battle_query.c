@@ -132,26 +132,11 @@ check_has_battles(const char *arena)
 
 /*
  * An error unless a relation of the arena's own has the first so many of its columns.
- * One of counts is in the way of any other: a view leaderboard_battle would not help.
  */
 static void
 check_own_columns(const char *arena, const OwnRelation *own, int count)
 {
-	char	   *missing;
-
-	if (own->has_dates)
-	{
-		check_battle_columns(arena, own->columns, count);
-		return;
-	}
-	missing = missing_columns(arena, own->columns, count);
-	if (missing[0] != '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
-				 errmsg("which battles of arena \"%s\" count cannot be told", arena),
-				 errdetail("%s.", missing),
-				 errhint("Relation %s is read if there is one; the documentation lists its columns.",
-						 own->name)));
+	check_battle_columns(arena, own->columns, count, own->has_dates ? NULL : own->name);
 }
 
 /*
@@ -165,7 +150,8 @@ set_own_source(BattleSource *source, const char *arena, const OwnRelation *own)
 
 	check_own_columns(arena, own, own->num_needed);
 	if (own->has_dates && is_counted)
-		check_battle_columns(arena, counted_battle_columns, lengthof(counted_battle_columns));
+		check_battle_columns(arena, counted_battle_columns,
+							 lengthof(counted_battle_columns), NULL);
 	if (own->has_dates)
 		check_moment(arena, own->name, "created_at");
 	source->relation = own->name;

@@ -176,10 +176,7 @@ model_number(BattleReader *reader, BattleGroup *group, ModelKey key)
 		return entry->number;
 
 	if (group->models->members >= MAX_MODELS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many models to rank"),
-				 errdetail("The battles are of more than %d models.", MAX_MODELS)));
+		report_too_many_models();
 	if (++reader->num_models > MAX_ARENA_MODELS)
 		report_too_much(MAX_ARENA_MODELS, "models");
 	row_memory = MemoryContextSwitchTo(reader->memory);
@@ -274,10 +271,10 @@ report_unusable_counts(BattleReader *reader, int64 num_rows)
 }
 
 /*
- * An error for more battles than can be counted.
+ * An error for more battles than can be ranked, by a column of counts.
  */
 static void
-report_too_many_battles(BattleReader *reader)
+report_too_many_counted(BattleReader *reader)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -307,7 +304,7 @@ row_count(BattleReader *reader, TupleTableSlot *slot)
 	errno = 0;
 	count = strtoi64(digits, &end, 10);
 	if (errno == ERANGE || end == digits)
-		report_too_many_battles(reader);	/* infinity, too */
+		report_too_many_counted(reader);	/* infinity, too */
 	return count;
 }
 
@@ -327,7 +324,7 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 				number2;
 
 	if (count > MAX_BATTLES - group->num_battles)
-		report_too_many_battles(reader);
+		report_too_many_counted(reader);
 	group->num_battles += count;
 	if (slot->tts_isnull[COLUMN_MODEL1] || slot->tts_isnull[COLUMN_MODEL2])
 	{

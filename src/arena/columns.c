@@ -175,7 +175,7 @@ list_missing_columns(Oid relation, const RequiredColumn *required, int count,
  * What an arena lacks of the columns required, those of a relation one after the
  * other; empty if it has them all.
  */
-char *
+static char *
 missing_columns(const char *arena, const RequiredColumn *required, int count)
 {
 	StringInfoData missing;
@@ -199,10 +199,13 @@ missing_columns(const char *arena, const RequiredColumn *required, int count)
 }
 
 /*
- * An error unless the arena has all of these columns of its battles.
+ * An error unless the arena has all of these columns of its battles, or of a
+ * relation of their counts.  That is in the way of any other: a view
+ * leaderboard_battle would not help.
  */
 void
-check_battle_columns(const char *arena, const RequiredColumn *required, int count)
+check_battle_columns(const char *arena, const RequiredColumn *required, int count,
+					 const char *counts)
 {
 	char	   *missing = missing_columns(arena, required, count);
 
@@ -211,6 +214,9 @@ check_battle_columns(const char *arena, const RequiredColumn *required, int coun
 				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
 				 errmsg("which battles of arena \"%s\" count cannot be told", arena),
 				 errdetail("%s.", missing),
+				 counts ?
+				 errhint("Relation %s is read if there is one; the documentation lists its columns.",
+						 counts) :
 				 errhint("A view leaderboard_battle in the arena may say it; the documentation lists its columns.")));
 }
 

@@ -12,7 +12,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/uuid.h"
@@ -101,10 +100,7 @@ read_models(const Leaderboard *leaderboard, const Battles *battles)
 
 	for (int i = 0; i < n; i++)
 		ids[i] = PointerGetDatum(battles->models[i].bytes);
-	add_parameter(&parameters, UUIDARRAYOID,
-				  PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN,
-												  false, TYPALIGN_CHAR)),
-				  false);
+	add_array(&parameters, UUIDOID, ids, n);
 	execute_query(psprintf("SELECT m.id, m.slug::pg_catalog.text,"
 						   " m.name::pg_catalog.text FROM %s.model AS m"
 						   " WHERE m.id OPERATOR(pg_catalog.=) ANY ($1)"

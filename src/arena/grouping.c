@@ -26,7 +26,7 @@
 
 #include "arena/arena.h"
 
-static bool
+bool
 is_integer_type(Oid type)
 {
 	return type == INT2OID || type == INT4OID || type == INT8OID;

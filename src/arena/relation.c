@@ -67,12 +67,6 @@ is_string_type(Oid type)
 	return TypeCategory(type) == TYPCATEGORY_STRING;
 }
 
-static bool
-is_integer_type(Oid type)
-{
-	return type == INT2OID || type == INT4OID || type == INT8OID;
-}
-
 /*
  * Can values of two types be the same model?
  */

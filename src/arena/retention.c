@@ -25,9 +25,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/uuid.h"
 
 #include "arena/arena.h"
 
@@ -101,10 +99,7 @@ delete_remotely(const StoredSnapshot *snapshot)
 	ids = palloc(sizeof(Datum) * n);
 	for (int row = 0; row < n; row++)
 		ids[row] = result_uuid(row, 1);
-	add_parameter(&parameters, UUIDARRAYOID,
-				  PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN, false,
-												  TYPALIGN_CHAR)),
-				  false);
+	add_array(&parameters, UUIDOID, ids, n);
 	execute_query(psprintf("DELETE FROM %s.leaderboard_snapshot AS k"
 						   " WHERE k.id OPERATOR(pg_catalog.=) ANY ($1)",
 						   snapshot->leaderboard->schema),

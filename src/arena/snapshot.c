@@ -37,10 +37,8 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "pgtime.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
 #include "arena/arena.h"
 
@@ -307,16 +305,6 @@ typedef struct EntryColumns
 	Datum	   *upper;
 } EntryColumns;
 
-static void
-add_array(Parameters *parameters, Oid array_type, Oid type, int length,
-		  bool by_value, char alignment, Datum *values, int num_values)
-{
-	add_parameter(parameters, array_type,
-				  PointerGetDatum(construct_array(values, num_values, type,
-												  length, by_value, alignment)),
-				  false);
-}
-
 /*
  * The entries of all ranked models.
  */
@@ -361,17 +349,12 @@ columns_of(const Ranking *ranking, const Contenders *contenders)
 static void
 add_columns(Parameters *parameters, const EntryColumns *columns)
 {
-	Datum	   *const numbers[] = {columns->scores, columns->lower, columns->upper};
-
-	add_array(parameters, UUIDARRAYOID, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
-			  columns->models, columns->count);
-	add_array(parameters, INT4ARRAYOID, INT4OID, sizeof(int32), true,
-			  TYPALIGN_INT, columns->ranks, columns->count);
-	add_array(parameters, INT8ARRAYOID, INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
-			  TYPALIGN_DOUBLE, columns->votes, columns->count);
-	for (Size i = 0; i < lengthof(numbers); i++)
-		add_array(parameters, FLOAT8ARRAYOID, FLOAT8OID, sizeof(double),
-				  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, numbers[i], columns->count);
+	add_array(parameters, UUIDOID, columns->models, columns->count);
+	add_array(parameters, INT4OID, columns->ranks, columns->count);
+	add_array(parameters, INT8OID, columns->votes, columns->count);
+	add_array(parameters, FLOAT8OID, columns->scores, columns->count);
+	add_array(parameters, FLOAT8OID, columns->lower, columns->count);
+	add_array(parameters, FLOAT8OID, columns->upper, columns->count);
 }
 
 /*
@@ -516,15 +499,15 @@ write_by_writer(StoredSnapshot *snapshot, const EntryColumns *entries, Timestamp
 	for (int tries = 0; tries < MAX_IDENTIFIER_TRIES; tries++)
 	{
 		int64		number = lock_identifier(snapshot, base, taken);
-		int64		greatest;
 
 		/* whoever had the lock may have put its own on record meanwhile */
-		if (greatest_on_record(leaderboard, base) >= number)
-			taken = greatest_on_record(leaderboard, base);
-		else if ((greatest = update_writer(snapshot, entries, moment, base, number)) == 0)
+		taken = greatest_on_record(leaderboard, base);
+		if (taken >= number)
+			continue;
+		taken = update_writer(snapshot, entries, moment, base, number);
+		if (taken == 0)
 			return;
-		else
-			taken = Max(greatest, number);
+		taken = Max(taken, number);
 	}
 	report_no_identifier(snapshot);
 }

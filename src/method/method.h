@@ -320,6 +320,8 @@ typedef struct Ranking
 
 /* tally.c */
 extern Outcome mirrored(Outcome outcome);
+extern void report_too_many_models(void);
+extern void report_too_many_battles(void);
 extern TallyBuilder *tally_begin(void);
 extern void tally_add(TallyBuilder *builder, int model1, int model2,
 					  Outcome outcome, int64 count);

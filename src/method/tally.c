@@ -59,6 +59,24 @@ static int	compare_pairs(const Pair *a, const Pair *b);
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+void
+report_too_many_models(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("too many models to rank"),
+			 errdetail("The battles are of more than %d models.", MAX_MODELS)));
+}
+
+void
+report_too_many_battles(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("too many battles to rank"),
+			 errdetail("There are more than %lld battles.", (long long) MAX_BATTLES)));
+}
+
 /*
  * The same battles seen from the other side.
  */
@@ -114,11 +132,7 @@ tally_add(TallyBuilder *builder, int model1, int model2, Outcome outcome,
 	Assert(model1 != model2 && model1 >= 0 && model2 >= 0 && count > 0);
 
 	if (count > MAX_BATTLES - builder->num_battles)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many battles to rank"),
-				 errdetail("There are more than %lld battles.",
-						   (long long) MAX_BATTLES)));
+		report_too_many_battles();
 	builder->num_battles += count;
 
 	if (model1 > model2)

@@ -17,7 +17,6 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
@@ -139,11 +138,7 @@ read_endings(const Run *model, const TimestampTz *moments, TimestampTz since)
 	add_text(&parameters, model->slug);
 	add_text(&parameters, GetUserNameFromId(GetUserId(), false));
 	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(since), false);
-	add_parameter(&parameters, TIMESTAMPTZARRAYOID,
-				  PointerGetDatum(construct_array(dates, model->num_runs,
-												  TIMESTAMPTZOID, sizeof(TimestampTz),
-												  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-				  false);
+	add_array(&parameters, TIMESTAMPTZOID, dates, model->num_runs);
 	scope = become_owner();
 	execute_query("SELECT r.status || coalesce(', ' ||"
 				  " regexp_replace(r.skip_reason, '^[0-9][^,]*, ', ''), ''),"

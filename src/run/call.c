@@ -21,19 +21,12 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "run/run.h"
-
-static void
-add_array(Parameters *parameters, Oid array_type, ArrayType *array)
-{
-	add_parameter(parameters, array_type, PointerGetDatum(array), false);
-}
 
 /*
  * Add the slugs of the runs that are not on record yet, and the keys they are to
@@ -52,10 +45,8 @@ add_new_runs(Parameters *parameters, List *slugs, const Datum *ids, const bool *
 			keys[num_new] = ids[i];
 			names[num_new++] = CStringGetTextDatum(cut_text(list_nth(slugs, i), MAX_SLUG));
 		}
-	add_array(parameters, UUIDARRAYOID,
-			  construct_array(keys, num_new, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
-	add_array(parameters, TEXTARRAYOID,
-			  construct_array(names, num_new, TEXTOID, -1, false, TYPALIGN_INT));
+	add_array(parameters, UUIDOID, keys, num_new);
+	add_array(parameters, TEXTOID, names, num_new);
 }
 
 /*

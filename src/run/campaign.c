@@ -187,6 +187,21 @@ campaign_try(Campaign *campaign, Step step, void *argument)
 }
 
 /*
+ * Do a step and commit it.  Returns the error if either fails; then all is rolled
+ * back.
+ */
+ErrorData *
+campaign_do(Campaign *campaign, Step step, void *argument)
+{
+	ErrorData  *error = campaign_try(campaign, step, argument);
+
+	if (error == NULL)
+		return campaign_try_commit(campaign);
+	end_time_limit(error);
+	return error;
+}
+
+/*
  * A notice is lost that the server could not take, be its queue full or its disk.
  */
 static void
@@ -329,11 +344,7 @@ try_attempt(Campaign *campaign, Run *run, Battles *battles)
 
 	if (battles == NULL)
 		attempt.run.read_seconds = 0;
-	error = campaign_try(campaign, make_attempt, &attempt);
-	if (error == NULL)
-		error = campaign_try_commit(campaign);
-	else
-		end_time_limit(error);
+	error = campaign_do(campaign, make_attempt, &attempt);
 	if (error)
 		drop_kept_notice(campaign);
 	else

@@ -236,9 +236,7 @@ list_names(Campaign *campaign, const char *arena, char *slug)
 
 	for (int tries = 0; tries < MAX_LISTING_TRIES && (tries == 0 || error); tries++)
 	{
-		error = campaign_try(campaign, find_names, &names);
-		if (error == NULL)
-			error = campaign_try_commit(campaign);
+		error = campaign_do(campaign, find_names, &names);
 		if (error && !connection_failed(error))
 			ReThrowError(error);
 	}
@@ -366,9 +364,7 @@ try_all(Campaign *campaign, const Run *call, List *slugs, const ArenaBattles *al
 
 		MemoryContextSwitchTo(campaign->run_memory);
 		dry.battles = battles_of(all, dry.run.slug);
-		error = campaign_try(campaign, try_run, &dry);
-		if (error == NULL)
-			error = campaign_try_commit(campaign);
+		error = campaign_do(campaign, try_run, &dry);
 		if (error)
 			campaign_cancelled(campaign, error);
 		dry.run.error = error;

@@ -31,10 +31,8 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
 #include "run/run.h"
 
@@ -103,13 +101,6 @@ beginning_of_late(const char *arena)
 											 SPI_tuptable->tupdesc, 1, &isnull));
 }
 
-static Datum
-uuid_array(Datum *ids, int n)
-{
-	return PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN, false,
-										   TYPALIGN_CHAR));
-}
-
 /* A snapshot that was found */
 typedef struct Found
 {
@@ -122,14 +113,13 @@ typedef struct Found
 } Found;
 
 /*
- * The keys of the runs of an arena that have failed since a moment, as an array.
+ * The keys of the runs of an arena that have failed since a moment.
  */
-static Datum
-list_failed(const char *arena, TimestampTz since)
+static Datum *
+list_failed(const char *arena, TimestampTz since, int *number)
 {
 	Parameters	parameters = {0};
 	Datum	   *ids;
-	int			n;
 
 	add_text(&parameters, arena);
 	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(since), false);
@@ -137,11 +127,11 @@ list_failed(const char *arena, TimestampTz since)
 			" WHERE r.arena OPERATOR(pg_catalog.=) $1::name"
 			" AND r.status OPERATOR(pg_catalog.=) 'failed'"
 			" AND r.ended_at OPERATOR(pg_catalog.>) $2", &parameters);
-	n = (int) SPI_processed;
-	ids = palloc(sizeof(Datum) * (n + 1));
-	for (int row = 0; row < n; row++)
+	*number = (int) SPI_processed;
+	ids = palloc(sizeof(Datum) * (*number + 1));
+	for (int row = 0; row < *number; row++)
 		ids[row] = result_uuid(row, 1);
-	return uuid_array(ids, n);
+	return ids;
 }
 
 /*
@@ -154,10 +144,12 @@ list_found(const char *arena, TimestampTz since)
 	const char *schema = quote_identifier(arena);
 	Parameters	parameters = {0};
 	List	   *found = NIL;
+	int			num_failed;
+	Datum	   *failed = list_failed(arena, since, &num_failed);
 	bool		isnull;
 
 	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(since), false);
-	add_parameter(&parameters, UUIDARRAYOID, list_failed(arena, since), false);
+	add_array(&parameters, UUIDOID, failed, num_failed);
 	execute_query_now(psprintf("SELECT s.id, s.updated_at::pg_catalog.timestamptz,"
 							   " s.snapshot_identifier, " EVALUATIONS
 							   " FROM %s.leaderboard_snapshot AS s"
@@ -193,7 +185,7 @@ leave_out_known(List *found, const char *arena, TimestampTz since)
 
 	for (int i = 0; i < n; i++)
 		ids[i] = ((Found *) list_nth(found, i))->id;
-	add_parameter(&parameters, UUIDARRAYOID, uuid_array(ids, n), false);
+	add_array(&parameters, UUIDOID, ids, n);
 	add_text(&parameters, arena);
 	add_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(since), false);
 	look_up("SELECT i.place FROM pg_catalog.unnest($1) WITH ORDINALITY AS i (id, place)"

@@ -170,6 +170,7 @@ extern void campaign_begin_procedure(Campaign *campaign,
 extern void campaign_commit(Campaign *campaign);
 extern ErrorData *campaign_try_commit(Campaign *campaign);
 extern ErrorData *campaign_try(Campaign *campaign, Step step, void *argument);
+extern ErrorData *campaign_do(Campaign *campaign, Step step, void *argument);
 extern void campaign_make(Campaign *campaign, Run *run, RunBeginning begin,
 						  Battles *battles);
 extern void campaign_make_own(Campaign *campaign, Run run, Battles *battles);

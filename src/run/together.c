@@ -116,12 +116,8 @@ bool
 make_together(Campaign *campaign, List *runs)
 {
 	Together	together = {.campaign = campaign,.runs = runs};
-	ErrorData  *error = campaign_try(campaign, make_all_of, &together);
+	ErrorData  *error = campaign_do(campaign, make_all_of, &together);
 
-	if (error == NULL)
-		error = campaign_try_commit(campaign);
-	else
-		end_time_limit(error);
 	if (error)
 	{
 		drop_kept_notice(campaign);

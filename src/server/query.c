@@ -28,9 +28,11 @@
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
@@ -55,6 +57,23 @@ add_text(Parameters *parameters, const char *value)
 {
 	add_parameter(parameters, TEXTOID,
 				  value ? CStringGetTextDatum(value) : (Datum) 0, value == NULL);
+}
+
+/*
+ * Add an array of values of a type, none of them null.
+ */
+void
+add_array(Parameters *parameters, Oid type, Datum *values, int count)
+{
+	int16		length;
+	bool		by_value;
+	char		alignment;
+
+	get_typlenbyvalalign(type, &length, &by_value, &alignment);
+	add_parameter(parameters, get_array_type(type),
+				  PointerGetDatum(construct_array(values, count, type, length,
+												  by_value, alignment)),
+				  false);
 }
 
 /*

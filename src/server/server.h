@@ -72,6 +72,7 @@ extern void check_version(void);
 extern void add_parameter(Parameters *parameters, Oid type, Datum value,
 						  bool isnull);
 extern void add_text(Parameters *parameters, const char *value);
+extern void add_array(Parameters *parameters, Oid type, Datum *values, int count);
 extern void free_result(void);
 extern void execute_query(const char *sql, int expected, bool read_only,
 						  Parameters *parameters);

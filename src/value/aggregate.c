@@ -163,6 +163,17 @@ bixarena_tally_transition(PG_FUNCTION_ARGS)
 }
 
 /*
+ * The state as it was, where there is nothing to take.
+ */
+static Datum
+same_state(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(ARGUMENT_STATE))
+		PG_RETURN_NULL();
+	return PG_GETARG_DATUM(ARGUMENT_STATE);
+}
+
+/*
  * Take a tally.  Nulls are passed over.
  */
 Datum
@@ -171,11 +182,7 @@ bixarena_tally_merge(PG_FUNCTION_ARGS)
 	BallotBox  *box;
 
 	if (PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(PG_GETARG_POINTER(0));
-	}
+		return same_state(fcinfo);
 	box = group_box(fcinfo);
 	box_put_crosstable(box, PG_GETARG_TALLY(1));
 	PG_RETURN_POINTER(box);
@@ -187,11 +194,7 @@ bixarena_tally_combine(PG_FUNCTION_ARGS)
 	BallotBox  *box;
 
 	if (PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(PG_GETARG_POINTER(0));
-	}
+		return same_state(fcinfo);
 	box = group_box(fcinfo);
 	box_pour(box, (BallotBox *) PG_GETARG_POINTER(1));
 	PG_RETURN_POINTER(box);

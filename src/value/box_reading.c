@@ -85,19 +85,6 @@ keep_read(Ballot *ballots, int num_ballots)
 	return num_kept;
 }
 
-typedef struct NumberedModel
-{
-	ModelKey	model;
-	int			number;
-} NumberedModel;
-
-static int
-compare_numbered(const void *a, const void *b)
-{
-	return compare_models(((const NumberedModel *) a)->model,
-						  ((const NumberedModel *) b)->model);
-}
-
 /*
  * Put the models that have battles into their order, and their places there into
  * the ballots.
@@ -107,28 +94,23 @@ place_models(const BallotBox *box, Ballot *ballots, int num_ballots, Crosstable 
 {
 	int			n = box_num_models(box);
 	bool	   *met = palloc0(n + 1);
-	int		   *place = palloc(sizeof(int) * (n + 1));
-	NumberedModel *models = palloc(sizeof(NumberedModel) * (n + 1));
+	int		   *listed = palloc(sizeof(int) * (n + 1));
+	int		   *place;
 
 	for (int i = 0; i < num_ballots; i++)
 		met[ballots[i].model1] = met[ballots[i].model2] = true;
+	table->models = palloc(sizeof(ModelKey) * (n + 1));
 	for (int i = 0; i < n; i++)
 		if (met[i])
 		{
-			models[table->num_models].model = box_model(box, i);
-			models[table->num_models++].number = i;
+			table->models[table->num_models] = box_model(box, i);
+			listed[i] = table->num_models++;
 		}
-	qsort(models, table->num_models, sizeof(NumberedModel), compare_numbered);
-	table->models = palloc(sizeof(ModelKey) * (table->num_models + 1));
-	for (int i = 0; i < table->num_models; i++)
-	{
-		table->models[i] = models[i].model;
-		place[models[i].number] = i;
-	}
+	place = order_models(table);
 	for (int i = 0; i < num_ballots; i++)
 	{
-		ballots[i].model1 = place[ballots[i].model1];
-		ballots[i].model2 = place[ballots[i].model2];
+		ballots[i].model1 = place[listed[ballots[i].model1]];
+		ballots[i].model2 = place[listed[ballots[i].model2]];
 	}
 }
 

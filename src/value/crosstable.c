@@ -25,24 +25,6 @@ static int	compare_crosspairs(const Crosspair *a, const Crosspair *b);
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-void
-report_too_many_models(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("too many models to rank"),
-			 errdetail("The battles are of more than %d models.", MAX_MODELS)));
-}
-
-void
-report_too_many_battles(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("too many battles to rank"),
-			 errdetail("There are more than %lld battles.", (long long) MAX_BATTLES)));
-}
-
 static int
 compare_crosspairs(const Crosspair *a, const Crosspair *b)
 {
@@ -82,10 +64,11 @@ compare_listed(const void *a, const void *b)
 }
 
 /*
- * Bring models and pairs, which were listed in any order, into theirs.
+ * Bring the models, which were listed in any order, into theirs.  Returns the place
+ * there of each that was listed.
  */
-void
-canonize(Crosstable *table)
+int *
+order_models(Crosstable *table)
 {
 	int			n = table->num_models;
 	ListedModel *listed = palloc(sizeof(ListedModel) * (n + 1));
@@ -102,6 +85,18 @@ canonize(Crosstable *table)
 		table->models[i] = listed[i].model;
 		place[listed[i].place] = i;
 	}
+	pfree(listed);
+	return place;
+}
+
+/*
+ * Bring models and pairs, which were listed in any order, into theirs.
+ */
+void
+canonize(Crosstable *table)
+{
+	int		   *place = order_models(table);
+
 	for (int p = 0; p < table->num_pairs; p++)
 	{
 		Crosspair  *pair = &table->pairs[p];
@@ -113,7 +108,6 @@ canonize(Crosstable *table)
 			turn_pair(pair);
 	}
 	sort_crosspairs(table->pairs, table->num_pairs);
-	pfree(listed);
 	pfree(place);
 }
 

@@ -151,13 +151,12 @@ extern BallotBox *box_unpack(MemoryContext memory, bytea *bytes);
 extern Crosstable *box_read(const BallotBox *box, Battles *battles);
 
 /* crosstable.c */
+extern int *order_models(Crosstable *table);
 extern void canonize(Crosstable *table);
 extern const char *find_fault(Crosstable *table);
 extern Crosstable *combine_crosstables(const Crosstable *a, const Crosstable *b,
 									   int sign);
 extern Battles *crosstable_battles(const Crosstable *table);
-extern void report_too_many_models(void);
-extern void report_too_many_battles(void);
 
 /* stored.c */
 extern void append_pairs(StringInfo bytes, const Crosstable *table);

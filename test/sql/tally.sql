@@ -281,7 +281,7 @@ SELECT bixarena_tally('a', 'b', 'left') - bixarena_tally('a', 'c', 'left');
 SELECT bixarena_tally('b', 'c', 'left', 2) - bixarena_tally('a', 'b', 'left');
 SELECT bixarena_tally('a', 'b', 'left', 9007199254740992) + bixarena_tally('c', 'b', 'left');
 SELECT bixarena_tally(t) FROM (SELECT bixarena_tally('a', 'b', 'left', 9007199254740992) AS t FROM generate_series(1, 2) AS n GROUP BY n) AS x;
-SELECT NULL::bixarena_tally + NULL, NULL::bixarena_tally - NULL, NULL::bixarena_tally = NULL;
+SELECT NULL::bixarena_tally + NULL, NULL::bixarena_tally - NULL, NULL::bixarena_tally = NULL::bixarena_tally;
 -- as a value: different ones, joined by hash
 SELECT count(*) FROM (SELECT DISTINCT bixarena_tally('a', 'b', CASE WHEN n < 3 THEN 'left' ELSE 'right' END) FROM generate_series(1, 4) AS n GROUP BY n) AS d;
 SET enable_mergejoin = off;

@@ -1,5 +1,5 @@
 --
--- live_battles.sql
+-- application_battles.sql
 --	  Fills the application's schema, as test/schema/bixarena.sql makes it, with so
 --	  many battles of 100 models, quickly.
 --
