@@ -64,7 +64,8 @@ typedef enum LockClass
 	LOCK_LAUNCHER,
 	LOCK_REQUEST,
 	LOCK_SCORES,
-	LOCK_UPLOAD
+	LOCK_UPLOAD,
+	LOCK_TALLY
 } LockClass;
 
 /* version.c */
