@@ -563,8 +563,6 @@ notify_of_scores(Batch *batch)
 				counts[num_games].messages++;
 		if (counts[num_games].messages > 0)
 			total += counts[num_games++].messages;
-		else
-			counts[num_games].messages = 0;
 	}
 	if (num_games == 0)
 		return;

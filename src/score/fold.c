@@ -113,6 +113,13 @@ compare_moves(const void *left, const void *right)
 	return compare_datums(&((const Move *) left)->place, &((const Move *) right)->place);
 }
 
+static void
+add_move(Move *moves, int *count, Datum place, int sign)
+{
+	moves[*count].place = place;
+	moves[(*count)++].sign = sign;
+}
+
 /*
  * The moves that the counts do not have, in the order of places.  This transaction's
  * own are among them if they are wanted.
@@ -148,12 +155,8 @@ read_moves(const Fold *fold, bool own, int *count)
 		Datum		old = result_value(row, 1, &isnull);
 
 		if (!isnull)
-			moves[(*count)++] = (Move) {
-			old, -1
-		};
-		moves[(*count)++] = (Move) {
-			result_value(row, 2, &isnull), 1
-		};
+			add_move(moves, count, old, -1);
+		add_move(moves, count, result_value(row, 2, &isnull), 1);
 	}
 	qsort(moves, *count, sizeof(Move), compare_moves);
 	return moves;

@@ -94,6 +94,8 @@ begin_row(Parser *parser)
 static void
 note_value(Parser *parser, char *value)
 {
+	Note	   *note;
+
 	if (parser->num_notes == parser->max_notes)
 	{
 		parser->max_notes = Max(4096, 2 * parser->max_notes);
@@ -101,9 +103,10 @@ note_value(Parser *parser, char *value)
 			repalloc_huge(parser->notes, sizeof(Note) * parser->max_notes) :
 			palloc(sizeof(Note) * parser->max_notes);
 	}
-	parser->notes[parser->num_notes++] = (Note) {
-		parser->row, parser->column, value
-	};
+	note = &parser->notes[parser->num_notes++];
+	note->row = parser->row;
+	note->column = parser->column;
+	note->value = value;
 }
 
 static JSON_ACTION

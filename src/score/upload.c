@@ -333,9 +333,10 @@ check_ids(Upload *upload)
 			add_flaw(sheet, sheet->lines[row], "id", id,
 					 psprintf("an id has at most %d bytes and no control character", MAX_ID_BYTES));
 		else
-			ids[count++] = (RowId) {
-			id, row
-		};
+		{
+			ids[count].id = id;
+			ids[count++].row = row;
+		}
 	}
 	tell_repeated_ids(upload, ids, count);
 	pfree(ids);

@@ -217,8 +217,7 @@ foreach my $kind (
 {
 	my ($name, $of, $command) = @$kind;
 	my $quoted = $of =~ s/'/''/gr;
-	my $function =
-	  "SELECT bixarena_schedule_$name('game', '$quoted', %s)";
+	my $function = "SELECT bixarena_schedule_$name('game', '$quoted', %s)";
 
 	$job = query($home, sprintf($function, q{'0 0 * * 1'}));
 	cmp_ok(length($job), '<', 64, "$name: a name that pg_cron can hold");
@@ -228,8 +227,8 @@ foreach my $kind (
 			"SELECT schedule, command FROM cron.job WHERE jobname = '$job'"),
 		"5 0 * * 1|$command('game', '$quoted')",
 		"$name: changed, not made twice");
-	query($home, query($home,
-			"SELECT command FROM cron.job WHERE jobname = '$job'"))
+	query($home,
+		query($home, "SELECT command FROM cron.job WHERE jobname = '$job'"))
 	  if $name eq 'resets';
 	is(query($home, sprintf($function, 'NULL')), '', "$name: ended");
 	is(query($home, 'SELECT count(*) FROM cron.job'),

@@ -486,13 +486,15 @@ value($db, q{SELECT bixarena_create_game(NULL, 'gold')});
 failure($db, q{SELECT bixarena_top_scores('gema', 'gold')}, '42704');
 value($db, q{SELECT bixarena_create_scoreboard('gema')});
 failure($db, q{SELECT bixarena_top_scores(NULL, 'gold')}, '42P08');
-value($db, q{SELECT bixarena_top_scores(scoreboard => 'game', game => 'gold')});
+value($db,
+	q{SELECT bixarena_top_scores(scoreboard => 'game', game => 'gold')});
 my $submit =
-  q{SELECT bixarena_submit_scores('game', '[{"player_id": "ann", "game_id": "gold", "score": 1}]')};
+q{SELECT bixarena_submit_scores('game', '[{"player_id": "ann", "game_id": "gold", "score": 1}]')};
 value($db, 'DELETE FROM game.scoreboard');
 value($db, failure($db, $submit, 'P0002'));
 value($db, $submit);
 my $rank = q{SELECT rank FROM bixarena_player_rank('game', 'gold', 'ann')};
+
 foreach my $table ('rank_node', 'rank_fold')
 {
 	value($db, "DELETE FROM game.$table");
@@ -505,11 +507,11 @@ value($db, 'UPDATE game.scoreboard SET keep_events_days = 1');
 value($db, q{SELECT bixarena_clean_scores('game')});
 
 my $upload =
-  q{SELECT u.status, u.version FROM bixarena_upload_standings('game', '%s', '%s') AS u};
+q{SELECT u.status, u.version FROM bixarena_upload_standings('game', '%s', '%s') AS u};
 my $key = 'inbox/source=game/kingdom=51/dt=2026-01-26/players';
 failure($db, sprintf($upload, 'players.csv', ''), '22023') =~
   /^A key is like (.*)\.$/;
-is( value($db, sprintf($upload, $1, 'id,kills\\0121,2')),
+is(value($db, sprintf($upload, $1, 'id,kills\\0121,2')),
 	'accepted|1', 'a key as the hint has it');
 failure($db, sprintf($upload, $key, 'id'), '22023');
 value($db, sprintf($upload, "$key.json", '[{"id": 1}]'));
@@ -526,7 +528,7 @@ failure($db, q{SELECT bixarena_standings('game', 'game', NULL, 'kills')},
 like(
 	value(
 		$db,
-		q{SELECT source_name, partition_name FROM bixarena_standings_dates('game')}
+q{SELECT source_name, partition_name FROM bixarena_standings_dates('game')}
 	),
 	qr/^game\|kingdom=51$/m,
 	'bixarena_standings_dates() tells what there is');

@@ -172,22 +172,23 @@ check_all('after a storm');
 		SELECT count(*) FROM bixarena_submit_scores('game', '[{"player_id": "p1", "game_id": "gold", "score": 1, "message_id": "n1"}]');
 		UPDATE game.scoreboard SET notify_channel = NULL});
 	my @notices = $listener->query('SELECT 1') =~
-/Asynchronous notification "scores" with payload "(.*)" received from/g;
+	  /Asynchronous notification "scores" with payload "(.*)" received from/g;
 	is_deeply(
 		\@notices,
 		[
-			'{"games": {"gold": 2, "level": 1}, "messages": 3, "scoreboard": "game"}'
+'{"games": {"gold": 2, "level": 1}, "messages": 3, "scoreboard": "game"}'
 		],
 		'a notice for each call that has applied something');
 	$listener->quit;
 	like(
 		$node->safe_psql(
 			'postgres',
-			q{SELECT data FROM pg_logical_slot_get_changes('events', NULL, NULL) WHERE data ~ 'score_event'}
+q{SELECT data FROM pg_logical_slot_get_changes('events', NULL, NULL) WHERE data ~ 'score_event'}
 		),
-		qr/INSERT:.*message_id\[text\]:'n1'.*\n.*INSERT:.*'n2'.*\n.*INSERT:.*'n3'/,
+qr/INSERT:.*message_id\[text\]:'n1'.*\n.*INSERT:.*'n2'.*\n.*INSERT:.*'n3'/,
 		'events are in the log, in their order');
-	$node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('events')});
+	$node->safe_psql('postgres',
+		q{SELECT pg_drop_replication_slot('events')});
 }
 $node->safe_psql('postgres',
 	q{INSERT INTO told VALUES ('n1', 1), ('n2', 2), ('n3', 3)});

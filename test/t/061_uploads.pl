@@ -8,7 +8,7 @@
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
+use Cwd        qw(abs_path);
 use File::Path qw(make_path);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -58,31 +58,31 @@ sub check_all
 	my ($when) = @_;
 
 	is( value(
-			q{SELECT count(*) FROM game.upload AS u JOIN game.upload_content AS c USING (run_no)
+q{SELECT count(*) FROM game.upload AS u JOIN game.upload_content AS c USING (run_no)
 			WHERE c.content IS NULL OR sha256(c.content) <> u.sha256 OR octet_length(c.content) <> u.size}
 		),
 		'0',
 		"$when: bytes are as they came");
 	is( value(
-			q{SELECT count(*) FROM game.upload AS u WHERE u.num_rows <> (SELECT count(*) FROM game.standing AS s
+q{SELECT count(*) FROM game.upload AS u WHERE u.num_rows <> (SELECT count(*) FROM game.standing AS s
 			WHERE s.run_no = u.run_no) OR (u.status = 'accepted') <> (u.num_rows > 0) OR (u.status = 'accepted') <> (u.version IS NOT NULL)}
 		),
 		'0',
 		"$when: what is accepted has its rows");
 	is( value(
-			q{SELECT count(*) FROM game.upload AS u, unnest(u.metrics) WITH ORDINALITY AS m (name, n)
+q{SELECT count(*) FROM game.upload AS u, unnest(u.metrics) WITH ORDINALITY AS m (name, n)
 			WHERE (SELECT count(*) FROM game.standing AS s WHERE s.run_no = u.run_no AND s.values[m.n] IS NOT NULL)
 			<> (SELECT coalesce(sum(cardinality(o.row_nos)), 0) FROM game.standing_order AS o WHERE o.run_no = u.run_no AND o.metric_no = m.n)
 			AND u.status = 'accepted'}),
 		'0',
 		"$when: and their orders");
 	is( value(
-			q{SELECT count(*) FROM game.standing AS s WHERE NOT EXISTS (SELECT FROM game.upload AS u WHERE u.run_no = s.run_no)}
+q{SELECT count(*) FROM game.standing AS s WHERE NOT EXISTS (SELECT FROM game.upload AS u WHERE u.run_no = s.run_no)}
 		),
 		'0',
 		"$when: and nothing else has rows");
 	is( value(
-			q{SELECT count(*) FROM (SELECT max(version) <> count(version) AS gap FROM game.upload GROUP BY source, partition, snapshot_date) AS v WHERE gap}
+q{SELECT count(*) FROM (SELECT max(version) <> count(version) AS gap FROM game.upload GROUP BY source, partition, snapshot_date) AS v WHERE gap}
 		),
 		'0',
 		"$when: versions have no gap");
@@ -93,7 +93,10 @@ sub check_all
 # A folder
 #
 
-like(ingest(), qr/0 files are kept and count; 0 are not/, 'no inbox, no files');
+like(
+	ingest(),
+	qr/0 files are kept and count; 0 are not/,
+	'no inbox, no files');
 write_file("$folder/inbox/source=rok/kingdom=51/dt=2026-01-26/players.csv",
 	"id,kills\n1,5\n2,7\n");
 write_file("$folder/inbox/source=rok/kingdom=52/dt=2026-01-26/players.json",
@@ -101,8 +104,7 @@ write_file("$folder/inbox/source=rok/kingdom=52/dt=2026-01-26/players.json",
 write_file("$folder/inbox/source=rok/kingdom=53/dt=2026-01-26/players.csv",
 	"id,kills\n1,5\n1,7\n");
 write_file("$folder/inbox/readme.txt", 'not a key');
-write_file("$folder/inbox/.hidden/source=rok/dt=2026-01-26/a.csv",
-	"id\n1\n");
+write_file("$folder/inbox/.hidden/source=rok/dt=2026-01-26/a.csv", "id\n1\n");
 write_file("$folder/elsewhere/source=rok/dt=2026-01-26/a.csv", "id\n1\n");
 write_file("$outside/source=secret/dt=2026-01-26/a.csv", "id\n1\n");
 write_file("$outside/a.csv", "id\n1\n");
@@ -115,37 +117,42 @@ like(
 	$said,
 	qr/file "inbox\/readme.txt" is not kept: the key of an upload is not one/,
 	'a file that has no key is told');
-like($said, qr/file "[^"]*kingdom=53[^"]*" is refused/, 'so is one that is bad');
-like($said, qr/2 files are kept and count; 2 are not/,
+like(
+	$said,
+	qr/file "[^"]*kingdom=53[^"]*" is refused/,
+	'so is one that is bad');
+like(
+	$said,
+	qr/2 files are kept and count; 2 are not/,
 	'and they stop no other');
 is( value(
-		q{SELECT string_agg(key || ' ' || status, ', ' ORDER BY key) FROM game.upload}
+q{SELECT string_agg(key || ' ' || status, ', ' ORDER BY key) FROM game.upload}
 	),
-	join(
-		', ',
+	join(', ',
 		'inbox/source=rok/kingdom=51/dt=2026-01-26/players.csv accepted',
 		'inbox/source=rok/kingdom=52/dt=2026-01-26/players.json accepted',
 		'inbox/source=rok/kingdom=53/dt=2026-01-26/players.csv refused'),
 	'links, what is hidden and what is elsewhere are not read');
-like(ingest(), qr/0 files are kept and count; 1 are not/,
+like(
+	ingest(),
+	qr/0 files are kept and count; 1 are not/,
 	'what is there already is not read again');
 write_file("$folder/inbox/source=rok/kingdom=53/dt=2026-01-26/players.csv",
 	"id,kills\n1,5\n2,77\n");
 utime time + 10, time + 10,
   "$folder/inbox/source=rok/kingdom=53/dt=2026-01-26/players.csv";
-like(ingest(), qr/1 files are kept and count; 1 are not/,
-	'a better file is');
+like(ingest(), qr/1 files are kept and count; 1 are not/, 'a better file is');
 like(
-	(
-		$node->psql('postgres',
-			"SELECT bixarena.upload_file('$folder', 'inbox/../elsewhere/source=rok/dt=2026-01-26/a.csv', 1000)"
+	(   $node->psql(
+			'postgres',
+"SELECT bixarena.upload_file('$folder', 'inbox/../elsewhere/source=rok/dt=2026-01-26/a.csv', 1000)"
 		))[2],
 	qr/cannot be read/,
 	'no key leads out of the folder');
 like(
-	(
-		$node->psql('postgres',
-			"SELECT bixarena.upload_file('$folder', 'inbox/source=secret/dt=2026-01-26/a.csv', 1000)"
+	(   $node->psql(
+			'postgres',
+"SELECT bixarena.upload_file('$folder', 'inbox/source=secret/dt=2026-01-26/a.csv', 1000)"
 		))[2],
 	qr/cannot be read/,
 	'and no link');
@@ -200,10 +207,12 @@ foreach my $large (
 {
 	my ($format, $content) = @$large;
 	my ($status, $out, $error) = $node->psql('postgres',
-		"SELECT status FROM bixarena_upload_standings('game', 'source=large/dt=2026-01-01/a.$format', convert_to($content, 'UTF8'))"
+"SELECT status FROM bixarena_upload_standings('game', 'source=large/dt=2026-01-01/a.$format', convert_to($content, 'UTF8'))"
 	);
 
-	like("$out$error", qr/refused|stack depth limit/,
+	like(
+		"$out$error",
+		qr/refused|stack depth limit/,
 		"$format of $content is refused");
 }
 check_all('after large files');
@@ -214,18 +223,19 @@ check_all('after large files');
 
 my $script = "$folder/script.sql";
 append_to_file($script,
-	q{SELECT status FROM bixarena_upload_standings('game', 'source=race/dt=2026-01-01/a.csv', convert_to(E'id,a\n1,' || floor(random() * 20), 'UTF8'));}
+q{SELECT status FROM bixarena_upload_standings('game', 'source=race/dt=2026-01-01/a.csv', convert_to(E'id,a\n1,' || floor(random() * 20), 'UTF8'));}
 	  . "\n");
 $ENV{PGHOST} = $node->host;
 $ENV{PGPORT} = $node->port;
 command_ok(
 	[
-		'pgbench', '--no-vacuum', "--file=$script", '--client=6',
+		'pgbench', '--no-vacuum',
+		"--file=$script", '--client=6',
 		'--transactions=30', 'postgres'
 	],
 	'six sessions upload');
 is( value(
-		q{SELECT count(*) = count(DISTINCT sha256) AND count(*) <= 20 FROM game.upload WHERE source = 'race'}
+q{SELECT count(*) = count(DISTINCT sha256) AND count(*) <= 20 FROM game.upload WHERE source = 'race'}
 	),
 	't',
 	'each content is kept once');
@@ -236,14 +246,14 @@ check_all('after a race');
 #
 
 my $rows =
-  q{(SELECT E'id,a,b,c\n' || string_agg(i || ',' || i % 97 || ',' || i % 89 || ',1', E'\n') FROM generate_series(1, 150000) AS i)};
+q{(SELECT E'id,a,b,c\n' || string_agg(i || ',' || i % 97 || ',' || i % 89 || ',1', E'\n') FROM generate_series(1, 150000) AS i)};
 foreach my $try (1 .. 3)
 {
 	my $session = $node->background_psql('postgres', on_error_die => 0);
 	my $pid = $session->query('SELECT pg_backend_pid()');
 
 	$session->{stdin} .=
-	  "SELECT status FROM bixarena_upload_standings('game', 'source=killed/dt=2026-01-0$try/a.csv', convert_to($rows, 'UTF8'));\n";
+"SELECT status FROM bixarena_upload_standings('game', 'source=killed/dt=2026-01-0$try/a.csv', convert_to($rows, 'UTF8'));\n";
 	$session->{run}->pump_nb;
 	select undef, undef, undef, 0.3 * $try;
 	kill 'KILL', $pid or die "backend $pid cannot be killed";
@@ -253,7 +263,7 @@ foreach my $try (1 .. 3)
 	check_all("after a kill, $try");
 }
 is( value(
-		"SELECT status || num_rows FROM bixarena_upload_standings('game', 'source=killed/dt=2026-01-01/b.csv', convert_to($rows, 'UTF8'))"
+"SELECT status || num_rows FROM bixarena_upload_standings('game', 'source=killed/dt=2026-01-01/b.csv', convert_to($rows, 'UTF8'))"
 	),
 	'accepted150000',
 	'and it goes on');
@@ -264,9 +274,10 @@ check_all('after that');
 #
 
 my ($status, undef, $error) = $node->psql('postgres',
-	q{SELECT bixarena_upload_standings('game', 'source=huge/dt=2026-01-01/a.csv', convert_to(repeat('x', 300000000), 'UTF8'))}
+q{SELECT bixarena_upload_standings('game', 'source=huge/dt=2026-01-01/a.csv', convert_to(repeat('x', 300000000), 'UTF8'))}
 );
-like($error, qr/the file has 300000000 bytes/, 'more than the setting allows');
+like($error, qr/the file has 300000000 bytes/,
+	'more than the setting allows');
 write_file("$folder/inbox/source=huge/dt=2026-01-01/a.csv", '');
 truncate "$folder/inbox/source=huge/dt=2026-01-01/a.csv", 1100000000;
 like(
