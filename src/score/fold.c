@@ -30,11 +30,11 @@
 
 /*
  * Events before somebody folds.  So many that are not in the counts cost a reader less
- * than a millisecond; where they come faster than twice a second, more, since folding
+ * than a millisecond; where they come faster than five times a second, more, since folding
  * many at once is cheaper.
  */
 #define MIN_EVENTS "256"
-#define MIN_SECONDS "0.5"
+#define MIN_SECONDS "0.2"
 #define MAX_EVENTS "2048"
 
 /* Players of a range: of one that is new, at most, and of two that are joined */
@@ -496,7 +496,7 @@ replace_entry(const RankNode *node, int entry, RankNode *const *children, int co
 static void
 write_node(Fold *fold, const RankNode *node)
 {
-	RankNode   *parts[1 + MAX_NODE];
+	RankNode  **parts;
 	RankNode   *parent;
 	int			count = 0;
 
@@ -505,12 +505,10 @@ write_node(Fold *fold, const RankNode *node)
 		put_node(fold, node);
 		return;
 	}
-	for (int i = 0; i < node->length && count < MAX_NODE; i += NEW_NODE)
+	parts = palloc(sizeof(RankNode *) * (node->length / NEW_NODE + 1));
+	for (int i = 0; i < node->length; i += NEW_NODE)
 	{
-		/* no part is longer than the rest if there is no room for more parts */
-		int			length = count == MAX_NODE - 1 ? node->length - i : NEW_NODE;
-
-		parts[count] = part_of_node(node, i, length,
+		parts[count] = part_of_node(node, i, NEW_NODE,
 									i == 0 ? node->node_no : fold->state.next_node_no++);
 		put_node(fold, parts[count++]);
 	}

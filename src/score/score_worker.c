@@ -31,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
 #include "run/run.h"
@@ -224,11 +225,11 @@ wait_for(long milliseconds)
 static bool
 work_until_idle(const ScoreWorker *order)
 {
+	TimestampTz busy_until = GetCurrentTimestamp();
 	int			failures = 0;
-	long		idle = 0;
 	long		wait = 0;
 
-	while (idle < IDLE_MS)
+	while (!TimestampDifferenceExceeds(busy_until, GetCurrentTimestamp(), IDLE_MS))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!try_work(order, &wait))
@@ -240,11 +241,9 @@ work_until_idle(const ScoreWorker *order)
 		}
 		failures = 0;
 		if (wait != -1)
-			idle = 0;
+			busy_until = GetCurrentTimestamp();
 		if (wait != 0)
 			wait_for(wait > 0 ? Min(wait, POLL_MS) : POLL_MS);
-		if (wait == -1)
-			idle += POLL_MS;
 	}
 	return true;
 }

@@ -258,6 +258,14 @@ $node->safe_psql('postgres', 'SELECT bring(true)');
 wait_for_queue();
 check_all('after a worker was killed');
 
+# standings go with it
+my $best =
+  q{SELECT player_id, value FROM bixarena_standings('game', 'rok', NULL, 'kills')};
+$node->safe_psql('postgres',
+	q{SELECT bixarena_upload_standings('game', 'source=rok/dt=2026-01-26/a.csv', 'id,kills\\0127,1\\0128,2')}
+);
+is($node->safe_psql('postgres', $best), "8|2\n7|1", 'standings');
+
 # the dump on another server, where the next transaction has a lesser number
 command_ok(
 	[
@@ -280,6 +288,7 @@ command_ok(
 $node->stop;
 $node = $other;
 check_all('after a restore');
+is($node->safe_psql('postgres', $best), "8|2\n7|1", 'standings there');
 $node->safe_psql('postgres',
 	'SELECT bring(false) FROM generate_series(1, 30)');
 check_all('after the first scores there');
