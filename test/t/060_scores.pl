@@ -260,9 +260,9 @@ check_all('after a worker was killed');
 
 # standings go with it
 my $best =
-  q{SELECT player_id, value FROM bixarena_standings('game', 'rok', NULL, 'kills')};
+q{SELECT player_id, value FROM bixarena_standings('game', 'rok', NULL, 'kills')};
 $node->safe_psql('postgres',
-	q{SELECT bixarena_upload_standings('game', 'source=rok/dt=2026-01-26/a.csv', 'id,kills\\0127,1\\0128,2')}
+q{SELECT bixarena_upload_standings('game', 'source=rok/dt=2026-01-26/a.csv', 'id,kills\\0127,1\\0128,2')}
 );
 is($node->safe_psql('postgres', $best), "8|2\n7|1", 'standings');
 
