@@ -38,7 +38,8 @@ main() {
 	report 'scoreboard, enqueued' "$(updates enqueue)"
 	printf '\nmilliseconds while 1,000 updates a second come in, median and 95 %%\n'
 	pgbench --no-vacuum --file="$folder/ten.sql" --rate=100 --client=2 \
-		--time=$((seconds * 6)) >"$folder/writer" &
+		--time=$((seconds * 8)) >"$folder/writer" &
+	latency rank >/dev/null
 	for reader in rank plain-rank top around; do
 		report "$reader" "$(latency $reader)"
 	done
@@ -140,8 +141,9 @@ updates() {
 		awk '/^tps/ { printf "%.0f", $3 * 100 }'
 }
 
-# latency SCRIPT
+# latency SCRIPT.  The first one only warms up.
 latency() {
+	rm -f "$folder/log-$1".*
 	(cd "$folder" && pgbench --no-vacuum --file="$1.sql" --time="$seconds" --log \
 		--log-prefix="log-$1" >/dev/null)
 	cat "$folder/log-$1".* | awk '{ print $3 / 1000 }' | sort -g |
