@@ -36,6 +36,9 @@ main() {
 		done
 	done
 	report 'scoreboard, enqueued' "$(updates enqueue)"
+	psql --no-psqlrc --quiet --command="DO \$\$ BEGIN
+		WHILE EXISTS (SELECT FROM bench.queue) LOOP COMMIT; PERFORM pg_sleep(0.5); END LOOP;
+		END \$\$"
 	printf '\nmilliseconds while 1,000 updates a second come in, median and 95 %%\n'
 	pgbench --no-vacuum --file="$folder/ten.sql" --rate=100 --client=2 \
 		--time=$((seconds * 8)) >"$folder/writer" &
