@@ -63,6 +63,44 @@ squared_residuals(const Pair *pair, double ahead)
 		pair->count[OUTCOME_TIE] * off * off;
 }
 
+/* Of whose battles residuals are asked for */
+typedef struct FittedTally
+{
+	const Tally *tally;
+	const double *strengths;
+} FittedTally;
+
+/*
+ * What one battle of a pair with an outcome gives to the gradient: to the first model
+ * the points that it took less those that it was to take, and as much off the second.
+ */
+static int
+battle_residual(const void *context, uint32 what, int *models, double *amounts)
+{
+	const FittedTally *fitted = context;
+	const Pair *pair = &fitted->tally->pairs[what / NUM_OUTCOMES];
+	double		ahead = fitted->strengths[pair->first] - fitted->strengths[pair->second];
+	double		p = 1 / (1 + exp(-ahead));
+	double		q = 1 / (1 + exp(ahead));
+
+	models[0] = pair->first;
+	models[1] = pair->second;
+	switch ((Outcome) (what % NUM_OUTCOMES))
+	{
+		case OUTCOME_FIRST:
+			amounts[0] = q;
+			break;
+		case OUTCOME_SECOND:
+			amounts[0] = -p;
+			break;
+		case OUTCOME_TIE:
+			amounts[0] = (q - p) / 2;
+			break;
+	}
+	amounts[1] = -amounts[0];
+	return 2;
+}
+
 /*
  * Add a weight of two models to M, as it is multiplied with the inverse of H.  That
  * takes longer than a product with M does, but where groups of models hang together by
@@ -148,6 +186,7 @@ covariance_by_voter(Fitter *fitter, const Voters *voters, const Tally *tally,
 					PairPoints points, const double *strengths)
 {
 	Covariance *covariance = palloc(sizeof(Covariance));
+	FittedTally fitted = {tally, strengths};
 	int			n = tally->num_models;
 	double	   *squares = matrix_create(n);
 
@@ -155,7 +194,7 @@ covariance_by_voter(Fitter *fitter, const Voters *voters, const Tally *tally,
 	covariance->inverse = matrix_create(n);
 	covariance->product = matrix_create(n);
 	fitter_inverse(fitter, points, strengths, covariance->inverse);
-	voters_gradient_squares(voters, strengths, squares);
+	voters_gradient_squares(voters, battle_residual, &fitted, n, squares);
 	multiply(squares, covariance->inverse, covariance->product, n);
 	pfree(squares);
 	return covariance;

@@ -74,6 +74,8 @@ typedef struct Pair
 	int32		first;
 	int32		second;
 	int64		count[NUM_OUTCOMES];
+	int64		turned[NUM_OUTCOMES];	/* those of them in which the second stood
+										 * first */
 } Pair;
 
 /*
@@ -150,6 +152,13 @@ typedef struct OutcomeReading
 
 /* Battles by who cast them: see voters.c */
 typedef struct Voters Voters;
+
+/*
+ * What one battle gives to a gradient: to which places, and how much.  Returns to how
+ * many.  It is named by NUM_OUTCOMES times its slot, plus its outcome.
+ */
+typedef int (*BattleGradient) (const void *context, uint32 what, int *places,
+							   double *amounts);
 
 /*
  * The points that the two sides of each pair of a tally took off each other,
@@ -341,12 +350,14 @@ extern void voters_add(Voters *voters, int voter, int model1, int model2,
 					   Meaning meaning, int64 count);
 extern void voters_finish(Voters *voters, int vocabulary, const int *position);
 extern void voters_keep(Voters *voters, const int *index);
-extern void voters_bind(Voters *voters, const Tally *tally);
+extern void voters_bind(Voters *voters, const Tally *tally, int num_sides);
 extern int64 voters_number(const Voters *voters);
 extern int64 voters_busiest(const Voters *voters);
-extern void resample_voters(Voters *voters, uint64 seed, int replicate,
-							PairPoints points);
-extern void voters_gradient_squares(const Voters *voters, const double *strengths,
+extern double resample_voters(Voters *voters, uint64 seed, int replicate,
+							  PairPoints points);
+extern void voters_gradient_squares(const Voters *voters,
+									BattleGradient battle_gradient,
+									const void *context, int num_parameters,
 									double *matrix);
 
 /* components.c */
@@ -397,8 +408,8 @@ extern void fit_replicate(Fitter *fitter, PairPoints points,
 
 /* resample.c */
 extern Resampler *resampler_create(const Tally *tally);
-extern void resample(Resampler *resampler, pg_prng_state *prng,
-					 PairPoints points);
+extern double resample(Resampler *resampler, pg_prng_state *prng,
+					   PairPoints points);
 extern void seed_replicate(pg_prng_state *prng, uint64 seed, int replicate);
 
 /* scale.c */

@@ -451,7 +451,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 		if (options->voters)
 		{
 			voters_keep(options->voters, index);
-			voters_bind(options->voters, among);
+			voters_bind(options->voters, among, 1);
 		}
 		rate_placed_models(ranking, among, placed, placed_status, anchor, compared,
 						   options);

@@ -90,6 +90,7 @@ struct Resampler
 	AliasColumn *cells;			/* NUM_OUTCOMES a pair */
 	PairTables *pair_tables;	/* NULL when one_by_one */
 	PoissonTable *tables;
+	double		num_ties;		/* in the resample at hand */
 };
 
 /* What one battle of each outcome adds to the points of a pair's two sides */
@@ -388,7 +389,7 @@ draw_cell(const PoissonTable *tables, int table, uint32 bits,
  * Draw the cells of a pair of which not all have tables.  Returns their total.
  */
 static double
-draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
+draw_large_pair(Resampler *resampler, pg_prng_state *prng,
 				double fraction, int p, uint64 bits, uint64 more_bits,
 				PairPoints points)
 {
@@ -404,6 +405,7 @@ draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
 
 	points.first[p] = first + 0.5 * ties;
 	points.second[p] = second + 0.5 * ties;
+	resampler->num_ties += ties;
 	return first + second + ties;
 }
 
@@ -412,7 +414,7 @@ draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
  * all cells of a pair have tables, integers do.
  */
 static double
-draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
+draw_all_cells(Resampler *resampler, pg_prng_state *prng,
 			   double fraction, PairPoints points)
 {
 	const PoissonTable *tables = resampler->tables;
@@ -420,7 +422,9 @@ draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
 	int			num_pairs = resampler->tally->num_pairs;
 	double		large_total = 0;
 	int64		total = 0;
+	int64		total_ties = 0;
 
+	resampler->num_ties = 0;
 	for (int p = 0; p < num_pairs; p++)
 	{
 		const int16 *table = pair_tables[p].table;
@@ -444,7 +448,9 @@ draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
 		points.first[p] = 0.5 * (2 * first + ties);
 		points.second[p] = 0.5 * (2 * second + ties);
 		total += first + second + ties;
+		total_ties += ties;
 	}
+	resampler->num_ties += total_ties;
 	return total + large_total;
 }
 
@@ -474,6 +480,8 @@ draw_more_cells(Resampler *resampler, pg_prng_state *prng, double fraction,
 			{
 				points->first[p] += drawn * points_of_first[i];
 				points->second[p] += drawn * points_of_second[i];
+				if (i == OUTCOME_TIE)
+					resampler->num_ties += drawn;
 			}
 		}
 	}
@@ -502,6 +510,7 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 		c = (c & keep_own) | ((uint32) column->alias & ~keep_own);
 		points.first[c / NUM_OUTCOMES] += points_of_first[c % NUM_OUTCOMES];
 		points.second[c / NUM_OUTCOMES] += points_of_second[c % NUM_OUTCOMES];
+		resampler->num_ties += c % NUM_OUTCOMES == OUTCOME_TIE;
 	}
 }
 
@@ -531,15 +540,16 @@ draw_missing(Resampler *resampler, pg_prng_state *prng, double missing,
 }
 
 /*
- * Draw one resample into points.
+ * Draw one resample into points.  Returns how many ties are in it.
  */
-void
+double
 resample(Resampler *resampler, pg_prng_state *prng, PairPoints points)
 {
 	const Tally *tally = resampler->tally;
 	double		n = tally->num_battles;
 	double		total = 0;
 
+	resampler->num_ties = 0;
 	if (resampler->one_by_one)
 	{
 		memset(points.first, 0, sizeof(double) * tally->num_pairs);
@@ -554,4 +564,5 @@ resample(Resampler *resampler, pg_prng_state *prng, PairPoints points)
 		} while (total > n);
 
 	draw_missing(resampler, prng, n - total, points);
+	return resampler->num_ties;
 }

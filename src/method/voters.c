@@ -15,7 +15,8 @@
  * and cells into one order: voters in that in which they came, which is the caller's to
  * make canonical, and the cells of one by their models.  So nothing later depends on
  * the order of rows.  At last, when it is known which models are fitted, a cell's place
- * in their tally takes the place of its models.
+ * in their tally takes the place of its models.  Until then it also says which of the
+ * two stood first; where nobody asks, cells that differ in nothing else become one.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,6 +49,11 @@
 #define SECOND_OF(what)		((int) ((what) >> MEANING_BITS & ((1 << MODEL_BITS) - 1)))
 #define MEANING_OF(what)	((int) ((what) & (MAX_MEANINGS - 1)))
 
+/* The meaning of a cell in its place: an outcome, and whether the second stood first */
+#define PLACED_MEANING(outcome, turned) (2 * (int) (outcome) + (int) (turned))
+#define PLACED_OUTCOME(what)	((Outcome) (MEANING_OF(what) / 2))
+#define IS_TURNED(what)			(MEANING_OF(what) % 2)
+
 StaticAssertDecl(MAX_MODELS <= 1 << MODEL_BITS, "a cell holds the number of a model");
 
 /* Battles of a voter; of voter -1, each of another */
@@ -74,7 +80,7 @@ struct Voters
 	Meaning		meanings[MAX_MEANINGS];
 
 	/* Once they are those of a tally */
-	const Tally *tally;
+	int			num_slots;		/* pairs, or places of pairs */
 	int64	   *begins;			/* of each voter's cells, those without one
 								 * last */
 	int64	   *unknown_up_to;	/* battles of cells without one, up to each */
@@ -235,7 +241,8 @@ voters_finish(Voters *voters, int vocabulary, const int *position)
 			continue;
 		if (first > second)
 			outcome = mirrored((Outcome) outcome);
-		cell.what = CELL_OF(Min(first, second), Max(first, second), outcome);
+		cell.what = CELL_OF(Min(first, second), Max(first, second),
+							PLACED_MEANING(outcome, first > second));
 		voters->cells[num_kept++] = cell;
 	}
 	voters->num_cells = num_kept;
@@ -256,14 +263,16 @@ voters_keep(Voters *voters, const int *index)
 		VoterCell	cell = voters->cells[c];
 		int			first = index[FIRST_OF(cell.what)];
 		int			second = index[SECOND_OF(cell.what)];
-		Outcome		outcome = (Outcome) MEANING_OF(cell.what);
+		Outcome		outcome = PLACED_OUTCOME(cell.what);
+		bool		turned = IS_TURNED(cell.what);
 
 		CHECK_FOR_INTERRUPTS_AT(c);
 		if (first < 0 || second < 0)
 			continue;
 		if (first > second)
 			outcome = mirrored(outcome);
-		cell.what = CELL_OF(Min(first, second), Max(first, second), outcome);
+		cell.what = CELL_OF(Min(first, second), Max(first, second),
+							PLACED_MEANING(outcome, turned != (first > second)));
 		voters->cells[num_kept++] = cell;
 	}
 	voters->num_cells = num_kept;
@@ -291,37 +300,44 @@ find_pair(const Tally *tally, int first, int second)
 }
 
 /*
- * Make cells say where they stand in the tally that has the same battles: its pair and
- * outcome as one number.
+ * Forget which model of a cell stood first.
  */
-void
-voters_bind(Voters *voters, const Tally *tally)
+static void
+forget_places(Voters *voters)
 {
-	int64		cell = 0;
-
-	voters->tally = tally;
-	voters->begins = MemoryContextAllocHuge(CurrentMemoryContext,
-											mul_size(voters->num_voters + 1,
-													 sizeof(int64)));
-	voters->width = tally->num_pairs <= MANY_PAIRS ? AT_ONCE : 1;
-	voters->times = MemoryContextAllocHuge(CurrentMemoryContext,
-										   mul_size(mul_size(voters->num_voters + 1,
-															 voters->width),
-													sizeof(double)));
-	voters->counts = MemoryContextAllocHuge(CurrentMemoryContext,
-											mul_size(mul_size(mul_size(tally->num_pairs + 1,
-																	   NUM_OUTCOMES),
-															  voters->width),
-													 sizeof(double)));
 	for (int64 c = 0; c < voters->num_cells; c++)
 	{
 		uint32		what = voters->cells[c].what;
 
 		CHECK_FOR_INTERRUPTS_AT(c);
-		voters->cells[c].what =
-			NUM_OUTCOMES * find_pair(tally, FIRST_OF(what), SECOND_OF(what)) +
-			MEANING_OF(what);
+		voters->cells[c].what = CELL_OF(FIRST_OF(what), SECOND_OF(what),
+										PLACED_MEANING(PLACED_OUTCOME(what), false));
 	}
+	squeeze_cells(voters);
+}
+
+/*
+ * Room for replicates, once cells say where they stand among so many slots.
+ */
+static void
+prepare_replicates(Voters *voters, int num_slots)
+{
+	int64		cell = 0;
+
+	voters->num_slots = num_slots;
+	voters->begins = MemoryContextAllocHuge(CurrentMemoryContext,
+											mul_size(voters->num_voters + 1,
+													 sizeof(int64)));
+	voters->width = num_slots <= MANY_PAIRS ? AT_ONCE : 1;
+	voters->times = MemoryContextAllocHuge(CurrentMemoryContext,
+										   mul_size(mul_size(voters->num_voters + 1,
+															 voters->width),
+													sizeof(double)));
+	voters->counts = MemoryContextAllocHuge(CurrentMemoryContext,
+											mul_size(mul_size(mul_size(num_slots + 1,
+																	   NUM_OUTCOMES),
+															  voters->width),
+													 sizeof(double)));
 	for (int v = 0; v < voters->num_voters; v++)
 	{
 		voters->begins[v] = cell;
@@ -337,6 +353,29 @@ voters_bind(Voters *voters, const Tally *tally)
 	for (int64 c = cell; c < voters->num_cells; c++)
 		voters->unknown_up_to[c - cell + 1] = voters->unknown_up_to[c - cell] +
 			voters->cells[c].count;
+}
+
+/*
+ * Make cells say where they stand in the tally that has the same battles: its pair and
+ * outcome as one number.  With two sides, battles in which the second model stood first
+ * stand behind all others, in a second row of pairs.
+ */
+void
+voters_bind(Voters *voters, const Tally *tally, int num_sides)
+{
+	if (num_sides == 1)
+		forget_places(voters);
+	for (int64 c = 0; c < voters->num_cells; c++)
+	{
+		uint32		what = voters->cells[c].what;
+		int			slot = find_pair(tally, FIRST_OF(what), SECOND_OF(what));
+
+		CHECK_FOR_INTERRUPTS_AT(c);
+		if (IS_TURNED(what))
+			slot += tally->num_pairs;
+		voters->cells[c].what = NUM_OUTCOMES * slot + PLACED_OUTCOME(what);
+	}
+	prepare_replicates(voters, num_sides * tally->num_pairs);
 }
 
 /*
@@ -448,7 +487,7 @@ draw_replicates(Voters *voters, uint64 seed, int replicate)
 	Size		width = voters->width;
 
 	memset(voters->counts, 0,
-		   sizeof(double) * NUM_OUTCOMES * voters->tally->num_pairs * width);
+		   sizeof(double) * NUM_OUTCOMES * voters->num_slots * width);
 	memset(voters->times, 0, sizeof(double) * voters->num_voters * width);
 	for (int lane = 0; lane < voters->width; lane++)
 	{
@@ -465,52 +504,31 @@ draw_replicates(Voters *voters, uint64 seed, int replicate)
 
 /*
  * Find the points of the pairs in all battles of the voters that a replicate draws.
- * Replicates are asked for in their order.
+ * Replicates are asked for in their order.  Returns how many ties are among them.
  */
-void
+double
 resample_voters(Voters *voters, uint64 seed, int replicate, PairPoints points)
 {
 	Size		width = voters->width;
 	Size		lane = replicate % width;
+	double		num_ties = 0;
 
 	if (lane == 0)
 		draw_replicates(voters, seed, replicate);
-	for (int p = 0; p < voters->tally->num_pairs; p++)
+	for (int p = 0; p < voters->num_slots; p++)
 	{
 		const double *count = voters->counts + (Size) p * NUM_OUTCOMES * width + lane;
 		double		ties = count[OUTCOME_TIE * width];
 
 		points.first[p] = count[OUTCOME_FIRST * width] + 0.5 * ties;
 		points.second[p] = count[OUTCOME_SECOND * width] + 0.5 * ties;
+		num_ties += ties;
 	}
+	return num_ties;
 }
 
 /*
- * What one battle of a cell gives to the first model's gradient: the points that it
- * took less those that it was to take.
- */
-static double
-residual(const Voters *voters, const VoterCell *cell, const double *strengths)
-{
-	const Pair *pair = &voters->tally->pairs[cell->what / NUM_OUTCOMES];
-	double		ahead = strengths[pair->first] - strengths[pair->second];
-	double		p = 1 / (1 + exp(-ahead));
-	double		q = 1 / (1 + exp(ahead));
-
-	switch ((Outcome) (cell->what % NUM_OUTCOMES))
-	{
-		case OUTCOME_FIRST:
-			return q;
-		case OUTCOME_SECOND:
-			return -p;
-		case OUTCOME_TIE:
-			break;
-	}
-	return (q - p) / 2;
-}
-
-/*
- * Add the square of a voter's gradient, of the models that it touches, to a matrix.
+ * Add the square of a voter's gradient, of the parameters that it touches, to a matrix.
  */
 static void
 add_square(const double *gradient, const int *touched, int num_touched,
@@ -527,30 +545,33 @@ add_square(const double *gradient, const int *touched, int num_touched,
 }
 
 static void
-touch(double *gradient, bool *is_touched, int *touched, int *num_touched, int model,
+touch(double *gradient, bool *is_touched, int *touched, int *num_touched, int place,
 	  double amount)
 {
-	if (!is_touched[model])
+	if (!is_touched[place])
 	{
-		is_touched[model] = true;
-		gradient[model] = 0;
-		touched[(*num_touched)++] = model;
+		is_touched[place] = true;
+		gradient[place] = 0;
+		touched[(*num_touched)++] = place;
 	}
-	gradient[model] += amount;
+	gradient[place] += amount;
 }
 
 /*
  * The covariance of the gradient: the sum of the squares of what voters give to it,
- * times G / (G - 1), as a full matrix.
+ * times G / (G - 1), as a full matrix.  What one battle gives is asked of a function.
  */
 void
-voters_gradient_squares(const Voters *voters, const double *strengths, double *matrix)
+voters_gradient_squares(const Voters *voters, BattleGradient battle_gradient,
+						const void *context, int num_parameters, double *matrix)
 {
-	Size		n = voters->tally->num_models;
+	Size		n = num_parameters;
 	double		number = (double) voters_number(voters);
 	double	   *gradient = palloc(sizeof(double) * n);
 	bool	   *is_touched = palloc0(sizeof(bool) * n);
 	int		   *touched = palloc(sizeof(int) * n);
+	int		   *places = palloc(sizeof(int) * n);
+	double	   *amounts = palloc(sizeof(double) * n);
 
 	memset(matrix, 0, sizeof(double) * n * n);
 	for (int64 c = 0; c < voters->num_cells;)
@@ -564,12 +585,11 @@ voters_gradient_squares(const Voters *voters, const double *strengths, double *m
 		for (; c < end; c++)
 		{
 			const VoterCell *cell = &voters->cells[c];
-			const Pair *pair = &voters->tally->pairs[cell->what / NUM_OUTCOMES];
-			double		amount = residual(voters, cell, strengths) *
-				(voter < 0 ? times : cell->count);
+			int			num_places = battle_gradient(context, cell->what, places, amounts);
 
-			touch(gradient, is_touched, touched, &num_touched, pair->first, amount);
-			touch(gradient, is_touched, touched, &num_touched, pair->second, -amount);
+			for (int k = 0; k < num_places; k++)
+				touch(gradient, is_touched, touched, &num_touched, places[k],
+					  amounts[k] * (voter < 0 ? times : cell->count));
 		}
 		add_square(gradient, touched, num_touched, matrix, n);
 		for (int a = 0; a < num_touched; a++)
@@ -580,4 +600,6 @@ voters_gradient_squares(const Voters *voters, const double *strengths, double *m
 	pfree(gradient);
 	pfree(is_touched);
 	pfree(touched);
+	pfree(places);
+	pfree(amounts);
 }
