@@ -3,7 +3,8 @@
  * method.h
  *	  The method: from outcomes to a ranking.
  *
- *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree -> fit
+ *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree
+ *			-> threads, quasi_newton -> fit
  *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
  *			-> ranking
  *
@@ -208,6 +209,12 @@ typedef struct Curvature Curvature;
 /* The climb where models hang by threads: see tree.c */
 typedef struct Tree Tree;
 
+/* What the last steps of a climb teach: see quasi_newton.c */
+typedef struct StepMemory StepMemory;
+
+/* By how much models are tied together: see threads.c */
+typedef struct Threads Threads;
+
 /* Workspace of the climb to the maximum: see fit.c */
 typedef struct Fitter Fitter;
 
@@ -371,6 +378,7 @@ extern void graph_explain(BattleGraph *graph, PairPoints points,
 extern void lapack_init(void);
 extern Curvature *curvature_create(int size);
 extern void curvature_free(Curvature *curvature);
+extern void curvature_fill_flat_directions(Curvature *curvature);
 extern double *curvature_matrix(Curvature *curvature);
 extern bool curvature_factor(Curvature *curvature);
 extern bool curvature_factor_laplacian(Curvature *curvature);
@@ -397,6 +405,23 @@ extern Tree *tree_create(const Tally *tally, double prior_battles);
 extern double curvature_of(double battles, double ahead);
 extern bool tree_climb(Tree *tree, PairPoints points, const bool *placed,
 					   double tolerance, double *strengths);
+
+/* quasi_newton.c */
+extern double dot_product(const double *a, const double *b, int n);
+extern void add_multiple(double *sum, double factor, const double *vector, int n);
+extern StepMemory *memory_create(int size);
+extern void memory_forget(StepMemory *memory);
+extern const double *memory_bend(StepMemory *memory, const double *gradient);
+extern void memory_bend_back(StepMemory *memory, double *step);
+extern void memory_remember(StepMemory *memory, const double *step,
+							const double *before, const double *after);
+
+/* threads.c */
+extern Threads *threads_create(const Tally *tally, double prior_battles);
+extern bool threads_judge(Threads *threads, PairPoints points,
+						  const double *strengths);
+extern bool are_tied(const Threads *threads, PairPoints points, const bool *placed,
+					 const double *strengths, bool to_be_quick);
 
 /* fit.c */
 extern Fitter *fitter_create(const Tally *tally, double prior_battles);
