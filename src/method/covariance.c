@@ -34,12 +34,12 @@
 struct Covariance
 {
 	int			num_models;
-	double	   *inverse;		/* of H */
+	double	   *inverse;		/* of H; NULL: product is V itself */
 	double	   *product;		/* M times that */
 };
 
-static double *
-matrix_create(int num_models)
+double *
+full_matrix_create(int num_models)
 {
 	return MemoryContextAllocHuge(CurrentMemoryContext,
 								  mul_size(mul_size(num_models, num_models),
@@ -129,8 +129,8 @@ add_weight(const Covariance *covariance, int first, int second, double weight)
  * products = left times right, of full matrices.  Rows of the right one are added up,
  * which is quicker than sums across its columns.
  */
-static void
-multiply(const double *left, const double *right, double *products, int n)
+void
+multiply_full_matrices(const double *left, const double *right, double *products, int n)
 {
 	for (Size i = 0; i < (Size) n; i++)
 	{
@@ -162,8 +162,8 @@ covariance_by_battle(Fitter *fitter, const Tally *tally, PairPoints points,
 	int			n = tally->num_models;
 
 	covariance->num_models = n;
-	covariance->inverse = matrix_create(n);
-	covariance->product = matrix_create(n);
+	covariance->inverse = full_matrix_create(n);
+	covariance->product = full_matrix_create(n);
 	fitter_inverse(fitter, points, strengths, covariance->inverse);
 	memset(covariance->product, 0, sizeof(double) * n * n);
 	for (int p = 0; p < tally->num_pairs; p++)
@@ -179,6 +179,19 @@ covariance_by_battle(Fitter *fitter, const Tally *tally, PairPoints points,
 }
 
 /*
+ * A covariance that is known, as a full matrix, which it takes.
+ */
+Covariance *
+covariance_of_matrix(double *matrix, int num_models)
+{
+	Covariance *covariance = palloc0(sizeof(Covariance));
+
+	covariance->num_models = num_models;
+	covariance->product = matrix;
+	return covariance;
+}
+
+/*
  * The same, voters standing for themselves, of whom there are at least two.
  */
 Covariance *
@@ -188,27 +201,24 @@ covariance_by_voter(Fitter *fitter, const Voters *voters, const Tally *tally,
 	Covariance *covariance = palloc(sizeof(Covariance));
 	FittedTally fitted = {tally, strengths};
 	int			n = tally->num_models;
-	double	   *squares = matrix_create(n);
+	double	   *squares = full_matrix_create(n);
 
 	covariance->num_models = n;
-	covariance->inverse = matrix_create(n);
-	covariance->product = matrix_create(n);
+	covariance->inverse = full_matrix_create(n);
+	covariance->product = full_matrix_create(n);
 	fitter_inverse(fitter, points, strengths, covariance->inverse);
 	voters_gradient_squares(voters, battle_residual, &fitted, n, squares);
-	multiply(squares, covariance->inverse, covariance->product, n);
+	multiply_full_matrices(squares, covariance->inverse, covariance->product, n);
 	pfree(squares);
 	return covariance;
 }
 
-static double
-dot(const double *restrict a, const double *restrict b, int n)
+static void
+add_products(double *restrict sums, const double *restrict a, const double *restrict b,
+			 int n)
 {
-	double		sum = 0;
-
-#pragma omp simd reduction(+:sum)
 	for (int i = 0; i < n; i++)
-		sum += a[i] * b[i];
-	return sum;
+		sums[i] += a[i] * b[i];
 }
 
 /*
@@ -234,16 +244,18 @@ covariance_deviations(const Covariance *covariance, const bool *reference,
 		weights[i] = reference[i] ? 1.0 / num_reference : 0;
 	for (Size k = 0; k < (Size) n; k++)
 	{
-		const double *restrict inverse = covariance->inverse + k * n;
 		const double *restrict product = covariance->product + k * n;
 
-		sums[k] = dot(product, weights, n);
-		for (int i = 0; i < n; i++)
-			own[i] += inverse[i] * product[i];
+		sums[k] = dot_product(product, weights, n);
+		if (covariance->inverse == NULL)
+			own[k] = product[k];
+		else
+			add_products(own, covariance->inverse + k * n, product, n);
 	}
 	for (Size i = 0; i < (Size) n; i++)
-		with_mean[i] = dot(covariance->inverse + i * n, sums, n);
-	of_mean = dot(weights, with_mean, n);
+		with_mean[i] = covariance->inverse == NULL ? sums[i] :
+			dot_product(covariance->inverse + i * n, sums, n);
+	of_mean = dot_product(weights, with_mean, n);
 	for (int i = 0; i < n; i++)
 		deviations[i] = reference[i] && num_reference == 1 ? 0 :
 			POINTS_PER_STRENGTH * sqrt(Max(own[i] - 2 * with_mean[i] + of_mean, 0));
@@ -260,10 +272,14 @@ covariance_deviations(const Covariance *covariance, const bool *reference,
 double *
 covariance_matrix(const Covariance *covariance)
 {
-	double	   *matrix = matrix_create(covariance->num_models);
+	double	   *matrix = full_matrix_create(covariance->num_models);
 
-	multiply(covariance->inverse, covariance->product, matrix,
-			 covariance->num_models);
+	Size		n = covariance->num_models;
+
+	if (covariance->inverse == NULL)
+		memcpy(matrix, covariance->product, sizeof(double) * n * n);
+	else
+		multiply_full_matrices(covariance->inverse, covariance->product, matrix, n);
 	return matrix;
 }
 
@@ -276,7 +292,8 @@ covariance_num_models(const Covariance *covariance)
 void
 covariance_free(Covariance *covariance)
 {
-	pfree(covariance->inverse);
+	if (covariance->inverse)
+		pfree(covariance->inverse);
 	pfree(covariance->product);
 	pfree(covariance);
 }

@@ -10,6 +10,9 @@
  * evaluations and a score that is not absurdly far out; the others inform the
  * fit but not the scale.  Then come the intervals (interval.c) and the ranks.
  *
+ * Where more than strengths is to decide battles, these are fitted with it
+ * (estimator.c), as far as the battles bound it; all the rest is the same.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -30,7 +33,9 @@ typedef struct RankingOrder
 /* The models that can be placed, once they are fitted */
 typedef struct PlacedModels
 {
-	Fitter	   *fitter;
+	Fitter	   *fitter;			/* of strengths alone, */
+	Estimator  *estimator;		/* or else with terms */
+	const Regression *regression;
 	const Tally *tally;
 	PairPoints	points;
 	PointEstimate estimate;
@@ -221,6 +226,25 @@ number_ranked(Ranking *ranking, const PointEstimate *estimate, const int *model,
 }
 
 /*
+ * The bounds of terms by the bootstrap, where there are any.
+ */
+static void
+find_percentile_terms(Ranking *ranking, const Replicates *replicates)
+{
+	int			num_replicates = replicates->num_replicates;
+	double	   *copy = palloc(sizeof(double) * num_replicates);
+
+	for (int k = 0; k < replicates->num_terms; k++)
+	{
+		TermEstimate *term = &ranking->term_estimates[k];
+
+		find_bounds(replicates->terms + (Size) k * num_replicates, copy, num_replicates,
+					&term->lower, &term->upper);
+	}
+	pfree(copy);
+}
+
+/*
  * The bounds of all scores by the bootstrap, and with centred those where the mean of
  * the ranked models fixes the scale.
  */
@@ -229,8 +253,9 @@ find_percentile_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds,
 					   Bounds *centred)
 {
 	const RankOptions *options = placed.options;
-	Replicates *replicates = bootstrap_replicates(placed.fitter, placed.tally,
-												  placed.estimate, options);
+	Replicates *replicates = bootstrap_replicates(placed.fitter, placed.estimator,
+												  placed.tally, placed.estimate,
+												  options);
 
 	ranking->num_incomplete = replicates->num_incomplete;
 	percentile_bounds(replicates, bounds);
@@ -244,7 +269,24 @@ find_percentile_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds,
 														 placed.estimate.scores,
 														 placed.ranked,
 														 placed.num_ranked);
+	find_percentile_terms(ranking, replicates);
 	replicates_free(replicates);
+}
+
+/*
+ * The covariance of strengths, by voter or else by battle.
+ */
+static Covariance *
+find_covariance(PlacedModels placed, const Voters *voters)
+{
+	if (placed.regression)
+		return covariance_with_terms(placed.regression, estimator_tally(placed.estimator),
+									 voters);
+	return voters ?
+		covariance_by_voter(placed.fitter, voters, placed.tally, placed.points,
+							placed.estimate.strengths) :
+		covariance_by_battle(placed.fitter, placed.tally, placed.points,
+							 placed.estimate.strengths);
 }
 
 /*
@@ -254,11 +296,7 @@ static void
 find_wald_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
 {
 	const RankOptions *options = placed.options;
-	Covariance *covariance = options->voters ?
-		covariance_by_voter(placed.fitter, options->voters, placed.tally,
-							placed.points, placed.estimate.strengths) :
-		covariance_by_battle(placed.fitter, placed.tally, placed.points,
-							 placed.estimate.strengths);
+	Covariance *covariance = find_covariance(placed, options->voters);
 	double		point = interval_point(ranking->num_voters);
 
 	wald_bounds(covariance, placed.estimate.scores, placed.estimate.reference, point,
@@ -314,14 +352,78 @@ describe_voters(Ranking *ranking, PlacedModels placed)
 				 errmsg("intervals by voter need at least two voters")));
 	if (placed.num_ranked < 2)
 		return;
-	by_voter = covariance_by_voter(placed.fitter, voters, placed.tally, placed.points,
-								   placed.estimate.strengths);
-	by_battle = covariance_by_battle(placed.fitter, placed.tally, placed.points,
-									 placed.estimate.strengths);
+	by_voter = find_covariance(placed, voters);
+	by_battle = find_covariance(placed, NULL);
 	ranking->widening = sqrt(total_variance(by_voter, &placed.estimate) /
 							 total_variance(by_battle, &placed.estimate));
 	covariance_free(by_voter);
 	covariance_free(by_battle);
+}
+
+/*
+ * An error for terms that cannot be fitted.
+ */
+static void
+report_no_fit(const PlacedModels *placed, int untold)
+{
+	const RankOptions *options = placed->options;
+	int			covariate = untold - estimator_terms(placed->estimator).position;
+
+	if (options->covariates && covariate >= 0 &&
+		covariate < covariates_number(options->covariates))
+		report_untold_covariate(options->covariates, covariate);
+	report_terms_without_maximum();
+}
+
+/*
+ * Fit the strengths, and what else decides battles.
+ */
+static void
+fit_placed_models(PlacedModels *placed, double *strengths)
+{
+	int			untold = -1;
+
+	if (placed->estimator == NULL)
+	{
+		placed->fitter = fitter_create(placed->tally, placed->options->prior_battles);
+		fit_maximum(placed->fitter, placed->points, strengths);
+		return;
+	}
+	placed->regression = estimator_fit(placed->estimator, &untold);
+	if (placed->regression == NULL)
+		report_no_fit(placed, untold);
+	memcpy(strengths, regression_estimate(placed->regression),
+		   sizeof(double) * placed->tally->num_models);
+}
+
+/*
+ * Say what was found of terms, their bounds by the covariance.
+ */
+static void
+describe_terms(Ranking *ranking, PlacedModels placed)
+{
+	const RankOptions *options = placed.options;
+	ModelTerms	terms = estimator_terms(placed.estimator);
+	const double *found = regression_estimate(placed.regression) +
+		regression_num_nodes(placed.regression);
+	double		point = interval_point(ranking->num_voters);
+	int			q = terms_number(terms);
+	double	   *deviations = palloc(sizeof(double) * q);
+	double	   *by_information = palloc(sizeof(double) * q);
+
+	term_deviations(placed.regression, estimator_tally(placed.estimator), options->voters,
+					deviations, by_information);
+	ranking->num_terms = q;
+	ranking->term_estimates = palloc(sizeof(TermEstimate) * q);
+	for (int k = 0; k < q; k++)
+		ranking->term_estimates[k] = (TermEstimate)
+	{
+		found[k], found[k] - point * deviations[k], found[k] + point * deviations[k],
+			deviations[k], by_information[k],
+			wald_chance(found[k] / deviations[k], ranking->num_voters)
+	};
+	if (terms.ties == TIES_DAVIDSON)
+		ranking->tie_odds = exp(found[q - 1]);
 }
 
 /*
@@ -331,8 +433,8 @@ describe_voters(Ranking *ranking, PlacedModels placed)
  * 1000, whatever the anchor.
  */
 static void
-rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
-				   ModelStatus *status, int anchor, Bounds compared,
+rate_placed_models(Ranking *ranking, const Tally *tally, Estimator *estimator,
+				   const int *model, ModelStatus *status, int anchor, Bounds compared,
 				   const RankOptions *options)
 {
 	int			n = tally->num_models;
@@ -341,7 +443,7 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	Bounds		centred = recentre ? bounds_create(n) : bounds;
 	double		off_centre = 0;
 	PlacedModels placed = {
-		fitter_create(tally, options->prior_battles), tally, tally_points(tally),
+		.estimator = estimator,.tally = tally,.points = tally_points(tally),
 		.ranked = palloc(sizeof(int) * n),.options = options
 	};
 	PointEstimate estimate;
@@ -355,7 +457,7 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	estimate.reference = palloc(sizeof(bool) * n);
 
 	INSTR_TIME_SET_CURRENT(start);
-	fit_maximum(placed.fitter, placed.points, estimate.strengths);
+	fit_placed_models(&placed, estimate.strengths);
 	for (int i = 0; i < n; i++)
 		estimate.scores[i] = POINTS_PER_STRENGTH * estimate.strengths[i];
 	scale_estimate(&estimate, status, n, anchor, options->anchor_score);
@@ -365,6 +467,8 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	INSTR_TIME_SET_CURRENT(fitted);
 	if (options->voters)
 		describe_voters(ranking, placed);
+	if (estimator)
+		describe_terms(ranking, placed);
 	if (options->intervals == INTERVALS_SANDWICH)
 		find_wald_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
 	else
@@ -393,11 +497,48 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 }
 
 /*
+ * Bring voters and covariates to the places of a tally of the models that are placed,
+ * and say what fits them: NULL, strengths alone.  Terms that the battles do not bound
+ * are left out.
+ */
+static Estimator *
+prepare_placed_models(Ranking *ranking, const Tally *among, const int *index,
+					  RankOptions *options)
+{
+	Covariates *covariates = options->terms.num_covariates > 0 ?
+		options->covariates : NULL;
+	Estimator  *estimator = NULL;
+
+	if (covariates)
+	{
+		covariates_keep(covariates, index);
+		covariates_bind(covariates, among);
+		check_covariates(covariates, options->terms.position);
+		options->voters = covariates_voters(covariates);
+	}
+	if (any_terms(options->terms))
+		ranking->terms = terms_of_battles(among, covariates, options->terms,
+										  options->prior_battles, &ranking->separation);
+	if (any_terms(ranking->terms))
+		estimator = estimator_create(among, covariates, ranking->terms,
+									 options->prior_battles);
+	if (options->voters && covariates == NULL)
+	{
+		voters_keep(options->voters, index);
+		voters_bind(options->voters, among,
+					estimator ? estimator_num_sides(estimator) : 1);
+	}
+	return estimator;
+}
+
+/*
  * Rank the models of a tally.
  */
 Ranking *
-rank_models(const Tally *tally, const RankOptions *options)
+rank_models(const Tally *tally, const RankOptions *asked)
 {
+	RankOptions chosen = *asked;
+	RankOptions *options = &chosen;
 	int			n = tally->num_models;
 	Ranking    *ranking = palloc0(sizeof(Ranking));
 	ModelStatus *status = palloc0(sizeof(ModelStatus) * n);
@@ -447,14 +588,10 @@ rank_models(const Tally *tally, const RankOptions *options)
 	else if (num_placed > 0)
 	{
 		Tally	   *among = tally_among(tally, index, num_placed);
+		Estimator  *estimator = prepare_placed_models(ranking, among, index, options);
 
-		if (options->voters)
-		{
-			voters_keep(options->voters, index);
-			voters_bind(options->voters, among, 1);
-		}
-		rate_placed_models(ranking, among, placed, placed_status, anchor, compared,
-						   options);
+		rate_placed_models(ranking, among, estimator, placed, placed_status, anchor,
+						   compared, options);
 	}
 	assign_ranks(ranking, compared, options);
 	return ranking;

@@ -90,7 +90,6 @@ struct Resampler
 	AliasColumn *cells;			/* NUM_OUTCOMES a pair */
 	PairTables *pair_tables;	/* NULL when one_by_one */
 	PoissonTable *tables;
-	double		num_ties;		/* in the resample at hand */
 };
 
 /* What one battle of each outcome adds to the points of a pair's two sides */
@@ -389,7 +388,7 @@ draw_cell(const PoissonTable *tables, int table, uint32 bits,
  * Draw the cells of a pair of which not all have tables.  Returns their total.
  */
 static double
-draw_large_pair(Resampler *resampler, pg_prng_state *prng,
+draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
 				double fraction, int p, uint64 bits, uint64 more_bits,
 				PairPoints points)
 {
@@ -405,7 +404,8 @@ draw_large_pair(Resampler *resampler, pg_prng_state *prng,
 
 	points.first[p] = first + 0.5 * ties;
 	points.second[p] = second + 0.5 * ties;
-	resampler->num_ties += ties;
+	if (points.ties)
+		points.ties[p] = ties;
 	return first + second + ties;
 }
 
@@ -414,7 +414,7 @@ draw_large_pair(Resampler *resampler, pg_prng_state *prng,
  * all cells of a pair have tables, integers do.
  */
 static double
-draw_all_cells(Resampler *resampler, pg_prng_state *prng,
+draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
 			   double fraction, PairPoints points)
 {
 	const PoissonTable *tables = resampler->tables;
@@ -422,9 +422,7 @@ draw_all_cells(Resampler *resampler, pg_prng_state *prng,
 	int			num_pairs = resampler->tally->num_pairs;
 	double		large_total = 0;
 	int64		total = 0;
-	int64		total_ties = 0;
 
-	resampler->num_ties = 0;
 	for (int p = 0; p < num_pairs; p++)
 	{
 		const int16 *table = pair_tables[p].table;
@@ -447,10 +445,10 @@ draw_all_cells(Resampler *resampler, pg_prng_state *prng,
 		ties = draw_from_table(&tables[table[OUTCOME_TIE]], more_bits >> 32);
 		points.first[p] = 0.5 * (2 * first + ties);
 		points.second[p] = 0.5 * (2 * second + ties);
+		if (points.ties)
+			points.ties[p] = ties;
 		total += first + second + ties;
-		total_ties += ties;
 	}
-	resampler->num_ties += total_ties;
 	return total + large_total;
 }
 
@@ -480,8 +478,8 @@ draw_more_cells(Resampler *resampler, pg_prng_state *prng, double fraction,
 			{
 				points->first[p] += drawn * points_of_first[i];
 				points->second[p] += drawn * points_of_second[i];
-				if (i == OUTCOME_TIE)
-					resampler->num_ties += drawn;
+				if (points->ties && i == OUTCOME_TIE)
+					points->ties[p] += drawn;
 			}
 		}
 	}
@@ -510,7 +508,8 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 		c = (c & keep_own) | ((uint32) column->alias & ~keep_own);
 		points.first[c / NUM_OUTCOMES] += points_of_first[c % NUM_OUTCOMES];
 		points.second[c / NUM_OUTCOMES] += points_of_second[c % NUM_OUTCOMES];
-		resampler->num_ties += c % NUM_OUTCOMES == OUTCOME_TIE;
+		if (points.ties && c % NUM_OUTCOMES == OUTCOME_TIE)
+			points.ties[c / NUM_OUTCOMES]++;
 	}
 }
 
@@ -540,20 +539,21 @@ draw_missing(Resampler *resampler, pg_prng_state *prng, double missing,
 }
 
 /*
- * Draw one resample into points.  Returns how many ties are in it.
+ * Draw one resample into points.
  */
-double
+void
 resample(Resampler *resampler, pg_prng_state *prng, PairPoints points)
 {
 	const Tally *tally = resampler->tally;
 	double		n = tally->num_battles;
 	double		total = 0;
 
-	resampler->num_ties = 0;
 	if (resampler->one_by_one)
 	{
 		memset(points.first, 0, sizeof(double) * tally->num_pairs);
 		memset(points.second, 0, sizeof(double) * tally->num_pairs);
+		if (points.ties)
+			memset(points.ties, 0, sizeof(double) * tally->num_pairs);
 	}
 	else
 		do
@@ -564,5 +564,4 @@ resample(Resampler *resampler, pg_prng_state *prng, PairPoints points)
 		} while (total > n);
 
 	draw_missing(resampler, prng, n - total, points);
-	return resampler->num_ties;
 }

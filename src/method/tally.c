@@ -308,6 +308,29 @@ tally_among(const Tally *tally, const int *index, int num_kept)
 }
 
 /*
+ * The place of a pair that a finished tally has.
+ */
+int
+tally_find_pair(const Tally *tally, int first, int second)
+{
+	int			low = 0;
+	int			high = tally->num_pairs - 1;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		const Pair *pair = &tally->pairs[middle];
+
+		if (pair->first < first || (pair->first == first && pair->second < second))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	Assert(tally->pairs[low].first == first && tally->pairs[low].second == second);
+	return low;
+}
+
+/*
  * The number of battles of each model.
  */
 void
@@ -335,6 +358,7 @@ points_create(int num_pairs)
 
 	points.first = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	points.second = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	points.ties = NULL;
 	return points;
 }
 

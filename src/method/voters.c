@@ -279,26 +279,6 @@ voters_keep(Voters *voters, const int *index)
 	squeeze_cells(voters);
 }
 
-static int
-find_pair(const Tally *tally, int first, int second)
-{
-	int			low = 0;
-	int			high = tally->num_pairs - 1;
-
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-		const Pair *pair = &tally->pairs[middle];
-
-		if (pair->first < first || (pair->first == first && pair->second < second))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	Assert(tally->pairs[low].first == first && tally->pairs[low].second == second);
-	return low;
-}
-
 /*
  * Forget which model of a cell stood first.
  */
@@ -368,7 +348,7 @@ voters_bind(Voters *voters, const Tally *tally, int num_sides)
 	for (int64 c = 0; c < voters->num_cells; c++)
 	{
 		uint32		what = voters->cells[c].what;
-		int			slot = find_pair(tally, FIRST_OF(what), SECOND_OF(what));
+		int			slot = tally_find_pair(tally, FIRST_OF(what), SECOND_OF(what));
 
 		CHECK_FOR_INTERRUPTS_AT(c);
 		if (IS_TURNED(what))
@@ -376,6 +356,33 @@ voters_bind(Voters *voters, const Tally *tally, int num_sides)
 		voters->cells[c].what = NUM_OUTCOMES * slot + PLACED_OUTCOME(what);
 	}
 	prepare_replicates(voters, num_sides * tally->num_pairs);
+}
+
+/*
+ * Add battles of a voter by what they are among slots, NUM_OUTCOMES times the slot plus
+ * the outcome, in the order of voters, those without one last.
+ */
+void
+voters_add_to_slot(Voters *voters, int voter, uint32 what, int64 count)
+{
+	if (voters->num_cells == voters->max_cells)
+		make_room(voters);
+	voters->cells[voters->num_cells++] = (VoterCell)
+	{
+		voter, what, count
+	};
+	voters->num_voters = Max(voters->num_voters, voter + 1);
+	if (voter < 0)
+		voters->num_unknown += count;
+}
+
+/*
+ * What voters_bind() does for those that were added to slots.
+ */
+void
+voters_bind_to_slots(Voters *voters, int num_slots)
+{
+	prepare_replicates(voters, num_slots);
 }
 
 /*
@@ -504,14 +511,13 @@ draw_replicates(Voters *voters, uint64 seed, int replicate)
 
 /*
  * Find the points of the pairs in all battles of the voters that a replicate draws.
- * Replicates are asked for in their order.  Returns how many ties are among them.
+ * Replicates are asked for in their order.
  */
-double
+void
 resample_voters(Voters *voters, uint64 seed, int replicate, PairPoints points)
 {
 	Size		width = voters->width;
 	Size		lane = replicate % width;
-	double		num_ties = 0;
 
 	if (lane == 0)
 		draw_replicates(voters, seed, replicate);
@@ -522,9 +528,9 @@ resample_voters(Voters *voters, uint64 seed, int replicate, PairPoints points)
 
 		points.first[p] = count[OUTCOME_FIRST * width] + 0.5 * ties;
 		points.second[p] = count[OUTCOME_SECOND * width] + 0.5 * ties;
-		num_ties += ties;
+		if (points.ties)
+			points.ties[p] = ties;
 	}
-	return num_ties;
 }
 
 /*
