@@ -202,11 +202,16 @@ estimator_pair_points(Estimator *estimator, PairPoints points)
 		return points;
 	if (estimator->of_pairs.first == NULL)
 		estimator->of_pairs = points_create(n);
+	if (estimator->pair_of_cell == NULL)
+	{
+		add_sides(estimator->cells, points, estimator->of_pairs);
+		return estimator->of_pairs;
+	}
 	memset(estimator->of_pairs.first, 0, sizeof(double) * n);
 	memset(estimator->of_pairs.second, 0, sizeof(double) * n);
 	for (int c = 0; c < estimator->cells->tally->num_pairs; c++)
 	{
-		int			p = estimator->pair_of_cell ? estimator->pair_of_cell[c] : c % n;
+		int			p = estimator->pair_of_cell[c];
 		const Pair *pair = &estimator->cells->pairs->pairs[p];
 		bool		as_pair = estimator->cells->tally->pairs[c].first == pair->first;
 

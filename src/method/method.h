@@ -569,6 +569,8 @@ extern void bordered_inverse(const Bordered *bordered, double *inverse);
 /* regression.c */
 extern Regression *regression_create(const OutcomeCells *cells, ModelTerms terms,
 									 double prior_battles);
+extern void add_sides(const OutcomeCells *cells, PairPoints points,
+					  PairPoints of_pairs);
 extern bool regression_fit(Regression *regression, PairPoints points);
 extern bool regression_fit_replicate(Regression *regression, PairPoints points,
 									 const bool *placed);

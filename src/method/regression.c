@@ -94,14 +94,35 @@ regression_create(const OutcomeCells *cells, ModelTerms terms, double prior_batt
 }
 
 /*
+ * Add up the points of cells of two sides as points of their pairs.
+ */
+void
+add_sides(const OutcomeCells *cells, PairPoints points, PairPoints of_pairs)
+{
+	int			n = cells->pairs->num_pairs;
+	double	   *restrict first = of_pairs.first;
+	double	   *restrict second = of_pairs.second;
+
+	Assert(cells->num_sides == 2);
+#pragma omp simd
+	for (int p = 0; p < n; p++)
+	{
+		first[p] = points.first[p] + points.first[n + p];
+		second[p] = points.second[p] + points.second[n + p];
+	}
+}
+
+/*
  * How many of the battles are ties.
  */
 static double
 count_ties(const Regression *regression, PairPoints points)
 {
+	int			num_cells = points.ties ? regression->cells->tally->num_pairs : 0;
 	double		sum = 0;
 
-	for (int c = 0; c < regression->cells->tally->num_pairs && points.ties; c++)
+#pragma omp simd reduction(+:sum)
+	for (int c = 0; c < num_cells; c++)
 		sum += points.ties[c];
 	return sum;
 }
@@ -283,22 +304,17 @@ choose_start(Regression *regression, PairPoints points)
 }
 
 /*
- * The points of pairs, of both sides together where these are told apart.
+ * The points of pairs, of both sides together where these are told apart; of cells with
+ * covariates, their own.
  */
 static PairPoints
 both_sides(Regression *regression, PairPoints points)
 {
-	int			num_pairs = regression->cells->pairs->num_pairs;
-
 	if (regression->cells->num_sides == 1)
 		return points;
 	if (regression->pair_points.first == NULL)
-		regression->pair_points = points_create(num_pairs);
-	for (int p = 0; p < num_pairs; p++)
-	{
-		regression->pair_points.first[p] = points.first[p] + points.first[num_pairs + p];
-		regression->pair_points.second[p] = points.second[p] + points.second[num_pairs + p];
-	}
+		regression->pair_points = points_create(regression->cells->pairs->num_pairs);
+	add_sides(regression->cells, points, regression->pair_points);
 	return regression->pair_points;
 }
 
