@@ -70,15 +70,16 @@ read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
 	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
 				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
 				  as_of == NULL);
-	sql = psprintf("SELECT b.model1_id, b.model2_id, %s, %s%s%s FROM (%s) AS b"
-				   " WHERE %s OPERATOR(pg_catalog.=) $1%s GROUP BY 1, 2, 3%s",
+	sql = psprintf("SELECT b.model1_id, b.model2_id, %s, %s%s%s%s FROM (%s) AS b"
+				   " WHERE %s OPERATOR(pg_catalog.=) $1%s GROUP BY 1, 2, 3%s%s",
 				   source->outcome, source->counts.count, voter.voter,
-				   source->counts.unusable, source->query, source->leaderboard,
+				   covariate_columns(source->covariates), source->counts.unusable,
+				   source->query, source->leaderboard,
 				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "",
-				   voter.grouping);
-	if (by_voter)
+				   covariate_grouping(source->covariates, by_voter), voter.grouping);
+	if (by_voter || source->covariates)
 		allow_maintenance_memory();
-	battles = read_battles(sql, parameters, true, NIL, by_voter, now,
+	battles = read_battles(sql, parameters, true, NIL, by_voter, source->covariates, now,
 						   psprintf("leaderboard \"%s\" from %s",
 									leaderboard->slug, source->place));
 	AtEOXact_GUC(true, guc_level);
@@ -86,22 +87,28 @@ read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
 }
 
 /*
- * Where the battles of a leaderboard are read, with as_of only those up to then.
+ * Where the battles of a leaderboard are read as settings ask, with as_of only those up
+ * to then.
  */
 BattleSource *
-find_leaderboard_source(const char *arena, const TimestampTz *as_of, bool by_voter)
+find_leaderboard_source(const char *arena, const TimestampTz *as_of,
+						const Settings *settings)
 {
-	if (by_voter)
-		return find_voter_source(arena);
-	return find_battle_source(arena, as_of ? READ_AS_OF : READ_LEADERBOARD);
+	bool		battles = as_of || settings->covariates;
+	BattleSource *source = settings->cluster_by_voter ? find_voter_source(arena) :
+		find_battle_source(arena, battles ? READ_AS_OF : READ_LEADERBOARD);
+
+	if (settings->covariates)
+		set_covariates(source, arena, settings->covariates);
+	return source;
 }
 
 Battles *
 read_leaderboard_battles(const Leaderboard *leaderboard,
-						 const TimestampTz *as_of, bool by_voter, bool now)
+						 const TimestampTz *as_of, const Settings *settings, bool now)
 {
-	return read_source_battles(find_leaderboard_source(leaderboard->arena, as_of, by_voter),
-							   leaderboard, as_of, by_voter, now);
+	return read_source_battles(find_leaderboard_source(leaderboard->arena, as_of, settings),
+							   leaderboard, as_of, settings->cluster_by_voter, now);
 }
 
 /*
@@ -172,7 +179,7 @@ read_arena_battles(const char *arena, List *slugs)
 								   source->outcome, source->counts.count,
 								   source->leaderboard, source->counts.unusable,
 								   source->query, source->leaderboard),
-						  parameters, true, slugs, false, true,
+						  parameters, true, slugs, false, NIL, true,
 						  psprintf("all leaderboards from %s", source->place));
 	AtEOXact_GUC(true, guc_level);
 	if (is_remote(arena))

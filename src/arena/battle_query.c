@@ -235,6 +235,27 @@ find_voter_source(const char *arena)
 }
 
 /*
+ * Read covariates, too, from a source of battles, which must be a relation of the
+ * arena's own.
+ */
+void
+set_covariates(BattleSource *source, const char *arena, List *covariates)
+{
+	ListCell   *cell;
+
+	if (source->relation == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("covariates of the battles of arena \"%s\" cannot be told", arena),
+				 errdetail("It has no relation " BATTLE_RELATION "."),
+				 errhint("A relation " BATTLE_RELATION " in the arena, with a numeric column for each covariate, can tell.")));
+	foreach(cell, covariates)
+		check_covariate_column(find_arena_relation(arena, source->relation), lfirst(cell),
+							   psprintf("relation %s.%s", quote_identifier(arena), source->relation));
+	source->covariates = covariates;
+}
+
+/*
  * The reading of this name.
  */
 static BattleReading

@@ -29,6 +29,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
@@ -51,7 +53,8 @@ enum
 	COLUMN_COUNT,
 	COLUMN_LEADERBOARD,			/* only where all of an arena are read */
 	COLUMN_VOTER = COLUMN_LEADERBOARD,	/* only where voters are */
-	MAX_COLUMNS = 6				/* the last one: counts that are none */
+	MAX_COLUMNS = 6 + MAX_COVARIATES	/* the last one: counts that are none;
+										 * before it: covariates */
 };
 
 /* Room for so many models or pairs at first */
@@ -112,6 +115,10 @@ typedef struct BattleReader
 	int			num_pairs;
 	Voters	   *voters;			/* or NULL */
 	int			num_voters;
+	Covariates *covariates;		/* or NULL */
+	int			num_covariates;
+	int			first_covariate;	/* column of the query */
+	int64	   *unknown_covariates; /* battles of which each is not known */
 	char	   *last_voter;		/* as text, */
 	Datum		last_value;		/* or where that is no reference as it is */
 	FmgrInfo	output[MAX_COLUMNS];
@@ -309,6 +316,33 @@ row_count(BattleReader *reader, TupleTableSlot *slot)
 }
 
 /*
+ * Take the covariates of one row.
+ */
+static void
+take_covariates(BattleReader *reader, TupleTableSlot *slot, int model1, int model2,
+				Meaning meaning, int64 count)
+{
+	double		x[MAX_COVARIATES];
+	bool		known = true;
+
+	for (int k = 0; k < reader->num_covariates; k++)
+	{
+		int			column = reader->first_covariate + k;
+
+		x[k] = slot->tts_isnull[column] ? NAN : DatumGetFloat8(slot->tts_values[column]);
+		if (!isfinite(x[k]))
+		{
+			reader->unknown_covariates[k] += count;
+			known = false;
+		}
+	}
+	if (known)
+		covariates_add(reader->covariates,
+					   reader->voters ? voter_number(reader, slot) : -1,
+					   model1, model2, meaning, count, x);
+}
+
+/*
  * Take one row: so many battles between these models with this outcome.
  */
 static void
@@ -346,7 +380,9 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 	number1 = model_number(reader, group, model1);
 	number2 = model_number(reader, group, model2);
 	ballots_add(group->ballots, meaning, number1, number2, count);
-	if (reader->voters)
+	if (reader->covariates)
+		take_covariates(reader, slot, number1, number2, meaning, count);
+	else if (reader->voters)
 		voters_add(reader->voters, voter_number(reader, slot), number1, number2, meaning,
 				   count);
 	reader->num_pairs += ballots_size(group->ballots) - size;
@@ -426,6 +462,9 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 {
 	BattleReader *reader = (BattleReader *) self;
 	int			num_plain = reader->slugs || reader->voters ? COLUMN_VOTER + 1 : COLUMN_COUNT + 1;
+
+	reader->first_covariate = num_plain;
+	num_plain += reader->num_covariates;
 
 	if (columns->natts > num_plain)
 		reader->unusable_column = num_plain;
@@ -522,6 +561,12 @@ finish_group(const BattleReader *reader, BattleGroup *group)
 	battles->ignored.unknown_outcome = battles->reading.unknown;
 	battles->ignored.null_outcome = battles->reading.none;
 	battles->voters = reader->voters;
+	battles->covariates = reader->covariates;
+	if (battles->covariates)
+	{
+		battles->voters = NULL;
+		covariates_finish(battles->covariates, battles->reading.vocabulary, position);
+	}
 	if (battles->voters)
 		voters_finish(battles->voters, battles->reading.vocabulary, position);
 	if (battles->reading.unknown + battles->reading.none > 0)
@@ -536,11 +581,44 @@ reading_context(void *source)
 }
 
 /*
+ * Make a reader read covariates, too.
+ */
+static void
+add_covariates(BattleReader *reader, bool by_voter, List *covariates)
+{
+	char	  **names = palloc(sizeof(char *) * list_length(covariates));
+	ListCell   *cell;
+
+	foreach(cell, covariates)
+		names[reader->num_covariates++] = pstrdup(lfirst(cell));
+	reader->unknown_covariates = palloc0(sizeof(int64) * reader->num_covariates);
+	reader->covariates = covariates_begin(reader->num_covariates, names, by_voter,
+										  (Size) maintenance_work_mem * 1024);
+}
+
+/*
+ * An error for battles of which a covariate is not known.
+ */
+static void
+check_known_covariates(const BattleReader *reader)
+{
+	for (int k = 0; k < reader->num_covariates; k++)
+		if (reader->unknown_covariates[k] > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("covariate \"%s\" is not known of all battles",
+							covariate_name(reader->covariates, k)),
+					 errdetail("Of %lld battles it is null or not finite.",
+							   (long long) reader->unknown_covariates[k]),
+					 errhint("A view can leave these battles out, or say what to take for it.")));
+}
+
+/*
  * A reader of battles of these leaderboards, or where there are none of a whole
  * relation.
  */
 static BattleReader *
-create_reader(bool uuid_models, List *slugs, bool by_voter)
+create_reader(bool uuid_models, List *slugs, bool by_voter, List *covariates)
 {
 	MemoryContext memory = AllocSetContextCreate(CurTransactionContext,
 												 "bixarena_rank reading",
@@ -561,6 +639,12 @@ create_reader(bool uuid_models, List *slugs, bool by_voter)
 	{
 		MemoryContextSwitchTo(caller);
 		reader->voters = voters_begin((Size) maintenance_work_mem * 1024);
+		MemoryContextSwitchTo(memory);
+	}
+	if (covariates != NIL)
+	{
+		MemoryContextSwitchTo(caller);
+		add_covariates(reader, by_voter, covariates);
 		MemoryContextSwitchTo(memory);
 	}
 	reader->row_memory = AllocSetContextCreate(memory, "bixarena_rank row",
@@ -596,17 +680,18 @@ check_watched_parameters(const char *sql, ParamListInfo parameters)
 
 /*
  * Run a query for (model1, model2, outcome, count), or these and leaderboard, or by
- * voter these and the voter, whose rows follow each other, in an SPI connection.
+ * voter these and the voter, whose rows follow each other, in an SPI connection.  Then
+ * come covariates, as numbers of float8.
  * Where count is the sum of a column, a last column says how many of its values are no
  * number of battles (grouping.c).  The result is a list of Battles, one for each of the
  * leaderboards that has some; or where there are none, of one.
  */
 List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
-			 List *slugs, bool by_voter, bool now, char *source)
+			 List *slugs, bool by_voter, List *covariates, bool now, char *source)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	BattleReader *reader = create_reader(uuid_models, slugs, by_voter);
+	BattleReader *reader = create_reader(uuid_models, slugs, by_voter, covariates);
 	SPIExecuteOptions options = {0};
 	ErrorContextCallback context = {
 		.previous = error_context_stack,
@@ -633,6 +718,7 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 		elog(ERROR, "unexpected result of a query: %s",
 			 SPI_result_code_string(code));
 	error_context_stack = context.previous;
+	check_known_covariates(reader);
 
 	for (int i = 0; i < reader->num_groups; i++)
 		if (reader->groups[i])
@@ -660,4 +746,6 @@ keep_models(Battles *battles, const int *index, int num_kept)
 	battles->models = models;
 	if (battles->voters)
 		voters_keep(battles->voters, index);
+	if (battles->covariates)
+		covariates_keep(battles->covariates, index);
 }

@@ -113,11 +113,12 @@ check_count_column(Relation relation, const char *name)
 /*
  * The battles in any table or view, of these columns.  num_battles is that which
  * holds how many battles a row stands for, NULL: each is one.  voter is that which says
- * who cast them, or NULL.
+ * who cast them, or NULL.  covariates name columns of numbers.
  */
 Battles *
 read_relation_battles(Oid relation_id, const char *model1, const char *model2,
-					  const char *outcome, const char *num_battles, const char *voter)
+					  const char *outcome, const char *num_battles, const char *voter,
+					  List *covariates)
 {
 	Relation	relation = try_relation_open(relation_id, AccessShareLock);
 	List	   *battles;
@@ -127,6 +128,7 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 	char	   *name;
 	VoterColumn by_voter = no_voter();
 	int			guc_level = NewGUCNestLevel();
+	ListCell   *cell;
 
 	if (relation == NULL)
 		ereport(ERROR,
@@ -148,18 +150,23 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 	{
 		(void) find_column(relation, voter, "voter");
 		by_voter = grouped_by_voter(relation_id, voter);
-		allow_maintenance_memory();
 	}
+	foreach(cell, covariates)
+		check_covariate_column(relation_id, lfirst(cell), "the relation");
+	if (voter || covariates)
+		allow_maintenance_memory();
 
 	name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 									  RelationGetRelationName(relation));
-	battles = read_battles(psprintf("SELECT %s, %s, %s, %s%s%s FROM %s AS b GROUP BY 1, 2, 3%s",
+	battles = read_battles(psprintf("SELECT %s, %s, %s, %s%s%s%s FROM %s AS b GROUP BY 1, 2, 3%s%s",
 									grouped_column(relation_id, model1),
 									grouped_column(relation_id, model2),
 									grouped_column(relation_id, outcome),
-									counts.count, by_voter.voter, counts.unusable, name,
+									counts.count, by_voter.voter,
+									covariate_columns(covariates), counts.unusable, name,
+									covariate_grouping(covariates, voter != NULL),
 									by_voter.grouping),
-						   NULL, false, NIL, voter != NULL, false,
+						   NULL, false, NIL, voter != NULL, covariates, false,
 						   psprintf("relation %s", name));
 	AtEOXact_GUC(true, guc_level);
 	relation_close(relation, NoLock);

@@ -44,9 +44,9 @@ extern void sample_tally(const char *arena, int64 num_leaderboards);
 
 /* tally.c */
 extern Battles *read_present_battles(const Leaderboard *leaderboard,
-									 const TimestampTz *as_of, bool by_voter,
+									 const TimestampTz *as_of, const Settings *settings,
 									 bool now);
-extern Battles *read_live_battles(const Leaderboard *leaderboard, bool by_voter);
+extern Battles *read_live_battles(const Leaderboard *leaderboard, const Settings *settings);
 extern List *read_all_present_battles(const char *arena, List *slugs);
 
 /* mend.c */

@@ -150,7 +150,7 @@ read_tally(const KeptTally *kept, TallyUse use, Datum slug, List *slugs, char *s
 	parameters->params[0].isnull = false;
 	parameters->params[0].pflags = PARAM_FLAG_CONST;
 	result = read_battles(tally_query(kept, use, slugs ? "ANY ($1)" : "$1", slugs != NIL),
-						  parameters, true, slugs, false, true, source);
+						  parameters, true, slugs, false, NIL, true, source);
 	leave_owner(scope);
 	return result;
 }
@@ -164,17 +164,27 @@ read_leaderboard_tally(const KeptTally *kept, TallyUse use, const Leaderboard *l
 }
 
 /*
- * The battles that count for a leaderboard at this moment, or with as_of up to then.
+ * Do settings ask for more than a tally says?  It has neither voters nor covariates.
+ */
+static bool
+needs_battles(const Settings *settings)
+{
+	return settings->cluster_by_voter || settings->covariates;
+}
+
+/*
+ * The battles that count for a leaderboard at this moment, or with as_of up to then, and
+ * what settings ask to know of them.
  */
 Battles *
 read_present_battles(const Leaderboard *leaderboard, const TimestampTz *as_of,
-					 bool by_voter, bool now)
+					 const Settings *settings, bool now)
 {
 	KeptTally  *kept;
-	TallyUse	use = as_of || by_voter ? USE_NOT :
+	TallyUse	use = as_of || needs_battles(settings) ? USE_NOT :
 		choose_use(leaderboard->arena, false, &kept);
 
-	return use == USE_NOT ? read_leaderboard_battles(leaderboard, as_of, by_voter, now) :
+	return use == USE_NOT ? read_leaderboard_battles(leaderboard, as_of, settings, now) :
 		read_leaderboard_tally(kept, use, leaderboard);
 }
 
@@ -182,12 +192,13 @@ read_present_battles(const Leaderboard *leaderboard, const TimestampTz *as_of,
  * The same for who only looks, and folds a log only if it has grown long.
  */
 Battles *
-read_live_battles(const Leaderboard *leaderboard, bool by_voter)
+read_live_battles(const Leaderboard *leaderboard, const Settings *settings)
 {
 	KeptTally  *kept;
-	TallyUse	use = by_voter ? USE_NOT : choose_use(leaderboard->arena, true, &kept);
+	TallyUse	use = needs_battles(settings) ? USE_NOT :
+		choose_use(leaderboard->arena, true, &kept);
 
-	return use == USE_NOT ? read_leaderboard_battles(leaderboard, NULL, by_voter, true) :
+	return use == USE_NOT ? read_leaderboard_battles(leaderboard, NULL, settings, true) :
 		read_leaderboard_tally(kept, use, leaderboard);
 }
 

@@ -34,6 +34,48 @@ struct Estimator
 	Fitter	   *plain;			/* likewise */
 };
 
+static const char *const tie_model_names[] = {"half", "davidson"};
+
+/*
+ * How ties are taken, as users say it.
+ */
+TieModel
+parse_tie_model(const char *name)
+{
+	for (int model = 0; model < (int) lengthof(tie_model_names); model++)
+		if (strcmp(name, tie_model_names[model]) == 0)
+			return (TieModel) model;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("tie_model must be half or davidson, not \"%s\"", name)));
+}
+
+const char *
+tie_model_name(TieModel model)
+{
+	return tie_model_names[model];
+}
+
+/*
+ * Why a term was left out that was asked for, NULL: it was not.
+ */
+const char *
+why_no_position(Separation separation)
+{
+	if (separation.position == 0)
+		return NULL;
+	return "the battles do not bound what standing first is worth";
+}
+
+const char *
+why_no_ties(Separation separation)
+{
+	if (separation.ties == 0)
+		return NULL;
+	return separation.ties < 0 ? "there are no ties" :
+		"the battles do not bound how often ties are";
+}
+
 bool
 any_terms(ModelTerms terms)
 {

@@ -611,6 +611,10 @@ extern const double *covariates_x(const Covariates *covariates, bool position);
 extern const int *covariates_pairs(const Covariates *covariates);
 
 /* estimator.c */
+extern TieModel parse_tie_model(const char *name);
+extern const char *tie_model_name(TieModel model);
+extern const char *why_no_position(Separation separation);
+extern const char *why_no_ties(Separation separation);
 extern bool any_terms(ModelTerms terms);
 extern int	terms_number(ModelTerms terms);
 extern ModelTerms terms_of_battles(const Tally *pairs, const Covariates *covariates,

@@ -28,23 +28,46 @@ enum
 	ARGUMENT_ARENA
 };
 
-/* What a difference is found of */
-typedef struct DifferenceReading
+/* What is read again */
+typedef struct WatchedReading
 {
 	const Leaderboard *leaderboard;
 	const BattleSource *source;
 	const TimestampTz *until;	/* or NULL */
 	bool		by_voter;
 	Battles    *battles;
-} DifferenceReading;
+} WatchedReading;
 
 static void
-read_difference(void *argument)
+read_watched(void *argument)
 {
-	DifferenceReading *reading = argument;
+	WatchedReading *reading = argument;
 
 	reading->battles = read_source_battles(reading->source, reading->leaderboard,
 										   reading->until, reading->by_voter, false);
+}
+
+/*
+ * The battles of a leaderboard up to a moment, or all, as settings ask to read them, and
+ * who they are between.
+ */
+Battles *
+read_watched_battles(const Leaderboard *leaderboard, const TimestampTz *until,
+					 const Settings *settings, Contenders **contenders)
+{
+	WatchedReading reading = {
+		.leaderboard = leaderboard,.until = until,.by_voter = settings->cluster_by_voter
+	};
+	char	   *name = psprintf("leaderboard \"%s\"", leaderboard->slug);
+
+	reading.source = find_leaderboard_source(leaderboard->arena, until, settings);
+	watch(leaderboard->arena,
+		  reading.source->relation ? reading.source->relation : BATTLE_RELATION,
+		  read_watched, &reading);
+	*contenders = read_contenders(leaderboard, reading.battles);
+	check_outcomes(reading.battles, settings->max_unread_percent, name);
+	report_ignored(reading.battles, name);
+	return reading.battles;
 }
 
 /*
@@ -55,32 +78,22 @@ Datum
 bixarena_range_difference(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	char	   *slug = argument_text(fcinfo, ARGUMENT_LEADERBOARD);
 	bool		all = PG_ARGISNULL(ARGUMENT_UNTIL);
 	TimestampTz until = all ? 0 : PG_GETARG_TIMESTAMPTZ(ARGUMENT_UNTIL);
-	DifferenceReading reading = {0};
+	Leaderboard *leaderboard;
 	Contenders *contenders;
 	Settings   *settings;
+	Battles    *battles;
 	Ranking    *ranking;
 	Datum		result;
 
 	check_difference_arguments(fcinfo);
 	SPI_connect();
-	reading.leaderboard = find_watched_leaderboard(argument_text(fcinfo, ARGUMENT_ARENA),
-												   slug);
-	reading.until = all ? NULL : &until;
-	settings = read_settings(reading.leaderboard->arena, reading.leaderboard->slug);
-	reading.by_voter = settings->cluster_by_voter;
-	reading.source = find_leaderboard_source(reading.leaderboard->arena, reading.until,
-											 reading.by_voter);
-	watch(reading.leaderboard->arena,
-		  reading.source->relation ? reading.source->relation : BATTLE_RELATION,
-		  read_difference, &reading);
-	contenders = read_contenders(reading.leaderboard, reading.battles);
-	check_outcomes(reading.battles, settings->max_unread_percent,
-				   psprintf("leaderboard \"%s\"", slug));
-	report_ignored(reading.battles, psprintf("leaderboard \"%s\"", slug));
-	ranking = rank_by_settings(settings, reading.battles, contenders);
+	leaderboard = find_watched_leaderboard(argument_text(fcinfo, ARGUMENT_ARENA),
+										   argument_text(fcinfo, ARGUMENT_LEADERBOARD));
+	settings = read_settings(leaderboard->arena, leaderboard->slug);
+	battles = read_watched_battles(leaderboard, all ? NULL : &until, settings, &contenders);
+	ranking = rank_by_settings(settings, battles, contenders);
 	result = form_difference_of(fcinfo, ranking, contenders->slugs, caller);
 	SPI_finish();
 	PG_RETURN_DATUM(result);

@@ -57,6 +57,8 @@ typedef struct Run
 	Datum		voters;			/* jsonb: how many, and what they make of
 								 * intervals; 0: battles were independent */
 	Datum		ranges;			/* jsonb: ranks that the data allow, by id */
+	Datum		terms;			/* jsonb: what besides strengths decides
+								 * battles; 0: nothing else was asked for */
 
 	double		read_seconds;
 	double		fit_seconds;
@@ -113,6 +115,16 @@ typedef struct QueuePosition
 /* run_setting.c */
 extern const Settings *settings_of(const Run *run);
 extern Settings *read_run_settings(const Run *run);
+
+/* difference.c */
+extern Battles *read_watched_battles(const Leaderboard *leaderboard,
+									 const TimestampTz *until,
+									 const Settings *settings,
+									 Contenders **contenders);
+
+/* terms.c */
+extern Datum terms_of_run(const Ranking *ranking, const Battles *battles,
+						  ModelTerms asked);
 
 /* run.c */
 extern void check_correlation_id(Datum correlation_id);
