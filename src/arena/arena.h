@@ -49,6 +49,9 @@ typedef struct ModelKey
 	int			length;
 } ModelKey;
 
+/* What is said of the battles of two models: see rank_matchups.c */
+#define NUM_MATCHUP_VALUES	10
+
 /* Covariates that a ranking may have */
 #define MAX_COVARIATES		50
 
@@ -342,6 +345,12 @@ extern void put_ranking(FunctionCallInfo fcinfo, RankArguments at,
 
 extern ModelTerms called_terms(FunctionCallInfo fcinfo, RankArguments at,
 							   const Battles *battles);
+
+/* rank_matchups.c */
+extern void fill_matchup(const Pair *pair, const Prediction *prediction,
+						 bool has_ties, bool is_tested, Datum *values, bool *nulls);
+extern void put_rank_matchups(FunctionCallInfo fcinfo, RankArguments at,
+							  const Battles *battles);
 
 /* rank_terms.c */
 extern FoundTerms find_terms(const Ranking *ranking, const Battles *battles,

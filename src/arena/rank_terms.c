@@ -20,7 +20,7 @@
 #include "arena/arena.h"
 
 /* Columns of the result */
-#define NUM_TERM_COLUMNS 14
+#define NUM_TERM_COLUMNS 15
 #define NUM_POSITION_COLUMNS 5
 
 static FoundTerm *
@@ -104,20 +104,21 @@ put_term(ReturnSetInfo *result, const FoundTerm *term)
 	values[1] = term->covariate ? CStringGetTextDatum(term->covariate) : (Datum) 0;
 	values[2] = Float8GetDatum(estimate->value);
 	values[3] = Float8GetDatum(estimate->deviation);
-	values[4] = Float8GetDatum(estimate->lower);
-	values[5] = Float8GetDatum(estimate->upper);
-	nulls[6] = nulls[7] = nulls[8] = nulls[9] = !term->is_fitted || term->is_ties;
-	values[6] = Float8GetDatum(round_score(POINTS_PER_STRENGTH * estimate->value));
-	values[7] = Float8GetDatum(round_score(POINTS_PER_STRENGTH * estimate->lower));
-	values[8] = Float8GetDatum(round_score(POINTS_PER_STRENGTH * estimate->upper));
-	values[9] = Float8GetDatum(estimate->chance);
-	nulls[10] = !term->is_fitted || !term->is_ties;
-	values[10] = Float8GetDatum(exp(estimate->value));
-	nulls[11] = nulls[12] = !term->is_fitted || term->covariate == NULL;
-	values[11] = Float8GetDatum(term->scale.mean);
-	values[12] = Float8GetDatum(term->scale.deviation);
-	nulls[13] = false;
-	values[13] = CStringGetTextDatum(term->status);
+	values[4] = Float8GetDatum(estimate->by_information);
+	values[5] = Float8GetDatum(estimate->lower);
+	values[6] = Float8GetDatum(estimate->upper);
+	nulls[7] = nulls[8] = nulls[9] = nulls[10] = !term->is_fitted || term->is_ties;
+	values[7] = Float8GetDatum(round_score(POINTS_PER_STRENGTH * estimate->value));
+	values[8] = Float8GetDatum(round_score(POINTS_PER_STRENGTH * estimate->lower));
+	values[9] = Float8GetDatum(round_score(POINTS_PER_STRENGTH * estimate->upper));
+	values[10] = Float8GetDatum(estimate->chance);
+	nulls[11] = !term->is_fitted || !term->is_ties;
+	values[11] = Float8GetDatum(exp(estimate->value));
+	nulls[12] = nulls[13] = !term->is_fitted || term->covariate == NULL;
+	values[12] = Float8GetDatum(term->scale.mean);
+	values[13] = Float8GetDatum(term->scale.deviation);
+	nulls[14] = false;
+	values[14] = CStringGetTextDatum(term->status);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

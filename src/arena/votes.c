@@ -24,6 +24,7 @@ PG_FUNCTION_INFO_V1(bixarena_rank);
 PG_FUNCTION_INFO_V1(bixarena_rank_ranges);
 PG_FUNCTION_INFO_V1(bixarena_rank_difference);
 PG_FUNCTION_INFO_V1(bixarena_rank_terms);
+PG_FUNCTION_INFO_V1(bixarena_rank_matchups);
 PG_FUNCTION_INFO_V1(bixarena_rank_position);
 
 #define ARGUMENT_BATTLES 0
@@ -121,6 +122,24 @@ bixarena_rank_ranges(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	put_ranges(fcinfo, at, read_votes(fcinfo, at));
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/*
+ * bixarena_rank_matchups(battles, options)
+ */
+Datum
+bixarena_rank_matchups(PG_FUNCTION_ARGS)
+{
+	RankArguments at = RANK_ARGUMENTS(1);
+
+	check_version();
+	PreventCommandIfParallelMode("bixarena_rank_matchups()");
+	check_arguments(fcinfo, at);
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	put_rank_matchups(fcinfo, at, read_votes(fcinfo, at));
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -215,6 +215,23 @@ typedef struct OutcomeCells
 	const double *x;			/* position and covariates of each cell, or NULL */
 } OutcomeCells;
 
+/* The chances of a battle */
+typedef struct OutcomeChances
+{
+	double		first;
+	double		second;
+	double		tie;
+} OutcomeChances;
+
+/* What a ranking predicts of the battles of a pair */
+typedef struct Prediction
+{
+	double		points;			/* of the first model */
+	double		share;			/* the same of all points */
+	double		outcomes[NUM_OUTCOMES];
+	double		chance;			/* p-value of being as far off */
+} Prediction;
+
 /* The log-likelihood of outcomes: see outcome_likelihood.c */
 typedef struct OutcomeLikelihood OutcomeLikelihood;
 
@@ -512,6 +529,7 @@ extern double best_shift(const double *strengths, int num_models);
 extern OutcomeLikelihood *outcome_likelihood_create(const OutcomeCells *cells,
 													ModelTerms terms,
 													double prior_battles);
+extern OutcomeChances outcome_chances(double ahead, double ties);
 extern int	outcome_num_nodes(const OutcomeLikelihood *likelihood);
 extern int	outcome_num_terms(const OutcomeLikelihood *likelihood);
 extern void outcome_gradient(OutcomeLikelihood *likelihood, PairPoints points,
@@ -644,6 +662,10 @@ extern double mean_score(const double *scores, const bool *among,
 extern void shift_scores(double *scores, int num_models, double points);
 extern double win_share(double score, double other_score);
 extern double expected_share(double score, double other_score, double tie_odds);
+
+/* prediction.c */
+extern Prediction predict_pair(const Pair *pair, double score, double other_score,
+							   double position, double tie_odds);
 
 /* bootstrap.c */
 extern Replicates *replicates_create(int num_models, int num_replicates);

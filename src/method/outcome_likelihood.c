@@ -43,14 +43,6 @@
 /* exp() of this is far from overflow */
 #define MAX_SPREAD 600.0
 
-/* The chances of a battle */
-typedef struct Chances
-{
-	double		first;
-	double		second;
-	double		tie;
-} Chances;
-
 struct OutcomeLikelihood
 {
 	const OutcomeCells *cells;
@@ -113,12 +105,15 @@ tie_odds(const OutcomeLikelihood *likelihood, const double *parameters)
 		exp(parameters[likelihood->num_nodes + likelihood->num_slopes]) : 0;
 }
 
-static Chances
-find_chances(double ahead, double ties)
+/*
+ * The chances of a battle in which the first model is so far ahead, in natural logs.
+ */
+OutcomeChances
+outcome_chances(double ahead, double ties)
 {
 	double		root = exp(-fabs(ahead) / 2);
 	double		scale = 1 / (1 + root * root + ties * root);
-	Chances		chances;
+	OutcomeChances chances;
 
 	chances.first = ahead >= 0 ? scale : root * root * scale;
 	chances.second = ahead >= 0 ? root * root * scale : scale;
@@ -215,7 +210,7 @@ share_surplus_far_apart(const PairRun *run,
 	{
 		double		a = points.first[cell + t];
 		double		b = points.second[cell + t];
-		Chances		chances = find_chances(parameters[run->first] -
+		OutcomeChances chances = outcome_chances(parameters[run->first] -
 										   parameters[run->second + t] + lead, ties);
 		double		surplus = a * (chances.second + chances.tie / 2) -
 			b * (chances.first + chances.tie / 2);
@@ -297,13 +292,13 @@ gradient_of_cells(OutcomeLikelihood *likelihood, PairPoints points,
 		const double *x = likelihood->cells->x + (Size) c * likelihood->num_slopes;
 		double		a = points.first[c];
 		double		b = points.second[c];
-		Chances		chances;
+		OutcomeChances chances;
 		double		surplus;
 
 		CHECK_FOR_INTERRUPTS_AT(c);
 		if (a + b == 0)
 			continue;
-		chances = find_chances(cell_lead(likelihood, c, parameters), ties);
+		chances = outcome_chances(cell_lead(likelihood, c, parameters), ties);
 		surplus = a * (chances.second + chances.tie / 2) -
 			b * (chances.first + chances.tie / 2);
 		gradient[pair->first] += surplus;
@@ -349,7 +344,7 @@ outcome_gradient(OutcomeLikelihood *likelihood, PairPoints points, double num_ti
  */
 static inline void
 add_cell_curvature(const OutcomeLikelihood *likelihood, const Pair *pair, const double *x,
-				   double battles, Chances chances, OutcomeHessian hessian)
+				   double battles, OutcomeChances chances, OutcomeHessian hessian)
 {
 	Size		n = likelihood->num_nodes;
 	int			num_slopes = likelihood->num_slopes;
@@ -427,12 +422,12 @@ add_run_curvature(OutcomeLikelihood *likelihood, const PairRun *run, int side,
 	for (int t = 0; t < run->length; t++)
 	{
 		Pair		pair = {.first = run->first,.second = run->second + t};
-		Chances		chances = {
+		OutcomeChances chances = {
 			likelihood->first[t], likelihood->second[t], likelihood->tie[t]
 		};
 
 		if (!by_worths)
-			chances = find_chances(parameters[pair.first] - parameters[pair.second] + lead,
+			chances = outcome_chances(parameters[pair.first] - parameters[pair.second] + lead,
 								   ties);
 		add_cell_curvature(likelihood, &pair, &x,
 						   points.first[cell + t] + points.second[cell + t], chances,
@@ -496,7 +491,7 @@ outcome_hessian(OutcomeLikelihood *likelihood, PairPoints points,
 		add_cell_curvature(likelihood, &cells->tally->pairs[c],
 						   cells->x + (Size) c * likelihood->num_slopes,
 						   points.first[c] + points.second[c],
-						   find_chances(cell_lead(likelihood, c, parameters), ties),
+						   outcome_chances(cell_lead(likelihood, c, parameters), ties),
 						   hessian);
 	}
 	if (likelihood->prior_battles > 0)
@@ -520,7 +515,7 @@ outcome_battle_gradient(const OutcomeLikelihood *likelihood, int cell, Outcome o
 	double		ahead = cells->x ? cell_lead(likelihood, cell, parameters) :
 		parameters[pair->first] - parameters[pair->second] +
 		side_lead(likelihood, side, parameters);
-	Chances		chances = find_chances(ahead, tie_odds(likelihood, parameters));
+	OutcomeChances chances = outcome_chances(ahead, tie_odds(likelihood, parameters));
 	double		surplus = (chances.second - chances.first) / 2;
 	int			number = 2;
 
@@ -562,7 +557,7 @@ outcome_log_likelihood(const OutcomeLikelihood *likelihood, const double *parame
 		double		ahead = cells->x ? cell_lead(likelihood, c, parameters) :
 			parameters[pair->first] - parameters[pair->second] +
 			side_lead(likelihood, c >= cells->pairs->num_pairs, parameters);
-		Chances		chances = find_chances(ahead, ties);
+		OutcomeChances chances = outcome_chances(ahead, ties);
 
 		if (count[OUTCOME_FIRST] > 0)
 			sum += count[OUTCOME_FIRST] * log(chances.first);

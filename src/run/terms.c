@@ -65,6 +65,7 @@ append_term(StringInfo json, const FoundTerm *term)
 	{
 		append_number(json, "estimate", term->estimate.value);
 		append_number(json, "standard_error", term->estimate.deviation);
+		append_number(json, "information_error", term->estimate.by_information);
 		append_number(json, "estimate_q025", term->estimate.lower);
 		append_number(json, "estimate_q975", term->estimate.upper);
 		if (term->is_ties)

@@ -19,6 +19,7 @@ PG_FUNCTION_INFO_V1(bixarena_rank_tally);
 PG_FUNCTION_INFO_V1(bixarena_rank_ranges_tally);
 PG_FUNCTION_INFO_V1(bixarena_rank_difference_tally);
 PG_FUNCTION_INFO_V1(bixarena_rank_terms_tally);
+PG_FUNCTION_INFO_V1(bixarena_rank_matchups_tally);
 PG_FUNCTION_INFO_V1(bixarena_rank_position_tally);
 
 /* Where the options are if they follow these arguments */
@@ -78,6 +79,20 @@ bixarena_rank_difference_tally(PG_FUNCTION_ARGS)
 	check_rank_arguments(fcinfo, at);
 	PG_RETURN_DATUM(form_difference(fcinfo, at, argument_battles(fcinfo),
 									CurrentMemoryContext));
+}
+
+/*
+ * bixarena_rank_matchups_tally(tally, options)
+ */
+Datum
+bixarena_rank_matchups_tally(PG_FUNCTION_ARGS)
+{
+	RankArguments at = RANK_ARGUMENTS(1);
+
+	check_rank_arguments(fcinfo, at);
+	InitMaterializedSRF(fcinfo, 0);
+	put_rank_matchups(fcinfo, at, argument_battles(fcinfo));
+	return (Datum) 0;
 }
 
 /*

@@ -21,8 +21,9 @@ AS $$
 	SELECT t.* FROM jsonb_array_elements(recorded) WITH ORDINALITY AS e,
 		jsonb_to_record(e.value) AS t (
 			kind text, covariate text, estimate double precision,
-			standard_error double precision, estimate_q025 double precision,
-			estimate_q975 double precision, points double precision,
+			standard_error double precision, information_error double precision,
+			estimate_q025 double precision, estimate_q975 double precision,
+			points double precision,
 			points_q025 double precision, points_q975 double precision,
 			p_value double precision, tie_odds double precision, mean double precision,
 			standard_deviation double precision, status text)

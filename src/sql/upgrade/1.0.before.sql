@@ -27,6 +27,12 @@ ALTER TYPE bixarena_leaderboard_row ADD ATTRIBUTE id uuid,
 	ADD ATTRIBUTE external_link text,
 	ADD ATTRIBUTE created_at timestamptz;
 
+-- what the scores predict of wins and ties, and whether it fits
+ALTER TYPE bixarena_matchup ADD ATTRIBUTE predicted_wins1 double precision,
+	ADD ATTRIBUTE predicted_wins2 double precision,
+	ADD ATTRIBUTE predicted_ties double precision,
+	ADD ATTRIBUTE fit_p_value double precision;
+
 -- the view of metrics gets another text below, but keeps who may read it; until then it
 -- names no function that goes
 CREATE OR REPLACE VIEW bixarena.metrics WITH (security_invoker = true) AS
