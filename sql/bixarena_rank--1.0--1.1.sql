@@ -27,7 +27,8 @@ ALTER TABLE bixarena.run
 	ADD COLUMN request_number bigint,
 	ADD COLUMN call_id uuid,
 	ADD COLUMN ranges jsonb,
-	ADD COLUMN voters jsonb;
+	ADD COLUMN voters jsonb,
+	ADD COLUMN terms jsonb;
 UPDATE bixarena.run AS r SET role_id = a.oid
 FROM pg_catalog.pg_roles AS a WHERE a.rolname OPERATOR(pg_catalog.=) r.role;
 UPDATE bixarena.run AS r SET request_number = n.number
@@ -42,6 +43,12 @@ WHERE n.correlation_id OPERATOR(pg_catalog.=) r.correlation_id;
 ALTER TYPE bixarena_leaderboard_row ADD ATTRIBUTE id uuid,
 	ADD ATTRIBUTE external_link text,
 	ADD ATTRIBUTE created_at timestamptz;
+
+-- what the scores predict of wins and ties, and whether it fits
+ALTER TYPE bixarena_matchup ADD ATTRIBUTE predicted_wins1 double precision,
+	ADD ATTRIBUTE predicted_wins2 double precision,
+	ADD ATTRIBUTE predicted_ties double precision,
+	ADD ATTRIBUTE fit_p_value double precision;
 
 -- the view of metrics gets another text below, but keeps who may read it; until then it
 -- names no function that goes
@@ -144,6 +151,7 @@ DROP FUNCTION bixarena.check_chart(integer, text);
 DROP FUNCTION bixarena.fit_label(text, double precision);
 DROP FUNCTION bixarena.running_width(text);
 DROP FUNCTION bixarena.escape_markup(text);
+DROP FUNCTION bixarena.matchup_rows(text, uuid, timestamptz, text);
 DROP FUNCTION bixarena_model_history(text, text, text, boolean, integer, integer, text);
 DROP FUNCTION bixarena.find_model(text, text);
 DROP FUNCTION bixarena_snapshots(text, integer, integer, text);
@@ -245,6 +253,8 @@ COMMENT ON COLUMN bixarena.run.ranges IS
 	'ids of the ranked models, and the ranks that the battles allow them';
 COMMENT ON COLUMN bixarena.run.voters IS
 	'of intervals by voter: how many voters, battles of the busiest, and how many times as wide as by battle; null: every battle was taken as independent';
+COMMENT ON COLUMN bixarena.run.terms IS
+	'what decides battles besides strengths, as far as settings ask: position, covariates and ties, as found; null: strengths alone';
 
 CREATE FUNCTION bixarena.trigger_run_role()
 RETURNS trigger
@@ -288,7 +298,10 @@ CREATE FUNCTION bixarena_rank(
 	max_unread_percent double precision DEFAULT 1,
 	num_battles text DEFAULT NULL,
 	intervals text DEFAULT 'bootstrap',
-	voter text DEFAULT NULL)
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -300,7 +313,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'bixarena_rank'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
+COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
 	'Bradley-Terry ranking of the models in any table or view of battles';
 
 CREATE TYPE bixarena_rank_range AS (
@@ -333,12 +346,15 @@ CREATE FUNCTION bixarena_rank_ranges(
 	max_unread_percent double precision DEFAULT 1,
 	num_battles text DEFAULT NULL,
 	intervals text DEFAULT 'bootstrap',
-	voter text DEFAULT NULL)
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
 RETURNS SETOF bixarena_rank_range
 AS 'MODULE_PATHNAME', 'bixarena_rank_ranges'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank_ranges(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
+COMMENT ON FUNCTION bixarena_rank_ranges(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
 	'the ranks that any table or view of battles allows each model';
 
 CREATE TYPE bixarena_difference AS (
@@ -368,13 +384,137 @@ CREATE FUNCTION bixarena_rank_difference(
 	max_unread_percent double precision DEFAULT 1,
 	num_battles text DEFAULT NULL,
 	intervals text DEFAULT 'bootstrap',
-	voter text DEFAULT NULL)
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
 RETURNS bixarena_difference
 AS 'MODULE_PATHNAME', 'bixarena_rank_difference'
 LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank_difference(regclass, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
+COMMENT ON FUNCTION bixarena_rank_difference(regclass, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
 	'by how much a model of any table or view of battles is ahead of another, with the interval of the difference';
+
+CREATE TYPE bixarena_term AS (
+	kind text,
+	covariate text,
+	estimate double precision,
+	standard_error double precision,
+	information_error double precision,
+	estimate_q025 double precision,
+	estimate_q975 double precision,
+	points double precision,
+	points_q025 double precision,
+	points_q975 double precision,
+	p_value double precision,
+	tie_odds double precision,
+	mean double precision,
+	standard_deviation double precision,
+	status text
+);
+COMMENT ON TYPE bixarena_term IS 'what decides battles besides strengths';
+
+CREATE TYPE bixarena_position AS (
+	points double precision,
+	points_q025 double precision,
+	points_q975 double precision,
+	p_value double precision,
+	status text
+);
+COMMENT ON TYPE bixarena_position IS 'what standing first is worth';
+
+CREATE FUNCTION bixarena_rank_terms(
+	battles regclass,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL,
+	intervals text DEFAULT 'bootstrap',
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
+RETURNS SETOF bixarena_term
+AS 'MODULE_PATHNAME', 'bixarena_rank_terms'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 3 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_terms(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
+	'what decides the battles in any table or view besides strengths: position, ties and covariates, as far as asked for';
+
+CREATE FUNCTION bixarena_rank_position(
+	battles regclass,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL,
+	intervals text DEFAULT 'bootstrap',
+	voter text DEFAULT NULL,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
+RETURNS bixarena_position
+AS 'MODULE_PATHNAME', 'bixarena_rank_position'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_position(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, text, text[]) IS
+	'points that standing first is worth in any table or view of battles';
+
+CREATE TYPE bixarena_rank_matchup AS (
+	model1 text,
+	model2 text,
+	battles bigint,
+	wins1 bigint,
+	wins2 bigint,
+	ties bigint,
+	observed_share double precision,
+	predicted_share double precision,
+	predicted_wins1 double precision,
+	predicted_wins2 double precision,
+	predicted_ties double precision,
+	fit_p_value double precision
+);
+COMMENT ON TYPE bixarena_rank_matchup IS 'two models, the battles between them, and what the scores predict of these';
+
+CREATE FUNCTION bixarena_rank_matchups(
+	battles regclass,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL,
+	intervals text DEFAULT 'bootstrap',
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
+RETURNS SETOF bixarena_rank_matchup
+AS 'MODULE_PATHNAME', 'bixarena_rank_matchups'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_matchups(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
+	'each two models that have met in any table or view of battles: how they fared, and were to fare';
 
 CREATE TYPE bixarena_tally;
 
@@ -457,7 +597,9 @@ CREATE FUNCTION bixarena_rank_tally(
 	anchor_model text DEFAULT NULL,
 	anchor_score double precision DEFAULT 1000,
 	seed bigint DEFAULT 0,
-	intervals text DEFAULT 'bootstrap')
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -468,7 +610,7 @@ RETURNS TABLE (
 	status text)
 AS 'MODULE_PATHNAME', 'bixarena_rank_tally'
 LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 100 COST 1000000;
-COMMENT ON FUNCTION bixarena_rank_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+COMMENT ON FUNCTION bixarena_rank_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
 	'Bradley-Terry ranking of the models in a tally';
 
 CREATE FUNCTION bixarena_rank_ranges_tally(
@@ -480,11 +622,13 @@ CREATE FUNCTION bixarena_rank_ranges_tally(
 	anchor_model text DEFAULT NULL,
 	anchor_score double precision DEFAULT 1000,
 	seed bigint DEFAULT 0,
-	intervals text DEFAULT 'bootstrap')
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
 RETURNS SETOF bixarena_rank_range
 AS 'MODULE_PATHNAME', 'bixarena_rank_ranges_tally'
 LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 100 COST 1000000;
-COMMENT ON FUNCTION bixarena_rank_ranges_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+COMMENT ON FUNCTION bixarena_rank_ranges_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
 	'the ranks that a tally allows each model';
 
 CREATE FUNCTION bixarena_rank_difference_tally(
@@ -498,11 +642,13 @@ CREATE FUNCTION bixarena_rank_difference_tally(
 	anchor_model text DEFAULT NULL,
 	anchor_score double precision DEFAULT 1000,
 	seed bigint DEFAULT 0,
-	intervals text DEFAULT 'bootstrap')
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
 RETURNS bixarena_difference
 AS 'MODULE_PATHNAME', 'bixarena_rank_difference_tally'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
-COMMENT ON FUNCTION bixarena_rank_difference_tally(bixarena_tally, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+COMMENT ON FUNCTION bixarena_rank_difference_tally(bixarena_tally, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
 	'by how much a model of a tally is ahead of another, with the interval of the difference';
 
 CREATE FUNCTION bixarena.tally_to_jsonb(bixarena_tally)
@@ -686,6 +832,59 @@ CREATE AGGREGATE bixarena_tally(tally bixarena_tally) (
 );
 COMMENT ON AGGREGATE bixarena_tally(bixarena_tally) IS
 	'the battles of all tallies together';
+
+CREATE FUNCTION bixarena_rank_terms_tally(
+	tally bixarena_tally,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
+RETURNS SETOF bixarena_term
+AS 'MODULE_PATHNAME', 'bixarena_rank_terms_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 2 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_terms_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
+	'what decides the battles of a tally besides strengths: position and ties, as far as asked for';
+
+CREATE FUNCTION bixarena_rank_position_tally(
+	tally bixarena_tally,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap',
+	tie_model text DEFAULT 'half')
+RETURNS bixarena_position
+AS 'MODULE_PATHNAME', 'bixarena_rank_position_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_position_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text) IS
+	'points that standing first is worth in a tally';
+
+CREATE FUNCTION bixarena_rank_matchups_tally(
+	tally bixarena_tally,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
+RETURNS SETOF bixarena_rank_matchup
+AS 'MODULE_PATHNAME', 'bixarena_rank_matchups_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 1000 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_matchups_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
+	'each two models that have met in a tally: how they fared, and were to fare';
 
 CREATE FUNCTION bixarena.arena_resolve(arena text)
 RETURNS text
@@ -3175,6 +3374,43 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION bixarena.matchup_rows(
+	leaderboard_id text,
+	snapshot uuid,
+	until timestamptz,
+	arena text,
+	"position" double precision,
+	tie_odds double precision,
+	tested boolean)
+RETURNS SETOF bixarena_matchup
+AS 'MODULE_PATHNAME', 'bixarena_matchup_rows'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.matchup_rows(text, uuid, timestamptz, text, double precision, double precision, boolean) IS
+	'the pairs of models that have met up to a moment, as a snapshot ranks them';
+
+CREATE FUNCTION bixarena.matchup_of_snapshot(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	arena text)
+RETURNS SETOF bixarena_matchup
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	terms jsonb := bixarena.term_recorded(shown.id, shown.snapshot_identifier, arena);
+BEGIN
+	-- covariates of each battle are not on record: with them nothing is tested
+	RETURN QUERY SELECT m.*
+		FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena,
+			(jsonb_path_query_first(terms, '$[*] ? (@.kind == "position").estimate') #>> '{}')::float8,
+			(jsonb_path_query_first(terms, '$[*] ? (@.kind == "ties").tie_odds') #>> '{}')::float8,
+			NOT coalesce(jsonb_path_exists(terms, '$[*] ? (@.kind == "covariate")'), false)) AS m;
+END
+$$;
+COMMENT ON FUNCTION bixarena.matchup_of_snapshot(text, bixarena.snapshot_key, text) IS
+	'the pairs of models that have met up to a snapshot, and what it predicts of their battles';
+
 CREATE OR REPLACE FUNCTION bixarena_matchups(
 	leaderboard_id text,
 	snapshot_identifier text DEFAULT NULL,
@@ -3189,7 +3425,7 @@ DECLARE
 		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
 	RETURN QUERY SELECT m.*
-		FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, found_arena) AS m;
+		FROM bixarena.matchup_of_snapshot(leaderboard_id, shown, found_arena) AS m;
 END
 $$;
 
@@ -3205,7 +3441,7 @@ AS $$
 	-- of all pairs, which may be two million, those that are drawn
 	WITH drawn AS MATERIALIZED (SELECT DISTINCT m.slug FROM unnest(models) AS m)
 	SELECT array_agg(m)
-	FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena) AS m
+	FROM bixarena.matchup_of_snapshot(leaderboard_id, shown, arena) AS m
 	WHERE m.slug1 IN (SELECT d.slug FROM drawn AS d) AND m.slug2 IN (SELECT d.slug FROM drawn AS d)
 $$;
 COMMENT ON FUNCTION bixarena.matchup_among(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
@@ -3316,6 +3552,86 @@ END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard_difference(text, text, text, text, text) IS
 	'by how much a model of a leaderboard is ahead of another, with the interval of the difference';
+
+CREATE FUNCTION bixarena.term_recorded(
+	snapshot uuid,
+	snapshot_identifier text,
+	arena text)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'bixarena_term_recorded'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.term_recorded(uuid, text, text) IS
+	'what besides strengths decided the battles of a snapshot, for who may read its entries';
+
+CREATE FUNCTION bixarena.term_rows(recorded jsonb)
+RETURNS SETOF bixarena_term
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 3
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT t.* FROM jsonb_array_elements(recorded) WITH ORDINALITY AS e,
+		jsonb_to_record(e.value) AS t (
+			kind text, covariate text, estimate double precision,
+			standard_error double precision, information_error double precision,
+			estimate_q025 double precision, estimate_q975 double precision,
+			points double precision,
+			points_q025 double precision, points_q975 double precision,
+			p_value double precision, tie_odds double precision, mean double precision,
+			standard_deviation double precision, status text)
+	ORDER BY e.ordinality
+$$;
+COMMENT ON FUNCTION bixarena.term_rows(jsonb) IS
+	'terms as the record of a run has them, as rows';
+
+CREATE FUNCTION bixarena_leaderboard_terms(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_term
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 3
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT t.* FROM bixarena.term_rows(
+		bixarena.term_recorded(shown.id, shown.snapshot_identifier, found_arena)) AS t;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_terms(text, text, text) IS
+	'what besides strengths decided the battles of a snapshot: position, ties and covariates, as far as its settings asked';
+
+CREATE FUNCTION bixarena.term_position(
+	leaderboard_id text,
+	until timestamptz,
+	arena text)
+RETURNS bixarena_position
+AS 'MODULE_PATHNAME', 'bixarena_term_position'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.term_position(text, timestamptz, text) IS
+	'points that standing first is worth in battles of a leaderboard up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_position(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS bixarena_position
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN bixarena.term_position(leaderboard_id, shown.created_at, found_arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_position(text, text, text) IS
+	'points that standing first is worth in the battles of a leaderboard';
 
 CREATE FUNCTION bixarena.text_escape(value text)
 RETURNS text
@@ -4676,7 +4992,8 @@ AS $$
 		coalesce(one.parameters ->> s.name, s.before), coalesce(other.parameters ->> s.name, s.before)),
 		'; ' ORDER BY s.number)
 	FROM (VALUES (1, 'intervals', 'bootstrap'), (2, 'cluster_by_voter', 'false'),
-		(3, 'prior_battles', '0'), (4, 'anchor_model', 'none'), (5, 'anchor_score', '1000'))
+		(3, 'prior_battles', '0'), (4, 'anchor_model', 'none'), (5, 'anchor_score', '1000'),
+		(6, 'adjust_position', 'false'), (7, 'tie_model', 'half'), (8, 'covariates', 'none'))
 			AS s (number, name, before)
 	WHERE one.parameters IS NOT NULL AND other.parameters IS NOT NULL
 		AND coalesce(one.parameters ->> s.name, s.before)
@@ -6176,6 +6493,27 @@ AS $$
 	) AS m (status, meaning) USING (status)
 $$;
 
+CREATE FUNCTION bixarena.report_term(kind text, terms jsonb)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(CASE
+		WHEN t.status <> 'fitted' THEN 'not estimated: ' || t.status
+		WHEN t.kind = 'ties' THEN format('of the battles of equals %s %% end in a tie (%s to %s)',
+			to_char(100 / (1 + 2 / t.tie_odds), 'FM990.0'),
+			to_char(100 / (1 + 2 * exp(-t.estimate_q025)), 'FM990.0'),
+			to_char(100 / (1 + 2 * exp(-t.estimate_q975)), 'FM990.0'))
+		ELSE format('%s%s points (%s to %s)', t.covariate || ': ',
+			to_char(t.points, 'FMSG999990.0'),
+			CASE WHEN abs(t.points_q025) = 'Infinity' THEN 'open' ELSE to_char(t.points_q025, 'FMSG999990.0') END,
+			CASE WHEN abs(t.points_q975) = 'Infinity' THEN 'open' ELSE to_char(t.points_q975, 'FMSG999990.0') END)
+		END, '; ')
+	FROM bixarena.term_rows(terms) AS t WHERE t.kind = report_term.kind
+$$;
+COMMENT ON FUNCTION bixarena.report_term(text, jsonb) IS
+	'what was found of what decides battles besides strengths, for a page';
+
 CREATE OR REPLACE FUNCTION bixarena.report_making(made bixarena.run)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -6195,6 +6533,9 @@ AS $$
 				to_char((made.voters ->> 'widening')::numeric, 'FM999990.00'))
 			WHEN made.parameters ? 'num_bootstrap'
 			THEN 'by battle: every battle was taken as independent, whoever cast it' END,
+		'Standing first is worth', bixarena.report_term('position', made.terms),
+		'Ties', bixarena.report_term('ties', made.terms),
+		'Adjusted for', bixarena.report_term('covariate', made.terms),
 		'Replicates that could not place all models', made.incomplete_replicates::text,
 		'Settings', (SELECT string_agg(p.name || ' ' || p.value, ', ' ORDER BY p.name)
 			FROM jsonb_each_text(made.parameters) AS p (name, value)))
@@ -6208,8 +6549,17 @@ AS $$
 	SELECT string_agg(format('<p>%s</p>', p), '')
 	FROM unnest(ARRAY[
 		'<strong>Score.</strong> People compare the answers of two models; a Bradley&#8211;Terry model turns'
-		' these battles into scores, a tie counting as half a win for either. A lead of 100 points means'
-		' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1). Only differences mean anything.',
+		' these battles into scores, '
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "ties" && @.status == "fitted")')
+			THEN 'a tie being an outcome with a chance of its own (Davidson''s model). A lead of 100 points means'
+				' winning 64 % of the battles that do not end in a tie, one of 400 points 91 % (odds of 10 to 1).'
+			ELSE 'a tie counting as half a win for either. A lead of 100 points means'
+				' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1).' END
+		|| ' Only differences mean anything.'
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "position" && @.status == "fitted")')
+			THEN ' What it is worth to stand first was taken out of the scores.' ELSE '' END
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "covariate")')
+			THEN ' They are those of battles in which everything that they are adjusted for is 0.' ELSE '' END,
 		'<strong>95 % interval.</strong> How much the score would vary if '
 		|| CASE WHEN made.voters IS NULL THEN 'as many other battles had been fought'
 			ELSE 'as many other people had voted' END
@@ -7155,7 +7505,7 @@ BEGIN
 		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
 			AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 		JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'bixarena_rank'
-		WHERE p.proname IN ('report_body', 'report_charts', 'report_table', 'bixarena_generate_snapshot', 'bixarena_generate_snapshots', 'bixarena_history_svg', 'bixarena_leaderboard', 'bixarena_leaderboard_svg', 'bixarena_matchups_svg', 'bixarena_model_history', 'bixarena_rank', 'bixarena_request_snapshot', 'bixarena_runs', 'bixarena_simulate_battles', 'bixarena_snapshots')
+		WHERE p.proname IN ('matchup_rows', 'report_body', 'report_charts', 'report_table', 'bixarena_generate_snapshot', 'bixarena_generate_snapshots', 'bixarena_history_svg', 'bixarena_leaderboard', 'bixarena_leaderboard_svg', 'bixarena_matchups_svg', 'bixarena_model_history', 'bixarena_rank', 'bixarena_request_snapshot', 'bixarena_runs', 'bixarena_simulate_battles', 'bixarena_snapshots')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', granted.routine, granted.role);
 	END LOOP;

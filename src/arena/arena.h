@@ -295,7 +295,8 @@ extern void check_has_battles(const char *arena);
 extern BattleSource *find_battle_source(const char *arena,
 										BattleReading reading);
 extern BattleSource *find_voter_source(const char *arena);
-extern void set_covariates(BattleSource *source, const char *arena, List *covariates);
+extern BattleSource *find_covariate_source(const char *arena, List *covariates,
+										   bool by_voter);
 
 /* model_key.c */
 extern int	compare_models(ModelKey a, ModelKey b);

@@ -94,13 +94,12 @@ BattleSource *
 find_leaderboard_source(const char *arena, const TimestampTz *as_of,
 						const Settings *settings)
 {
-	bool		battles = as_of || settings->covariates;
-	BattleSource *source = settings->cluster_by_voter ? find_voter_source(arena) :
-		find_battle_source(arena, battles ? READ_AS_OF : READ_LEADERBOARD);
-
 	if (settings->covariates)
-		set_covariates(source, arena, settings->covariates);
-	return source;
+		return find_covariate_source(arena, settings->covariates,
+									 settings->cluster_by_voter);
+	if (settings->cluster_by_voter)
+		return find_voter_source(arena);
+	return find_battle_source(arena, as_of ? READ_AS_OF : READ_LEADERBOARD);
 }
 
 Battles *
