@@ -66,6 +66,17 @@ typedef struct Run
 	double		write_seconds;
 } Run;
 
+/* The battles of a leaderboard up to a moment, read to look at them: see shown.c */
+typedef struct ShownBattles
+{
+	const Leaderboard *leaderboard;
+	Settings   *settings;
+	const TimestampTz *until;	/* or NULL */
+	const BattleSource *source;
+	Battles    *battles;
+	Contenders *contenders;
+} ShownBattles;
+
 /* A run, and the battles that have been read for it */
 typedef struct ReadRun
 {
@@ -116,11 +127,10 @@ typedef struct QueuePosition
 extern const Settings *settings_of(const Run *run);
 extern Settings *read_run_settings(const Run *run);
 
-/* difference.c */
-extern Battles *read_watched_battles(const Leaderboard *leaderboard,
-									 const TimestampTz *until,
-									 const Settings *settings,
-									 Contenders **contenders);
+/* shown.c */
+extern ShownBattles *find_shown_battles(const char *arena, const char *slug,
+										const TimestampTz *until);
+extern void read_shown_battles(ShownBattles *shown);
 
 /* terms.c */
 extern Datum terms_of_run(const Ranking *ranking, const Battles *battles,

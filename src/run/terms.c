@@ -1,11 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * terms.c
- *	  What decides the battles of a leaderboard besides strengths.
- *
- * What was found when a snapshot was made is kept with its run.  What standing first is
- * worth can be asked of any snapshot: battles are read again, up to its moment, and
- * ranked as the settings in force say, but with position.
+ *	  What decides the battles of a leaderboard besides strengths, as it is kept with a
+ *	  run.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,26 +10,13 @@
 
 #include <math.h>
 
-#include "executor/spi.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
-#include "utils/timestamp.h"
 
 #include "run/run.h"
-
-PG_FUNCTION_INFO_V1(bixarena_term_position);
-
-/* Arguments of bixarena.term_position() */
-enum
-{
-	ARGUMENT_LEADERBOARD,
-	ARGUMENT_UNTIL,
-	ARGUMENT_ARENA
-};
 
 static void
 append_number(StringInfo json, const char *name, double number)
@@ -101,33 +85,4 @@ terms_of_run(const Ranking *ranking, const Battles *battles, ModelTerms asked)
 		append_term(&json, &found.terms[k]);
 	appendStringInfoChar(&json, ']');
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
-}
-
-/*
- * bixarena.term_position(leaderboard_id, until, arena): what standing first is worth in
- * battles of a leaderboard up to a moment, or in any if it is null.
- */
-Datum
-bixarena_term_position(PG_FUNCTION_ARGS)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	bool		all = PG_ARGISNULL(ARGUMENT_UNTIL);
-	TimestampTz until = all ? 0 : PG_GETARG_TIMESTAMPTZ(ARGUMENT_UNTIL);
-	Leaderboard *leaderboard;
-	Contenders *contenders;
-	Settings   *settings;
-	Battles    *battles;
-	Ranking    *ranking;
-	Datum		result;
-
-	SPI_connect();
-	leaderboard = find_watched_leaderboard(argument_text(fcinfo, ARGUMENT_ARENA),
-										   argument_text(fcinfo, ARGUMENT_LEADERBOARD));
-	settings = read_settings(leaderboard->arena, leaderboard->slug);
-	settings->adjust_position = true;
-	battles = read_watched_battles(leaderboard, all ? NULL : &until, settings, &contenders);
-	ranking = rank_by_settings(settings, battles, contenders);
-	result = form_position_of(fcinfo, ranking, battles, settings_terms(settings), caller);
-	SPI_finish();
-	PG_RETURN_DATUM(result);
 }
