@@ -3558,7 +3558,7 @@ COMMENT ON FUNCTION bixarena.term_recorded(uuid, text, text) IS
 
 CREATE FUNCTION bixarena.term_rows(recorded jsonb)
 RETURNS SETOF bixarena_term
-LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 3
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 3
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT t.* FROM jsonb_array_elements(recorded) WITH ORDINALITY AS e,

@@ -132,6 +132,13 @@ SELECT kind, status FROM bixarena_rank_terms('near', 10, tie_model => 'davidson'
 -- where a replicate does not bound it, its bound is open
 SELECT kind, estimate_q025, estimate_q975 FROM bixarena_rank_terms('few', tie_model => 'davidson');
 
+-- models that hang by a thread: without more than strengths they can be placed
+CREATE TABLE threads (model1 text, model2 text, outcome text, n bigint);
+INSERT INTO threads SELECT m.a, m.b, o, m.n FROM (VALUES ('a', 'b', 1::bigint << 45), ('c', 'd', 1::bigint << 45), ('b', 'c', 1)) AS m (a, b, n),
+	unnest('{model1,model2,tie}'::text[]) AS o;
+SELECT bixarena_rank('threads', 10, num_battles => 'n', tie_model => 'davidson');
+SELECT count(*) FROM bixarena_rank('threads', 10, num_battles => 'n');
+
 --
 -- An arena
 --
@@ -197,4 +204,4 @@ SELECT count(*) AS same FROM (SELECT slug, bootstrap_q975::float8 FROM bixarena_
 SET client_min_messages = warning;
 DROP SCHEMA arena CASCADE;
 DROP EXTENSION bixarena_rank CASCADE;
-DROP TABLE votes, games, shuffled, many, few, near CASCADE;
+DROP TABLE votes, games, shuffled, many, few, near, threads CASCADE;
