@@ -366,7 +366,7 @@ covariates_tally(const Covariates *covariates)
 	return covariates->tally;
 }
 
-const int *
+const int  *
 covariates_pairs(const Covariates *covariates)
 {
 	return covariates->pairs;

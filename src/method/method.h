@@ -80,8 +80,8 @@ typedef struct Pair
 	int32		first;
 	int32		second;
 	int64		count[NUM_OUTCOMES];
-	int64		turned[NUM_OUTCOMES];	/* those of them in which the second stood
-										 * first */
+	int64		turned[NUM_OUTCOMES];	/* those of them in which the second
+										 * stood first */
 } Pair;
 
 /*
@@ -212,7 +212,8 @@ typedef struct OutcomeCells
 	const Tally *pairs;
 	const Tally *tally;			/* the cells, each as a pair */
 	int			num_sides;
-	const double *x;			/* position and covariates of each cell, or NULL */
+	const double *x;			/* position and covariates of each cell, or
+								 * NULL */
 } OutcomeCells;
 
 /* The chances of a battle */
@@ -350,7 +351,8 @@ typedef struct Replicates
 								 * mean of the ranked */
 	int			num_terms;
 	double	   *terms;			/* likewise, term after term, in natural logs:
-								 * infinite where a replicate does not bound it */
+								 * infinite where a replicate does not bound
+								 * it */
 	int			num_incomplete; /* replicates that could not place all models */
 } Replicates;
 
@@ -400,8 +402,8 @@ typedef struct TermEstimate
 typedef struct RankOptions
 {
 	ModelTerms	terms;			/* that decide besides strengths */
-	Covariates *covariates;		/* of the tally's battles, which are used up, or
-								 * NULL */
+	Covariates *covariates;		/* of the tally's battles, which are used up,
+								 * or NULL */
 	IntervalKind intervals;
 	Voters	   *voters;			/* of the tally's battles, which are used up;
 								 * NULL: battles are independent */
@@ -447,8 +449,8 @@ typedef struct Ranking
 	Separation	separation;		/* of the others */
 	int			num_terms;
 	TermEstimate *term_estimates;	/* position, covariates, odds of ties */
-	double		tie_odds;		/* beside those of a win of equals; 0: ties are
-								 * halves */
+	double		tie_odds;		/* beside those of a win of equals; 0: ties
+								 * are halves */
 	Differences *differences;	/* of the ranked models, or NULL */
 	int		   *compared;		/* number of each model among these, or -1 */
 	double		fit_seconds;

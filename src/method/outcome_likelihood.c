@@ -53,9 +53,11 @@ struct OutcomeLikelihood
 	int			num_slopes;		/* position and covariates */
 	int			num_terms;		/* these and d */
 	int			num_runs;
-	PairRun    *runs;			/* of the pairs; none where there are covariates */
+	PairRun    *runs;			/* of the pairs; none where there are
+								 * covariates */
 	double	   *roots;			/* of worths */
-	double	   *first;			/* of the pairs of one run: chances of outcomes */
+	double	   *first;			/* of the pairs of one run: chances of
+								 * outcomes */
 	double	   *second;
 	double	   *tie;
 };
@@ -211,7 +213,7 @@ share_surplus_far_apart(const PairRun *run,
 		double		a = points.first[cell + t];
 		double		b = points.second[cell + t];
 		OutcomeChances chances = outcome_chances(parameters[run->first] -
-										   parameters[run->second + t] + lead, ties);
+												 parameters[run->second + t] + lead, ties);
 		double		surplus = a * (chances.second + chances.tie / 2) -
 			b * (chances.first + chances.tie / 2);
 
@@ -428,7 +430,7 @@ add_run_curvature(OutcomeLikelihood *likelihood, const PairRun *run, int side,
 
 		if (!by_worths)
 			chances = outcome_chances(parameters[pair.first] - parameters[pair.second] + lead,
-								   ties);
+									  ties);
 		add_cell_curvature(likelihood, &pair, &x,
 						   points.first[cell + t] + points.second[cell + t], chances,
 						   hessian);

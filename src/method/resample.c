@@ -413,13 +413,16 @@ draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
  * Draw every cell from Poisson(fraction * count).  Returns the total.  Where
  * all cells of a pair have tables, integers do.
  */
-static double
-draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
-			   double fraction, PairPoints points)
+static pg_attribute_always_inline double
+draw_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
+		   PairPoints points, const bool with_ties)
 {
 	const PoissonTable *tables = resampler->tables;
 	const PairTables *pair_tables = resampler->pair_tables;
 	int			num_pairs = resampler->tally->num_pairs;
+	double	   *of_first = points.first;
+	double	   *of_second = points.second;
+	double	   *tied = points.ties;
 	double		large_total = 0;
 	int64		total = 0;
 
@@ -443,13 +446,26 @@ draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
 		first = draw_from_table(&tables[table[OUTCOME_FIRST]], (uint32) bits);
 		second = draw_from_table(&tables[table[OUTCOME_SECOND]], bits >> 32);
 		ties = draw_from_table(&tables[table[OUTCOME_TIE]], more_bits >> 32);
-		points.first[p] = 0.5 * (2 * first + ties);
-		points.second[p] = 0.5 * (2 * second + ties);
-		if (points.ties)
-			points.ties[p] = ties;
+		of_first[p] = 0.5 * (2 * first + ties);
+		of_second[p] = 0.5 * (2 * second + ties);
+		if (with_ties)
+			tied[p] = ties;
 		total += first + second + ties;
 	}
 	return total + large_total;
+}
+
+/*
+ * The same, ties being counted where somebody asks for them.  That is decided here and
+ * not for each cell.
+ */
+static double
+draw_all_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
+			   PairPoints points)
+{
+	return points.ties ?
+		draw_cells(resampler, prng, fraction, points, true) :
+		draw_cells(resampler, prng, fraction, points, false);
 }
 
 /*
@@ -494,6 +510,9 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 			 PairPoints points)
 {
 	uint64		num_cells = (uint64) resampler->tally->num_pairs * NUM_OUTCOMES;
+	double	   *of_first = points.first;
+	double	   *of_second = points.second;
+	double	   *tied = points.ties;
 
 	for (int64 b = 0; b < num_battles; b++)
 	{
@@ -506,10 +525,10 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 
 		CHECK_FOR_INTERRUPTS_AT(b);
 		c = (c & keep_own) | ((uint32) column->alias & ~keep_own);
-		points.first[c / NUM_OUTCOMES] += points_of_first[c % NUM_OUTCOMES];
-		points.second[c / NUM_OUTCOMES] += points_of_second[c % NUM_OUTCOMES];
-		if (points.ties && c % NUM_OUTCOMES == OUTCOME_TIE)
-			points.ties[c / NUM_OUTCOMES]++;
+		of_first[c / NUM_OUTCOMES] += points_of_first[c % NUM_OUTCOMES];
+		of_second[c / NUM_OUTCOMES] += points_of_second[c % NUM_OUTCOMES];
+		if (tied && c % NUM_OUTCOMES == OUTCOME_TIE)
+			tied[c / NUM_OUTCOMES]++;
 	}
 }
 

@@ -226,7 +226,10 @@ has_way_of_position(const OutcomeCells *cells, PairPoints points, double prior_b
 				slopes;
 	bool		found;
 
-	/* a pair that took points off each other, each in the worse place for this c */
+	/*
+	 * a pair that took points off each other, each in the worse place for
+	 * this c
+	 */
 	for (int p = 0; p < num_pairs; p++)
 	{
 		int			worse = direction > 0 ? num_pairs + p : p;
@@ -271,7 +274,10 @@ position_separation(const OutcomeCells *cells, PairPoints points, double prior_b
 static bool
 has_way_of_ties(EdgeList *list)
 {
-	/* bounds of c as fractions, there being none as long as a denominator is 0 */
+	/*
+	 * bounds of c as fractions, there being none as long as a denominator is
+	 * 0
+	 */
 	int64		low = -1,
 				low_of = 0,
 				high = 1,

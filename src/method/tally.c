@@ -299,7 +299,7 @@ tally_among(const Tally *tally, const int *index, int num_kept)
 		if (first < 0 || second < 0)
 			continue;
 		among->pairs[among->num_pairs++] = renumbered_pair(first, second, pair->count,
-															  pair->turned);
+														   pair->turned);
 		for (int i = 0; i < NUM_OUTCOMES; i++)
 			among->num_battles += pair->count[i];
 	}

@@ -497,15 +497,15 @@ my %unseen = (
 	  => 'test/sql/watch.sql',
 	'Set prior_battles, which ties all models together.' =>
 	  'test/sql/rank.sql',
-	'Without adjust_position, tie_model and covariates strengths may converge.'
+'Without adjust_position, tie_model and covariates strengths may converge.'
 	  => 'test/sql/terms.sql',
 	'Increase maintenance_work_mem, or round the covariates.' =>
 	  'test/sql/terms.sql',
 'What standing first is worth is told by adjust_position, or by one covariate that is always 1.'
 	  => 'test/sql/terms.sql',
 	'Leave it out.' => 'test/sql/terms.sql',
-'A view can leave these battles out, or say what to take for it.'
-	  => 'test/sql/terms.sql',
+	'A view can leave these battles out, or say what to take for it.' =>
+	  'test/sql/terms.sql',
 'covariates name numeric columns beside those of the models and the outcome.'
 	  => 'test/sql/terms.sql',
 	'%s can say who won by model1, model2 and tie.' =>
