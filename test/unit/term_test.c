@@ -40,8 +40,8 @@ fit_terms(const BattleList *battles, ModelTerms terms)
 	int			untold;
 
 	fitted.regression = estimator_fit(estimator, &untold);
-	if (!check(fitted.regression != NULL, "there is no fit"))
-		return fitted;
+	if (fitted.regression == NULL)
+		elog(ERROR, "there is no fit");
 	fitted.strengths = regression_estimate(fitted.regression);
 	fitted.terms = fitted.strengths + regression_num_nodes(fitted.regression);
 	return fitted;
