@@ -151,6 +151,8 @@ CREATE TABLE arena.vote AS SELECT gen_random_uuid() AS battle_id, a.id AS model1
 FROM votes AS v JOIN arena.model AS a ON a.slug = v.model1 JOIN arena.model AS b ON b.slug = v.model2;
 DROP VIEW arena.leaderboard_battle;
 CREATE VIEW arena.leaderboard_battle AS SELECT 'overall'::text AS leaderboard, v.* FROM arena.vote AS v;
+-- a kept tally says who stood first, too
+SELECT bixarena_keep_tally('arena', sources => '{"arena.vote": "battle_id"}');
 
 SELECT status FROM bixarena_generate_snapshot('overall', 100) AS r;
 SELECT snapshot_identifier AS plain FROM bixarena.run \gset
@@ -191,6 +193,7 @@ SELECT (regexp_match(bixarena_report('overall'), '<dt>Adjusted for</dt><dd>([^<]
 CALL bixarena_generate_snapshots();
 SELECT bixarena_configure('covariates', '{bitter}');
 SELECT bixarena_generate_snapshot('overall');
+SELECT bixarena_drop_tally('arena');
 DROP VIEW arena.leaderboard_battle;
 CREATE VIEW arena.leaderboard_tally AS SELECT 'overall'::text AS leaderboard, model1_id, model2_id, outcome, count(*) AS battles FROM arena.vote GROUP BY 1, 2, 3, 4;
 SELECT bixarena_configure('cluster_by_voter', 'false');
