@@ -3,8 +3,8 @@
  * fuzz.c
  *	  Between libFuzzer and a target.
  *
- * A target (*_fuzz.c) holds one step of the numeric half against what it
- * promises, on any battles.  This file decodes the bytes, calls the target and
+ * A target (*_fuzz.c) holds one step of the numeric half, or the tally as a value,
+ * against what it promises, on any battles.  This file decodes the bytes, calls the target and
  * frees its memory.  The stand-in for the server, the exact implementation and
  * the lists of battles are those of the unit tests; where these report a
  * failed check, the program ends here, and libFuzzer keeps the input.
