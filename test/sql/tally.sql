@@ -27,7 +27,7 @@ BEGIN
 EXCEPTION WHEN data_exception OR invalid_parameter_value OR datatype_mismatch THEN
 	GET STACKED DIAGNOSTICS said = PG_EXCEPTION_DETAIL, added = PG_EXCEPTION_HINT;
 	RETURN replace(replace(replace(format('%s %s / %s / %s', SQLSTATE, SQLERRM, said, added),
-		'the relation', 'the tally'), 'max_unread_percent', '1 %'), ' of the relation ', ' of the tally ');
+		'the relation', 'the tally'), 'max_unread_percent', '1 %'), 'A view can', 'An expression can');
 END
 $$;
 -- both ways, and what they say if it is not the same
@@ -118,7 +118,11 @@ SELECT in_words('1', '2', '0', 'int'), in_words('1', '0', '0.5', 'numeric'), in_
 	in_words('t', 'f', NULL, 'boolean'), in_words('left', 'right', 'tie', 'char(8)'), in_words('"left"', '"right"', '"tie"', 'json');
 
 -- the winner's own value; and whatever else a column may be, drawn by chance from all words
+CREATE VIEW battle_counts AS SELECT model1, model2, outcome, count(*) AS n FROM battles GROUP BY 1, 2, 3;
 CREATE FUNCTION drawn(seed int, words text[], names text[], num int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	a text;
+	b text;
 BEGIN
 	PERFORM setseed(seed / 1000.0);
 	TRUNCATE battles;
@@ -129,7 +133,10 @@ BEGIN
 	FROM generate_series(1, num) AS n,
 		LATERAL (SELECT CASE WHEN random() > 0.003 THEN names[1 + (n + floor(random() * cardinality(names))::int) % cardinality(names)] END) AS a (a),
 		LATERAL (SELECT CASE WHEN random() > 0.003 THEN names[1 + (n + floor(random() * cardinality(names))::int) % cardinality(names)] END) AS b (b);
-	RETURN compared('battles');
+	-- as counts, too
+	a := result('SELECT * FROM bixarena_rank(''battle_counts'', 10, num_battles => ''n'')');
+	b := result('SELECT r.* FROM (SELECT bixarena_tally(model1, model2, outcome, n) AS t FROM battle_counts) AS v, bixarena_rank_tally(v.t, 10) AS r');
+	RETURN CASE WHEN a = b THEN compared('battles') ELSE a || E'\n' || b END;
 END
 $$;
 SELECT drawn(n, ARRAY(SELECT DISTINCT w FROM words, unnest(ARRAY[first, second, tie]) AS w WHERE w IS NOT NULL AND random() < 2),
@@ -202,6 +209,7 @@ SELECT bixarena_tally(model1, model2, outcome) FROM ignored;
 INSERT INTO ignored VALUES ('a', 'b', NULL);
 SELECT bixarena_tally(model1, model2, outcome) FROM ignored;
 SELECT bixarena_tally(model1, model2, coalesce(outcome, 'tie')) FROM ignored;
+SELECT bixarena_tally('a', 'b', CASE n WHEN 1 THEN 'a' ELSE 'left' END) FROM generate_series(1, 100) AS n;
 SELECT bixarena_tally('a', 'b', n % 2) FROM generate_series(1, 5) AS n;
 SELECT bixarena_tally('a', 'b', o) FROM unnest(ARRAY[true, true, false, NULL]) AS o;
 SELECT bixarena_tally('tie', 'b', o) FROM unnest('{tie,b}'::text[]) AS o;
