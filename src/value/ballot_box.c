@@ -413,6 +413,7 @@ box_pack(const BallotBox *box)
 	StringInfoData bytes;
 	celltable_iterator iterator;
 	Cell	   *cell;
+	int			num_cells = 0;
 
 	pq_begintypsend(&bytes);
 	pack_names(&bytes, &box->models);
@@ -425,6 +426,7 @@ box_pack(const BallotBox *box)
 	celltable_start_iterate(box->cells, &iterator);
 	while ((cell = celltable_iterate(box->cells, &iterator)) != NULL)
 	{
+		CHECK_FOR_INTERRUPTS_AT(num_cells++);
 		pq_sendint64(&bytes, cell->key);
 		pq_sendint64(&bytes, cell->count);
 	}
@@ -452,6 +454,7 @@ box_unpack(MemoryContext memory, bytea *packed)
 		uint64		key = pq_getmsgint64(&bytes);
 		bool		found;
 
+		CHECK_FOR_INTERRUPTS_AT(i);
 		celltable_insert(box->cells, key, &found)->count = pq_getmsgint64(&bytes);
 	}
 	pq_getmsgend(&bytes);
