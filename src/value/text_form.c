@@ -27,6 +27,7 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 
 #include "value/value.h"
 
@@ -93,12 +94,63 @@ bixarena_tally_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(tally_text(PG_GETARG_TALLY(0)));
 }
 
+static void
+push_number(JsonbParseState **json, JsonbIteratorToken token, int64 number)
+{
+	JsonbValue	value = {.type = jbvNumeric};
+
+	value.val.numeric = int64_to_numeric(number);
+	(void) pushJsonbValue(json, token, &value);
+}
+
+static void
+push_string(JsonbParseState **json, JsonbIteratorToken token, const char *bytes, int length)
+{
+	JsonbValue	value = {.type = jbvString};
+
+	value.val.string.val = unconstify(char *, bytes);
+	value.val.string.len = length;
+	(void) pushJsonbValue(json, token, &value);
+}
+
+static void
+push_pair(JsonbParseState **json, const Crosspair *pair)
+{
+	(void) pushJsonbValue(json, WJB_BEGIN_ARRAY, NULL);
+	push_number(json, WJB_ELEM, pair->first);
+	push_number(json, WJB_ELEM, pair->second);
+	for (int side = 0; side < NUM_SIDES; side++)
+		for (int i = 0; i < NUM_OUTCOMES; i++)
+			push_number(json, WJB_ELEM, pair->count[side][i]);
+	(void) pushJsonbValue(json, WJB_END_ARRAY, NULL);
+}
+
+/*
+ * The server would read the text as well, but would not see an interrupt.
+ */
 Datum
 bixarena_tally_to_jsonb(PG_FUNCTION_ARGS)
 {
-	char	   *json = tally_text(PG_GETARG_TALLY(0));
+	Crosstable *table = PG_GETARG_TALLY(0);
+	JsonbParseState *json = NULL;
 
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+	(void) pushJsonbValue(&json, WJB_BEGIN_OBJECT, NULL);
+	push_string(&json, WJB_KEY, "version", strlen("version"));
+	push_number(&json, WJB_VALUE, TEXT_VERSION);
+	push_string(&json, WJB_KEY, "models", strlen("models"));
+	(void) pushJsonbValue(&json, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < table->num_models; i++)
+		push_string(&json, WJB_ELEM, table->models[i].bytes, table->models[i].length);
+	(void) pushJsonbValue(&json, WJB_END_ARRAY, NULL);
+	push_string(&json, WJB_KEY, "pairs", strlen("pairs"));
+	(void) pushJsonbValue(&json, WJB_BEGIN_ARRAY, NULL);
+	for (int p = 0; p < table->num_pairs; p++)
+	{
+		CHECK_FOR_INTERRUPTS_AT(p);
+		push_pair(&json, &table->pairs[p]);
+	}
+	(void) pushJsonbValue(&json, WJB_END_ARRAY, NULL);
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&json, WJB_END_OBJECT, NULL)));
 }
 
 /*-------------------------------------------------------------------------

@@ -10,7 +10,6 @@
 #include "postgres.h"
 
 #include "common/unicode_norm.h"
-#include "fmgr.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "storage/shmem.h"
@@ -18,6 +17,7 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 
 int
 GetDatabaseEncoding(void)
@@ -170,15 +170,21 @@ pg_detoast_datum_packed(struct varlena *value)
 	return value;
 }
 
-/* Nothing is read as jsonb here */
-Datum
-jsonb_in(PG_FUNCTION_ARGS)
+/* Nothing becomes a jsonb here */
+JsonbValue *
+pushJsonbValue(JsonbParseState **state, JsonbIteratorToken token, JsonbValue *value)
 {
 	abort();
 }
 
-Datum
-DirectFunctionCall1Coll(PGFunction function, Oid collation, Datum argument)
+Jsonb *
+JsonbValueToJsonb(JsonbValue *value)
+{
+	abort();
+}
+
+Numeric
+int64_to_numeric(int64 number)
 {
 	abort();
 }

@@ -339,7 +339,9 @@ SELECT t = t::text::bixarena_tally AS same FROM in_parallel;
 SELECT t = t::text::bixarena_tally AS same, bixarena_num_models(t)
 FROM (SELECT bixarena_tally(E'q"\\\b\f\n\r\t\x01', E'\u00e4\u4e16\U0001F600', 'tie') + bixarena_tally('', E'\x7f/', 'left') AS t) AS v;
 SELECT '{"version": 1, "models": ["\u00e4\u4E16\ud83d\ude00", "\"\\\/\b\f\n\r\t"], "pairs": [[0, 1, 1, 0, 0, 0, 0, 0]]}'::bixarena_tally;
-SELECT t = t::jsonb::text::bixarena_tally AS same_as_jsonb FROM in_parallel;
+SELECT t = t::jsonb::text::bixarena_tally AS same_as_jsonb, t::jsonb = t::text::jsonb AS same_jsonb
+FROM (SELECT a.t + b.t FROM in_parallel AS a,
+	(SELECT bixarena_tally(E'q"\\\b\t\x01', E'\u00e4\u4e16\U0001F600', 'tie', 9007199254000000) + bixarena_tally('', E'\x7f/', 'left')) AS b (t)) AS v (t);
 -- in any order, with any blanks
 SELECT '{"models": ["b", "a"], "pairs": [[0, 1, 3, 0, 0, 0, 0, 0]], "version": 1}'::bixarena_tally;
 SELECT E' {\n"version":1,"models" : ["c","b" ,"a"],"pairs":[[2,1,0,1,0,2,0,0],[0,2,0,1,0,0,0,0],[1,0,0,0,5,0,0,0]]\t}\r\n '::bixarena_tally;
