@@ -18,6 +18,9 @@ PG_FUNCTION_INFO_V1(bixarena_rank_tally);
 
 /*
  * A null is the tally of no battle, as the aggregate has it.
+ *
+ * The rows are described as the query expects them: to find it out at each call would
+ * cost memory until the query ends, and there may be many groups.
  */
 Datum
 bixarena_rank_tally(PG_FUNCTION_ARGS)
@@ -25,7 +28,7 @@ bixarena_rank_tally(PG_FUNCTION_ARGS)
 	Crosstable	none = {0};
 
 	check_rank_arguments(fcinfo);
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	put_ranking(fcinfo, crosstable_battles(PG_ARGISNULL(0) ? &none : PG_GETARG_TALLY(0)));
 	return (Datum) 0;
 }

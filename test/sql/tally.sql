@@ -237,6 +237,27 @@ SELECT count(*) AS days, bool_and(t = (SELECT bixarena_tally(model1, model2, out
 FROM (SELECT DISTINCT n, bixarena_tally(model1, model2, outcome) OVER (ORDER BY n) AS t FROM votes) AS w;
 SELECT voter, n, bixarena_num_battles(t) FROM (SELECT voter, n, bixarena_tally(model1, model2, outcome) AS t FROM votes WHERE n < 2 AND voter < 2 GROUP BY CUBE (voter, n)) AS c ORDER BY 1, 2;
 
+-- thousands of groups take no memory until the query ends: how much it has at the 1,000th
+-- row and at the 6,000th
+CREATE TABLE groups AS SELECT n, bixarena_tally('a', 'b', 'tie', n) AS t FROM generate_series(1, 3000) AS n GROUP BY n;
+CREATE FUNCTION keeps_memory(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	memory bigint[];
+	found record;
+	n int := 0;
+BEGIN
+	FOR found IN EXECUTE query LOOP
+		n := n + 1;
+		IF n IN (1000, 6000) THEN
+			memory := memory || (SELECT sum(used_bytes)::bigint FROM pg_backend_memory_contexts WHERE name = 'ExecutorState');
+		END IF;
+	END LOOP;
+	RETURN memory[2] - memory[1] > 200000;
+END
+$$;
+SELECT keeps_memory('SELECT r.* FROM groups AS g, bixarena_rank_tally(g.t, 10) AS r'),
+	keeps_memory('SELECT p.* FROM groups AS g, generate_series(1, 2), bixarena_pairs(g.t) AS p');
+
 --
 -- In parallel, with words that mean two things until all have been seen
 --
@@ -408,9 +429,9 @@ SET ROLE regress_tallier;
 SELECT bixarena_tally(model1, model2, ROW (outcome)::verdict) FROM sides;
 RESET ROLE;
 
-DROP TABLE battles, votes, cased, words, ignored, many, in_parallel, parts, copies, sides, many_names, as_stored, by_hash CASCADE;
+DROP TABLE battles, groups, votes, cased, words, ignored, many, in_parallel, parts, copies, sides, many_names, as_stored, by_hash CASCADE;
 DROP VIEW junk, much_junk, long_junk;
-DROP FUNCTION result, compared, of_type, in_words, drawn, refused;
+DROP FUNCTION result, compared, of_type, in_words, drawn, keeps_memory, refused;
 DROP TYPE kind, named, verdict CASCADE;
 DROP ROLE regress_tallier;
 DROP DOMAIN model_name, model_number;

@@ -497,9 +497,8 @@ my %unseen = (
 	'It was a dry run: nothing is on record.' => 'test/sql/generate_all.sql');
 
 # there is no such role for a worker of a newer server
-$unseen{
-	'ALTER ROLE %s LOGIN, or make the request as a role that can log in.'} =
-  'test/t/031_hints.pl'
+$unseen{'ALTER ROLE %s LOGIN, or make the request as a role that can log in.'}
+  = 'test/t/031_hints.pl'
   if value($db, 'SHOW server_version_num') >= 170000;
 
 foreach my $source (hints_of_source())
