@@ -11,7 +11,7 @@ DATA = $(filter-out sql/$(CURRENT_SCRIPT),$(wildcard sql/bixarena_rank--*.sql))
 EXTRA_CLEAN = build
 
 # each folder knows those before it, and none after
-FOLDERS = method server arena value run
+FOLDERS = method server arena value live run
 OBJS = $(patsubst %.c,%.o,$(foreach folder,$(FOLDERS),$(sort $(wildcard src/$(folder)/*.c))) src/init.c)
 HEADERS = src/compat.h $(wildcard src/*/*.h)
 
@@ -26,6 +26,10 @@ SQL_PARTS = \
 	src/sql/arena/remote.sql \
 	src/sql/read/watch.sql \
 	src/sql/arena/setting.sql \
+	src/sql/live/source.sql \
+	src/sql/live/doubt.sql \
+	src/sql/live/fold.sql \
+	src/sql/live/tally.sql \
 	src/sql/run/generate.sql \
 	src/sql/run/request.sql \
 	src/sql/read/paging.sql \
@@ -33,6 +37,7 @@ SQL_PARTS = \
 	src/sql/read/history.sql \
 	src/sql/read/comparison.sql \
 	src/sql/read/matchup.sql \
+	src/sql/read/range.sql \
 	src/sql/chart/text.sql \
 	src/sql/chart/chart.sql \
 	src/sql/chart/leaderboard_chart.sql \
@@ -43,6 +48,7 @@ SQL_PARTS = \
 	src/sql/run/cron.sql \
 	src/sql/run/schedule.sql \
 	src/sql/watch/health.sql \
+	src/sql/live/live.sql \
 	src/sql/read/leaderboards.sql \
 	src/sql/watch/metrics.sql \
 	src/sql/chart/html.sql \

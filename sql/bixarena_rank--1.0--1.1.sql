@@ -25,7 +25,9 @@ ALTER TABLE bixarena.setting ADD PRIMARY KEY (arena, leaderboard, name);
 ALTER TABLE bixarena.run
 	ADD COLUMN role_id oid NOT NULL DEFAULT 0,
 	ADD COLUMN request_number bigint,
-	ADD COLUMN call_id uuid;
+	ADD COLUMN call_id uuid,
+	ADD COLUMN ranges jsonb,
+	ADD COLUMN voters jsonb;
 UPDATE bixarena.run AS r SET role_id = a.oid
 FROM pg_catalog.pg_roles AS a WHERE a.rolname OPERATOR(pg_catalog.=) r.role;
 UPDATE bixarena.run AS r SET request_number = n.number
@@ -60,7 +62,10 @@ DROP FUNCTION bixarena.state_text(text);
 DROP FUNCTION bixarena.draw_durations(bixarena.run[], integer, text);
 DROP FUNCTION bixarena.draw_run_legend(double precision);
 DROP FUNCTION bixarena.draw_run(text, text, double precision, double precision);
+DROP FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_comparison_row[], bixarena.run, text);
+DROP FUNCTION bixarena.report_charts(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text);
 DROP FUNCTION bixarena.how_to_read();
+DROP FUNCTION bixarena.report_table(bixarena_leaderboard_row[], text);
 DROP FUNCTION bixarena.rank_change_text(integer);
 DROP FUNCTION bixarena.paragraph(text);
 DROP FUNCTION bixarena.facts(text[]);
@@ -236,6 +241,10 @@ COMMENT ON COLUMN bixarena.run.request_number IS
 	'number of a request of source api among those of its arena';
 COMMENT ON COLUMN bixarena.run.call_id IS
 	'what the runs of one call share; null: the run was made by itself';
+COMMENT ON COLUMN bixarena.run.ranges IS
+	'ids of the ranked models, and the ranks that the battles allow them';
+COMMENT ON COLUMN bixarena.run.voters IS
+	'of intervals by voter: how many voters, battles of the busiest, and how many times as wide as by battle; null: every battle was taken as independent';
 
 CREATE FUNCTION bixarena.trigger_run_role()
 RETURNS trigger
@@ -277,7 +286,9 @@ CREATE FUNCTION bixarena_rank(
 	model2 text DEFAULT 'model2',
 	outcome text DEFAULT 'outcome',
 	max_unread_percent double precision DEFAULT 1,
-	num_battles text DEFAULT NULL)
+	num_battles text DEFAULT NULL,
+	intervals text DEFAULT 'bootstrap',
+	voter text DEFAULT NULL)
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -289,8 +300,81 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'bixarena_rank'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text) IS
+COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
 	'Bradley-Terry ranking of the models in any table or view of battles';
+
+CREATE TYPE bixarena_rank_range AS (
+	model text,
+	bt_score double precision,
+	rank integer,
+	lowest_rank integer,
+	highest_rank integer,
+	lowest_rank_simultaneous integer,
+	highest_rank_simultaneous integer,
+	may_be_best boolean,
+	share_on_top double precision,
+	comparison_lower double precision,
+	comparison_upper double precision
+);
+COMMENT ON TYPE bixarena_rank_range IS 'the ranks that the data allow a model';
+
+CREATE FUNCTION bixarena_rank_ranges(
+	battles regclass,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL,
+	intervals text DEFAULT 'bootstrap',
+	voter text DEFAULT NULL)
+RETURNS SETOF bixarena_rank_range
+AS 'MODULE_PATHNAME', 'bixarena_rank_ranges'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_ranges(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
+	'the ranks that any table or view of battles allows each model';
+
+CREATE TYPE bixarena_difference AS (
+	a text,
+	b text,
+	points double precision,
+	points_q025 double precision,
+	points_q975 double precision,
+	predicted_share double precision
+);
+COMMENT ON TYPE bixarena_difference IS 'by how much a model is ahead of another';
+
+CREATE FUNCTION bixarena_rank_difference(
+	battles regclass,
+	a text,
+	b text,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL,
+	intervals text DEFAULT 'bootstrap',
+	voter text DEFAULT NULL)
+RETURNS bixarena_difference
+AS 'MODULE_PATHNAME', 'bixarena_rank_difference'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_difference(regclass, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
+	'by how much a model of any table or view of battles is ahead of another, with the interval of the difference';
 
 CREATE TYPE bixarena_tally;
 
@@ -372,7 +456,8 @@ CREATE FUNCTION bixarena_rank_tally(
 	prior_battles double precision DEFAULT 0,
 	anchor_model text DEFAULT NULL,
 	anchor_score double precision DEFAULT 1000,
-	seed bigint DEFAULT 0)
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap')
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -383,8 +468,42 @@ RETURNS TABLE (
 	status text)
 AS 'MODULE_PATHNAME', 'bixarena_rank_tally'
 LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 100 COST 1000000;
-COMMENT ON FUNCTION bixarena_rank_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint) IS
+COMMENT ON FUNCTION bixarena_rank_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
 	'Bradley-Terry ranking of the models in a tally';
+
+CREATE FUNCTION bixarena_rank_ranges_tally(
+	tally bixarena_tally,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap')
+RETURNS SETOF bixarena_rank_range
+AS 'MODULE_PATHNAME', 'bixarena_rank_ranges_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 100 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_ranges_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+	'the ranks that a tally allows each model';
+
+CREATE FUNCTION bixarena_rank_difference_tally(
+	tally bixarena_tally,
+	a text,
+	b text,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap')
+RETURNS bixarena_difference
+AS 'MODULE_PATHNAME', 'bixarena_rank_difference_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_difference_tally(bixarena_tally, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+	'by how much a model of a tally is ahead of another, with the interval of the difference';
 
 CREATE FUNCTION bixarena.tally_to_jsonb(bixarena_tally)
 RETURNS jsonb
@@ -1552,6 +1671,1043 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.setting_pauses(text, text[]) IS
 	'those of the leaderboards that are paused, and whose setting pauses them: arena or leaderboard';
 
+CREATE TABLE bixarena.kept_tally (
+	arena name PRIMARY KEY,
+	schema name NOT NULL UNIQUE,
+	sources jsonb,
+	kept_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE bixarena.kept_tally IS 'arenas whose tally is kept';
+COMMENT ON COLUMN bixarena.kept_tally.arena IS 'name of the arena''s schema';
+COMMENT ON COLUMN bixarena.kept_tally.schema IS 'name of the schema that the tally is in';
+COMMENT ON COLUMN bixarena.kept_tally.sources IS
+	'tables that the battles come from, and their columns that hold a battle''s id; null: known by themselves';
+COMMENT ON COLUMN bixarena.kept_tally.kept_at IS 'since when';
+GRANT SELECT ON bixarena.kept_tally TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('bixarena.kept_tally', '');
+
+CREATE FUNCTION bixarena.live_note()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'bixarena_live_note'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION bixarena.live_note() IS
+	'trigger: writes the keys of changed rows into the log of a kept tally';
+
+CREATE FUNCTION bixarena.live_register(arena text, schema text, sources jsonb)
+RETURNS void
+AS 'MODULE_PATHNAME', 'bixarena_live_register'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.live_register(text, text, jsonb) IS
+	'put on record that an arena''s tally is kept in a schema, or with null that it is not';
+
+CREATE FUNCTION bixarena.live_battle_query(arena text, reading text DEFAULT 'as_of')
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_battle_query'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.live_battle_query(text, text) IS
+	'the query that says at this moment which battles of an arena count';
+
+CREATE FUNCTION bixarena.live_unsteady(view oid)
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_live_unsteady'
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.live_unsteady(oid) IS
+	'what in a view''s query depends on more than one battle''s rows, null: nothing';
+
+CREATE FUNCTION bixarena.live_views(relation oid)
+RETURNS SETOF oid
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a relation and all that it reads, if it is a view
+	WITH RECURSIVE source AS (
+		SELECT relation AS oid
+		UNION
+		SELECT d.refobjid
+		FROM source AS s
+		JOIN pg_class AS v ON v.oid = s.oid AND v.relkind = 'v'
+		JOIN pg_rewrite AS r ON r.ev_class = v.oid
+		JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+			AND d.refclassid = 'pg_class'::regclass
+	)
+	SELECT s.oid FROM source AS s
+$$;
+COMMENT ON FUNCTION bixarena.live_views(oid) IS
+	'a relation, and if it is a view all that it reads';
+
+CREATE FUNCTION bixarena.live_parts(relation oid)
+RETURNS SETOF oid
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH RECURSIVE part AS (
+		SELECT relation AS oid
+		UNION
+		SELECT i.inhrelid FROM part AS p JOIN pg_inherits AS i ON i.inhparent = p.oid
+	)
+	SELECT p.oid FROM part AS p
+$$;
+COMMENT ON FUNCTION bixarena.live_parts(oid) IS
+	'a table, its partitions, and the tables that inherit from it';
+
+CREATE FUNCTION bixarena.live_points(child oid, child_column name, parent oid, parent_column name)
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- of a constraint that is not enforced, which 18 has, nothing follows
+	SELECT EXISTS (
+		SELECT FROM pg_constraint AS c
+		JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = child_column
+		JOIN pg_attribute AS b ON b.attrelid = parent AND b.attname = parent_column
+		WHERE c.contype = 'f' AND c.convalidated
+			AND to_jsonb(c) ->> 'conenforced' IS DISTINCT FROM 'false'
+			AND c.conrelid = child AND c.conkey = ARRAY[a.attnum]
+			AND c.confrelid = parent AND c.confkey = ARRAY[b.attnum])
+$$;
+COMMENT ON FUNCTION bixarena.live_points(oid, name, oid, name) IS
+	'does a foreign key keep a column pointing to a row that is there?';
+
+CREATE TYPE bixarena.live_source AS (
+	kind "char",
+	relation oid,
+	key_column name,
+	columns name[],
+	operations text[],
+	via oid,
+	via_column name,
+	via_battle name
+);
+COMMENT ON TYPE bixarena.live_source IS
+	'a table that battles come from: the column that is noted of what changes, the columns that matter, '
+	'and the table that says whose battle it is';
+
+CREATE FUNCTION bixarena.live_application_sources(arena text)
+RETURNS SETOF bixarena.live_source
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	battle oid := to_regclass(format('%I.battle', arena));
+	evaluation oid := to_regclass(format('%I.battle_evaluation', arena));
+	validation oid := to_regclass(format('%I.battle_validation', arena));
+	categorization oid := to_regclass(format('%I.battle_categorization', arena));
+	category oid := to_regclass(format('%I.battle_categorization_category', arena));
+	everything text[] := '{INSERT,UPDATE,DELETE}';
+	columns name[] := '{id,model1_id,model2_id}';
+BEGIN
+	IF validation IS NOT NULL THEN
+		columns := columns || 'effective_validation_id'::name;
+	END IF;
+	IF categorization IS NOT NULL THEN
+		columns := columns || 'effective_categorization_id'::name;
+	END IF;
+
+	-- where a foreign key sees to it that a row is there before what points to it,
+	-- and is not pointed to when it goes, only the latter need be noted
+	RETURN NEXT ('b', battle, 'id', columns,
+		CASE WHEN bixarena.live_points(evaluation, 'battle_id', battle, 'id')
+			THEN '{UPDATE,DELETE}' ELSE everything END,
+		NULL, NULL, NULL)::bixarena.live_source;
+	RETURN NEXT ('b', evaluation, 'battle_id', '{battle_id,outcome}', everything,
+		NULL, NULL, NULL)::bixarena.live_source;
+	IF validation IS NOT NULL THEN
+		RETURN NEXT ('v', validation, 'id', '{id,is_biomedical}',
+			CASE WHEN bixarena.live_points(battle, 'effective_validation_id', validation, 'id')
+				THEN '{UPDATE}' ELSE everything END,
+			battle, 'effective_validation_id', 'id')::bixarena.live_source;
+	END IF;
+	IF categorization IS NOT NULL THEN
+		RETURN NEXT ('k', categorization, 'id', '{id,status}',
+			CASE WHEN bixarena.live_points(battle, 'effective_categorization_id', categorization, 'id')
+				THEN '{UPDATE}' ELSE everything END,
+			battle, 'effective_categorization_id', 'id')::bixarena.live_source;
+		RETURN NEXT ('k', category, 'categorization_id', '{categorization_id,category}', everything,
+			battle, 'effective_categorization_id', 'id')::bixarena.live_source;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_application_sources(text) IS
+	'the tables that battles come from in the application''s schema';
+
+CREATE FUNCTION bixarena.live_own_sources(arena text, sources jsonb)
+RETURNS SETOF bixarena.live_source
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a table that has no column with a battle's id may be of any battle; unless the
+	-- user says which tables they are, it is the relation itself, or as its only source
+	-- the table of battles of an arena as bixarena_create_arena() makes it
+	WITH own AS (
+		SELECT c.oid, c.relkind FROM pg_class AS c
+		WHERE c.oid = to_regclass(format('%I.leaderboard_battle', arena))
+	), named AS (
+		SELECT s.key AS relation, s.value AS column
+		FROM jsonb_each_text(sources) AS s
+		UNION ALL
+		SELECT own.oid::regclass::text, 'battle_id'
+		FROM own WHERE sources IS NULL AND own.relkind <> 'v'
+		UNION ALL
+		SELECT max(c.oid::regclass::text), 'id'
+		FROM own, bixarena.live_views(own.oid) AS v (oid)
+		JOIN pg_class AS c ON c.oid = v.oid AND c.relkind <> 'v'
+		WHERE sources IS NULL
+		HAVING count(*) = 1 AND max(c.oid) = to_regclass(format('%I.battle', arena))
+	)
+	SELECT (CASE WHEN n.column IS NULL THEN '*' ELSE 'b' END, to_regclass(n.relation)::oid,
+		n.column, NULL, '{INSERT,UPDATE,DELETE}', NULL, NULL, NULL)::bixarena.live_source
+	FROM named AS n
+$$;
+COMMENT ON FUNCTION bixarena.live_own_sources(text, jsonb) IS
+	'the tables that a relation leaderboard_battle of the arena''s own comes from';
+
+CREATE FUNCTION bixarena.live_sources(arena text, sources jsonb)
+RETURNS SETOF bixarena.live_source
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF to_regclass(format('%I.leaderboard_battle', arena)) IS NULL THEN
+		RETURN QUERY SELECT s.* FROM bixarena.live_application_sources(arena) AS s;
+	ELSE
+		RETURN QUERY SELECT s.* FROM bixarena.live_own_sources(arena, sources) AS s;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_sources(text, jsonb) IS
+	'the tables that the battles of an arena come from at this moment';
+
+CREATE TYPE bixarena.live_trigger AS (
+	relation oid,
+	name text,
+	operation text,
+	arguments text[]
+);
+COMMENT ON TYPE bixarena.live_trigger IS
+	'a trigger that notes changes of a table: INSERT, UPDATE, DELETE, TRUNCATE, or of a REPLICA';
+
+CREATE FUNCTION bixarena.live_triggers(arena text, schema text, sources jsonb)
+RETURNS SETOF bixarena.live_trigger
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a statement fires the triggers of the table that it names, be it a partition;
+	-- a subscription writes into the partitions
+	SELECT (c.oid, schema || '_' || lower(o.operation), o.operation,
+		CASE WHEN s.key_column IS NULL THEN ARRAY[schema, '*']
+			ELSE ARRAY[schema, s.kind::text, s.key_column] || coalesce(s.columns, '{}')::text[] END)
+		::bixarena.live_trigger
+	FROM bixarena.live_sources(arena, sources) AS s,
+		bixarena.live_parts(s.relation) AS p (oid)
+	JOIN pg_class AS c ON c.oid = p.oid,
+		unnest(s.operations || '{TRUNCATE,REPLICA}'::text[]) AS o (operation)
+	WHERE o.operation <> 'REPLICA' OR c.relkind = 'r'
+$$;
+COMMENT ON FUNCTION bixarena.live_triggers(text, text, jsonb) IS
+	'the triggers that are to note the changes of an arena''s battles';
+
+CREATE FUNCTION bixarena.live_trigger_sql(wanted bixarena.live_trigger)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('CREATE TRIGGER %I AFTER %s ON %s %s EXECUTE FUNCTION bixarena.live_note(%s);'
+		' COMMENT ON TRIGGER %1$I ON %3$s IS ''notes what changes, for the kept tally'';',
+		w.name, CASE w.operation WHEN 'REPLICA' THEN 'INSERT OR UPDATE OR DELETE' ELSE w.operation END,
+		w.relation::regclass,
+		CASE w.operation
+			WHEN 'INSERT' THEN 'REFERENCING NEW TABLE AS after FOR EACH STATEMENT'
+			WHEN 'UPDATE' THEN 'REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT'
+			WHEN 'DELETE' THEN 'REFERENCING OLD TABLE AS before FOR EACH STATEMENT'
+			WHEN 'TRUNCATE' THEN 'FOR EACH STATEMENT'
+			ELSE 'FOR EACH ROW' END,
+		(SELECT string_agg(quote_literal(a), ', ' ORDER BY n) FROM unnest(w.arguments) WITH ORDINALITY AS u (a, n)))
+		|| CASE w.operation
+			WHEN 'REPLICA' THEN format(' ALTER TABLE %s ENABLE REPLICA TRIGGER %I;', w.relation::regclass, w.name)
+			WHEN 'TRUNCATE' THEN format(' ALTER TABLE %s ENABLE ALWAYS TRIGGER %I;', w.relation::regclass, w.name)
+			ELSE '' END
+	FROM (SELECT wanted.*) AS w
+$$;
+COMMENT ON FUNCTION bixarena.live_trigger_sql(bixarena.live_trigger) IS
+	'the statements that make a trigger of a kept tally';
+
+CREATE FUNCTION bixarena.live_found_triggers(schema text)
+RETURNS TABLE (relation oid, name text, facts text, enabled text, wanted text)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- one that is disabled, or made anew, is another version of its row
+	SELECT t.tgrelid, t.tgname::text,
+		concat_ws(' ', t.oid, t.xmin, t.tgenabled, t.tgtype, md5(t.tgargs)),
+		t.tgenabled::text,
+		CASE WHEN t.tgtype & 1 = 1 THEN 'R' WHEN t.tgtype & 32 = 32 THEN 'A' ELSE 'O' END
+	FROM pg_trigger AS t
+	WHERE t.tgfoid = 'bixarena.live_note'::regproc AND NOT t.tgisinternal
+		AND starts_with(t.tgname::text, schema || '_')
+		AND encode(substr(t.tgargs, 1, position(decode('00', 'hex') IN t.tgargs) - 1), 'escape')
+			= encode(convert_to(schema, getdatabaseencoding()), 'escape')
+$$;
+COMMENT ON FUNCTION bixarena.live_found_triggers(text) IS
+	'the triggers of a kept tally that there are, and what they are';
+
+CREATE FUNCTION bixarena.live_refusal(arena text, sources jsonb)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	own regclass := to_regclass(format('%I.leaderboard_battle', arena));
+	reason text;
+BEGIN
+	reason := coalesce(to_regclass(format('%I.leaderboard_tally', arena)), to_regclass(format('%I.arena_tally', arena)));
+	IF reason IS NOT NULL THEN
+		RETURN format('relation %s has counts already', reason);
+	END IF;
+	SELECT format('relation %s is %s, whose changes leave no trace', c.oid::regclass,
+		CASE c.relkind WHEN 'f' THEN 'a foreign table' WHEN 'm' THEN 'a materialized view'
+			ELSE 'not a table' END)
+	INTO reason
+	FROM bixarena.live_views(own) AS v (oid), bixarena.live_parts(v.oid) AS p (oid)
+	JOIN pg_class AS c ON c.oid = p.oid
+	WHERE c.relkind NOT IN ('r', 'p', 'v') OR (c.relkind = 'v' AND v.oid <> p.oid)
+	ORDER BY c.oid::regclass::text COLLATE "C"
+	LIMIT 1;
+	IF reason IS NOT NULL OR own IS NULL THEN
+		RETURN reason;
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = own AND a.attname = 'battle_id'
+			AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped) THEN
+		RETURN format('relation %s has no column battle_id of type uuid', own);
+	END IF;
+	IF EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = own AND a.attname = 'battles'
+			AND NOT a.attisdropped) THEN
+		RETURN format('relation %s has counts, in its column battles', own);
+	END IF;
+	SELECT format('view %s %s', v.oid::regclass, bixarena.live_unsteady(v.oid))
+	INTO reason
+	FROM bixarena.live_views(own) AS v (oid)
+	WHERE bixarena.live_unsteady(v.oid) IS NOT NULL
+	ORDER BY v.oid::regclass::text COLLATE "C"
+	LIMIT 1;
+	IF reason IS NOT NULL THEN
+		RETURN reason;
+	END IF;
+	SELECT format('"%s" of sources is not a table of which column "%s" has a battle''s id as a uuid',
+		s.key, s.value)
+	INTO reason
+	FROM jsonb_each_text(sources) AS s
+	LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(s.key) AND a.attname = s.value
+		AND a.attnum > 0 AND NOT a.attisdropped
+	WHERE to_regclass(s.key) IS NULL OR s.value IS NOT NULL AND a.atttypid IS DISTINCT FROM 'uuid'::regtype
+	ORDER BY s.key COLLATE "C"
+	LIMIT 1;
+	IF reason IS NOT NULL THEN
+		RETURN reason;
+	END IF;
+	RETURN (SELECT format('table %s, which it reads, is not among the sources', c.oid::regclass)
+		FROM bixarena.live_views(own) AS v (oid)
+		JOIN pg_class AS c ON c.oid = v.oid AND c.relkind <> 'v'
+		WHERE c.oid NOT IN (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
+			WHERE s.relation IS NOT NULL)
+		ORDER BY c.oid::regclass::text COLLATE "C"
+		LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_refusal(text, jsonb) IS
+	'why the tally of an arena cannot be kept; null: it can';
+
+CREATE FUNCTION bixarena.live_relation_facts(relation oid)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a table that was emptied, rewritten or swapped has another file; of a view it is
+	-- the query that counts
+	SELECT concat_ws(' ', c.oid, c.relkind, c.relowner, c.relrowsecurity,
+		pg_relation_filenode(c.oid), c.reloptions,
+		CASE WHEN c.relkind = 'v' THEN (SELECT string_agg(concat_ws(' ', r.oid, r.xmin), ' ' ORDER BY r.oid)
+			FROM pg_rewrite AS r WHERE r.ev_class = c.oid) END,
+		(SELECT string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation,
+				(SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) FROM pg_enum AS e WHERE e.enumtypid = a.atttypid)), ' '
+				ORDER BY a.attnum)
+			FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,
+					effective_validation_id,effective_categorization_id,is_biomedical,status,category}'
+					OPERATOR(pg_catalog.||) (SELECT coalesce(array_agg(k.attname), '{}')
+						FROM pg_depend AS d JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = d.refobjsubid
+						WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+							AND d.refobjid = c.oid AND d.refobjsubid > 0))))
+	FROM pg_class AS c
+	WHERE c.oid = relation
+$$;
+COMMENT ON FUNCTION bixarena.live_relation_facts(oid) IS
+	'what must not change of a relation that battles are read from';
+
+CREATE FUNCTION bixarena.live_facts(arena text, schema text, sources jsonb)
+RETURNS text[]
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH source AS MATERIALIZED (
+		SELECT DISTINCT r.oid
+		FROM (
+			SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
+			UNION
+			SELECT v.oid FROM bixarena.live_views(to_regclass(format('%I.leaderboard_battle', arena))) AS v (oid)
+		) AS s (relation), bixarena.live_parts(s.relation) AS r (oid)
+	), fact (subject, value) AS (
+		SELECT 'the query of the battles', bixarena.live_battle_query(arena)
+		UNION ALL
+		SELECT 'the server', (SELECT c.system_identifier FROM pg_control_system() AS c)
+			|| ' ' || (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+		UNION ALL
+		SELECT format('relation %s', s.oid::regclass), bixarena.live_relation_facts(s.oid)
+		FROM source AS s
+		UNION ALL
+		SELECT format('function %s', p.oid::regprocedure), concat_ws(' ', p.oid, p.xmin)
+		FROM source AS s
+		JOIN pg_rewrite AS r ON r.ev_class = s.oid
+		JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+			AND d.refclassid = 'pg_proc'::regclass
+		JOIN pg_proc AS p ON p.oid = d.refobjid
+		UNION ALL
+		SELECT format('trigger %I of %s', w.name, w.relation::regclass), coalesce(f.facts, 'none')
+		FROM bixarena.live_triggers(arena, schema, sources) AS w
+		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name
+		UNION ALL
+		SELECT format('table %I.%I', schema, t.name),
+			(SELECT concat_ws(' ', c.oid, pg_relation_filenode(c.oid)) FROM pg_class AS c
+				WHERE c.oid = to_regclass(format('%I.%I', schema, t.name)))
+		FROM unnest('{log,counted,tally}'::text[]) AS t (name)
+	)
+	SELECT array_agg(DISTINCT f.subject || ': ' || coalesce(f.value, 'none') ORDER BY f.subject || ': ' || coalesce(f.value, 'none'))
+	FROM fact AS f
+$$;
+COMMENT ON FUNCTION bixarena.live_facts(text, text, jsonb) IS
+	'what must not have changed for a kept tally to be trusted';
+
+CREATE FUNCTION bixarena.live_lost(arena text, schema text, sources jsonb)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- what row security hides from some must not be counted for them
+	WITH lost (what) AS (
+		SELECT format('trigger %I of %s is %s', w.name, w.relation::regclass,
+			CASE WHEN f.name IS NULL THEN 'missing' WHEN f.enabled = 'D' THEN 'disabled'
+				ELSE 'enabled otherwise than it must be' END)
+		FROM bixarena.live_triggers(arena, schema, sources) AS w
+		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name
+		WHERE f.enabled IS DISTINCT FROM f.wanted OR f.name IS NULL
+		UNION ALL
+		SELECT format('relation %s has row security', c.oid::regclass)
+		FROM (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
+			UNION SELECT to_regclass(format('%I.leaderboard_battle', arena))) AS s (relation)
+		JOIN pg_class AS c ON c.oid = s.relation
+		WHERE c.relrowsecurity
+		UNION ALL
+		SELECT bixarena.live_refusal(arena, sources)
+	), numbered AS (
+		SELECT l.what, row_number() OVER (ORDER BY l.what COLLATE "C"), count(*) OVER ()
+		FROM lost AS l WHERE l.what IS NOT NULL
+	)
+	SELECT string_agg(n.what, ', ' ORDER BY n.row_number)
+		|| CASE WHEN max(n.count) > 2 THEN format(' and %s more', max(n.count) - 2) ELSE '' END
+	FROM numbered AS n
+	WHERE n.row_number <= 2
+$$;
+COMMENT ON FUNCTION bixarena.live_lost(text, text, jsonb) IS
+	'why changes of an arena''s battles cannot be followed; null: they are';
+
+CREATE FUNCTION bixarena.live_doubt(schema text, facts text[])
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	known text[];
+	is_asked boolean;
+BEGIN
+	EXECUTE format('SELECT s.facts, EXISTS (SELECT FROM %1$I.log AS l WHERE l.kind = ''*'') FROM %1$I.state AS s', schema)
+	INTO known, is_asked;
+	IF known IS NULL THEN
+		RETURN 'the battles have not been counted yet';
+	ELSIF is_asked THEN
+		RETURN 'all battles may have changed';
+	ELSIF known = facts THEN
+		RETURN NULL;
+	END IF;
+	RETURN (
+		WITH subject (what) AS (
+			SELECT DISTINCT split_part(d.fact, ': ', 1)
+			FROM ((SELECT unnest(known) EXCEPT SELECT unnest(facts))
+				UNION (SELECT unnest(facts) EXCEPT SELECT unnest(known))) AS d (fact)
+		), numbered AS (
+			SELECT s.what, row_number() OVER (ORDER BY s.what COLLATE "C"), count(*) OVER ()
+			FROM subject AS s
+		)
+		SELECT 'not as when the battles were counted: ' || string_agg(n.what, ', ' ORDER BY n.row_number)
+			|| CASE WHEN max(n.count) > 3 THEN format(' and %s more', max(n.count) - 3) ELSE '' END
+		FROM numbered AS n
+		WHERE n.row_number <= 3);
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_doubt(text, text[]) IS
+	'why a kept tally cannot be trusted; null: it can';
+
+CREATE FUNCTION bixarena.live_named_sql(arena text, schema text, sources jsonb, take boolean)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- The parts of a statement that find what counts of the battles that the log names
+	-- ("fresh"), and what was counted of them ("old").  The subquery is planned for one
+	-- battle, by its id: without OFFSET it would be joined, and all battles be read.
+	-- What is sorted before it is grouped is not sorted in each group.
+	SELECT format($sql$
+		taken AS MATERIALIZED (%3$s),
+		entry AS (SELECT t.kind, k.key FROM taken AS t, unnest(t.keys) AS k (key)),
+		named AS MATERIALIZED (SELECT e.key AS battle_id FROM entry AS e WHERE e.kind = 'b' %4$s),
+		fresh AS MATERIALIZED (
+			SELECT s.battle_id, s.model1_id, s.model2_id, s.outcome, array_agg(s.leaderboard) AS leaderboards
+			FROM (
+				SELECT r.* FROM (SELECT DISTINCT n.battle_id FROM named AS n) AS n
+				CROSS JOIN LATERAL (
+					SELECT q.battle_id, q.model1_id, q.model2_id,
+						q.outcome::text COLLATE "C" AS outcome, q.leaderboard::text COLLATE "C" AS leaderboard
+					FROM (%1$s) AS q WHERE q.battle_id = n.battle_id OFFSET 0) AS r
+				WHERE r.leaderboard IS NOT NULL
+				ORDER BY 1, 2, 3, 4, 5) AS s
+			GROUP BY 1, 2, 3, 4),
+		old AS MATERIALIZED (
+			SELECT c.ctid AS place, c.battle_id, c.model1_id, c.model2_id, c.outcome, c.leaderboards
+			FROM (SELECT DISTINCT n.battle_id FROM named AS n) AS n
+			JOIN %2$I.counted AS c ON c.battle_id = n.battle_id)$sql$,
+		bixarena.live_battle_query(arena), schema,
+		CASE WHEN take THEN format('DELETE FROM %I.log AS l RETURNING l.kind, l.keys', schema)
+			ELSE format('SELECT l.kind, l.keys FROM %I.log AS l', schema) END,
+		(SELECT string_agg(DISTINCT format(
+				'UNION ALL SELECT v.%I FROM entry AS e JOIN %s AS v ON v.%I = e.key WHERE e.kind = %L',
+				s.via_battle, s.via::regclass, s.via_column, s.kind), ' ')
+			FROM bixarena.live_sources(arena, sources) AS s
+			WHERE s.via IS NOT NULL))
+$$;
+COMMENT ON FUNCTION bixarena.live_named_sql(text, text, jsonb, boolean) IS
+	'parts of a statement: what counts, and was counted, of the battles that the log names';
+
+CREATE FUNCTION bixarena.live_all_sql(arena text, schema text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format($sql$
+		taken AS (DELETE FROM %2$I.log),
+		fresh AS MATERIALIZED (
+			SELECT s.battle_id, s.model1_id, s.model2_id, s.outcome, array_agg(s.leaderboard) AS leaderboards
+			FROM (
+				SELECT q.battle_id, q.model1_id, q.model2_id,
+					q.outcome::text COLLATE "C" AS outcome, q.leaderboard::text COLLATE "C" AS leaderboard
+				FROM (%1$s) AS q
+				WHERE q.leaderboard IS NOT NULL
+				ORDER BY 1, 2, 3, 4, 5) AS s
+			GROUP BY 1, 2, 3, 4),
+		old AS MATERIALIZED (
+			SELECT c.ctid AS place, c.battle_id, c.model1_id, c.model2_id, c.outcome, c.leaderboards
+			FROM %2$I.counted AS c)$sql$,
+		bixarena.live_battle_query(arena), schema)
+$$;
+COMMENT ON FUNCTION bixarena.live_all_sql(text, text) IS
+	'parts of a statement: what counts, and was counted, of all battles';
+
+CREATE FUNCTION bixarena.live_difference_sql()
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $sql$,
+		lost AS MATERIALIZED (
+			SELECT o.* FROM old AS o WHERE NOT EXISTS (SELECT FROM fresh AS f
+				WHERE f.battle_id = o.battle_id AND f.model1_id IS NOT DISTINCT FROM o.model1_id
+					AND f.model2_id IS NOT DISTINCT FROM o.model2_id
+					AND f.outcome IS NOT DISTINCT FROM o.outcome AND f.leaderboards = o.leaderboards)),
+		gained AS MATERIALIZED (
+			SELECT f.* FROM fresh AS f WHERE NOT EXISTS (SELECT FROM old AS o
+				WHERE o.battle_id = f.battle_id AND f.model1_id IS NOT DISTINCT FROM o.model1_id
+					AND f.model2_id IS NOT DISTINCT FROM o.model2_id
+					AND f.outcome IS NOT DISTINCT FROM o.outcome AND f.leaderboards = o.leaderboards)),
+		difference AS (
+			SELECT l.leaderboard, d.model1_id, d.model2_id, d.outcome, sum(d.battles)::bigint AS battles
+			FROM (
+				SELECT g.model1_id, g.model2_id, g.outcome, g.leaderboards, 1 AS battles FROM gained AS g
+				UNION ALL
+				SELECT o.model1_id, o.model2_id, o.outcome, o.leaderboards, -1 FROM lost AS o
+			) AS d, unnest(d.leaderboards) AS l (leaderboard)
+			GROUP BY 1, 2, 3, 4
+			HAVING sum(d.battles) <> 0)$sql$
+$$;
+COMMENT ON FUNCTION bixarena.live_difference_sql() IS
+	'parts of a statement: in what that which counts differs from what was counted';
+
+CREATE FUNCTION bixarena.live_store_sql(schema text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format($sql$,
+		dropped AS (DELETE FROM %1$I.counted AS c USING lost AS o
+			WHERE c.battle_id = o.battle_id AND c.ctid = o.place),
+		stored AS (INSERT INTO %1$I.counted (battle_id, model1_id, model2_id, outcome, leaderboards)
+			SELECT g.battle_id, g.model1_id, g.model2_id, g.outcome, g.leaderboards FROM gained AS g)$sql$,
+		schema)
+$$;
+COMMENT ON FUNCTION bixarena.live_store_sql(text) IS
+	'parts of a statement: what counts becomes what was counted';
+
+CREATE FUNCTION bixarena.live_fold(arena text, schema text, sources jsonb, OUT changed bigint, OUT doubt text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+	least bigint;
+	entries bigint;
+	is_asked boolean;
+BEGIN
+	EXECUTE 'WITH ' || bixarena.live_named_sql(arena, schema, sources, true)
+		|| bixarena.live_difference_sql() || bixarena.live_store_sql(schema) || format($sql$,
+		summed AS (INSERT INTO %I.tally AS t (leaderboard, model1_id, model2_id, outcome, battles)
+			SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, d.battles FROM difference AS d
+			ON CONFLICT (leaderboard, model1_id, model2_id, outcome)
+			DO UPDATE SET battles = t.battles + EXCLUDED.battles
+			RETURNING t.battles)
+		SELECT (SELECT count(DISTINCT b.battle_id)
+				FROM (SELECT g.battle_id FROM gained AS g UNION ALL SELECT o.battle_id FROM lost AS o) AS b),
+			(SELECT min(s.battles) FROM summed AS s), (SELECT count(*) FROM taken),
+			EXISTS (SELECT FROM taken AS t WHERE t.kind = '*')$sql$, schema)
+	INTO changed, least, entries, is_asked;
+	doubt := CASE WHEN is_asked THEN 'all battles may have changed'
+		WHEN least < 0 THEN 'it had fewer battles than were counted' END;
+	IF doubt IS NULL AND entries > 0 THEN
+		EXECUTE format('UPDATE %I.state SET folded_at = clock_timestamp(), changed = changed + $1', schema)
+		USING changed;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_fold(text, text, jsonb) IS
+	'bring a kept tally up to date: how many battles count otherwise than before, or why all are to be counted anew';
+
+CREATE FUNCTION bixarena.live_recount(arena text, schema text, sources jsonb, why text, facts text[])
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+	counted bigint;
+	nameless bigint;
+	changed bigint;
+BEGIN
+	-- what is not distinct is not hashed: without equality of the ids, every row of a
+	-- leaderboard would be compared with every other
+	EXECUTE 'WITH ' || bixarena.live_all_sql(arena, schema)
+		|| bixarena.live_difference_sql() || bixarena.live_store_sql(schema) || format($sql$,
+		total AS MATERIALIZED (
+			SELECT l.leaderboard, f.model1_id, f.model2_id, f.outcome, count(*) AS battles
+			FROM fresh AS f, unnest(f.leaderboards) AS l (leaderboard)
+			GROUP BY 1, 2, 3, 4),
+		summed AS (INSERT INTO %1$I.tally AS t (leaderboard, model1_id, model2_id, outcome, battles)
+			SELECT n.leaderboard, n.model1_id, n.model2_id, n.outcome, n.battles FROM total AS n
+			WHERE NOT EXISTS (SELECT FROM %1$I.tally AS k
+				WHERE k.leaderboard = n.leaderboard AND k.battles = n.battles
+					AND k.model1_id IS NOT DISTINCT FROM n.model1_id
+					AND k.model2_id IS NOT DISTINCT FROM n.model2_id
+					AND k.outcome IS NOT DISTINCT FROM n.outcome
+					AND coalesce(k.model1_id, '00000000-0000-0000-0000-000000000000') = coalesce(n.model1_id, '00000000-0000-0000-0000-000000000000')
+					AND coalesce(k.model2_id, '00000000-0000-0000-0000-000000000000') = coalesce(n.model2_id, '00000000-0000-0000-0000-000000000000'))
+			ON CONFLICT (leaderboard, model1_id, model2_id, outcome)
+			DO UPDATE SET battles = EXCLUDED.battles),
+		cleared AS (DELETE FROM %1$I.tally AS t WHERE NOT EXISTS (SELECT FROM total AS n
+			WHERE n.leaderboard = t.leaderboard AND n.model1_id IS NOT DISTINCT FROM t.model1_id
+				AND n.model2_id IS NOT DISTINCT FROM t.model2_id AND n.outcome IS NOT DISTINCT FROM t.outcome
+				AND coalesce(n.model1_id, '00000000-0000-0000-0000-000000000000') = coalesce(t.model1_id, '00000000-0000-0000-0000-000000000000')
+				AND coalesce(n.model2_id, '00000000-0000-0000-0000-000000000000') = coalesce(t.model2_id, '00000000-0000-0000-0000-000000000000')))
+		SELECT f.counted, f.nameless, greatest((SELECT count(*) FROM gained), (SELECT count(*) FROM lost))
+		FROM (SELECT count(*) AS counted, count(*) FILTER (WHERE f.battle_id IS NULL) AS nameless FROM fresh AS f) AS f$sql$,
+		schema)
+	INTO counted, nameless, changed;
+	IF nameless > 0 THEN
+		RAISE EXCEPTION 'battles of arena "%" have no battle_id', arena
+			USING ERRCODE = 'null_value_not_allowed',
+				HINT = 'A tally can be kept of battles that have one each.';
+	END IF;
+	EXECUTE format('UPDATE %I.state SET facts = $1, folded_at = clock_timestamp(),'
+		' recounted_at = clock_timestamp(), recounted_why = $2, changed = changed + $3', schema)
+	USING facts, why, changed;
+	RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_recount(text, text, jsonb, text, text[]) IS
+	'count all battles of a kept tally; returns how many count';
+
+CREATE FUNCTION bixarena.live_counts_sql(arena text, schema text, sources jsonb)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'WITH ' || bixarena.live_named_sql(arena, schema, sources, false)
+		|| bixarena.live_difference_sql() || format($sql$
+		SELECT t.leaderboard, t.model1_id, t.model2_id, t.outcome, t.battles FROM %I.tally AS t
+		UNION ALL
+		SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, d.battles FROM difference AS d$sql$,
+		schema)
+$$;
+COMMENT ON FUNCTION bixarena.live_counts_sql(text, text, jsonb) IS
+	'the query that says what a kept tally would be if it were folded now';
+
+CREATE FUNCTION bixarena.live_compare_sql(arena text, schema text, sources jsonb)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- both sides in one statement, so that they are of one moment
+	SELECT format($sql$
+		SELECT b.leaderboard, b.model1_id, b.model2_id, b.outcome,
+			sum(b.kept)::bigint AS kept, sum(b.recounted)::bigint AS recounted
+		FROM (
+			SELECT c.leaderboard, c.model1_id, c.model2_id, c.outcome, c.battles AS kept, 0 AS recounted
+			FROM (%1$s) AS c
+			UNION ALL
+			SELECT q.leaderboard::text COLLATE "C", q.model1_id, q.model2_id, q.outcome::text COLLATE "C", 0, count(*)
+			FROM (%2$s) AS q
+			WHERE $1 IS NULL OR q.leaderboard::text = $1
+			GROUP BY 1, 2, 3, 4
+		) AS b
+		WHERE b.leaderboard IS NOT NULL AND ($1 IS NULL OR b.leaderboard = $1)
+		GROUP BY 1, 2, 3, 4
+		HAVING sum(b.kept) <> sum(b.recounted)
+		ORDER BY 1, 2, 3, 4$sql$,
+		bixarena.live_counts_sql(arena, schema, sources), bixarena.live_battle_query(arena))
+$$;
+COMMENT ON FUNCTION bixarena.live_compare_sql(text, text, jsonb) IS
+	'the query that says in what a kept tally and a recount of the battles differ';
+
+CREATE FUNCTION bixarena.live_note_verified(schema text, differences bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format('UPDATE %I.state SET verified_at = clock_timestamp(), differences = $1', schema)
+	USING differences;
+	IF differences > 0 THEN
+		EXECUTE format('INSERT INTO %I.log (kind) VALUES (''*'')', schema);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_note_verified(text, bigint) IS
+	'put on record what a verification found; what differs is counted anew by the next run';
+
+CREATE FUNCTION bixarena.live_notify(arena text, schema text, channel text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	told bigint;
+BEGIN
+	-- at most once a second: what is not told now is told by a later fold.  A queue that
+	-- is nearly full takes none, lest the commit fail for it.
+	IF pg_notification_queue_usage() >= 0.9 THEN
+		RETURN;
+	END IF;
+	EXECUTE format('UPDATE %I.state AS s SET told = s.changed, notified_at = clock_timestamp()'
+		' FROM %1$I.state AS o WHERE s.changed > s.told'
+		' AND (s.notified_at IS NULL OR clock_timestamp() >= s.notified_at + interval ''1 second'')'
+		' RETURNING s.changed - o.told', schema)
+	INTO told;
+	IF told > 0 THEN
+		PERFORM pg_notify(channel, jsonb_build_object('arena', arena, 'changed_battles', told,
+			'timestamp', clock_timestamp())::text);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_notify(text, text, text) IS
+	'tell that folds have changed the tally, at most once a second';
+
+CREATE FUNCTION bixarena.live_state_of(schema text, facts text[])
+RETURNS TABLE (doubt text, log_bytes bigint, folded_at timestamptz, recounted_at timestamptz,
+	recounted_why text, verified_at timestamptz, differences bigint)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT $2, pg_relation_size(to_regclass($1)), s.folded_at,'
+		' s.recounted_at, s.recounted_why, s.verified_at, s.differences FROM %I.state AS s', schema)
+	USING format('%I.log', schema), bixarena.live_doubt(schema, facts);
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_state_of(text, text[]) IS 'what there is to say of a kept tally';
+
+CREATE FUNCTION bixarena.live_check_owner(arena text)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	owner oid;
+BEGIN
+	SELECT CASE n.nspowner WHEN 'pg_database_owner'::regrole THEN d.datdba ELSE n.nspowner END
+	INTO owner
+	FROM pg_namespace AS n, pg_database AS d
+	WHERE n.nspname = arena AND d.datname = current_database();
+	IF NOT pg_has_role(owner, 'USAGE') THEN
+		RAISE EXCEPTION 'permission denied to keep the tally of arena "%"', arena
+			USING ERRCODE = 'insufficient_privilege',
+				DETAIL = format('The arena belongs to role %s.', owner::regrole);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_check_owner(text) IS
+	'an error unless the caller has the rights of an arena''s owner';
+
+CREATE FUNCTION bixarena.live_make_triggers(arena text, schema text, sources jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	wanted bixarena.live_trigger;
+	found record;
+	owner oid;
+BEGIN
+	-- tables first, in the order of their oids, as in any other transaction that makes
+	-- triggers; what is written meanwhile waits for the commit
+	FOR wanted IN
+		SELECT w.* FROM bixarena.live_triggers(arena, schema, sources) AS w
+		WHERE NOT EXISTS (SELECT FROM bixarena.live_found_triggers(schema) AS f
+			WHERE f.relation = w.relation AND f.name = w.name)
+		ORDER BY w.relation, w.name
+	LOOP
+		EXECUTE bixarena.live_trigger_sql(wanted);
+	END LOOP;
+	-- ENABLE TRIGGER USER, which ends a load without triggers, enables all alike
+	FOR found IN
+		SELECT f.* FROM bixarena.live_found_triggers(schema) AS f
+		WHERE f.enabled = 'O' AND f.wanted <> 'O'
+		ORDER BY f.relation, f.name
+	LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', found.relation::regclass,
+			CASE found.wanted WHEN 'R' THEN 'REPLICA' ELSE 'ALWAYS' END, found.name);
+	END LOOP;
+	FOR owner IN
+		SELECT DISTINCT c.relowner
+		FROM bixarena.live_triggers(arena, schema, sources) AS w
+		JOIN pg_class AS c ON c.oid = w.relation
+	LOOP
+		EXECUTE format('GRANT INSERT ON %I.log TO %s', schema, owner::regrole);
+	END LOOP;
+	EXECUTE format('UPDATE %I.state SET facts = NULL', schema);
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_make_triggers(text, text, jsonb) IS
+	'make the triggers of a kept tally that are missing';
+
+CREATE FUNCTION bixarena.live_make_tables(schema text, owner oid)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- their replica identity is for those who publish all tables
+	EXECUTE format($sql$
+		CREATE SCHEMA %1$I;
+		COMMENT ON SCHEMA %1$I IS 'a tally kept by bixarena_rank';
+
+		CREATE TABLE %1$I.log (kind "char" NOT NULL, keys uuid[])
+			USING heap WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0,
+				autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0);
+		ALTER TABLE %1$I.log REPLICA IDENTITY FULL;
+		COMMENT ON TABLE %1$I.log IS 'keys of what has changed since the last fold';
+
+		CREATE TABLE %1$I.counted (
+			battle_id uuid,
+			model1_id uuid,
+			model2_id uuid,
+			outcome text COLLATE "C",
+			leaderboards text[] COLLATE "C" NOT NULL
+		) USING heap;
+		CREATE INDEX counted_battle ON %1$I.counted (battle_id);
+		ALTER TABLE %1$I.counted REPLICA IDENTITY FULL;
+		COMMENT ON TABLE %1$I.counted IS 'what is counted of each battle';
+
+		CREATE TABLE %1$I.tally (
+			leaderboard text COLLATE "C" NOT NULL,
+			model1_id uuid,
+			model2_id uuid,
+			outcome text COLLATE "C",
+			battles bigint NOT NULL,
+			UNIQUE NULLS NOT DISTINCT (leaderboard, model1_id, model2_id, outcome)
+		) USING heap WITH (fillfactor = 70);
+		ALTER TABLE %1$I.tally REPLICA IDENTITY FULL;
+		COMMENT ON TABLE %1$I.tally IS 'how many battles count, by leaderboard, models and outcome';
+
+		CREATE TABLE %1$I.state (
+			only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+			facts text[],
+			folded_at timestamptz,
+			changed bigint NOT NULL DEFAULT 0,
+			recounted_at timestamptz,
+			recounted_why text,
+			verified_at timestamptz,
+			differences bigint,
+			told bigint NOT NULL DEFAULT 0,
+			notified_at timestamptz
+		);
+		INSERT INTO %1$I.state DEFAULT VALUES;
+		COMMENT ON TABLE %1$I.state IS 'of what the tally is, and since when';
+
+		ALTER TABLE %1$I.log OWNER TO %2$s;
+		ALTER TABLE %1$I.counted OWNER TO %2$s;
+		ALTER TABLE %1$I.tally OWNER TO %2$s;
+		ALTER TABLE %1$I.state OWNER TO %2$s;
+		ALTER SCHEMA %1$I OWNER TO %2$s;
+	$sql$, schema, owner::regrole);
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_make_tables(text, oid) IS
+	'make the schema of a kept tally, for its owner';
+
+CREATE FUNCTION bixarena_keep_tally(arena text DEFAULT NULL, sources jsonb DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	schema text;
+	reason text;
+BEGIN
+	PERFORM bixarena.live_check_owner(found_arena);
+	IF EXISTS (SELECT FROM bixarena.kept_tally AS k WHERE k.arena = found_arena) THEN
+		RAISE EXCEPTION 'the tally of arena "%" is kept already', found_arena
+			USING ERRCODE = 'duplicate_object',
+				HINT = 'bixarena_drop_tally() ends that, bixarena_rebuild_tally() counts anew.';
+	END IF;
+	PERFORM bixarena.live_battle_query(found_arena);
+	reason := bixarena.live_refusal(found_arena, sources);
+	IF reason IS NOT NULL THEN
+		RAISE EXCEPTION 'the tally of arena "%" cannot be kept', found_arena
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = upper(left(reason, 1)) || substr(reason, 2) || '.',
+				HINT = 'The documentation says which battles can be followed.';
+	END IF;
+
+	-- the names of its triggers begin with it, and are not to be cut
+	schema := CASE WHEN octet_length(found_arena) <= 45 THEN found_arena || '_live'
+		ELSE 'arena_' || md5(found_arena) || '_live' END;
+	IF to_regnamespace(quote_ident(schema)) IS NOT NULL THEN
+		RAISE EXCEPTION 'schema "%" exists already', schema
+			USING ERRCODE = 'duplicate_schema',
+				DETAIL = format('The tally of arena "%s" is kept in a schema of this name.', found_arena),
+				HINT = 'Rename the schema, or drop it if it is left over.';
+	END IF;
+	PERFORM bixarena.live_make_tables(schema,
+		(SELECT CASE n.nspowner WHEN 'pg_database_owner'::regrole THEN d.datdba ELSE n.nspowner END
+			FROM pg_namespace AS n, pg_database AS d
+			WHERE n.nspname = found_arena AND d.datname = current_database()));
+	PERFORM bixarena.live_make_triggers(found_arena, schema, sources);
+	PERFORM bixarena.live_register(found_arena, schema, sources);
+	RETURN schema;
+END
+$$;
+COMMENT ON FUNCTION bixarena_keep_tally(text, jsonb) IS
+	'keep the tally of an arena: from now on changes of its battles are noted, and only these are read';
+REVOKE ALL ON FUNCTION bixarena_keep_tally(text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_drop_tally(arena text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := coalesce(arena, bixarena.arena_resolve(NULL));
+	found_schema text := (SELECT k.schema FROM bixarena.kept_tally AS k WHERE k.arena = found_arena);
+	found record;
+BEGIN
+	IF found_schema IS NULL THEN
+		RAISE EXCEPTION 'the tally of arena "%" is not kept', found_arena
+			USING ERRCODE = 'undefined_object';
+	END IF;
+	PERFORM bixarena.live_check_owner(found_arena);
+	FOR found IN
+		SELECT f.relation, f.name FROM bixarena.live_found_triggers(found_schema) AS f
+		ORDER BY f.relation, f.name
+	LOOP
+		EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation::regclass);
+	END LOOP;
+	IF to_regnamespace(quote_ident(found_schema)) IS NOT NULL THEN
+		EXECUTE format('DROP TABLE IF EXISTS %1$I.log, %1$I.counted, %1$I.tally, %1$I.state', found_schema);
+		EXECUTE format('DROP SCHEMA %I', found_schema);
+	END IF;
+	PERFORM bixarena.live_register(found_arena, NULL, NULL);
+END
+$$;
+COMMENT ON FUNCTION bixarena_drop_tally(text) IS
+	'keep the tally of an arena no longer, and leave nothing of it';
+REVOKE ALL ON FUNCTION bixarena_drop_tally(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_fold_tally(arena text DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'bixarena_fold_tally'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_fold_tally(text) IS
+	'bring the kept tally of an arena up to date; returns how many battles were recounted';
+REVOKE ALL ON FUNCTION bixarena_fold_tally(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_rebuild_tally(arena text DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'bixarena_rebuild_tally'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rebuild_tally(text) IS
+	'count all battles of a kept tally anew; returns how many count';
+REVOKE ALL ON FUNCTION bixarena_rebuild_tally(text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena_verify_tally(arena text DEFAULT NULL, leaderboard_id text DEFAULT NULL)
+RETURNS TABLE (
+	leaderboard text,
+	model1_id uuid,
+	model2_id uuid,
+	outcome text,
+	kept bigint,
+	recounted bigint)
+AS 'MODULE_PATHNAME', 'bixarena_verify_tally'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_verify_tally(text, text) IS
+	'in what a kept tally and a recount of the battles differ; no row: in nothing';
+REVOKE ALL ON FUNCTION bixarena_verify_tally(text, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.live_state(arena text)
+RETURNS TABLE (
+	schema text,
+	lost text,
+	doubt text,
+	log_bytes bigint,
+	folded_at timestamptz,
+	recounted_at timestamptz,
+	recounted_why text,
+	verified_at timestamptz,
+	differences bigint)
+AS 'MODULE_PATHNAME', 'bixarena_live_state'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.live_state(text) IS
+	'what there is to say of the kept tally of an arena; no row: there is none';
+
 CREATE FUNCTION bixarena_generate_snapshot(
 	leaderboard_id text,
 	num_bootstrap bigint DEFAULT NULL,
@@ -1989,6 +3145,7 @@ DECLARE
 	later bixarena.snapshot_key :=
 		bixarena.snapshot_shown(leaderboard_id, after, found_arena);
 	earlier bixarena.snapshot_key;
+	change text;
 BEGIN
 	IF before IS NULL THEN
 		earlier := bixarena.snapshot_before(later, lookback, found_arena);
@@ -1997,6 +3154,13 @@ BEGIN
 	END IF;
 	-- without the one, nothing can be said of the other
 	IF earlier.id IS NOT NULL AND later.id IS NOT NULL THEN
+		change := bixarena.run_model_change(
+			bixarena.run_of_snapshot(earlier.id, leaderboard_id, found_arena),
+			bixarena.run_of_snapshot(later.id, leaderboard_id, found_arena));
+		IF change IS NOT NULL THEN
+			RAISE NOTICE 'the two snapshots were made in different ways: %', change
+				USING HINT = 'What changed may come of that, and not of battles.';
+		END IF;
 		RETURN QUERY SELECT r.*
 			FROM bixarena.comparison_rows(earlier, later, found_arena) AS r;
 	END IF;
@@ -2038,6 +3202,112 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.matchup_among(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
 	'the pairs of these models that have met up to a snapshot';
+
+CREATE FUNCTION bixarena.range_recorded(
+	snapshot uuid,
+	snapshot_identifier text,
+	arena text)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'bixarena_range_recorded'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.range_recorded(uuid, text, text) IS
+	'the ranks that the battles of a snapshot allow, by model, for who may read its entries';
+
+CREATE TYPE bixarena_leaderboard_range AS (
+	rank integer,
+	model text,
+	slug text,
+	bt_score numeric(10,6),
+	lowest_rank integer,
+	highest_rank integer,
+	lowest_rank_simultaneous integer,
+	highest_rank_simultaneous integer,
+	may_be_best boolean,
+	share_on_top double precision,
+	comparison_lower numeric(10,6),
+	comparison_upper numeric(10,6),
+	snapshot_identifier text,
+	id uuid
+);
+COMMENT ON TYPE bixarena_leaderboard_range IS 'the ranks that the battles allow a model of a leaderboard';
+
+CREATE FUNCTION bixarena.range_rows(shown bixarena.snapshot_key, arena text)
+RETURNS SETOF bixarena_leaderboard_range
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	ranges jsonb := bixarena.range_recorded(shown.id, shown.snapshot_identifier, arena);
+BEGIN
+	RETURN QUERY
+		SELECT l.rank, l.model, l.slug, l.bt_score, r.lowest_rank, r.highest_rank,
+			r.lowest_rank_simultaneous, r.highest_rank_simultaneous, r.may_be_best,
+			r.share_on_top, r.comparison_lower, r.comparison_upper,
+			l.snapshot_identifier, l.id
+		FROM bixarena.leaderboard_rows(shown, NULL, arena) WITH ORDINALITY AS l
+		LEFT JOIN LATERAL jsonb_to_record(ranges -> l.id::text) AS r (
+			lowest_rank integer, highest_rank integer, lowest_rank_simultaneous integer,
+			highest_rank_simultaneous integer, may_be_best boolean,
+			share_on_top double precision, comparison_lower numeric(10,6),
+			comparison_upper numeric(10,6)) ON true
+		ORDER BY l.ordinality;
+END
+$$;
+COMMENT ON FUNCTION bixarena.range_rows(bixarena.snapshot_key, text) IS
+	'the lines of a snapshot with the ranks that its battles allow, null where these are not on record';
+
+CREATE FUNCTION bixarena_leaderboard_ranges(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_leaderboard_range
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+BEGIN
+	RETURN QUERY SELECT r.* FROM bixarena.range_rows(
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena), found_arena) AS r;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_ranges(text, text, text) IS
+	'the ranks that the battles of a snapshot allow each model';
+
+CREATE FUNCTION bixarena.range_difference(
+	leaderboard_id text,
+	a text,
+	b text,
+	until timestamptz,
+	arena text)
+RETURNS bixarena_difference
+AS 'MODULE_PATHNAME', 'bixarena_range_difference'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.range_difference(text, text, text, timestamptz, text) IS
+	'by how much a model of a leaderboard is ahead of another, in battles up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_difference(
+	leaderboard_id text,
+	a text,
+	b text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS bixarena_difference
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN bixarena.range_difference(leaderboard_id, a, b, shown.created_at, found_arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_difference(text, text, text, text, text) IS
+	'by how much a model of a leaderboard is ahead of another, with the interval of the difference';
 
 CREATE FUNCTION bixarena.text_escape(value text)
 RETURNS text
@@ -2414,30 +3684,112 @@ $$;
 COMMENT ON FUNCTION bixarena.chart_bound_text(numeric, numeric) IS
 	'the bound of an interval, for people; open: the battles do not fix it';
 
+CREATE FUNCTION bixarena.chart_range_text(range bixarena_leaderboard_range)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN range.lowest_rank < range.highest_rank
+		THEN format('%s–%s', range.lowest_rank, range.highest_rank)
+		ELSE range.lowest_rank::text END
+$$;
+COMMENT ON FUNCTION bixarena.chart_range_text(bixarena_leaderboard_range) IS
+	'the ranks that the battles allow, for people';
+
+CREATE FUNCTION bixarena.chart_with_comparison(
+	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[])
+RETURNS bixarena_leaderboard_row[]
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null where these intervals are not known of all
+	SELECT CASE WHEN bool_and(g.comparison_lower IS NOT NULL) THEN
+		array_agg(jsonb_populate_record(rows[n], jsonb_build_object(
+			'bootstrap_q025', g.comparison_lower, 'bootstrap_q975', g.comparison_upper)) ORDER BY n) END
+	FROM generate_subscripts(rows, 1) AS n, LATERAL (SELECT (ranges[n]).*) AS g
+$$;
+COMMENT ON FUNCTION bixarena.chart_with_comparison(bixarena_leaderboard_row[], bixarena_leaderboard_range[]) IS
+	'lines of a leaderboard with the intervals that are made to be compared';
+
+CREATE TYPE bixarena.chart_layout AS (
+	width double precision,
+	row_height double precision,
+	label double precision,			-- where names begin
+	label_width double precision,
+	text_y double precision,		-- baseline of the text in a row
+	line_y double precision,		-- of the interval
+	axis bixarena.axis
+);
+COMMENT ON TYPE bixarena.chart_layout IS 'where things stand in the chart of a leaderboard';
+
+CREATE FUNCTION bixarena.chart_leaderboard_layout(
+	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
+	width double precision)
+RETURNS bixarena.chart_layout
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- on a phone names stand above their lines, which else had a fifth of the width
+	SELECT CASE WHEN width < 480
+		THEN (width, 40, label, width - label - 64, 16, 29,
+			bixarena.chart_score_axis(rows, 14, width - 14))::bixarena.chart_layout
+		ELSE (width, 24, label, names, 16.5, 12,
+			bixarena.chart_score_axis(rows, label + names + 16, width - 56))::bixarena.chart_layout END
+	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(bixarena.chart_range_text(g)) + 8), 0)
+			FROM unnest(ranges) AS g WHERE g.lowest_rank IS NOT NULL) AS l (label),
+		(SELECT least(0.38 * width, max(13 * bixarena.text_width(r.model)) + 2)
+			FROM unnest(rows) AS r) AS n (names)
+$$;
+COMMENT ON FUNCTION bixarena.chart_leaderboard_layout(bixarena_leaderboard_row[], bixarena_leaderboard_range[], double precision) IS
+	'the layout of the chart of a leaderboard for a width';
+
 CREATE FUNCTION bixarena.chart_leaderboard_row(
 	line bixarena_leaderboard_row,
-	axis bixarena.axis,
-	y double precision,
-	width double precision,
-	label_width double precision)
+	range bixarena_leaderboard_range,
+	layout bixarena.chart_layout,
+	y double precision)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- the references keep a name's direction of writing to itself
-	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s, score %s, 95 %% interval %s to %s, battles: %s</title>'
-		'<text class="muted" text-anchor="end" x="32" y="%8$s">%2$s</text>'
-		'<text class="ink" x="42" y="%8$s">%7$s</text>'
-		'<text class="ink" text-anchor="end" x="%9$s" y="%8$s">%3$s</text>%10$s</g>',
-		bixarena.text_escape(line.model), line.rank, round(line.bt_score),
+	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s%s, score %s, 95 %% interval %s to %s, battles: %s</title>'
+		'<text class="muted" text-anchor="end" x="32" y="%9$s">%2$s</text>%12$s'
+		'<text class="ink" x="%13$s" y="%9$s">%8$s</text>'
+		'<text class="ink" text-anchor="end" x="%10$s" y="%9$s">%4$s</text>%11$s</g>',
+		bixarena.text_escape(line.model), line.rank,
+		CASE WHEN range.lowest_rank IS NOT NULL
+			THEN format(' (%s to %s possible)', range.lowest_rank, range.highest_rank) END,
+		round(line.bt_score),
 		bixarena.chart_bound_text(line.bootstrap_q025, line.bt_score),
 		bixarena.chart_bound_text(line.bootstrap_q975, line.bt_score),
-		line.vote_count, bixarena.text_fit(line.model, label_width / 13),
-		bixarena.chart_pixel(y + 4.5), bixarena.chart_pixel(width - 8),
-		bixarena.chart_interval(line, axis, y))
+		line.vote_count, bixarena.text_fit(line.model, layout.label_width / 13),
+		bixarena.chart_pixel(y + layout.text_y), bixarena.chart_pixel(layout.width - 8),
+		bixarena.chart_interval(line, layout.axis, y + layout.line_y),
+		CASE WHEN range.lowest_rank IS NOT NULL
+			THEN format('<text class="muted small range" x="40" y="%s">%s</text>',
+				bixarena.chart_pixel(y + layout.text_y), bixarena.chart_range_text(range)) END,
+		bixarena.chart_pixel(layout.label))
 $$;
-COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena.axis, double precision, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, bixarena.chart_layout, double precision) IS
 	'a model''s line in the chart of a leaderboard';
+
+CREATE FUNCTION bixarena.chart_score_ticks(axis bixarena.axis)
+RETURNS SETOF double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- few, but not fewer than three where there is room
+	SELECT t.value
+	FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
+		LATERAL (SELECT least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS f (few),
+		LATERAL (SELECT CASE WHEN (SELECT count(*) FROM bixarena.chart_ticks(axis.low, axis.high, f.few)) < 3
+			THEN greatest(f.few, floor(p.pixels / 36)::integer) ELSE f.few END) AS n (number),
+		bixarena.chart_ticks(axis.low, axis.high, n.number) AS t
+$$;
+COMMENT ON FUNCTION bixarena.chart_score_ticks(bixarena.axis) IS 'the scores that an axis marks';
 
 CREATE FUNCTION bixarena.chart_score_grid(axis bixarena.axis, top double precision, bottom double precision)
 RETURNS text
@@ -2447,17 +3799,17 @@ AS $$
 	SELECT string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%6$s</text>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%5$s">%6$s</text>',
-			bixarena.chart_pixel(bixarena.chart_place(axis, t.value)), bixarena.chart_pixel(top), bixarena.chart_pixel(bottom),
-			bixarena.chart_pixel(top - 6), bixarena.chart_pixel(bottom + 16), trim_scale(t.value::numeric)), '')
-	FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
-		bixarena.chart_ticks(axis.low, axis.high,
-		least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS t
+			bixarena.chart_pixel(bixarena.chart_place(axis, t)), bixarena.chart_pixel(top), bixarena.chart_pixel(bottom),
+			bixarena.chart_pixel(top - 6), bixarena.chart_pixel(bottom + 16), trim_scale(t::numeric)), '')
+	FROM bixarena.chart_score_ticks(axis) AS t
 $$;
 COMMENT ON FUNCTION bixarena.chart_score_grid(bixarena.axis, double precision, double precision) IS
 	'lines and numbers of an axis of scores, above and below';
 
 CREATE FUNCTION bixarena.chart_leaderboard(
 	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
+	intervals text,
 	width bigint,
 	theme text)
 RETURNS text
@@ -2465,37 +3817,48 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	row_height constant double precision := 24;
 	top constant double precision := 26;
-	bottom double precision := top + row_height * cardinality(rows);
-	label_width double precision := (SELECT least(0.38 * width,
-		max(13 * bixarena.text_width(r.model)) + 2) FROM unnest(rows) AS r);
+	notes text[];
 	total bigint := (rows[1]).total_count;
-	omission text := bixarena.chart_omission(cardinality(rows), total, bottom + 54);
-	axis bixarena.axis;
+	layout bixarena.chart_layout;
+	bottom double precision;
 	drawn text;
 BEGIN
 	IF coalesce(cardinality(rows), 0) = 0 THEN
 		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot yet.');
 	END IF;
-	axis := bixarena.chart_score_axis(rows, 42 + label_width + 16, width - 56);
+	IF intervals = 'comparison' THEN
+		rows := bixarena.chart_with_comparison(rows, ranges);
+	END IF;
+	IF rows IS NULL THEN
+		RETURN bixarena.chart_empty(width, theme, 'No comparison intervals are on record.');
+	END IF;
+	layout := bixarena.chart_leaderboard_layout(rows, ranges, width);
+	bottom := top + layout.row_height * cardinality(rows);
 	SELECT string_agg(format('<rect class="band" y="%s" width="%s" height="%s"/>',
-		bixarena.chart_pixel(top + row_height * n), width, bixarena.chart_pixel(row_height)), '')
+		bixarena.chart_pixel(top + layout.row_height * n), width, bixarena.chart_pixel(layout.row_height)), '')
 	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
-	SELECT concat(drawn, bixarena.chart_score_grid(axis, top, bottom), string_agg(
-		bixarena.chart_leaderboard_row(r, axis, top + row_height * (n - 0.5), width, label_width),
+	SELECT concat(drawn, bixarena.chart_score_grid(layout.axis, top, bottom), string_agg(
+		bixarena.chart_leaderboard_row(rows[n], ranges[n], layout, top + layout.row_height * (n - 1)),
 		'' ORDER BY n))
-	INTO drawn
-	FROM generate_subscripts(rows, 1) AS n, LATERAL (SELECT (rows[n]).*) AS r;
+	INTO drawn FROM generate_subscripts(rows, 1) AS n;
+	notes := ARRAY['score in points; 400 more are odds of 10 to 1']
+		|| CASE intervals WHEN 'comparison'
+			THEN ARRAY['intervals to compare: where two do not meet, the models differ'] ELSE '{}' END
+		|| CASE WHEN drawn LIKE '%small range%'
+			THEN ARRAY['beside a rank: the ranks that the battles allow'] ELSE '{}' END;
 
-	RETURN bixarena.chart_svg(width, bottom + CASE omission WHEN '' THEN 44 ELSE 62 END, theme,
-		format('Scores of %s with 95 %% intervals', bixarena.chart_count(cardinality(rows), total)),
-		drawn || omission || format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
-			width - 8, bixarena.chart_pixel(bottom + 36),
-			'score in points; 400 more are odds of 10 to 1'));
+	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1
+			+ (cardinality(rows) < total)::integer), theme,
+		format('Scores of %s with %s', bixarena.chart_count(cardinality(rows), total),
+			CASE intervals WHEN 'comparison' THEN 'comparison intervals' ELSE '95 % intervals' END),
+		drawn || (SELECT string_agg(format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
+				width - 8, bixarena.chart_pixel(bottom + 18 + 18 * n), notes[n]), '' ORDER BY n)
+			FROM generate_subscripts(notes, 1) AS n)
+		|| bixarena.chart_omission(cardinality(rows), total, bottom + 18 + 18 * (cardinality(notes) + 1)));
 END
 $$;
-COMMENT ON FUNCTION bixarena.chart_leaderboard(bixarena_leaderboard_row[], bigint, text) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard(bixarena_leaderboard_row[], bixarena_leaderboard_range[], text, bigint, text) IS
 	'the chart of a leaderboard';
 
 CREATE FUNCTION bixarena_leaderboard_svg(
@@ -2504,7 +3867,8 @@ CREATE FUNCTION bixarena_leaderboard_svg(
 	top bigint DEFAULT NULL,
 	width bigint DEFAULT 720,
 	theme text DEFAULT 'auto',
-	arena text DEFAULT NULL)
+	arena text DEFAULT NULL,
+	intervals text DEFAULT 'score')
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -2513,14 +3877,20 @@ DECLARE
 	found_arena text := bixarena.arena_resolve(arena);
 	shown bixarena.snapshot_key :=
 		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+	num_models bigint := least(coalesce(top, 500), 2000);
 BEGIN
 	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(top, 1);
-	RETURN bixarena.chart_leaderboard(ARRAY(
-		SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r
-		LIMIT least(coalesce(top, 500), 2000)), width, theme);
+	IF intervals IS NULL OR intervals NOT IN ('score', 'comparison') THEN
+		RAISE EXCEPTION 'intervals must be score or comparison, not %', coalesce('"' || intervals || '"', 'null')
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN bixarena.chart_leaderboard(
+		ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r LIMIT num_models),
+		ARRAY(SELECT r FROM bixarena.range_rows(shown, found_arena) AS r LIMIT num_models),
+		intervals, width, theme);
 END
 $$;
-COMMENT ON FUNCTION bixarena_leaderboard_svg(text, text, bigint, bigint, text, text) IS
+COMMENT ON FUNCTION bixarena_leaderboard_svg(text, text, bigint, bigint, text, text, text) IS
 	'a chart of a leaderboard: scores with intervals, a line a model';
 
 CREATE FUNCTION bixarena.chart_history_points(
@@ -3287,6 +4657,25 @@ BEGIN
 	RETURN made;
 END
 $$;
+
+CREATE FUNCTION bixarena.run_model_change(one bixarena.run, other bixarena.run)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null: none, or a run is not on record; before version 1.1 nothing else was to be chosen
+	SELECT string_agg(format('%s %s, then %s', s.name,
+		coalesce(one.parameters ->> s.name, s.before), coalesce(other.parameters ->> s.name, s.before)),
+		'; ' ORDER BY s.number)
+	FROM (VALUES (1, 'intervals', 'bootstrap'), (2, 'cluster_by_voter', 'false'),
+		(3, 'prior_battles', '0'), (4, 'anchor_model', 'none'), (5, 'anchor_score', '1000'))
+			AS s (number, name, before)
+	WHERE one.parameters IS NOT NULL AND other.parameters IS NOT NULL
+		AND coalesce(one.parameters ->> s.name, s.before)
+			IS DISTINCT FROM coalesce(other.parameters ->> s.name, s.before)
+$$;
+COMMENT ON FUNCTION bixarena.run_model_change(bixarena.run, bixarena.run) IS
+	'settings by which the numbers of two runs are made in different ways';
 
 CREATE OR REPLACE FUNCTION bixarena.cron_field(
 	field text,
@@ -4198,6 +5587,7 @@ BEGIN
 	RETURN QUERY SELECT c.* FROM bixarena.health_cron_job(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_success_share(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_duration_spread(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.live_health(arena) AS c;
 END
 $$;
 COMMENT ON FUNCTION bixarena.health_checks(text) IS 'all checks of an arena, one after the other';
@@ -4215,6 +5605,51 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT c.* FROM bixarena.health_checks(bixarena.arena_resolve(arena)) AS c
 $$;
+
+CREATE FUNCTION bixarena_live(
+	leaderboard_id text,
+	num_bootstrap bigint DEFAULT 200,
+	arena text DEFAULT NULL)
+RETURNS TABLE (
+	model text,
+	bt_score double precision,
+	rank integer,
+	bootstrap_q025 double precision,
+	bootstrap_q975 double precision,
+	vote_count bigint,
+	status text)
+AS 'MODULE_PATHNAME', 'bixarena_live'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_live(text, bigint, text) IS
+	'the ranking of a leaderboard at this moment, written nowhere';
+REVOKE ALL ON FUNCTION bixarena_live(text, bigint, text) FROM PUBLIC;
+
+CREATE FUNCTION bixarena.live_health(arena text)
+RETURNS SETOF bixarena.health_row
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'kept_tally', NULL::text,
+		bixarena.health_grade(s.lost IS NOT NULL OR s.doubt IS NOT NULL, s.differences > 0),
+		s.log_bytes::double precision, 'bytes',
+		concat_ws('; ',
+			CASE WHEN s.lost IS NOT NULL THEN format(
+					'changes of the battles are not followed, and every run counts them: %s', s.lost)
+				WHEN s.doubt IS NOT NULL THEN format('the next run counts all battles: %s', s.doubt)
+				ELSE format('folded %s', bixarena.text_utc(s.folded_at)) END,
+			CASE WHEN s.recounted_at IS NOT NULL THEN format('all battles were counted %s: %s',
+				bixarena.text_utc(s.recounted_at), s.recounted_why) END,
+			CASE WHEN s.verified_at IS NOT NULL THEN format('verified %s: %s rows differed',
+				bixarena.text_utc(s.verified_at), s.differences) END)
+	FROM bixarena.live_state(arena) AS s
+	UNION ALL
+	SELECT 'kept_tally', NULL, 'warning', NULL, 'bytes',
+		format('schema "%s" is gone, or is not of the arena''s owner: every run counts the battles', k.schema)
+	FROM bixarena.kept_tally AS k
+	WHERE k.arena = live_health.arena AND NOT EXISTS (SELECT FROM bixarena.live_state(k.arena) AS s)
+$$;
+COMMENT ON FUNCTION bixarena.live_health(text) IS 'is a kept tally up to date, and trusted?';
 
 CREATE FUNCTION bixarena_leaderboards(arena text DEFAULT NULL)
 RETURNS TABLE (
@@ -4649,7 +6084,10 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.page_state(text) IS 'markup of the status of a run or a check';
 
-CREATE OR REPLACE FUNCTION bixarena.report_table(rows bixarena_leaderboard_row[], since text)
+CREATE FUNCTION bixarena.report_table(
+	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
+	since text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -4659,9 +6097,14 @@ AS $$
 				THEN ': ' || bixarena.chart_count(cardinality(rows), (rows[1]).total_count) ELSE '' END,
 			coalesce(' Changes since snapshot ' || since || '.', '')),
 		bixarena.page_heads(VARIADIC ARRAY['#Rank']
+			|| CASE WHEN k.known THEN '{#Possible}'::text[] ELSE '{}' END
 			|| CASE WHEN since IS NULL THEN '{}' ELSE '{#Change}'::text[] END
-			|| '{Model,?Organization,?License,#Score,#?95 % interval,#Battles}'),
+			|| '{Model,?Organization,?License,#Score,#?95 % interval}'
+			-- on a phone there is room for either
+			|| CASE WHEN k.known THEN '{#?Battles}'::text[] ELSE '{#Battles}' END),
 		string_agg(concat(E'\n<tr>', bixarena.page_cell(r.rank::text, 'number'),
+			CASE WHEN k.known
+				THEN bixarena.page_cell(bixarena.chart_range_text(ranges[r.ordinality]), 'number') END,
 			CASE WHEN since IS NOT NULL
 				THEN format('<td class="number">%s</td>', bixarena.page_rank_change(r.rank_change)) END,
 			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(r.model)),
@@ -4669,9 +6112,14 @@ AS $$
 			bixarena.page_cell(round(r.bt_score)::text, 'number'),
 			bixarena.page_cell(format('%s to %s', bixarena.chart_bound_text(r.bootstrap_q025, r.bt_score),
 				bixarena.chart_bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
-			bixarena.page_cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY r.ordinality))
-	FROM unnest(rows) WITH ORDINALITY AS r
+			bixarena.page_cell(r.vote_count::text, CASE WHEN k.known THEN 'number aside' ELSE 'number' END),
+			'</tr>'), '' ORDER BY r.ordinality))
+	FROM (SELECT bool_or(g.lowest_rank IS NOT NULL) FROM unnest(ranges) AS g) AS k (known),
+		unnest(rows) WITH ORDINALITY AS r
+	GROUP BY k.known
 $$;
+COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], bixarena_leaderboard_range[], text) IS
+	'a leaderboard as a table of a page';
 
 CREATE OR REPLACE FUNCTION bixarena.report_movers(movers bixarena_comparison_row[])
 RETURNS text
@@ -4733,12 +6181,18 @@ AS $$
 		'Took', round(extract(epoch FROM made.ended_at - made.started_at), 3) || ' seconds',
 		'Battles used', made.evaluation_count::text,
 		'Battles ignored', made.ignored_battles::text,
+		'Intervals', CASE WHEN made.voters IS NOT NULL
+			THEN format('by voter: %s voters, of whom the busiest cast %s battles; %s times as wide as by battle',
+				made.voters ->> 'voters', made.voters ->> 'busiest',
+				to_char((made.voters ->> 'widening')::numeric, 'FM999990.00'))
+			WHEN made.parameters ? 'num_bootstrap'
+			THEN 'by battle: every battle was taken as independent, whoever cast it' END,
 		'Replicates that could not place all models', made.incomplete_replicates::text,
 		'Settings', (SELECT string_agg(p.name || ' ' || p.value, ', ' ORDER BY p.name)
 			FROM jsonb_each_text(made.parameters) AS p (name, value)))
 $$;
 
-CREATE FUNCTION bixarena.report_how_to_read()
+CREATE FUNCTION bixarena.report_how_to_read(made bixarena.run)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -4748,14 +6202,26 @@ AS $$
 		'<strong>Score.</strong> People compare the answers of two models; a Bradley&#8211;Terry model turns'
 		' these battles into scores, a tie counting as half a win for either. A lead of 100 points means'
 		' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1). Only differences mean anything.',
-		'<strong>95 % interval.</strong> How much the score would vary if as many other battles had been'
-		' fought: the middle 95 % of the scores from battles drawn again at random. More battles make it'
+		'<strong>95 % interval.</strong> How much the score would vary if '
+		|| CASE WHEN made.voters IS NULL THEN 'as many other battles had been fought'
+			ELSE 'as many other people had voted' END
+		|| CASE WHEN made.parameters ->> 'intervals' = 'sandwich'
+			THEN '. A formula tells it from how far '
+				|| CASE WHEN made.voters IS NULL THEN 'battles' ELSE 'what each voter said' END
+				|| ' lay from what the scores predict.'
+			WHEN made.parameters IS NULL THEN '.'
+			WHEN made.voters IS NULL THEN ': the middle 95 % of the scores from battles drawn again at random.'
+			ELSE ': the middle 95 % of the scores from voters drawn again at random, each with all battles of his.' END
+		|| ' More ' || CASE WHEN made.voters IS NULL THEN 'battles make' ELSE 'voters make' END || ' it'
 		' narrower. &#8220;Open&#8221; says that the battles do not bound the score on that side.',
+		'<strong>Possible ranks.</strong> Models that are about as good stand in some order by chance.'
+		' Beside a rank stand the lowest and the highest that the battles allow, 95 % sure for each'
+		' model. They follow from differences of scores, which intervals of single scores do not show.',
 		'<strong>Ties in rank.</strong> Two models whose intervals overlap may well be equally good,'
 		' whatever their order. Where ranks are by significance, a model''s rank is one more than the'
 		' number of models whose interval lies wholly above its own, so that some share a rank.']) AS p
 $$;
-COMMENT ON FUNCTION bixarena.report_how_to_read() IS 'what a reader of a report should know';
+COMMENT ON FUNCTION bixarena.report_how_to_read(bixarena.run) IS 'what a reader of a report should know';
 
 CREATE OR REPLACE FUNCTION bixarena.report_matchups(
 	leaderboard_id text,
@@ -4783,10 +6249,11 @@ WHEN feature_not_supported THEN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION bixarena.report_charts(
+CREATE FUNCTION bixarena.report_charts(
 	leaderboard_id text,
 	shown bixarena.snapshot_key,
 	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
 	arena text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -4800,8 +6267,8 @@ DECLARE
 		shown.leaderboard, 'rank', num_leading, NULL, widths.narrow / 4, arena) AS p);
 BEGIN
 	RETURN bixarena.page_section('Scores with 95 % intervals', bixarena.page_charts(
-			bixarena.chart_leaderboard(rows[:num_scores], widths.wide, 'auto'),
-			bixarena.chart_leaderboard(rows[:num_scores], widths.narrow, 'auto')))
+			bixarena.chart_leaderboard(rows[:num_scores], ranges[:num_scores], 'score', widths.wide, 'auto'),
+			bixarena.chart_leaderboard(rows[:num_scores], ranges[:num_scores], 'score', widths.narrow, 'auto')))
 		|| bixarena.page_section('Ranks over time', bixarena.page_charts(
 			bixarena.chart_history(history, 'rank', widths.wide, 'auto'),
 			bixarena.chart_history(history, 'rank', widths.narrow, 'auto')))
@@ -4809,12 +6276,15 @@ BEGIN
 			bixarena.report_matchups(leaderboard_id, shown, rows, arena));
 END
 $$;
+COMMENT ON FUNCTION bixarena.report_charts(text, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_leaderboard_range[], text) IS
+	'the charts of a report';
 
-CREATE OR REPLACE FUNCTION bixarena.report_body(
+CREATE FUNCTION bixarena.report_body(
 	leaderboard_id text,
 	shown bixarena.snapshot_key,
 	earlier bixarena.snapshot_key,
 	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
 	movers bixarena_comparison_row[],
 	made bixarena.run,
 	arena text)
@@ -4827,20 +6297,25 @@ BEGIN
 		RETURN bixarena.page_paragraph('There is no public snapshot yet.');
 	END IF;
 	RETURN concat(
-		bixarena.page_section('Ranking', bixarena.report_table(rows, earlier.snapshot_identifier)),
-		bixarena.report_charts(leaderboard_id, shown, rows, arena),
+		bixarena.page_section('Ranking', bixarena.report_table(rows, ranges, earlier.snapshot_identifier)),
+		bixarena.report_charts(leaderboard_id, shown, rows, ranges, arena),
 		bixarena.page_section('Movers', CASE WHEN earlier.id IS NULL
 			THEN bixarena.page_paragraph('There is no earlier snapshot to compare with.')
 			ELSE bixarena.page_paragraph(format('Since snapshot %s.', earlier.snapshot_identifier))
+				|| coalesce(bixarena.page_paragraph('The two were made in different ways, so that what changed may come of that: '
+					|| bixarena.run_model_change(
+						bixarena.run_of_snapshot(earlier.id, leaderboard_id, arena), made) || '.'), '')
 				|| bixarena.report_movers(movers) END),
 		CASE WHEN made IS NULL
 			THEN bixarena.page_section('How it was made',
 				bixarena.page_paragraph('The run that made this snapshot is not on record, or not open to you.'))
 			ELSE bixarena.page_section('Not ranked', bixarena.report_unranked(made.unranked))
 				|| bixarena.page_section('How it was made', bixarena.report_making(made)) END,
-		bixarena.page_section('How to read it', bixarena.report_how_to_read()));
+		bixarena.page_section('How to read it', bixarena.report_how_to_read(made)));
 END
 $$;
+COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_leaderboard_range[], bixarena_comparison_row[], bixarena.run, text) IS
+	'the parts of the report of a leaderboard';
 
 CREATE FUNCTION bixarena.report_page(
 	leaderboard_id text,
@@ -4871,6 +6346,7 @@ BEGIN
 				', from ' || made.evaluation_count || ' battles') END)),
 		bixarena.report_body(leaderboard_id, shown, earlier,
 			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, arena) AS r LIMIT 1000),
+			ARRAY(SELECT g FROM bixarena.range_rows(shown, arena) AS g LIMIT 1000),
 			ARRAY(SELECT c FROM bixarena.comparison_rows(earlier, shown, arena) AS c),
 			made, arena));
 END
@@ -5314,10 +6790,16 @@ AS $$
 		('operator', 'bixarena_request_snapshot'),
 		('operator', 'bixarena_process_requests'),
 		('operator', 'bixarena_update_snapshot'),
+		('operator', 'bixarena_live'),
+		('operator', 'bixarena_fold_tally'),
+		('operator', 'bixarena_verify_tally'),
 		('admin', 'bixarena_configure'),
 		('admin', 'bixarena_attach_arena'),
 		('admin', 'bixarena_delete_snapshot'),
 		('admin', 'bixarena_backfill'),
+		('admin', 'bixarena_keep_tally'),
+		('admin', 'bixarena_drop_tally'),
+		('admin', 'bixarena_rebuild_tally'),
 		('admin', 'bixarena_schedule'),
 		('admin', 'bixarena_unschedule')
 	), owner AS (
@@ -5665,7 +7147,7 @@ BEGIN
 		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
 			AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 		JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'bixarena_rank'
-		WHERE p.proname IN ('bixarena_generate_snapshot', 'bixarena_generate_snapshots', 'bixarena_history_svg', 'bixarena_leaderboard', 'bixarena_leaderboard_svg', 'bixarena_matchups_svg', 'bixarena_model_history', 'bixarena_rank', 'bixarena_request_snapshot', 'bixarena_runs', 'bixarena_simulate_battles', 'bixarena_snapshots')
+		WHERE p.proname IN ('report_body', 'report_charts', 'report_table', 'bixarena_generate_snapshot', 'bixarena_generate_snapshots', 'bixarena_history_svg', 'bixarena_leaderboard', 'bixarena_leaderboard_svg', 'bixarena_matchups_svg', 'bixarena_model_history', 'bixarena_rank', 'bixarena_request_snapshot', 'bixarena_runs', 'bixarena_simulate_battles', 'bixarena_snapshots')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', granted.routine, granted.role);
 	END LOOP;

@@ -87,7 +87,8 @@ append_branch(StringInfo query, const char *slug, const char *schema,
 {
 	appendStringInfo(query,
 					 "SELECT %s AS leaderboard, b.model1_id, b.model2_id,\n"
-					 "       e.outcome::text AS outcome, b.user_id AS voter_id, e.created_at\n"
+					 "       e.outcome::text AS outcome, b.user_id AS voter_id, e.created_at,\n"
+					 "       b.id AS battle_id\n"
 					 "FROM %s.battle AS b\n"
 					 "JOIN %s.battle_evaluation AS e ON e.battle_id = b.id",
 					 slug, schema, schema);

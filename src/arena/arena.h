@@ -15,6 +15,7 @@
 #define BIXARENA_ARENA_H
 
 #include "datatype/timestamp.h"
+#include "funcapi.h"
 #include "nodes/params.h"
 #include "nodes/pg_list.h"
 
@@ -27,11 +28,16 @@
  */
 #define MAX_SLUG			2000
 
-/*
- * The first arguments of functions that rank, and how many these are: battles in
- * some form, and options.  See rank_call.c.
- */
-#define NUM_RANK_ARGUMENTS	8
+/* Options that follow each other in functions that rank: see rank_call.c */
+#define NUM_FIRST_OPTIONS	7
+
+/* Where a function that ranks has its options, as numbers of arguments */
+typedef struct RankArguments
+{
+	int			first;			/* of NUM_FIRST_OPTIONS */
+	int			intervals;
+	int			voter;			/* 0: it has none */
+} RankArguments;
 
 /* A model as the battles name it: an id's or a name's bytes */
 typedef struct ModelKey
@@ -58,6 +64,8 @@ typedef struct Battles
 {
 	char	   *leaderboard;	/* slug, where all of an arena were read */
 	Tally	   *tally;
+	Voters	   *voters;			/* who cast them, or NULL if that was not
+								 * asked */
 	ModelKey   *models;			/* as read, ascending by their bytes */
 	IgnoredBattles ignored;
 	OutcomeReading reading;
@@ -113,6 +121,13 @@ typedef struct CountColumns
 	const char *unusable;		/* with a comma before it, or empty */
 } CountColumns;
 
+/* What it selects and groups by to tell voters apart, or two empty strings */
+typedef struct VoterColumn
+{
+	const char *voter;			/* with a comma before it */
+	const char *grouping;		/* likewise, and the order by it */
+} VoterColumn;
+
 /* Where they are read: expressions are of a query that is called b */
 typedef struct BattleSource
 {
@@ -122,6 +137,7 @@ typedef struct BattleSource
 	const char *leaderboard;
 	const char *outcome;
 	CountColumns counts;
+	VoterColumn voter;			/* only where voters are asked for */
 } BattleSource;
 
 /* An arena's leaderboard */
@@ -145,6 +161,8 @@ typedef enum NotifyRuns
 typedef struct Settings
 {
 	int64		num_bootstrap;
+	IntervalKind intervals;
+	bool		cluster_by_voter;
 	int64		min_evaluations;
 	int64		min_total_battles;
 	int64		min_total_models;
@@ -161,6 +179,8 @@ typedef struct Settings
 	double		run_timeout;	/* in seconds, 0: none */
 	char	   *notify_channel; /* empty: none */
 	NotifyRuns	notify_runs;	/* which runs of a call, besides the call */
+	char	   *live_channel;	/* or NULL */
+	int64		verify_leaderboards;
 	char	   *leaderboard_url;	/* or NULL */
 	double		prior_battles;
 	char	   *anchor_model;
@@ -225,6 +245,8 @@ extern bool is_count_type(Oid type);
 extern char *grouped_column(Oid relation, const char *name);
 extern CountColumns counted_rows(void);
 extern CountColumns counted_by(Oid relation, const char *name);
+extern VoterColumn no_voter(void);
+extern VoterColumn grouped_by_voter(Oid relation, const char *name);
 
 /* application.c */
 extern bool has_application(const char *arena);
@@ -234,6 +256,7 @@ extern char *application_query(const char *arena);
 extern void check_has_battles(const char *arena);
 extern BattleSource *find_battle_source(const char *arena,
 										BattleReading reading);
+extern BattleSource *find_voter_source(const char *arena);
 
 /* model_key.c */
 extern int	compare_models(ModelKey a, ModelKey b);
@@ -241,8 +264,8 @@ extern Outcome named_model(const char *string, ModelKey model1, ModelKey model2)
 
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
-						  bool uuid_models, List *slugs, bool now,
-						  char *source);
+						  bool uuid_models, List *slugs, bool by_voter,
+						  bool now, char *source);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
 
 /* unread.c */
@@ -254,9 +277,15 @@ extern void report_ignored(const Battles *battles, const char *source);
 /* arena_battles.c */
 extern Battles *read_source_battles(const BattleSource *source,
 									const Leaderboard *leaderboard,
-									const TimestampTz *as_of, bool now);
+									const TimestampTz *as_of, bool by_voter,
+									bool now);
 extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
-										 const TimestampTz *as_of, bool now);
+										 const TimestampTz *as_of, bool by_voter,
+										 bool now);
+extern BattleSource *find_leaderboard_source(const char *arena,
+											 const TimestampTz *as_of,
+											 bool by_voter);
+extern void allow_maintenance_memory(void);
 extern List *read_arena_battles(const char *arena, List *slugs);
 extern Battles *no_battles(void);
 
@@ -264,12 +293,26 @@ extern Battles *no_battles(void);
 extern bool are_comparable_types(Oid type1, Oid type2);
 extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *model2, const char *outcome,
-									  const char *num_battles);
+									  const char *num_battles, const char *voter);
 
 /* rank_call.c */
 extern void report_null(const char *argument);
-extern void check_rank_arguments(FunctionCallInfo fcinfo);
-extern void put_ranking(FunctionCallInfo fcinfo, const Battles *battles);
+extern void check_rank_arguments(FunctionCallInfo fcinfo, RankArguments at);
+extern Ranking *rank_as_called(FunctionCallInfo fcinfo, RankArguments at,
+							   const Battles *battles, bool keep_differences);
+extern void put_ranking(FunctionCallInfo fcinfo, RankArguments at,
+						const Battles *battles);
+
+/* rank_difference.c */
+extern void put_ranges(FunctionCallInfo fcinfo, RankArguments at,
+					   const Battles *battles);
+extern void put_ranges_of(ReturnSetInfo *result, const Ranking *ranking,
+						  char **names);
+extern void check_difference_arguments(FunctionCallInfo fcinfo);
+extern Datum form_difference_of(FunctionCallInfo fcinfo, const Ranking *ranking,
+								char **names, MemoryContext memory);
+extern Datum form_difference(FunctionCallInfo fcinfo, RankArguments at,
+							 const Battles *battles, MemoryContext memory);
 
 /* contenders.c */
 extern ArenaModels *read_arena_models(const char *arena);

@@ -34,48 +34,13 @@ set_parameter(ParamExternData *parameter, Oid type, Datum value, bool isnull)
 }
 
 /*
- * The battles that count for a leaderboard, from what serves the reading; with
- * as_of only those up to then.
- */
-Battles *
-read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
-					const TimestampTz *as_of, bool now)
-{
-	ParamListInfo parameters = makeParamList(2);
-	char	   *sql;
-
-	set_parameter(&parameters->params[0], TEXTOID,
-				  CStringGetTextDatum(leaderboard->slug), false);
-	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
-				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
-				  as_of == NULL);
-	sql = psprintf("SELECT b.model1_id, b.model2_id, %s, %s%s FROM (%s) AS b"
-				   " WHERE %s OPERATOR(pg_catalog.=) $1%s GROUP BY 1, 2, 3",
-				   source->outcome, source->counts.count, source->counts.unusable, source->query,
-				   source->leaderboard,
-				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "");
-	return linitial(read_battles(sql, parameters, true, NIL, now,
-								 psprintf("leaderboard \"%s\" from %s",
-										  leaderboard->slug, source->place)));
-}
-
-Battles *
-read_leaderboard_battles(const Leaderboard *leaderboard,
-						 const TimestampTz *as_of, bool now)
-{
-	return read_source_battles(find_battle_source(leaderboard->arena,
-												  as_of ? READ_AS_OF : READ_LEADERBOARD),
-							   leaderboard, as_of, now);
-}
-
-/*
  * Until the end of the GUC nest level let a query use as much memory as
- * maintenance may.  The groups of all leaderboards together are soon more than
- * work_mem holds; the planner would rather sort every battle, on disk, than hash
- * them.  Like the server's check of a new foreign key, which does the same, the
- * query is simple enough to use that memory once.
+ * maintenance may.  The groups of all leaderboards together, or of all voters, are
+ * soon more than work_mem holds; the planner would rather sort every battle, on disk,
+ * than hash them.  Like the server's check of a new foreign key, which does the same,
+ * the query is simple enough to use that memory once.
  */
-static void
+void
 allow_maintenance_memory(void)
 {
 	char		kilobytes[32];
@@ -84,6 +49,59 @@ allow_maintenance_memory(void)
 			 Max(work_mem, maintenance_work_mem));
 	(void) set_config_option("work_mem", kilobytes, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * The battles that count for a leaderboard, from what serves the reading; with
+ * as_of only those up to then.
+ */
+Battles *
+read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
+					const TimestampTz *as_of, bool by_voter, bool now)
+{
+	ParamListInfo parameters = makeParamList(2);
+	VoterColumn voter = by_voter ? source->voter : no_voter();
+	int			guc_level = NewGUCNestLevel();
+	List	   *battles;
+	char	   *sql;
+
+	set_parameter(&parameters->params[0], TEXTOID,
+				  CStringGetTextDatum(leaderboard->slug), false);
+	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
+				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
+				  as_of == NULL);
+	sql = psprintf("SELECT b.model1_id, b.model2_id, %s, %s%s%s FROM (%s) AS b"
+				   " WHERE %s OPERATOR(pg_catalog.=) $1%s GROUP BY 1, 2, 3%s",
+				   source->outcome, source->counts.count, voter.voter,
+				   source->counts.unusable, source->query, source->leaderboard,
+				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "",
+				   voter.grouping);
+	if (by_voter)
+		allow_maintenance_memory();
+	battles = read_battles(sql, parameters, true, NIL, by_voter, now,
+						   psprintf("leaderboard \"%s\" from %s",
+									leaderboard->slug, source->place));
+	AtEOXact_GUC(true, guc_level);
+	return linitial(battles);
+}
+
+/*
+ * Where the battles of a leaderboard are read, with as_of only those up to then.
+ */
+BattleSource *
+find_leaderboard_source(const char *arena, const TimestampTz *as_of, bool by_voter)
+{
+	if (by_voter)
+		return find_voter_source(arena);
+	return find_battle_source(arena, as_of ? READ_AS_OF : READ_LEADERBOARD);
+}
+
+Battles *
+read_leaderboard_battles(const Leaderboard *leaderboard,
+						 const TimestampTz *as_of, bool by_voter, bool now)
+{
+	return read_source_battles(find_leaderboard_source(leaderboard->arena, as_of, by_voter),
+							   leaderboard, as_of, by_voter, now);
 }
 
 /*
@@ -154,7 +172,7 @@ read_arena_battles(const char *arena, List *slugs)
 								   source->outcome, source->counts.count,
 								   source->leaderboard, source->counts.unusable,
 								   source->query, source->leaderboard),
-						  parameters, true, slugs, true,
+						  parameters, true, slugs, false, true,
 						  psprintf("all leaderboards from %s", source->place));
 	AtEOXact_GUC(true, guc_level);
 	if (is_remote(arena))

@@ -162,6 +162,7 @@ set_own_source(BattleSource *source, const char *arena, const OwnRelation *own)
 	source->outcome = get_attnum(relation, "outcome") > 0 ?
 		grouped_column(relation, "outcome") : "b.outcome";
 	source->counts = is_counted ? counted_by(relation, "battles") : counted_rows();
+	source->voter = no_voter();
 }
 
 /*
@@ -185,6 +186,51 @@ find_battle_source(const char *arena, BattleReading reading)
 	source->leaderboard = "b.leaderboard";
 	source->outcome = "b.outcome";
 	source->counts = counted_rows();
+	source->voter = no_voter();
+	return source;
+}
+
+/*
+ * An error where nothing says who cast the battles of an arena.
+ */
+static void
+report_no_voters(const char *arena, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("who cast the battles of arena \"%s\" cannot be told", arena),
+			 errdetail_internal("%s", detail),
+			 errhint("A relation " BATTLE_RELATION " in the arena, with the voter_id of each battle, can tell.")));
+}
+
+/*
+ * Where the battles of an arena are to be read with who cast them.  What serves for
+ * battles up to a moment serves for that, too: counts do not.
+ */
+BattleSource *
+find_voter_source(const char *arena)
+{
+	const OwnRelation *counts = find_own_relation(arena, READ_LEADERBOARD);
+	const OwnRelation *own = find_own_relation(arena, READ_AS_OF);
+	BattleSource *source;
+	Oid			relation;
+
+	if (counts && !own && !has_application(arena))
+		report_no_voters(arena, psprintf("It has counts of battles, in relation %s, which bear no voters.",
+										 counts->name));
+	source = find_battle_source(arena, READ_AS_OF);
+	if (own == NULL)
+	{
+		source->voter = (VoterColumn)
+		{
+			", b.voter_id", ", 5 ORDER BY 5"
+		};
+		return source;
+	}
+	relation = find_arena_relation(arena, own->name);
+	if (get_attnum(relation, "voter_id") <= 0)
+		report_no_voters(arena, psprintf("Relation %s has no column voter_id.", own->name));
+	source->voter = grouped_by_voter(relation, "voter_id");
 	return source;
 }
 

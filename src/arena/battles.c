@@ -33,6 +33,7 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "nodes/pg_list.h"
+#include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -49,6 +50,7 @@ enum
 	COLUMN_OUTCOME,
 	COLUMN_COUNT,
 	COLUMN_LEADERBOARD,			/* only where all of an arena are read */
+	COLUMN_VOTER = COLUMN_LEADERBOARD,	/* only where voters are */
 	MAX_COLUMNS = 6				/* the last one: counts that are none */
 };
 
@@ -108,6 +110,10 @@ typedef struct BattleReader
 	BattleGroup **groups;		/* NULL: no battle of it has been met */
 	int			num_models;		/* of all groups */
 	int			num_pairs;
+	Voters	   *voters;			/* or NULL */
+	int			num_voters;
+	char	   *last_voter;		/* as text, */
+	Datum		last_value;		/* or where that is no reference as it is */
 	FmgrInfo	output[MAX_COLUMNS];
 	int			unusable_column;	/* of a query for counts, or 0 */
 	char	   *count_column;	/* its name, quoted */
@@ -220,6 +226,36 @@ find_named(BattleReader *reader, const char *string, ModelKey model1, ModelKey m
 }
 
 /*
+ * The number of the voter of a row, -1 where there is none.  The rows of one follow
+ * each other.
+ */
+static int
+voter_number(BattleReader *reader, TupleTableSlot *slot)
+{
+	Datum		value = slot->tts_values[COLUMN_VOTER];
+	char	   *voter;
+
+	if (slot->tts_isnull[COLUMN_VOTER])
+		return -1;
+	if (TupleDescAttr(slot->tts_tupleDescriptor, COLUMN_VOTER)->attbyval)
+	{
+		if (reader->num_voters == 0 || value != reader->last_value)
+			reader->num_voters++;
+		reader->last_value = value;
+		return reader->num_voters - 1;
+	}
+	voter = column_text(reader, slot, COLUMN_VOTER);
+	if (reader->last_voter == NULL || strcmp(voter, reader->last_voter) != 0)
+	{
+		if (reader->last_voter)
+			pfree(reader->last_voter);
+		reader->last_voter = MemoryContextStrdup(reader->memory, voter);
+		reader->num_voters++;
+	}
+	return reader->num_voters - 1;
+}
+
+/*
  * An error for counts of battles that are none.
  */
 static void
@@ -284,6 +320,8 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 	char	   *string;
 	Meaning		meaning;
 	int			size = ballots_size(group->ballots);
+	int			number1,
+				number2;
 
 	if (count > MAX_BATTLES - group->num_battles)
 		report_too_many_counted(reader);
@@ -305,8 +343,12 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 								find_named(reader, string, model1, model2), count);
 	if (meaning == 0)
 		return;
-	ballots_add(group->ballots, meaning, model_number(reader, group, model1),
-				model_number(reader, group, model2), count);
+	number1 = model_number(reader, group, model1);
+	number2 = model_number(reader, group, model2);
+	ballots_add(group->ballots, meaning, number1, number2, count);
+	if (reader->voters)
+		voters_add(reader->voters, voter_number(reader, slot), number1, number2, meaning,
+				   count);
 	reader->num_pairs += ballots_size(group->ballots) - size;
 	if (reader->num_pairs > MAX_ARENA_PAIRS)
 		report_too_much(MAX_ARENA_PAIRS, "pairs of models");
@@ -383,7 +425,7 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 		   TupleDesc columns)
 {
 	BattleReader *reader = (BattleReader *) self;
-	int			num_plain = reader->slugs ? COLUMN_LEADERBOARD + 1 : COLUMN_COUNT + 1;
+	int			num_plain = reader->slugs || reader->voters ? COLUMN_VOTER + 1 : COLUMN_COUNT + 1;
 
 	if (columns->natts > num_plain)
 		reader->unusable_column = num_plain;
@@ -479,6 +521,9 @@ finish_group(const BattleReader *reader, BattleGroup *group)
 	battles->ignored = group->ignored;
 	battles->ignored.unknown_outcome = battles->reading.unknown;
 	battles->ignored.null_outcome = battles->reading.none;
+	battles->voters = reader->voters;
+	if (battles->voters)
+		voters_finish(battles->voters, battles->reading.vocabulary, position);
 	if (battles->reading.unknown + battles->reading.none > 0)
 		drop_idle_models(battles);
 	return battles;
@@ -495,7 +540,7 @@ reading_context(void *source)
  * relation.
  */
 static BattleReader *
-create_reader(bool uuid_models, List *slugs)
+create_reader(bool uuid_models, List *slugs, bool by_voter)
 {
 	MemoryContext memory = AllocSetContextCreate(CurTransactionContext,
 												 "bixarena_rank reading",
@@ -512,6 +557,12 @@ create_reader(bool uuid_models, List *slugs)
 	reader->uuid_models = uuid_models;
 	reader->memory = memory;
 	reader->result = caller;
+	if (by_voter)
+	{
+		MemoryContextSwitchTo(caller);
+		reader->voters = voters_begin((Size) maintenance_work_mem * 1024);
+		MemoryContextSwitchTo(memory);
+	}
 	reader->row_memory = AllocSetContextCreate(memory, "bixarena_rank row",
 											   ALLOCSET_DEFAULT_SIZES);
 	if (slugs != NIL)
@@ -544,18 +595,18 @@ check_watched_parameters(const char *sql, ParamListInfo parameters)
 }
 
 /*
- * Run a query for (model1, model2, outcome, count), or these and leaderboard,
- * in an SPI connection.  Where count is the sum of a column, a last column says
- * how many of its values are no number of battles (grouping.c).  The result is a
- * list of Battles, one for each of the leaderboards that has some; or where there
- * are none, of one.
+ * Run a query for (model1, model2, outcome, count), or these and leaderboard, or by
+ * voter these and the voter, whose rows follow each other, in an SPI connection.
+ * Where count is the sum of a column, a last column says how many of its values are no
+ * number of battles (grouping.c).  The result is a list of Battles, one for each of the
+ * leaderboards that has some; or where there are none, of one.
  */
 List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
-			 List *slugs, bool now, char *source)
+			 List *slugs, bool by_voter, bool now, char *source)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	BattleReader *reader = create_reader(uuid_models, slugs);
+	BattleReader *reader = create_reader(uuid_models, slugs, by_voter);
 	SPIExecuteOptions options = {0};
 	ErrorContextCallback context = {
 		.previous = error_context_stack,
@@ -607,4 +658,6 @@ keep_models(Battles *battles, const int *index, int num_kept)
 		tally->num_battles;
 	battles->tally = tally;
 	battles->models = models;
+	if (battles->voters)
+		voters_keep(battles->voters, index);
 }

@@ -14,6 +14,8 @@
  * counts are none: null, not positive, or with a fraction.  The reader of the
  * rows makes an error of these, as a sum alone would hide them.
  *
+ * Where voters are told apart, their rows come one voter after the other.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -126,4 +128,35 @@ counted_by(Oid relation, const char *name)
 								" (WHERE b.%s OPERATOR(pg_catalog.>) 0%s)",
 								column, whole_number(column, type));
 	return columns;
+}
+
+/*
+ * No voters are asked for.
+ */
+VoterColumn
+no_voter(void)
+{
+	VoterColumn column = {"", ""};
+
+	return column;
+}
+
+/*
+ * Voters by a column, as the fifth of a query that groups by the first three.  Their
+ * rows follow each other in an order that no collation changes, since what is drawn of
+ * them depends on it.
+ */
+VoterColumn
+grouped_by_voter(Oid relation, const char *name)
+{
+	Oid			type = get_atttype(relation, get_attnum(relation, name));
+	const char *grouped = grouped_column(relation, name);
+	bool		is_text = OidIsValid(get_typcollation(type)) ||
+		!is_faithful_type(getBaseType(type));
+	VoterColumn column;
+
+	column.voter = psprintf(", %s", grouped);
+	column.grouping = psprintf(", 5 ORDER BY %s%s", grouped,
+							   is_text ? " COLLATE pg_catalog.\"C\"" : "");
+	return column;
 }

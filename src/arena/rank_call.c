@@ -3,9 +3,9 @@
  * rank_call.c
  *	  What functions that rank have in common: their options and their rows.
  *
- * bixarena_rank() and bixarena_rank_tally() differ in where the battles come from,
- * and in nothing else.  After the first argument, which says that, both have the
- * same options in the same places.
+ * They differ in where the battles come from and in what they tell of the ranking.  The
+ * first options follow each other in all of them; the others, which came later, stand
+ * at the end.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,10 +16,10 @@
 
 #include "arena/arena.h"
 
-/* The arguments, after the battles */
+/* The first options */
 enum
 {
-	ARGUMENT_NUM_BOOTSTRAP = 1,
+	ARGUMENT_NUM_BOOTSTRAP,
 	ARGUMENT_MIN_EVALUATIONS,
 	ARGUMENT_RANK_BY_SIGNIFICANCE,
 	ARGUMENT_PRIOR_BATTLES,
@@ -28,8 +28,7 @@ enum
 	ARGUMENT_SEED
 };
 
-StaticAssertDecl(ARGUMENT_SEED + 1 == NUM_RANK_ARGUMENTS,
-				 "the options are the first arguments but one");
+StaticAssertDecl(ARGUMENT_SEED + 1 == NUM_FIRST_OPTIONS, "these are all");
 
 /* Columns of the result */
 #define NUM_RESULT_COLUMNS 7
@@ -47,21 +46,27 @@ report_null(const char *argument)
  * null.
  */
 void
-check_rank_arguments(FunctionCallInfo fcinfo)
+check_rank_arguments(FunctionCallInfo fcinfo, RankArguments at)
 {
-	static const char *const names[NUM_RANK_ARGUMENTS] = {
-		NULL, "num_bootstrap", "min_evaluations", "rank_by_significance",
+	static const char *const names[NUM_FIRST_OPTIONS] = {
+		"num_bootstrap", "min_evaluations", "rank_by_significance",
 		"prior_battles", "anchor_model", "anchor_score", "seed"
 	};
 
-	for (int i = ARGUMENT_NUM_BOOTSTRAP; i < NUM_RANK_ARGUMENTS; i++)
-		if (PG_ARGISNULL(i) && i != ARGUMENT_ANCHOR_MODEL)
+	for (int i = 0; i < NUM_FIRST_OPTIONS; i++)
+		if (PG_ARGISNULL(at.first + i) && i != ARGUMENT_ANCHOR_MODEL)
 			report_null(names[i]);
-	check_setting_integer("num_bootstrap", PG_GETARG_INT64(ARGUMENT_NUM_BOOTSTRAP));
+	if (PG_ARGISNULL(at.intervals))
+		report_null("intervals");
+	check_setting_integer("num_bootstrap",
+						  PG_GETARG_INT64(at.first + ARGUMENT_NUM_BOOTSTRAP));
 	check_setting_integer("min_evaluations",
-						  PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS));
-	check_setting_number("prior_battles", PG_GETARG_FLOAT8(ARGUMENT_PRIOR_BATTLES));
-	check_setting_number("anchor_score", PG_GETARG_FLOAT8(ARGUMENT_ANCHOR_SCORE));
+						  PG_GETARG_INT64(at.first + ARGUMENT_MIN_EVALUATIONS));
+	check_setting_number("prior_battles",
+						 PG_GETARG_FLOAT8(at.first + ARGUMENT_PRIOR_BATTLES));
+	check_setting_number("anchor_score",
+						 PG_GETARG_FLOAT8(at.first + ARGUMENT_ANCHOR_SCORE));
+	parse_interval_kind(argument_text(fcinfo, at.intervals));
 }
 
 static int
@@ -82,7 +87,7 @@ find_anchor(const Battles *battles, const char *anchor)
  * their order is that of names.
  */
 static RankOptions
-call_options(FunctionCallInfo fcinfo, const Battles *battles)
+call_options(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles)
 {
 	RankOptions options = {0};
 	int			n = battles->tally->num_models;
@@ -90,16 +95,45 @@ call_options(FunctionCallInfo fcinfo, const Battles *battles)
 
 	for (int i = 0; i < n; i++)
 		name_order[i] = i;
-	options.num_bootstrap = PG_GETARG_INT64(ARGUMENT_NUM_BOOTSTRAP);
-	options.min_evaluations = PG_GETARG_INT64(ARGUMENT_MIN_EVALUATIONS);
-	options.rank_by_significance = PG_GETARG_BOOL(ARGUMENT_RANK_BY_SIGNIFICANCE);
-	options.prior_battles = PG_GETARG_FLOAT8(ARGUMENT_PRIOR_BATTLES);
+	options.num_bootstrap = PG_GETARG_INT64(at.first + ARGUMENT_NUM_BOOTSTRAP);
+	options.min_evaluations = PG_GETARG_INT64(at.first + ARGUMENT_MIN_EVALUATIONS);
+	options.rank_by_significance =
+		PG_GETARG_BOOL(at.first + ARGUMENT_RANK_BY_SIGNIFICANCE);
+	options.prior_battles = PG_GETARG_FLOAT8(at.first + ARGUMENT_PRIOR_BATTLES);
 	options.anchor_model = find_anchor(battles,
-									   argument_text(fcinfo, ARGUMENT_ANCHOR_MODEL));
-	options.anchor_score = PG_GETARG_FLOAT8(ARGUMENT_ANCHOR_SCORE);
-	options.seed = (uint64) PG_GETARG_INT64(ARGUMENT_SEED);
+									   argument_text(fcinfo, at.first + ARGUMENT_ANCHOR_MODEL));
+	options.anchor_score = PG_GETARG_FLOAT8(at.first + ARGUMENT_ANCHOR_SCORE);
+	options.seed = (uint64) PG_GETARG_INT64(at.first + ARGUMENT_SEED);
+	options.intervals = parse_interval_kind(argument_text(fcinfo, at.intervals));
+	options.voters = battles->voters;
 	options.name_order = name_order;
 	return options;
+}
+
+/*
+ * Rank the models of some battles, which are in the order of their names, with the
+ * options of a call.
+ */
+Ranking *
+rank_as_called(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles,
+			   bool keep_differences)
+{
+	RankOptions options;
+	Ranking    *ranking;
+
+	if (battles->tally->num_battles == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("there are no battles to rank")));
+	options = call_options(fcinfo, at, battles);
+	options.keep_differences = keep_differences;
+	ranking = rank_models(battles->tally, &options);
+	if (ranking->anchor_lost)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("anchor model \"%s\" cannot be placed among the others",
+						battles->models[options.anchor_model].bytes)));
+	return ranking;
 }
 
 static void
@@ -122,27 +156,14 @@ put_rating(ReturnSetInfo *result, const char *model, const Rating *rating)
 }
 
 /*
- * Rank the models of some battles, which are in the order of their names, with the
- * options of a call, and put them into its result.
+ * Rank models likewise, and put them into the result of the call.
  */
 void
-put_ranking(FunctionCallInfo fcinfo, const Battles *battles)
+put_ranking(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	RankOptions options;
-	Ranking    *ranking;
+	Ranking    *ranking = rank_as_called(fcinfo, at, battles, false);
 
-	if (battles->tally->num_battles == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("there are no battles to rank")));
-	options = call_options(fcinfo, battles);
-	ranking = rank_models(battles->tally, &options);
-	if (ranking->anchor_lost)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("anchor model \"%s\" cannot be placed among the others",
-						battles->models[options.anchor_model].bytes)));
 	for (int k = 0; k < ranking->num_models; k++)
 	{
 		int			model = ranking->order[k];

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -111,11 +112,12 @@ check_count_column(Relation relation, const char *name)
 
 /*
  * The battles in any table or view, of these columns.  num_battles is that which
- * holds how many battles a row stands for, NULL: each is one.
+ * holds how many battles a row stands for, NULL: each is one.  voter is that which says
+ * who cast them, or NULL.
  */
 Battles *
 read_relation_battles(Oid relation_id, const char *model1, const char *model2,
-					  const char *outcome, const char *num_battles)
+					  const char *outcome, const char *num_battles, const char *voter)
 {
 	Relation	relation = try_relation_open(relation_id, AccessShareLock);
 	List	   *battles;
@@ -123,6 +125,8 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 				type2;
 	CountColumns counts;
 	char	   *name;
+	VoterColumn by_voter = no_voter();
+	int			guc_level = NewGUCNestLevel();
 
 	if (relation == NULL)
 		ereport(ERROR,
@@ -140,15 +144,24 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 	if (num_battles)
 		check_count_column(relation, num_battles);
 	counts = num_battles ? counted_by(relation_id, num_battles) : counted_rows();
+	if (voter)
+	{
+		(void) find_column(relation, voter, "voter");
+		by_voter = grouped_by_voter(relation_id, voter);
+		allow_maintenance_memory();
+	}
 
 	name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 									  RelationGetRelationName(relation));
-	battles = read_battles(psprintf("SELECT %s, %s, %s, %s%s FROM %s AS b GROUP BY 1, 2, 3",
+	battles = read_battles(psprintf("SELECT %s, %s, %s, %s%s%s FROM %s AS b GROUP BY 1, 2, 3%s",
 									grouped_column(relation_id, model1),
 									grouped_column(relation_id, model2),
 									grouped_column(relation_id, outcome),
-									counts.count, counts.unusable, name),
-						   NULL, false, NIL, false, psprintf("relation %s", name));
+									counts.count, by_voter.voter, counts.unusable, name,
+									by_voter.grouping),
+						   NULL, false, NIL, voter != NULL, false,
+						   psprintf("relation %s", name));
+	AtEOXact_GUC(true, guc_level);
 	relation_close(relation, NoLock);
 	return linitial(battles);
 }

@@ -32,7 +32,8 @@ typedef enum SettingType
 	SETTING_INTEGER,
 	SETTING_NUMBER,
 	SETTING_TEXT,
-	SETTING_NOTIFY_RUNS
+	SETTING_NOTIFY_RUNS,
+	SETTING_INTERVALS
 } SettingType;
 
 typedef struct SettingDefinition
@@ -59,6 +60,12 @@ static const SettingDefinition definitions[] = {
 	{"num_bootstrap", SETTING_INTEGER, offsetof(Settings, num_bootstrap),
 		"1000", MIN_BOOTSTRAP, MAX_BOOTSTRAP,
 	"bootstrap replicates"},
+	{"intervals", SETTING_INTERVALS, offsetof(Settings, intervals),
+		"bootstrap", 0, 0,
+	"how intervals are found: bootstrap or sandwich"},
+	{"cluster_by_voter", SETTING_BOOLEAN, offsetof(Settings, cluster_by_voter),
+		"false", 0, 0,
+	"intervals take voters, not battles, as independent"},
 	{"min_evaluations", SETTING_INTEGER, offsetof(Settings, min_evaluations),
 		"10", 0, MAX_BATTLES,
 	"battles that a model needs to be ranked"},
@@ -119,6 +126,12 @@ static const SettingDefinition definitions[] = {
 	{"notify_runs", SETTING_NOTIFY_RUNS, offsetof(Settings, notify_runs),
 		"all", 0, 0,
 	"which runs of a call are notified besides the call: all, failed or none"},
+	{"live_channel", SETTING_TEXT, offsetof(Settings, live_channel),
+		NULL, 0, NAMEDATALEN - 1,
+	"channel on which a change of the kept tally is notified; none: none is"},
+	{"verify_leaderboards", SETTING_INTEGER, offsetof(Settings, verify_leaderboards),
+		"1", 0, 1000,
+	"leaderboards whose kept tally a call of all compares with their battles"},
 	{"leaderboard_url", SETTING_TEXT, offsetof(Settings, leaderboard_url),
 		NULL, 0, 2000,
 	"address of a leaderboard's page, with {leaderboard_id} for its slug"},
@@ -219,6 +232,9 @@ assign_setting(const SettingDefinition *definition, const char *value,
 			break;
 		case SETTING_NOTIFY_RUNS:
 			*(NotifyRuns *) place = parse_notify_runs(value);
+			break;
+		case SETTING_INTERVALS:
+			*(IntervalKind *) place = parse_interval_kind(value);
 			break;
 	}
 }

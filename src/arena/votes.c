@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * votes.c
- *	  bixarena_rank(): a ranking of any table or view of votes.
+ *	  bixarena_rank(): a ranking of any table or view of votes, and what is to be
+ *	  known of it besides.
  *
  * Nothing is set up and nothing is written.  The models are what their column
  * says; everything that an arena has as a setting is an argument.
@@ -20,23 +21,32 @@
 #include "arena/arena.h"
 
 PG_FUNCTION_INFO_V1(bixarena_rank);
+PG_FUNCTION_INFO_V1(bixarena_rank_ranges);
+PG_FUNCTION_INFO_V1(bixarena_rank_difference);
 
-/* Arguments of bixarena_rank(), besides those of rank_call.c */
+#define ARGUMENT_BATTLES 0
+
+/* Arguments that say where votes stand, behind the first options */
 enum
 {
-	ARGUMENT_BATTLES = 0,
-	ARGUMENT_MODEL1 = NUM_RANK_ARGUMENTS,
+	ARGUMENT_MODEL1 = NUM_FIRST_OPTIONS,
 	ARGUMENT_MODEL2,
 	ARGUMENT_OUTCOME,
 	ARGUMENT_MAX_UNREAD_PERCENT,
-	ARGUMENT_NUM_BATTLES		/* may be null */
+	ARGUMENT_NUM_BATTLES,		/* may be null */
+	NUM_VOTE_ARGUMENTS
 };
+
+/* Where the options are if they follow these arguments */
+#define RANK_ARGUMENTS(number) \
+	((RankArguments) {.first = (number), .intervals = (number) + NUM_VOTE_ARGUMENTS, \
+			.voter = (number) + NUM_VOTE_ARGUMENTS + 1})
 
 /*
  * The checks that need no battles, so that none are read in vain.
  */
 static void
-check_arguments(FunctionCallInfo fcinfo)
+check_arguments(FunctionCallInfo fcinfo, RankArguments at)
 {
 	static const char *const names[] = {
 		"model1", "model2", "outcome", "max_unread_percent"
@@ -44,34 +54,88 @@ check_arguments(FunctionCallInfo fcinfo)
 
 	if (PG_ARGISNULL(ARGUMENT_BATTLES))
 		report_null("battles");
-	check_rank_arguments(fcinfo);
+	check_rank_arguments(fcinfo, at);
 	for (Size i = 0; i < lengthof(names); i++)
-		if (PG_ARGISNULL(NUM_RANK_ARGUMENTS + i))
+		if (PG_ARGISNULL(at.first + NUM_FIRST_OPTIONS + i))
 			report_null(names[i]);
 	check_setting_number("max_unread_percent",
-						 PG_GETARG_FLOAT8(ARGUMENT_MAX_UNREAD_PERCENT));
+						 PG_GETARG_FLOAT8(at.first + ARGUMENT_MAX_UNREAD_PERCENT));
 }
 
-Datum
-bixarena_rank(PG_FUNCTION_ARGS)
+/*
+ * The battles that a call is of, in an SPI connection.
+ */
+static Battles *
+read_votes(FunctionCallInfo fcinfo, RankArguments at)
 {
 	Battles    *battles;
 
-	check_version();
-	PreventCommandIfParallelMode("bixarena_rank()");
-	check_arguments(fcinfo);
-	InitMaterializedSRF(fcinfo, 0);
-
-	SPI_connect();
 	battles = read_relation_battles(PG_GETARG_OID(ARGUMENT_BATTLES),
-									argument_text(fcinfo, ARGUMENT_MODEL1),
-									argument_text(fcinfo, ARGUMENT_MODEL2),
-									argument_text(fcinfo, ARGUMENT_OUTCOME),
-									argument_text(fcinfo, ARGUMENT_NUM_BATTLES));
-	check_outcomes(battles, PG_GETARG_FLOAT8(ARGUMENT_MAX_UNREAD_PERCENT),
+									argument_text(fcinfo, at.first + ARGUMENT_MODEL1),
+									argument_text(fcinfo, at.first + ARGUMENT_MODEL2),
+									argument_text(fcinfo, at.first + ARGUMENT_OUTCOME),
+									argument_text(fcinfo, at.first + ARGUMENT_NUM_BATTLES),
+									argument_text(fcinfo, at.voter));
+	check_outcomes(battles, PG_GETARG_FLOAT8(at.first + ARGUMENT_MAX_UNREAD_PERCENT),
 				   "the relation");
 	report_ignored(battles, "the relation");
-	put_ranking(fcinfo, battles);
+	return battles;
+}
+
+/*
+ * bixarena_rank(battles, options)
+ */
+Datum
+bixarena_rank(PG_FUNCTION_ARGS)
+{
+	RankArguments at = RANK_ARGUMENTS(1);
+
+	check_version();
+	PreventCommandIfParallelMode("bixarena_rank()");
+	check_arguments(fcinfo, at);
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	put_ranking(fcinfo, at, read_votes(fcinfo, at));
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/*
+ * bixarena_rank_ranges(battles, options)
+ */
+Datum
+bixarena_rank_ranges(PG_FUNCTION_ARGS)
+{
+	RankArguments at = RANK_ARGUMENTS(1);
+
+	check_version();
+	PreventCommandIfParallelMode("bixarena_rank_ranges()");
+	check_arguments(fcinfo, at);
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	put_ranges(fcinfo, at, read_votes(fcinfo, at));
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/*
+ * bixarena_rank_difference(battles, a, b, options)
+ */
+Datum
+bixarena_rank_difference(PG_FUNCTION_ARGS)
+{
+	RankArguments at = RANK_ARGUMENTS(3);
+	MemoryContext caller = CurrentMemoryContext;
+	Battles    *battles;
+	Datum		result;
+
+	check_version();
+	PreventCommandIfParallelMode("bixarena_rank_difference()");
+	check_difference_arguments(fcinfo);
+	check_arguments(fcinfo, at);
+	SPI_connect();
+	battles = read_votes(fcinfo, at);
+	result = form_difference(fcinfo, at, battles, caller);
+	SPI_finish();
+	PG_RETURN_DATUM(result);
 }

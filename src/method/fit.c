@@ -669,6 +669,24 @@ fit_maximum(Fitter *fitter, PairPoints points, double *strengths)
 }
 
 /*
+ * The inverse of the Hessian at the point estimate, as a matrix of the models.  It is
+ * flat along a shift of all strengths, so that of the result only differences within
+ * rows and columns mean anything.
+ */
+void
+fitter_inverse(Fitter *fitter, PairPoints points, const double *strengths,
+			   double *inverse)
+{
+	if (fitter->by_tree)
+	{
+		if (!factor_hessian(fitter, fitter->curvature, points, strengths))
+			report_no_maximum();
+		curvature_invert(fitter->curvature);
+	}
+	curvature_inverse(fitter->curvature, inverse);
+}
+
+/*
  * Climb by quasi-Newton steps alone, by the Hessian of the point estimate.  False
  * when that does not lead to the maximum.
  */

@@ -116,6 +116,14 @@ curvature_create(int size)
 	return curvature;
 }
 
+void
+curvature_free(Curvature *curvature)
+{
+	pfree(curvature->matrix);
+	pfree(curvature->work);
+	pfree(curvature);
+}
+
 /*
  * Where the caller puts the lower triangle of H, column-major, before it calls
  * curvature_factor() or curvature_factor_laplacian().
@@ -363,6 +371,34 @@ curvature_variances(const Curvature *curvature, double *variances)
 		for (int i = j; i < n; i++)
 			sum += column[i] * column[i];
 		variances[j] = sum;
+	}
+}
+
+/*
+ * The whole inverse of H, which is X' X: entry (i, j) is the product of columns i
+ * and j of X, L having been inverted.
+ */
+void
+curvature_inverse(const Curvature *curvature, double *inverse)
+{
+	int			n = curvature->size;
+
+	Assert(curvature->inverted);
+	for (int j = 0; j < n; j++)
+	{
+		const double *restrict column = tile_at(curvature, 0, j);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = j; i < n; i++)
+		{
+			const double *restrict other = tile_at(curvature, 0, i);
+			double		sum = 0;
+
+#pragma omp simd reduction(+:sum)
+			for (int k = i; k < n; k++)
+				sum += column[k] * other[k];
+			inverse[(Size) j * n + i] = inverse[(Size) i * n + j] = sum;
+		}
 	}
 }
 

@@ -3,8 +3,9 @@
  * method.h
  *	  The method: from outcomes to a ranking.
  *
- *	outcome, ballots -> tally -> components -> likelihood, lapack, tree -> fit
- *			-> resample -> interval, scale -> ranking
+ *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree -> fit
+ *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
+ *			-> ranking
  *
  * This half knows no table, no SPI and no GUC.  Of the server it uses palloc,
  * ereport, interrupts, its hash functions and its PRNG, so that it can be tested
@@ -147,6 +148,9 @@ typedef struct OutcomeReading
 	int64		null_ties;		/* nulls that are ties, beside true and false */
 } OutcomeReading;
 
+/* Battles by who cast them: see voters.c */
+typedef struct Voters Voters;
+
 /*
  * The points that the two sides of each pair of a tally took off each other,
  * a tie counted as half a point for either: arrays of num_pairs.  A tally has
@@ -219,8 +223,57 @@ typedef struct Bounds
 	double	   *upper;			/* 97.5 % quantile, likewise */
 } Bounds;
 
+/*
+ * Scores in points of each model in each replicate, models one after the other: NAN
+ * where the replicate says nothing, infinite where it places the model nowhere.
+ */
+typedef struct Replicates
+{
+	int			num_models;
+	int			num_replicates;
+	double	   *values;
+	double	   *centring;		/* of a replicate: what brings scores to the
+								 * mean of the ranked */
+	int			num_incomplete; /* replicates that could not place all models */
+} Replicates;
+
+/* How strengths vary together: see covariance.c */
+typedef struct Covariance Covariance;
+
+/* What models differ by, and how surely: see difference.c */
+typedef struct Differences Differences;
+
+/* The ranks that the data allow a model */
+typedef struct RankRange
+{
+	int			lowest;			/* with 95 % for this model alone */
+	int			highest;
+	int			lowest_of_all;	/* with 95 % for all models at once */
+	int			highest_of_all;
+	bool		may_be_best;
+	double		share_on_top;	/* of the replicates */
+} RankRange;
+
+/* By how much one model is ahead of another, in points */
+typedef struct Difference
+{
+	double		points;
+	double		lower;			/* possibly infinite */
+	double		upper;			/* likewise */
+} Difference;
+
+/* How intervals are found */
+typedef enum IntervalKind
+{
+	INTERVALS_BOOTSTRAP,
+	INTERVALS_SANDWICH
+} IntervalKind;
+
 typedef struct RankOptions
 {
+	IntervalKind intervals;
+	Voters	   *voters;			/* of the tally's battles, which are used up;
+								 * NULL: battles are independent */
 	int			num_bootstrap;	/* MIN_BOOTSTRAP to MAX_BOOTSTRAP */
 	int64		min_evaluations;	/* models with fewer battles get no rank */
 	bool		rank_by_significance;	/* else by score */
@@ -228,6 +281,7 @@ typedef struct RankOptions
 	int			anchor_model;	/* index of the model of fixed score, or -1 */
 	double		anchor_score;	/* its score in points */
 	uint64		seed;
+	bool		keep_differences;	/* for rank_ranges() and the like */
 	const int  *name_order;		/* place of each model in the order of names */
 	void		(*progress) (int done, int total);	/* told of the replicates
 													 * done, or NULL */
@@ -254,6 +308,12 @@ typedef struct Ranking
 	bool		anchor_lost;	/* the anchor cannot be placed: nobody is
 								 * ranked */
 	int			num_incomplete; /* replicates that could not place all models */
+	int64		num_voters;		/* 0: battles were taken as independent */
+	int64		busiest_voter;	/* battles that he cast */
+	double		widening;		/* by voter, intervals are so many times as
+								 * wide as by battle */
+	Differences *differences;	/* of the ranked models, or NULL */
+	int		   *compared;		/* number of each model among these, or -1 */
 	double		fit_seconds;
 	double		bootstrap_seconds;
 } Ranking;
@@ -275,6 +335,20 @@ extern void tally_count_battles(const Tally *tally, int64 *battles);
 extern PairPoints tally_points(const Tally *tally);
 extern PairPoints points_create(int num_pairs);
 
+/* voters.c */
+extern Voters *voters_begin(Size max_bytes);
+extern void voters_add(Voters *voters, int voter, int model1, int model2,
+					   Meaning meaning, int64 count);
+extern void voters_finish(Voters *voters, int vocabulary, const int *position);
+extern void voters_keep(Voters *voters, const int *index);
+extern void voters_bind(Voters *voters, const Tally *tally);
+extern int64 voters_number(const Voters *voters);
+extern int64 voters_busiest(const Voters *voters);
+extern void resample_voters(Voters *voters, uint64 seed, int replicate,
+							PairPoints points);
+extern void voters_gradient_squares(const Voters *voters, const double *strengths,
+									double *matrix);
+
 /* components.c */
 extern BattleGraph *graph_create(const Tally *tally);
 extern int	graph_find_standings(BattleGraph *graph, PairPoints points,
@@ -285,10 +359,12 @@ extern void graph_explain(BattleGraph *graph, PairPoints points,
 /* lapack.c */
 extern void lapack_init(void);
 extern Curvature *curvature_create(int size);
+extern void curvature_free(Curvature *curvature);
 extern double *curvature_matrix(Curvature *curvature);
 extern bool curvature_factor(Curvature *curvature);
 extern bool curvature_factor_laplacian(Curvature *curvature);
 extern void curvature_invert(Curvature *curvature);
+extern void curvature_inverse(const Curvature *curvature, double *inverse);
 extern void curvature_variances(const Curvature *curvature, double *variances);
 extern void curvature_solve(const Curvature *curvature,
 							const double *gradient, double *step);
@@ -314,6 +390,8 @@ extern bool tree_climb(Tree *tree, PairPoints points, const bool *placed,
 /* fit.c */
 extern Fitter *fitter_create(const Tally *tally, double prior_battles);
 extern void fit_maximum(Fitter *fitter, PairPoints points, double *strengths);
+extern void fitter_inverse(Fitter *fitter, PairPoints points,
+						   const double *strengths, double *inverse);
 extern void fit_replicate(Fitter *fitter, PairPoints points,
 						  const bool *placed, double *strengths);
 
@@ -330,13 +408,56 @@ extern double mean_score(const double *scores, const bool *among,
 extern void shift_scores(double *scores, int num_models, double points);
 extern double win_share(double score, double other_score);
 
+/* bootstrap.c */
+extern Replicates *replicates_create(int num_models, int num_replicates);
+extern Replicates *bootstrap_replicates(Fitter *fitter, const Tally *tally,
+										PointEstimate estimate,
+										const RankOptions *options);
+extern void replicates_free(Replicates *replicates);
+
+/* covariance.c */
+extern Covariance *covariance_by_battle(Fitter *fitter, const Tally *tally,
+										PairPoints points, const double *strengths);
+extern Covariance *covariance_by_voter(Fitter *fitter, const Voters *voters,
+									   const Tally *tally, PairPoints points,
+									   const double *strengths);
+extern int	covariance_num_models(const Covariance *covariance);
+extern void covariance_deviations(const Covariance *covariance,
+								  const bool *reference, double *deviations);
+extern double *covariance_matrix(const Covariance *covariance);
+extern void covariance_free(Covariance *covariance);
+
+/* quantile.c */
+extern double find_quantile(double *values, int num_values, double chance);
+
 /* interval.c */
-extern int	bootstrap_intervals(Fitter *fitter, const Tally *tally,
-								PointEstimate estimate,
-								const RankOptions *options,
-								Bounds bounds, Bounds *centred);
+extern void percentile_bounds(const Replicates *replicates, Bounds bounds);
+extern void centre_replicates(Replicates *replicates);
+extern void wald_bounds(const Covariance *covariance, const double *scores,
+						const bool *reference, double point, Bounds bounds);
+extern double interval_point(int64 num_voters);
+extern IntervalKind parse_interval_kind(const char *name);
+extern const char *interval_kind_name(IntervalKind kind);
+
+/* quasi.c */
+extern bool find_quasi_variances(const double *deviations, int num_models,
+								 double *quasi_variances);
+
+/* difference.c */
+extern Differences *differences_of_replicates(const Replicates *replicates,
+											  const double *scores,
+											  const int *ranked, int num_ranked);
+extern Differences *differences_of_covariance(const Covariance *covariance,
+											  const double *scores,
+											  const int *ranked, int num_ranked,
+											  int num_draws, uint64 seed,
+											  double point);
+extern RankRange *rank_ranges(const Differences *differences);
+extern Difference find_difference(const Differences *differences, int a, int b);
+extern bool comparison_bounds(const Differences *differences, Bounds bounds);
 
 /* ranking.c */
+extern Bounds bounds_create(int num_models);
 extern Ranking *rank_models(const Tally *tally, const RankOptions *options);
 extern const char *model_status_name(ModelStatus status);
 

@@ -27,6 +27,18 @@ typedef struct RankingOrder
 	const int  *name_order;
 } RankingOrder;
 
+/* The models that can be placed, once they are fitted */
+typedef struct PlacedModels
+{
+	Fitter	   *fitter;
+	const Tally *tally;
+	PairPoints	points;
+	PointEstimate estimate;
+	int		   *ranked;			/* those that are */
+	int			num_ranked;
+	const RankOptions *options;
+} PlacedModels;
+
 static int	compare_models(const int *a, const int *b, RankingOrder *order);
 
 #define ST_SORT sort_models
@@ -179,7 +191,7 @@ assign_ranks(Ranking *ranking, Bounds bounds, const RankOptions *options)
 	}
 }
 
-static Bounds
+Bounds
 bounds_create(int num_models)
 {
 	Bounds		bounds;
@@ -187,6 +199,129 @@ bounds_create(int num_models)
 	bounds.lower = palloc0(sizeof(double) * num_models);
 	bounds.upper = palloc0(sizeof(double) * num_models);
 	return bounds;
+}
+
+/*
+ * Number the placed models that are ranked, for their differences.  Returns how many
+ * they are.
+ */
+static int
+number_ranked(Ranking *ranking, const PointEstimate *estimate, const int *model,
+			  int num_placed, int *ranked)
+{
+	int			num_ranked = 0;
+
+	for (int i = 0; i < num_placed; i++)
+		if (estimate->ranked[i])
+		{
+			ranking->compared[model[i]] = num_ranked;
+			ranked[num_ranked++] = i;
+		}
+	return num_ranked;
+}
+
+/*
+ * The bounds of all scores by the bootstrap, and with centred those where the mean of
+ * the ranked models fixes the scale.
+ */
+static void
+find_percentile_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds,
+					   Bounds *centred)
+{
+	const RankOptions *options = placed.options;
+	Replicates *replicates = bootstrap_replicates(placed.fitter, placed.tally,
+												  placed.estimate, options);
+
+	ranking->num_incomplete = replicates->num_incomplete;
+	percentile_bounds(replicates, bounds);
+	if (centred)
+	{
+		centre_replicates(replicates);
+		percentile_bounds(replicates, *centred);
+	}
+	if (options->keep_differences)
+		ranking->differences = differences_of_replicates(replicates,
+														 placed.estimate.scores,
+														 placed.ranked,
+														 placed.num_ranked);
+	replicates_free(replicates);
+}
+
+/*
+ * The same by the covariance of strengths.
+ */
+static void
+find_wald_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
+{
+	const RankOptions *options = placed.options;
+	Covariance *covariance = options->voters ?
+		covariance_by_voter(placed.fitter, options->voters, placed.tally,
+							placed.points, placed.estimate.strengths) :
+		covariance_by_battle(placed.fitter, placed.tally, placed.points,
+							 placed.estimate.strengths);
+	double		point = interval_point(ranking->num_voters);
+
+	wald_bounds(covariance, placed.estimate.scores, placed.estimate.reference, point,
+				bounds);
+	if (centred)
+		wald_bounds(covariance, placed.estimate.scores, placed.estimate.ranked, point,
+					*centred);
+	if (options->keep_differences && placed.num_ranked > 0)
+		ranking->differences = differences_of_covariance(covariance,
+														 placed.estimate.scores,
+														 placed.ranked,
+														 placed.num_ranked,
+														 options->num_bootstrap,
+														 options->seed, point);
+	covariance_free(covariance);
+}
+
+/*
+ * The sum of the variances of the ranked models' scores.
+ */
+static double
+total_variance(const Covariance *covariance, const PointEstimate *estimate)
+{
+	int			n = covariance_num_models(covariance);
+	double	   *deviations = palloc(sizeof(double) * n);
+	double		total = 0;
+
+	covariance_deviations(covariance, estimate->ranked, deviations);
+	for (int i = 0; i < n; i++)
+		if (estimate->ranked[i])
+			total += deviations[i] * deviations[i];
+	pfree(deviations);
+	return total;
+}
+
+/*
+ * Say who cast the battles, and what it makes of intervals that this counts: how many
+ * times as wide those by voter are as those by battle, by the root of the mean of
+ * variances.
+ */
+static void
+describe_voters(Ranking *ranking, PlacedModels placed)
+{
+	Voters	   *voters = placed.options->voters;
+	Covariance *by_voter;
+	Covariance *by_battle;
+
+	ranking->num_voters = voters_number(voters);
+	ranking->busiest_voter = voters_busiest(voters);
+	if (ranking->num_voters < 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("intervals by voter need at least two voters")));
+	if (placed.num_ranked < 2)
+		return;
+	by_voter = covariance_by_voter(placed.fitter, voters, placed.tally, placed.points,
+								   placed.estimate.strengths);
+	by_battle = covariance_by_battle(placed.fitter, placed.tally, placed.points,
+									 placed.estimate.strengths);
+	ranking->widening = sqrt(total_variance(by_voter, &placed.estimate) /
+							 total_variance(by_battle, &placed.estimate));
+	covariance_free(by_voter);
+	covariance_free(by_battle);
 }
 
 /*
@@ -201,11 +336,14 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 				   const RankOptions *options)
 {
 	int			n = tally->num_models;
-	Fitter	   *fitter = fitter_create(tally, options->prior_battles);
 	bool		recentre = anchor >= 0 && options->rank_by_significance;
 	Bounds		bounds = bounds_create(n);
 	Bounds		centred = recentre ? bounds_create(n) : bounds;
 	double		off_centre = 0;
+	PlacedModels placed = {
+		fitter_create(tally, options->prior_battles), tally, tally_points(tally),
+		.ranked = palloc(sizeof(int) * n),.options = options
+	};
 	PointEstimate estimate;
 	instr_time	start,
 				fitted,
@@ -217,15 +355,20 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	estimate.reference = palloc(sizeof(bool) * n);
 
 	INSTR_TIME_SET_CURRENT(start);
-	fit_maximum(fitter, tally_points(tally), estimate.strengths);
+	fit_maximum(placed.fitter, placed.points, estimate.strengths);
 	for (int i = 0; i < n; i++)
 		estimate.scores[i] = POINTS_PER_STRENGTH * estimate.strengths[i];
 	scale_estimate(&estimate, status, n, anchor, options->anchor_score);
+	placed.estimate = estimate;
+	placed.num_ranked = number_ranked(ranking, &estimate, model, n, placed.ranked);
 
 	INSTR_TIME_SET_CURRENT(fitted);
-	ranking->num_incomplete = bootstrap_intervals(fitter, tally, estimate,
-												  options, bounds,
-												  recentre ? &centred : NULL);
+	if (options->voters)
+		describe_voters(ranking, placed);
+	if (options->intervals == INTERVALS_SANDWICH)
+		find_wald_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
+	else
+		find_percentile_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
 	if (recentre && choose_reference(&estimate, status, n, -1) > 0)
 		off_centre = mean_score(estimate.scores, estimate.ranked, n) - CENTRE_SCORE;
 	for (int i = 0; i < n; i++)
@@ -269,6 +412,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 	ranking->num_models = n;
 	ranking->ratings = palloc0(sizeof(Rating) * n);
 	ranking->order = palloc(sizeof(int) * n);
+	ranking->compared = palloc(sizeof(int) * n);
 
 	/* status is MODEL_RANKED so far; with a prior, all can be placed */
 	if (!(options->prior_battles > 0))
@@ -282,6 +426,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 		rating->status = status[i];
 		rating->score = rating->lower = rating->upper = NAN;
 		rating->vote_count = battles[i];
+		ranking->compared[i] = -1;
 		index[i] = -1;
 		if (status[i] != MODEL_RANKED)
 			continue;
@@ -300,8 +445,17 @@ rank_models(const Tally *tally, const RankOptions *options)
 		for (int i = 0; i < num_placed; i++)
 			ranking->ratings[placed[i]].status = MODEL_SEPARATED;
 	else if (num_placed > 0)
-		rate_placed_models(ranking, tally_among(tally, index, num_placed),
-						   placed, placed_status, anchor, compared, options);
+	{
+		Tally	   *among = tally_among(tally, index, num_placed);
+
+		if (options->voters)
+		{
+			voters_keep(options->voters, index);
+			voters_bind(options->voters, among);
+		}
+		rate_placed_models(ranking, among, placed, placed_status, anchor, compared,
+						   options);
+	}
 	assign_ranks(ranking, compared, options);
 	return ranking;
 }

@@ -235,12 +235,14 @@ unranked_models(const Ranking *ranking, const Contenders *contenders)
  * The options of the numeric half.  -1 stands for an anchor that has no
  * battles, which *anchor_missing tells from none.
  */
-static RankOptions
-rank_options(const Settings *settings, const Contenders *contenders,
-			 bool *anchor_missing)
+RankOptions
+rank_options(const Settings *settings, const Battles *battles,
+			 const Contenders *contenders, bool *anchor_missing)
 {
 	RankOptions options = {0};
 
+	options.intervals = settings->intervals;
+	options.voters = battles->voters;
 	options.num_bootstrap = settings->num_bootstrap;
 	options.min_evaluations = settings->min_evaluations;
 	options.rank_by_significance = settings->rank_by_significance;
@@ -249,12 +251,38 @@ rank_options(const Settings *settings, const Contenders *contenders,
 	options.anchor_score = settings->anchor_score;
 	options.seed = (uint64) settings->seed;
 	options.name_order = contenders->name_order;
+	options.keep_differences = true;
 	options.progress = progress_replicates;
 	for (int i = 0; i < contenders->num_models && settings->anchor_model; i++)
 		if (strcmp(contenders->slugs[i], settings->anchor_model) == 0)
 			options.anchor_model = i;
 	*anchor_missing = settings->anchor_model && options.anchor_model < 0;
 	return options;
+}
+
+/*
+ * Rank the models of a tally as settings say, outside of any run.
+ */
+Ranking *
+rank_by_settings(const Settings *settings, const Battles *battles,
+				 const Contenders *contenders)
+{
+	bool		anchor_missing;
+	RankOptions options = rank_options(settings, battles, contenders, &anchor_missing);
+	Ranking    *ranking;
+
+	options.progress = NULL;
+	if (battles->tally->num_battles == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("there are no battles to rank")));
+	ranking = anchor_missing ? NULL : rank_models(battles->tally, &options);
+	if (ranking == NULL || ranking->anchor_lost)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("anchor model \"%s\" cannot be placed among the others",
+						settings->anchor_model)));
+	return ranking;
 }
 
 static double
@@ -277,8 +305,9 @@ read_run(Run *run, Battles *battles, Contenders **contenders)
 	int64		count;
 
 	INSTR_TIME_SET_CURRENT(start);
-	if (battles == NULL)
-		battles = read_leaderboard_battles(run->leaderboard, run->as_of, true);
+	if (battles == NULL || run->settings->cluster_by_voter)
+		battles = read_present_battles(run->leaderboard, run->as_of,
+									   run->settings->cluster_by_voter, true);
 	*contenders = read_contenders(run->leaderboard, battles);
 	run->read_seconds += seconds_since(start);
 
@@ -297,29 +326,33 @@ read_run(Run *run, Battles *battles, Contenders **contenders)
  * Rank the models of a run, unless it is to be skipped.
  */
 static Ranking *
-rank_run(Run *run, const Tally *tally, const Contenders *contenders)
+rank_run(Run *run, const Battles *battles, const Contenders *contenders)
 {
 	RankOptions options;
 	Ranking    *ranking;
 	bool		anchor_missing;
 
-	run->reason = too_little(run->settings, tally);
+	run->reason = too_little(run->settings, battles->tally);
 	if (run->reason)
 		return NULL;
 
-	options = rank_options(run->settings, contenders, &anchor_missing);
+	options = rank_options(run->settings, battles, contenders, &anchor_missing);
 	if (anchor_missing)
 	{
 		run->reason = psprintf("anchor model \"%s\" has no battles",
 							   run->settings->anchor_model);
 		return NULL;
 	}
-	ranking = rank_models(tally, &options);
+	ranking = rank_models(battles->tally, &options);
 	run->reason = too_few_entries(run->settings, ranking);
 	run->fit_seconds = ranking->fit_seconds;
 	run->bootstrap_seconds = ranking->bootstrap_seconds;
 	run->num_incomplete = ranking->num_incomplete;
 	run->unranked = unranked_models(ranking, contenders);
+	if (battles->voters)
+		run->voters = voters_of_run(ranking);
+	if (run->reason == NULL)
+		run->ranges = ranges_of_run(ranking, contenders);
 	return run->reason ? NULL : ranking;
 }
 
@@ -365,7 +398,7 @@ make_snapshot(Run *run, Battles *battles, bool dry_run)
 		begin_reading_and_writing();
 	battles = read_run(run, battles, &contenders);
 	progress_phase("fit");
-	ranking = rank_run(run, battles->tally, contenders);
+	ranking = rank_run(run, battles, contenders);
 
 	run->status = ranking ? "succeeded" : "skipped";
 	if (ranking)

@@ -68,7 +68,50 @@ read_all(void *argument)
 	ArenaBattles *all = argument;
 
 	begin_time_limit(read_settings(all->arena, NULL));
-	all->battles = read_arena_battles(all->arena, all->slugs);
+	all->battles = read_all_present_battles(all->arena, all->slugs);
+}
+
+/*
+ * Step: make triggers that are missing of a kept tally.
+ */
+static void
+mend(void *argument)
+{
+	mend_tally(((Run *) argument)->arena);
+}
+
+/*
+ * Step: compare a sample of a kept tally with its battles.
+ */
+static void
+sample(void *argument)
+{
+	const char *arena = ((Run *) argument)->arena;
+
+	sample_tally(arena, read_settings(arena, NULL)->verify_leaderboards);
+}
+
+/*
+ * Make ready the kept tally of an arena, if it has one.  Each step has a transaction
+ * of its own, with which the locks of triggers end.  What fails is not of the runs.
+ */
+static void
+tend_tally(Campaign *campaign, Run *call)
+{
+	static const Step steps[] = {mend, sample};
+	MemoryContext caller = MemoryContextSwitchTo(campaign->memory);
+	bool		is_kept = find_kept_tally(call->arena) != NULL;
+
+	for (Size i = 0; is_kept && i < lengthof(steps); i++)
+	{
+		ErrorData  *error = campaign_try(campaign, steps[i], call);
+
+		if (error == NULL)
+			error = campaign_try_commit(campaign);
+		if (error)
+			campaign_cancelled(campaign, error);
+	}
+	MemoryContextSwitchTo(caller);
 }
 
 /*
@@ -218,6 +261,7 @@ make_all_locked(Campaign *campaign, Run *call, List *slugs)
 	campaign_commit(campaign);
 	campaign->call = call;
 	take_up_waiting_runs(campaign, call->arena);
+	tend_tally(campaign, call);
 	all = try_read_all(campaign, call->arena, slugs);
 	is_together = all.read && has_writer(call->arena);
 	if (is_together && make_together(campaign, list_runs(call, &all, ids)))

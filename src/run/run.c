@@ -96,11 +96,14 @@ run_parameters(const Run *run)
 					 run->as_of ? as_of : "null", run->as_of ? "\"" : "");
 	if (settings)
 	{
-		appendStringInfo(&json, ", \"num_bootstrap\": %lld, \"min_evaluations\": %lld"
-						 ", \"rank_by_significance\": %s, \"auto_publish\": %s"
+		appendStringInfo(&json, ", \"num_bootstrap\": %lld, \"intervals\": \"%s\""
+						 ", \"cluster_by_voter\": %s"
+						 ", \"min_evaluations\": %lld, \"rank_by_significance\": %s, \"auto_publish\": %s"
 						 ", \"prior_battles\": %.15g, \"anchor_score\": %.15g"
 						 ", \"seed\": %lld",
 						 (long long) settings->num_bootstrap,
+						 interval_kind_name(settings->intervals),
+						 settings->cluster_by_voter ? "true" : "false",
 						 (long long) settings->min_evaluations,
 						 settings->rank_by_significance ? "true" : "false",
 						 settings->auto_publish ? "true" : "false",
@@ -286,6 +289,8 @@ record_end(const Run *run)
 	add_number(&parameters, run->fit_seconds, !computed);
 	add_number(&parameters, run->bootstrap_seconds, !computed);
 	add_number(&parameters, run->write_seconds, !computed);
+	add_parameter(&parameters, JSONBOID, run->ranges, run->ranges == (Datum) 0);
+	add_parameter(&parameters, JSONBOID, run->voters, run->voters == (Datum) 0);
 	check_recorded(run, write_record("UPDATE bixarena.run SET parameters = $2,"
 									 " status = $3, ended_at = $5, skip_reason = $6,"
 									 " snapshot_id = $7, snapshot_identifier = $8,"
@@ -294,7 +299,7 @@ record_end(const Run *run)
 									 " incomplete_replicates = $13,"
 									 " read_seconds = $14, fit_seconds = $15,"
 									 " bootstrap_seconds = $16,"
-									 " write_seconds = $17, error_sqlstate = NULL,"
+									 " write_seconds = $17, ranges = $18, voters = $19, error_sqlstate = NULL,"
 									 " error_message = NULL, error_detail = NULL"
 									 " WHERE correlation_id OPERATOR(pg_catalog.=) $1"
 									 " AND status OPERATOR(pg_catalog.=) 'running'"

@@ -15,6 +15,7 @@
 #include "utils/uuid.h"
 
 #include "arena/arena.h"
+#include "live/live.h"
 
 /* A run: the making of a snapshot, as bixarena.run keeps it */
 typedef struct Run
@@ -53,6 +54,9 @@ typedef struct Run
 	int			num_incomplete; /* replicates that could not place all */
 	IgnoredBattles ignored;
 	Datum		unranked;		/* jsonb: slugs and why they are */
+	Datum		voters;			/* jsonb: how many, and what they make of
+								 * intervals; 0: battles were independent */
+	Datum		ranges;			/* jsonb: ranks that the data allow, by id */
 
 	double		read_seconds;
 	double		fit_seconds;
@@ -149,7 +153,15 @@ extern void progress_replicates(int done, int total);
 /* generate.c */
 extern char *checked_trigger_source(char *trigger_source);
 extern char *checked_triggered_by(char *triggered_by);
+extern Ranking *rank_by_settings(const Settings *settings, const Battles *battles,
+								 const Contenders *contenders);
+extern RankOptions rank_options(const Settings *settings, const Battles *battles,
+								const Contenders *contenders, bool *anchor_missing);
 extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
+
+/* ranges.c */
+extern Datum voters_of_run(const Ranking *ranking);
+extern Datum ranges_of_run(const Ranking *ranking, const Contenders *contenders);
 
 /* campaign.c */
 extern void campaign_begin(Campaign *campaign);

@@ -12,13 +12,15 @@
  *					waits for it
  *	request			shared by transactions that have made a request, also
  *					prepared ones
+ *	tally			kept, of an arena: held by the transaction that folds its log, so
+ *					that there is one at a time.  Who only reads does not wait for it
  *	run				held by the session that works at it, over transactions: a
  *					run that is "running" and not locked has been abandoned
  *	worker			held by the background worker of a role and an arena,
  *					likewise, so that there is one
  *	launcher		held by the launcher of a database, likewise
  *
- * The first four, which a transaction holds, are the server's advisory locks in
+ * The first five, which a transaction holds, are the server's advisory locks in
  * classes of our own: its functions for users take classes 1 and 2, so that ours
  * cannot meet a user's.
  *

@@ -61,7 +61,8 @@ typedef enum LockClass
 	LOCK_QUOTA,
 	LOCK_IDENTIFIER,
 	LOCK_LAUNCHER,
-	LOCK_REQUEST
+	LOCK_REQUEST,
+	LOCK_TALLY
 } LockClass;
 
 /* version.c */

@@ -97,7 +97,9 @@ CREATE TABLE bixarena.run (
 	error_detail text,
 	role_id oid NOT NULL DEFAULT 0,
 	request_number bigint,
-	call_id uuid
+	call_id uuid,
+	ranges jsonb,
+	voters jsonb
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
@@ -162,6 +164,10 @@ COMMENT ON COLUMN bixarena.run.request_number IS
 	'number of a request of source api among those of its arena';
 COMMENT ON COLUMN bixarena.run.call_id IS
 	'what the runs of one call share; null: the run was made by itself';
+COMMENT ON COLUMN bixarena.run.ranges IS
+	'ids of the ranked models, and the ranks that the battles allow them';
+COMMENT ON COLUMN bixarena.run.voters IS
+	'of intervals by voter: how many voters, battles of the busiest, and how many times as wide as by battle; null: every battle was taken as independent';
 
 -- also in a row that is restored from a dump: another server numbers roles otherwise
 CREATE FUNCTION bixarena.trigger_run_role()

@@ -256,6 +256,7 @@ BEGIN
 END
 $$;
 SELECT keeps_memory('SELECT r.* FROM groups AS g, bixarena_rank_tally(g.t, 10) AS r'),
+	keeps_memory('SELECT r.* FROM groups AS g, bixarena_rank_ranges_tally(g.t, 10) AS r'),
 	keeps_memory('SELECT p.* FROM groups AS g, generate_series(1, 2), bixarena_pairs(g.t) AS p');
 
 --

@@ -280,7 +280,7 @@ sql($node,
 counts_are('api', 'overall succeeded 600', 'a view from the query');
 sql($node, q{CREATE OR REPLACE VIEW api.leaderboard_battle AS
 	SELECT 'overall'::text AS leaderboard, b.model1_id, b.model2_id, e.outcome::text AS outcome,
-		b.user_id AS voter_id, e.created_at
+		b.user_id AS voter_id, e.created_at, b.id AS battle_id
 	FROM api.battle AS b JOIN api.battle_evaluation AS e ON e.battle_id = b.id
 	WHERE b.model1_id <> (SELECT id FROM api.model WHERE slug = 'm1')});
 counts_are('api', 'overall succeeded 480', 'a view that says something else');

@@ -390,6 +390,58 @@ q{SELECT bixarena_generate_snapshot('overall', as_of => '2026-03-01', dry_run =>
 }
 
 #
+# Intervals by voter, some leaderboards of a call by the formula, and some by battle
+#
+
+foreach my $arena ('api', 'local')
+{
+	sql($node, qq{
+		DELETE FROM bixarena.run WHERE arena = '$arena';
+		SELECT bixarena_configure('cluster_by_voter', 'true', arena => '$arena');
+		SELECT bixarena_configure('intervals', 'sandwich', leaderboard_id => 'surgery', arena => '$arena');
+		SELECT bixarena_configure('cluster_by_voter', 'false', leaderboard_id => 'oncology', arena => '$arena')}
+	);
+	sql($node, "CALL bixarena_generate_snapshots(arena => '$arena')");
+}
+same(
+q{SELECT leaderboard, status, evaluation_count, parameters, voters, ranges FROM bixarena.run
+	WHERE arena = 'ARENA' AND triggered_by IS NULL ORDER BY leaderboard},
+	'runs by voter');
+is_value(
+	$node,
+	q{SELECT string_agg(leaderboard, ' ') FROM bixarena.run
+	WHERE arena = 'api' AND triggered_by IS NULL AND status = 'succeeded' AND (voters IS NULL OR ranges IS NULL)},
+	'oncology',
+	'voters and ranges are on record');
+foreach my $slug ('overall', 'surgery', 'oncology')
+{
+	same(
+"SELECT model, rank, bt_score, bootstrap_q025, bootstrap_q975, vote_count FROM bixarena_leaderboard('$slug', arena => 'ARENA')",
+		"$slug by voter");
+	same(
+"SELECT d FROM bixarena_leaderboard_difference('$slug', 'model-01', 'model-02', arena => 'ARENA') AS d",
+		"$slug: a difference");
+}
+same(
+q{SELECT slug, lowest_rank, highest_rank, may_be_best, comparison_lower FROM bixarena_leaderboard_ranges('overall', arena => 'ARENA')},
+	'ranges');
+{
+	my ($state, $messages) = sql_state_of(
+		$node,
+q{BEGIN; ALTER FOREIGN TABLE api.leaderboard_battle DROP COLUMN voter_id;
+		SELECT bixarena_generate_snapshot('overall', arena => 'api')});
+
+	is($state, '0A000', 'nothing says who voted');
+	like(
+		$messages,
+		qr/DETAIL:  Relation leaderboard_battle has no column voter_id/,
+		'the error says it');
+}
+sql($node,
+	qq{SELECT bixarena_configure('cluster_by_voter', 'false', arena => '$_')})
+  foreach 'api', 'local';
+
+#
 # The application's migrations, between runs
 #
 

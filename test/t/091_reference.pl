@@ -310,7 +310,7 @@ sub test_tables
 		WHERE c.relkind IN ('r', 'v')});
 	my %shown;
 
-	foreach my $relation (qw(run arena setting membership))
+	foreach my $relation (qw(run arena setting membership kept_tally))
 	{
 		my $entry = $entries->{"bixarena.$relation"} // '';
 		$shown{"$relation $_"} = 1
@@ -513,3 +513,13 @@ SELECT bixarena_simulate_battles(NULL)
 SELECT bixarena_simulate_battles(num_models => 1)
 SELECT bixarena_simulate_battles(num_models => NULL, scores => '{1,2}')
 SELECT bixarena_simulate_battles(scores => '{1,NULL}')
+SELECT bixarena_rank('votes', intervals => 'wald')
+SELECT bixarena_rank('votes', voter => 'nobody')
+SELECT bixarena_rank_difference('votes', 'a', 'z')
+SELECT bixarena_leaderboard_ranges(NULL)
+SELECT bixarena_leaderboard_ranges('no such')
+SELECT bixarena_leaderboard_difference('overall', NULL, 'x')
+SELECT bixarena_leaderboard_difference('overall', 'no', 'such')
+SELECT bixarena_leaderboard_difference('no such', 'a', 'b')
+SELECT bixarena_leaderboard_svg('overall', intervals => 'x')
+SELECT bixarena_configure('intervals', 'wald')

@@ -108,12 +108,14 @@ my %part_of = (
 	model => 'read/history',
 	comparison => 'read/comparison',
 	matchup => 'read/matchup',
+	range => 'read/range',
 	text => 'chart/text',
 	chart => 'chart/*chart',
 	page => 'chart/html',
 	report => 'chart/report',
 	operator => 'chart/runs_report',
 	site => 'chart/site',
+	live => 'live/*',
 	health => 'watch/health',
 	metrics => 'watch/metrics');
 my %used;

@@ -25,8 +25,8 @@
 /* Points that a replicate may be away from its maximum */
 #define TOLERANCE 1e-5
 
-/* Replicates of one tally, and what was seen of them */
-typedef struct Replicates
+/* ReplicateFits of one tally, and what was seen of them */
+typedef struct ReplicateFits
 {
 	const Tally *tally;
 	Fitter	   *fitter;
@@ -45,7 +45,7 @@ typedef struct Replicates
 	int			num_newton;		/* that needed Hessians of their own */
 	int			num_steps;		/* of the others */
 	double		worst;
-} Replicates;
+} ReplicateFits;
 
 extern void __real_likelihood_gradient(Likelihood *likelihood, PairPoints points,
 									   const double *strengths, double *gradient);
@@ -78,10 +78,10 @@ __wrap_likelihood_hessian(Likelihood *likelihood, PairPoints points,
 /*
  * Set up replicates of a tally whose models can all be placed.
  */
-static Replicates *
-replicates_create(const Tally *tally, double prior_battles)
+static ReplicateFits *
+replicate_fits_create(const Tally *tally, double prior_battles)
 {
-	Replicates *replicates = palloc0(sizeof(Replicates));
+	ReplicateFits *replicates = palloc0(sizeof(ReplicateFits));
 	int			n = tally->num_models;
 
 	replicates->tally = tally;
@@ -102,7 +102,7 @@ replicates_create(const Tally *tally, double prior_battles)
  * Make replicate r as interval.c does.
  */
 static void
-make_replicate(Replicates *replicates, int r)
+make_replicate(ReplicateFits *replicates, int r)
 {
 	const Tally *tally = replicates->tally;
 	int			n = tally->num_models;
@@ -142,7 +142,7 @@ make_replicate(Replicates *replicates, int r)
  * it would from anywhere.
  */
 static double
-distance_from_maximum(const Replicates *replicates)
+distance_from_maximum(const ReplicateFits *replicates)
 {
 	int			n = replicates->tally->num_models;
 	PointMatrix matrix = matrix_of_points(replicates->tally, replicates->points);
@@ -179,7 +179,7 @@ distance_from_maximum(const Replicates *replicates)
  * Make replicates of a tally, and hold every step-th against its maximum.
  */
 static void
-check_replicates(const char *name, Replicates *replicates, int num_replicates,
+check_replicates(const char *name, ReplicateFits *replicates, int num_replicates,
 				 int step)
 {
 	for (int r = 0; r < num_replicates; r++)
@@ -197,7 +197,7 @@ check_replicates(const char *name, Replicates *replicates, int num_replicates,
 }
 
 static void
-describe(const char *name, const Replicates *replicates)
+describe(const char *name, const ReplicateFits *replicates)
 {
 	int			num_quick = replicates->num_made - replicates->num_newton;
 
@@ -211,7 +211,7 @@ static void
 check_battles(const char *name, const BattleList *battles, int num_replicates,
 			  int step)
 {
-	Replicates *replicates = replicates_create(placed_tally(battles), 0);
+	ReplicateFits *replicates = replicate_fits_create(placed_tally(battles), 0);
 
 	check_replicates(name, replicates, num_replicates, step);
 	describe(name, replicates);
@@ -314,7 +314,7 @@ test_groups_that_hang_together(void)
 		int			n = 4 + 2 * dice_below(&dice, 10);
 		int64		count = INT64CONST(1) << (20 + dice_below(&dice, 26));
 		BattleList *battles = battles_create(n);
-		Replicates *replicates;
+		ReplicateFits *replicates;
 
 		for (int i = 0; i < n; i++)
 			for (int j = 0; j < i; j++)
@@ -322,7 +322,7 @@ test_groups_that_hang_together(void)
 					battles_draw_pair(battles, &dice, i, j, count,
 									  2 * dice_double(&dice) - 1, 0);
 		battles_add_pair(battles, 0, 1, 2, 1, 0);
-		replicates = replicates_create(placed_tally(battles), 0);
+		replicates = replicate_fits_create(placed_tally(battles), 0);
 		check_replicates("groups", replicates, 20, 1);
 		worst = Max(worst, replicates->worst);
 	}
@@ -341,7 +341,7 @@ test_large_groups(void)
 	for (int bits = 25; bits <= 28; bits++)
 	{
 		BattleList *battles = battles_create(80);
-		Replicates *replicates;
+		ReplicateFits *replicates;
 
 		for (int i = 0; i < 80; i++)
 			for (int j = 0; j < i; j++)
@@ -349,7 +349,7 @@ test_large_groups(void)
 					battles_draw_pair(battles, &dice, i, j, INT64CONST(1) << bits,
 									  4 * dice_double(&dice) - 2, 0);
 		battles_add_pair(battles, 0, 1, 5, 4, 0);
-		replicates = replicates_create(placed_tally(battles), 0);
+		replicates = replicate_fits_create(placed_tally(battles), 0);
 		check_replicates("large groups", replicates, scaled(100), 1);
 		describe("large groups", replicates);
 	}
@@ -401,7 +401,7 @@ test_millions_beside_single_battles(void)
 	{
 		int			n = 4 + dice_below(&dice, 7);
 		BattleList *battles = battles_create(n);
-		Replicates *replicates;
+		ReplicateFits *replicates;
 
 		for (int i = 0; i < n; i++)
 			battles_add(battles, i, (i + 1) % n, OUTCOME_TIE, 1);
@@ -413,7 +413,7 @@ test_millions_beside_single_battles(void)
 			battles_add(battles, first, second, (Outcome) dice_below(&dice, NUM_OUTCOMES),
 						(INT64CONST(1) + dice_below(&dice, 4)) << 20 * dice_below(&dice, 2));
 		}
-		replicates = replicates_create(placed_tally(battles), 0);
+		replicates = replicate_fits_create(placed_tally(battles), 0);
 		check_replicates("millions", replicates, 300, 1);
 		worst = Max(worst, replicates->worst);
 	}
@@ -432,11 +432,11 @@ test_any_kind(void)
 	for (int t = 0; t < scaled(300); t++)
 	{
 		Tally	   *tally = placed_tally(battles_of_any_kind(&dice));
-		Replicates *replicates;
+		ReplicateFits *replicates;
 
 		if (tally == NULL)
 			continue;
-		replicates = replicates_create(tally, 0);
+		replicates = replicate_fits_create(tally, 0);
 		check_replicates("random battles", replicates, 20, 5);
 		worst = Max(worst, replicates->worst);
 		num_made += replicates->num_made;
@@ -457,12 +457,12 @@ test_prior(void)
 	{
 		int			n = 2 + dice_below(&dice, 30);
 		BattleList *battles = scattered_battles(&dice, n, 3 * n, 3, 3);
-		Replicates *replicates;
+		ReplicateFits *replicates;
 
 		if (battles->num_cells == 0)
 			continue;
-		replicates = replicates_create(battles_tally(battles, NULL),
-									   exp2(6 * dice_double(&dice) - 3));
+		replicates = replicate_fits_create(battles_tally(battles, NULL),
+										   exp2(6 * dice_double(&dice) - 3));
 		check_replicates("a prior", replicates, 20, 5);
 		worst = Max(worst, replicates->worst);
 	}
@@ -483,7 +483,7 @@ test_weak_prior(void)
 	{
 		int			n = 3 + dice_below(&dice, 6);
 		BattleList *battles = battles_create(n);
-		Replicates *replicates;
+		ReplicateFits *replicates;
 
 		for (int c = 0; c < n + 1; c++)
 		{
@@ -496,8 +496,8 @@ test_weak_prior(void)
 		}
 		if (battles->num_cells == 0)
 			continue;
-		replicates = replicates_create(battles_tally(battles, NULL),
-									   exp2(-10 * dice_double(&dice)));
+		replicates = replicate_fits_create(battles_tally(battles, NULL),
+										   exp2(-10 * dice_double(&dice)));
 		check_replicates("a weak prior", replicates, 20, 1);
 		worst = Max(worst, replicates->worst);
 	}

@@ -134,6 +134,12 @@ release_memory(void)
 }
 
 void *
+repalloc_huge(void *block, Size size)
+{
+	return repalloc(block, size);
+}
+
+void *
 MemoryContextAllocHuge(MemoryContext context, Size size)
 {
 	return palloc(size);

@@ -31,6 +31,8 @@ extern const UnitTest input_tests[];
 extern const UnitTest resample_tests[];
 extern const UnitTest replicate_tests[];
 extern const UnitTest interval_tests[];
+extern const UnitTest difference_tests[];
+extern const UnitTest voter_tests[];
 extern const UnitTest interrupt_tests[];
 
 /* unit.c */

@@ -103,10 +103,16 @@ AS $$
 		('operator', 'bixarena_request_snapshot'),
 		('operator', 'bixarena_process_requests'),
 		('operator', 'bixarena_update_snapshot'),
+		('operator', 'bixarena_live'),
+		('operator', 'bixarena_fold_tally'),
+		('operator', 'bixarena_verify_tally'),
 		('admin', 'bixarena_configure'),
 		('admin', 'bixarena_attach_arena'),
 		('admin', 'bixarena_delete_snapshot'),
 		('admin', 'bixarena_backfill'),
+		('admin', 'bixarena_keep_tally'),
+		('admin', 'bixarena_drop_tally'),
+		('admin', 'bixarena_rebuild_tally'),
 		('admin', 'bixarena_schedule'),
 		('admin', 'bixarena_unschedule')
 	), owner AS (

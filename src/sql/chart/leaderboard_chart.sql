@@ -82,30 +82,112 @@ $$;
 COMMENT ON FUNCTION bixarena.chart_bound_text(numeric, numeric) IS
 	'the bound of an interval, for people; open: the battles do not fix it';
 
+CREATE FUNCTION bixarena.chart_range_text(range bixarena_leaderboard_range)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN range.lowest_rank < range.highest_rank
+		THEN format('%s–%s', range.lowest_rank, range.highest_rank)
+		ELSE range.lowest_rank::text END
+$$;
+COMMENT ON FUNCTION bixarena.chart_range_text(bixarena_leaderboard_range) IS
+	'the ranks that the battles allow, for people';
+
+CREATE FUNCTION bixarena.chart_with_comparison(
+	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[])
+RETURNS bixarena_leaderboard_row[]
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null where these intervals are not known of all
+	SELECT CASE WHEN bool_and(g.comparison_lower IS NOT NULL) THEN
+		array_agg(jsonb_populate_record(rows[n], jsonb_build_object(
+			'bootstrap_q025', g.comparison_lower, 'bootstrap_q975', g.comparison_upper)) ORDER BY n) END
+	FROM generate_subscripts(rows, 1) AS n, LATERAL (SELECT (ranges[n]).*) AS g
+$$;
+COMMENT ON FUNCTION bixarena.chart_with_comparison(bixarena_leaderboard_row[], bixarena_leaderboard_range[]) IS
+	'lines of a leaderboard with the intervals that are made to be compared';
+
+CREATE TYPE bixarena.chart_layout AS (
+	width double precision,
+	row_height double precision,
+	label double precision,			-- where names begin
+	label_width double precision,
+	text_y double precision,		-- baseline of the text in a row
+	line_y double precision,		-- of the interval
+	axis bixarena.axis
+);
+COMMENT ON TYPE bixarena.chart_layout IS 'where things stand in the chart of a leaderboard';
+
+CREATE FUNCTION bixarena.chart_leaderboard_layout(
+	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
+	width double precision)
+RETURNS bixarena.chart_layout
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- on a phone names stand above their lines, which else had a fifth of the width
+	SELECT CASE WHEN width < 480
+		THEN (width, 40, label, width - label - 64, 16, 29,
+			bixarena.chart_score_axis(rows, 14, width - 14))::bixarena.chart_layout
+		ELSE (width, 24, label, names, 16.5, 12,
+			bixarena.chart_score_axis(rows, label + names + 16, width - 56))::bixarena.chart_layout END
+	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(bixarena.chart_range_text(g)) + 8), 0)
+			FROM unnest(ranges) AS g WHERE g.lowest_rank IS NOT NULL) AS l (label),
+		(SELECT least(0.38 * width, max(13 * bixarena.text_width(r.model)) + 2)
+			FROM unnest(rows) AS r) AS n (names)
+$$;
+COMMENT ON FUNCTION bixarena.chart_leaderboard_layout(bixarena_leaderboard_row[], bixarena_leaderboard_range[], double precision) IS
+	'the layout of the chart of a leaderboard for a width';
+
 CREATE FUNCTION bixarena.chart_leaderboard_row(
 	line bixarena_leaderboard_row,
-	axis bixarena.axis,
-	y double precision,
-	width double precision,
-	label_width double precision)
+	range bixarena_leaderboard_range,
+	layout bixarena.chart_layout,
+	y double precision)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- the references keep a name's direction of writing to itself
-	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s, score %s, 95 %% interval %s to %s, battles: %s</title>'
-		'<text class="muted" text-anchor="end" x="32" y="%8$s">%2$s</text>'
-		'<text class="ink" x="42" y="%8$s">%7$s</text>'
-		'<text class="ink" text-anchor="end" x="%9$s" y="%8$s">%3$s</text>%10$s</g>',
-		bixarena.text_escape(line.model), line.rank, round(line.bt_score),
+	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s%s, score %s, 95 %% interval %s to %s, battles: %s</title>'
+		'<text class="muted" text-anchor="end" x="32" y="%9$s">%2$s</text>%12$s'
+		'<text class="ink" x="%13$s" y="%9$s">%8$s</text>'
+		'<text class="ink" text-anchor="end" x="%10$s" y="%9$s">%4$s</text>%11$s</g>',
+		bixarena.text_escape(line.model), line.rank,
+		CASE WHEN range.lowest_rank IS NOT NULL
+			THEN format(' (%s to %s possible)', range.lowest_rank, range.highest_rank) END,
+		round(line.bt_score),
 		bixarena.chart_bound_text(line.bootstrap_q025, line.bt_score),
 		bixarena.chart_bound_text(line.bootstrap_q975, line.bt_score),
-		line.vote_count, bixarena.text_fit(line.model, label_width / 13),
-		bixarena.chart_pixel(y + 4.5), bixarena.chart_pixel(width - 8),
-		bixarena.chart_interval(line, axis, y))
+		line.vote_count, bixarena.text_fit(line.model, layout.label_width / 13),
+		bixarena.chart_pixel(y + layout.text_y), bixarena.chart_pixel(layout.width - 8),
+		bixarena.chart_interval(line, layout.axis, y + layout.line_y),
+		CASE WHEN range.lowest_rank IS NOT NULL
+			THEN format('<text class="muted small range" x="40" y="%s">%s</text>',
+				bixarena.chart_pixel(y + layout.text_y), bixarena.chart_range_text(range)) END,
+		bixarena.chart_pixel(layout.label))
 $$;
-COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena.axis, double precision, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, bixarena.chart_layout, double precision) IS
 	'a model''s line in the chart of a leaderboard';
+
+CREATE FUNCTION bixarena.chart_score_ticks(axis bixarena.axis)
+RETURNS SETOF double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- few, but not fewer than three where there is room
+	SELECT t.value
+	FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
+		LATERAL (SELECT least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS f (few),
+		LATERAL (SELECT CASE WHEN (SELECT count(*) FROM bixarena.chart_ticks(axis.low, axis.high, f.few)) < 3
+			THEN greatest(f.few, floor(p.pixels / 36)::integer) ELSE f.few END) AS n (number),
+		bixarena.chart_ticks(axis.low, axis.high, n.number) AS t
+$$;
+COMMENT ON FUNCTION bixarena.chart_score_ticks(bixarena.axis) IS 'the scores that an axis marks';
 
 CREATE FUNCTION bixarena.chart_score_grid(axis bixarena.axis, top double precision, bottom double precision)
 RETURNS text
@@ -115,17 +197,17 @@ AS $$
 	SELECT string_agg(format('<path class="grid" d="M%1$s %2$sV%3$s"/>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%6$s</text>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%5$s">%6$s</text>',
-			bixarena.chart_pixel(bixarena.chart_place(axis, t.value)), bixarena.chart_pixel(top), bixarena.chart_pixel(bottom),
-			bixarena.chart_pixel(top - 6), bixarena.chart_pixel(bottom + 16), trim_scale(t.value::numeric)), '')
-	FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
-		bixarena.chart_ticks(axis.low, axis.high,
-		least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS t
+			bixarena.chart_pixel(bixarena.chart_place(axis, t)), bixarena.chart_pixel(top), bixarena.chart_pixel(bottom),
+			bixarena.chart_pixel(top - 6), bixarena.chart_pixel(bottom + 16), trim_scale(t::numeric)), '')
+	FROM bixarena.chart_score_ticks(axis) AS t
 $$;
 COMMENT ON FUNCTION bixarena.chart_score_grid(bixarena.axis, double precision, double precision) IS
 	'lines and numbers of an axis of scores, above and below';
 
 CREATE FUNCTION bixarena.chart_leaderboard(
 	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
+	intervals text,
 	width bigint,
 	theme text)
 RETURNS text
@@ -133,37 +215,48 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	row_height constant double precision := 24;
 	top constant double precision := 26;
-	bottom double precision := top + row_height * cardinality(rows);
-	label_width double precision := (SELECT least(0.38 * width,
-		max(13 * bixarena.text_width(r.model)) + 2) FROM unnest(rows) AS r);
+	notes text[];
 	total bigint := (rows[1]).total_count;
-	omission text := bixarena.chart_omission(cardinality(rows), total, bottom + 54);
-	axis bixarena.axis;
+	layout bixarena.chart_layout;
+	bottom double precision;
 	drawn text;
 BEGIN
 	IF coalesce(cardinality(rows), 0) = 0 THEN
 		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot yet.');
 	END IF;
-	axis := bixarena.chart_score_axis(rows, 42 + label_width + 16, width - 56);
+	IF intervals = 'comparison' THEN
+		rows := bixarena.chart_with_comparison(rows, ranges);
+	END IF;
+	IF rows IS NULL THEN
+		RETURN bixarena.chart_empty(width, theme, 'No comparison intervals are on record.');
+	END IF;
+	layout := bixarena.chart_leaderboard_layout(rows, ranges, width);
+	bottom := top + layout.row_height * cardinality(rows);
 	SELECT string_agg(format('<rect class="band" y="%s" width="%s" height="%s"/>',
-		bixarena.chart_pixel(top + row_height * n), width, bixarena.chart_pixel(row_height)), '')
+		bixarena.chart_pixel(top + layout.row_height * n), width, bixarena.chart_pixel(layout.row_height)), '')
 	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
-	SELECT concat(drawn, bixarena.chart_score_grid(axis, top, bottom), string_agg(
-		bixarena.chart_leaderboard_row(r, axis, top + row_height * (n - 0.5), width, label_width),
+	SELECT concat(drawn, bixarena.chart_score_grid(layout.axis, top, bottom), string_agg(
+		bixarena.chart_leaderboard_row(rows[n], ranges[n], layout, top + layout.row_height * (n - 1)),
 		'' ORDER BY n))
-	INTO drawn
-	FROM generate_subscripts(rows, 1) AS n, LATERAL (SELECT (rows[n]).*) AS r;
+	INTO drawn FROM generate_subscripts(rows, 1) AS n;
+	notes := ARRAY['score in points; 400 more are odds of 10 to 1']
+		|| CASE intervals WHEN 'comparison'
+			THEN ARRAY['intervals to compare: where two do not meet, the models differ'] ELSE '{}' END
+		|| CASE WHEN drawn LIKE '%small range%'
+			THEN ARRAY['beside a rank: the ranks that the battles allow'] ELSE '{}' END;
 
-	RETURN bixarena.chart_svg(width, bottom + CASE omission WHEN '' THEN 44 ELSE 62 END, theme,
-		format('Scores of %s with 95 %% intervals', bixarena.chart_count(cardinality(rows), total)),
-		drawn || omission || format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
-			width - 8, bixarena.chart_pixel(bottom + 36),
-			'score in points; 400 more are odds of 10 to 1'));
+	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1
+			+ (cardinality(rows) < total)::integer), theme,
+		format('Scores of %s with %s', bixarena.chart_count(cardinality(rows), total),
+			CASE intervals WHEN 'comparison' THEN 'comparison intervals' ELSE '95 % intervals' END),
+		drawn || (SELECT string_agg(format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
+				width - 8, bixarena.chart_pixel(bottom + 18 + 18 * n), notes[n]), '' ORDER BY n)
+			FROM generate_subscripts(notes, 1) AS n)
+		|| bixarena.chart_omission(cardinality(rows), total, bottom + 18 + 18 * (cardinality(notes) + 1)));
 END
 $$;
-COMMENT ON FUNCTION bixarena.chart_leaderboard(bixarena_leaderboard_row[], bigint, text) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard(bixarena_leaderboard_row[], bixarena_leaderboard_range[], text, bigint, text) IS
 	'the chart of a leaderboard';
 
 CREATE FUNCTION bixarena_leaderboard_svg(
@@ -172,7 +265,8 @@ CREATE FUNCTION bixarena_leaderboard_svg(
 	top bigint DEFAULT NULL,
 	width bigint DEFAULT 720,
 	theme text DEFAULT 'auto',
-	arena text DEFAULT NULL)
+	arena text DEFAULT NULL,
+	intervals text DEFAULT 'score')
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -181,12 +275,18 @@ DECLARE
 	found_arena text := bixarena.arena_resolve(arena);
 	shown bixarena.snapshot_key :=
 		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+	num_models bigint := least(coalesce(top, 500), 2000);
 BEGIN
 	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(top, 1);
-	RETURN bixarena.chart_leaderboard(ARRAY(
-		SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r
-		LIMIT least(coalesce(top, 500), 2000)), width, theme);
+	IF intervals IS NULL OR intervals NOT IN ('score', 'comparison') THEN
+		RAISE EXCEPTION 'intervals must be score or comparison, not %', coalesce('"' || intervals || '"', 'null')
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN bixarena.chart_leaderboard(
+		ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, NULL, found_arena) AS r LIMIT num_models),
+		ARRAY(SELECT r FROM bixarena.range_rows(shown, found_arena) AS r LIMIT num_models),
+		intervals, width, theme);
 END
 $$;
-COMMENT ON FUNCTION bixarena_leaderboard_svg(text, text, bigint, bigint, text, text) IS
+COMMENT ON FUNCTION bixarena_leaderboard_svg(text, text, bigint, bigint, text, text, text) IS
 	'a chart of a leaderboard: scores with intervals, a line a model';

@@ -3,7 +3,10 @@
  * The report of a leaderboard: all there is to see of it on one page.
  */
 
-CREATE FUNCTION bixarena.report_table(rows bixarena_leaderboard_row[], since text)
+CREATE FUNCTION bixarena.report_table(
+	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
+	since text)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -13,9 +16,14 @@ AS $$
 				THEN ': ' || bixarena.chart_count(cardinality(rows), (rows[1]).total_count) ELSE '' END,
 			coalesce(' Changes since snapshot ' || since || '.', '')),
 		bixarena.page_heads(VARIADIC ARRAY['#Rank']
+			|| CASE WHEN k.known THEN '{#Possible}'::text[] ELSE '{}' END
 			|| CASE WHEN since IS NULL THEN '{}' ELSE '{#Change}'::text[] END
-			|| '{Model,?Organization,?License,#Score,#?95 % interval,#Battles}'),
+			|| '{Model,?Organization,?License,#Score,#?95 % interval}'
+			-- on a phone there is room for either
+			|| CASE WHEN k.known THEN '{#?Battles}'::text[] ELSE '{#Battles}' END),
 		string_agg(concat(E'\n<tr>', bixarena.page_cell(r.rank::text, 'number'),
+			CASE WHEN k.known
+				THEN bixarena.page_cell(bixarena.chart_range_text(ranges[r.ordinality]), 'number') END,
 			CASE WHEN since IS NOT NULL
 				THEN format('<td class="number">%s</td>', bixarena.page_rank_change(r.rank_change)) END,
 			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(r.model)),
@@ -23,10 +31,13 @@ AS $$
 			bixarena.page_cell(round(r.bt_score)::text, 'number'),
 			bixarena.page_cell(format('%s to %s', bixarena.chart_bound_text(r.bootstrap_q025, r.bt_score),
 				bixarena.chart_bound_text(r.bootstrap_q975, r.bt_score)), 'number aside'),
-			bixarena.page_cell(r.vote_count::text, 'number'), '</tr>'), '' ORDER BY r.ordinality))
-	FROM unnest(rows) WITH ORDINALITY AS r
+			bixarena.page_cell(r.vote_count::text, CASE WHEN k.known THEN 'number aside' ELSE 'number' END),
+			'</tr>'), '' ORDER BY r.ordinality))
+	FROM (SELECT bool_or(g.lowest_rank IS NOT NULL) FROM unnest(ranges) AS g) AS k (known),
+		unnest(rows) WITH ORDINALITY AS r
+	GROUP BY k.known
 $$;
-COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], text) IS
+COMMENT ON FUNCTION bixarena.report_table(bixarena_leaderboard_row[], bixarena_leaderboard_range[], text) IS
 	'a leaderboard as a table of a page';
 
 CREATE FUNCTION bixarena.report_movers(movers bixarena_comparison_row[])
@@ -93,6 +104,12 @@ AS $$
 		'Took', round(extract(epoch FROM made.ended_at - made.started_at), 3) || ' seconds',
 		'Battles used', made.evaluation_count::text,
 		'Battles ignored', made.ignored_battles::text,
+		'Intervals', CASE WHEN made.voters IS NOT NULL
+			THEN format('by voter: %s voters, of whom the busiest cast %s battles; %s times as wide as by battle',
+				made.voters ->> 'voters', made.voters ->> 'busiest',
+				to_char((made.voters ->> 'widening')::numeric, 'FM999990.00'))
+			WHEN made.parameters ? 'num_bootstrap'
+			THEN 'by battle: every battle was taken as independent, whoever cast it' END,
 		'Replicates that could not place all models', made.incomplete_replicates::text,
 		'Settings', (SELECT string_agg(p.name || ' ' || p.value, ', ' ORDER BY p.name)
 			FROM jsonb_each_text(made.parameters) AS p (name, value)))
@@ -100,7 +117,7 @@ $$;
 COMMENT ON FUNCTION bixarena.report_making(bixarena.run) IS
 	'how a snapshot was made, for a page';
 
-CREATE FUNCTION bixarena.report_how_to_read()
+CREATE FUNCTION bixarena.report_how_to_read(made bixarena.run)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -110,14 +127,26 @@ AS $$
 		'<strong>Score.</strong> People compare the answers of two models; a Bradley&#8211;Terry model turns'
 		' these battles into scores, a tie counting as half a win for either. A lead of 100 points means'
 		' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1). Only differences mean anything.',
-		'<strong>95 % interval.</strong> How much the score would vary if as many other battles had been'
-		' fought: the middle 95 % of the scores from battles drawn again at random. More battles make it'
+		'<strong>95 % interval.</strong> How much the score would vary if '
+		|| CASE WHEN made.voters IS NULL THEN 'as many other battles had been fought'
+			ELSE 'as many other people had voted' END
+		|| CASE WHEN made.parameters ->> 'intervals' = 'sandwich'
+			THEN '. A formula tells it from how far '
+				|| CASE WHEN made.voters IS NULL THEN 'battles' ELSE 'what each voter said' END
+				|| ' lay from what the scores predict.'
+			WHEN made.parameters IS NULL THEN '.'
+			WHEN made.voters IS NULL THEN ': the middle 95 % of the scores from battles drawn again at random.'
+			ELSE ': the middle 95 % of the scores from voters drawn again at random, each with all battles of his.' END
+		|| ' More ' || CASE WHEN made.voters IS NULL THEN 'battles make' ELSE 'voters make' END || ' it'
 		' narrower. &#8220;Open&#8221; says that the battles do not bound the score on that side.',
+		'<strong>Possible ranks.</strong> Models that are about as good stand in some order by chance.'
+		' Beside a rank stand the lowest and the highest that the battles allow, 95 % sure for each'
+		' model. They follow from differences of scores, which intervals of single scores do not show.',
 		'<strong>Ties in rank.</strong> Two models whose intervals overlap may well be equally good,'
 		' whatever their order. Where ranks are by significance, a model''s rank is one more than the'
 		' number of models whose interval lies wholly above its own, so that some share a rank.']) AS p
 $$;
-COMMENT ON FUNCTION bixarena.report_how_to_read() IS 'what a reader of a report should know';
+COMMENT ON FUNCTION bixarena.report_how_to_read(bixarena.run) IS 'what a reader of a report should know';
 
 CREATE FUNCTION bixarena.report_matchups(
 	leaderboard_id text,
@@ -151,6 +180,7 @@ CREATE FUNCTION bixarena.report_charts(
 	leaderboard_id text,
 	shown bixarena.snapshot_key,
 	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
 	arena text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -164,8 +194,8 @@ DECLARE
 		shown.leaderboard, 'rank', num_leading, NULL, widths.narrow / 4, arena) AS p);
 BEGIN
 	RETURN bixarena.page_section('Scores with 95 % intervals', bixarena.page_charts(
-			bixarena.chart_leaderboard(rows[:num_scores], widths.wide, 'auto'),
-			bixarena.chart_leaderboard(rows[:num_scores], widths.narrow, 'auto')))
+			bixarena.chart_leaderboard(rows[:num_scores], ranges[:num_scores], 'score', widths.wide, 'auto'),
+			bixarena.chart_leaderboard(rows[:num_scores], ranges[:num_scores], 'score', widths.narrow, 'auto')))
 		|| bixarena.page_section('Ranks over time', bixarena.page_charts(
 			bixarena.chart_history(history, 'rank', widths.wide, 'auto'),
 			bixarena.chart_history(history, 'rank', widths.narrow, 'auto')))
@@ -173,7 +203,7 @@ BEGIN
 			bixarena.report_matchups(leaderboard_id, shown, rows, arena));
 END
 $$;
-COMMENT ON FUNCTION bixarena.report_charts(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
+COMMENT ON FUNCTION bixarena.report_charts(text, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_leaderboard_range[], text) IS
 	'the charts of a report';
 
 CREATE FUNCTION bixarena.report_body(
@@ -181,6 +211,7 @@ CREATE FUNCTION bixarena.report_body(
 	shown bixarena.snapshot_key,
 	earlier bixarena.snapshot_key,
 	rows bixarena_leaderboard_row[],
+	ranges bixarena_leaderboard_range[],
 	movers bixarena_comparison_row[],
 	made bixarena.run,
 	arena text)
@@ -193,21 +224,24 @@ BEGIN
 		RETURN bixarena.page_paragraph('There is no public snapshot yet.');
 	END IF;
 	RETURN concat(
-		bixarena.page_section('Ranking', bixarena.report_table(rows, earlier.snapshot_identifier)),
-		bixarena.report_charts(leaderboard_id, shown, rows, arena),
+		bixarena.page_section('Ranking', bixarena.report_table(rows, ranges, earlier.snapshot_identifier)),
+		bixarena.report_charts(leaderboard_id, shown, rows, ranges, arena),
 		bixarena.page_section('Movers', CASE WHEN earlier.id IS NULL
 			THEN bixarena.page_paragraph('There is no earlier snapshot to compare with.')
 			ELSE bixarena.page_paragraph(format('Since snapshot %s.', earlier.snapshot_identifier))
+				|| coalesce(bixarena.page_paragraph('The two were made in different ways, so that what changed may come of that: '
+					|| bixarena.run_model_change(
+						bixarena.run_of_snapshot(earlier.id, leaderboard_id, arena), made) || '.'), '')
 				|| bixarena.report_movers(movers) END),
 		CASE WHEN made IS NULL
 			THEN bixarena.page_section('How it was made',
 				bixarena.page_paragraph('The run that made this snapshot is not on record, or not open to you.'))
 			ELSE bixarena.page_section('Not ranked', bixarena.report_unranked(made.unranked))
 				|| bixarena.page_section('How it was made', bixarena.report_making(made)) END,
-		bixarena.page_section('How to read it', bixarena.report_how_to_read()));
+		bixarena.page_section('How to read it', bixarena.report_how_to_read(made)));
 END
 $$;
-COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_comparison_row[], bixarena.run, text) IS
+COMMENT ON FUNCTION bixarena.report_body(text, bixarena.snapshot_key, bixarena.snapshot_key, bixarena_leaderboard_row[], bixarena_leaderboard_range[], bixarena_comparison_row[], bixarena.run, text) IS
 	'the parts of the report of a leaderboard';
 
 CREATE FUNCTION bixarena.report_page(
@@ -239,6 +273,7 @@ BEGIN
 				', from ' || made.evaluation_count || ' battles') END)),
 		bixarena.report_body(leaderboard_id, shown, earlier,
 			ARRAY(SELECT r FROM bixarena.leaderboard_rows(shown, earlier, arena) AS r LIMIT 1000),
+			ARRAY(SELECT g FROM bixarena.range_rows(shown, arena) AS g LIMIT 1000),
 			ARRAY(SELECT c FROM bixarena.comparison_rows(earlier, shown, arena) AS c),
 			made, arena));
 END

@@ -65,6 +65,7 @@ DECLARE
 	later bixarena.snapshot_key :=
 		bixarena.snapshot_shown(leaderboard_id, after, found_arena);
 	earlier bixarena.snapshot_key;
+	change text;
 BEGIN
 	IF before IS NULL THEN
 		earlier := bixarena.snapshot_before(later, lookback, found_arena);
@@ -73,6 +74,13 @@ BEGIN
 	END IF;
 	-- without the one, nothing can be said of the other
 	IF earlier.id IS NOT NULL AND later.id IS NOT NULL THEN
+		change := bixarena.run_model_change(
+			bixarena.run_of_snapshot(earlier.id, leaderboard_id, found_arena),
+			bixarena.run_of_snapshot(later.id, leaderboard_id, found_arena));
+		IF change IS NOT NULL THEN
+			RAISE NOTICE 'the two snapshots were made in different ways: %', change
+				USING HINT = 'What changed may come of that, and not of battles.';
+		END IF;
 		RETURN QUERY SELECT r.*
 			FROM bixarena.comparison_rows(earlier, later, found_arena) AS r;
 	END IF;

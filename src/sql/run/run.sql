@@ -320,3 +320,22 @@ $$;
 COMMENT ON FUNCTION bixarena.run_of_snapshot(uuid, text, text) IS
 	'the run that made a snapshot, null if it is not on record or not for the caller';
 
+CREATE FUNCTION bixarena.run_model_change(one bixarena.run, other bixarena.run)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null: none, or a run is not on record; before version 1.1 nothing else was to be chosen
+	SELECT string_agg(format('%s %s, then %s', s.name,
+		coalesce(one.parameters ->> s.name, s.before), coalesce(other.parameters ->> s.name, s.before)),
+		'; ' ORDER BY s.number)
+	FROM (VALUES (1, 'intervals', 'bootstrap'), (2, 'cluster_by_voter', 'false'),
+		(3, 'prior_battles', '0'), (4, 'anchor_model', 'none'), (5, 'anchor_score', '1000'))
+			AS s (number, name, before)
+	WHERE one.parameters IS NOT NULL AND other.parameters IS NOT NULL
+		AND coalesce(one.parameters ->> s.name, s.before)
+			IS DISTINCT FROM coalesce(other.parameters ->> s.name, s.before)
+$$;
+COMMENT ON FUNCTION bixarena.run_model_change(bixarena.run, bixarena.run) IS
+	'settings by which the numbers of two runs are made in different ways';
+

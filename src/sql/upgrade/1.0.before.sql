@@ -8,7 +8,9 @@ ALTER TABLE bixarena.setting ADD PRIMARY KEY (arena, leaderboard, name);
 ALTER TABLE bixarena.run
 	ADD COLUMN role_id oid NOT NULL DEFAULT 0,
 	ADD COLUMN request_number bigint,
-	ADD COLUMN call_id uuid;
+	ADD COLUMN call_id uuid,
+	ADD COLUMN ranges jsonb,
+	ADD COLUMN voters jsonb;
 UPDATE bixarena.run AS r SET role_id = a.oid
 FROM pg_catalog.pg_roles AS a WHERE a.rolname OPERATOR(pg_catalog.=) r.role;
 UPDATE bixarena.run AS r SET request_number = n.number

@@ -88,7 +88,8 @@ CREATE FUNCTION bixarena_rank_tally(
 	prior_battles double precision DEFAULT 0,
 	anchor_model text DEFAULT NULL,
 	anchor_score double precision DEFAULT 1000,
-	seed bigint DEFAULT 0)
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap')
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -99,8 +100,42 @@ RETURNS TABLE (
 	status text)
 AS 'MODULE_PATHNAME', 'bixarena_rank_tally'
 LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 100 COST 1000000;
-COMMENT ON FUNCTION bixarena_rank_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint) IS
+COMMENT ON FUNCTION bixarena_rank_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
 	'Bradley-Terry ranking of the models in a tally';
+
+CREATE FUNCTION bixarena_rank_ranges_tally(
+	tally bixarena_tally,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap')
+RETURNS SETOF bixarena_rank_range
+AS 'MODULE_PATHNAME', 'bixarena_rank_ranges_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 100 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_ranges_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+	'the ranks that a tally allows each model';
+
+CREATE FUNCTION bixarena_rank_difference_tally(
+	tally bixarena_tally,
+	a text,
+	b text,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap')
+RETURNS bixarena_difference
+AS 'MODULE_PATHNAME', 'bixarena_rank_difference_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_difference_tally(bixarena_tally, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+	'by how much a model of a tally is ahead of another, with the interval of the difference';
 
 CREATE FUNCTION bixarena.tally_to_jsonb(bixarena_tally)
 RETURNS jsonb

@@ -494,6 +494,7 @@ BEGIN
 	RETURN QUERY SELECT c.* FROM bixarena.health_cron_job(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_success_share(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_duration_spread(arena) AS c;
+	RETURN QUERY SELECT c.* FROM bixarena.live_health(arena) AS c;
 END
 $$;
 COMMENT ON FUNCTION bixarena.health_checks(text) IS 'all checks of an arena, one after the other';

@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * live.h
+ *	  Kept tallies: what counts of an arena's battles, brought up to date by a log of
+ *	  what has changed.
+ *
+ * This folder knows what is in an arena, and not who makes a snapshot of it.
+ *
+ * Copyright (c) 2026, the bixarena_rank authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef BIXARENA_LIVE_H
+#define BIXARENA_LIVE_H
+
+#include "arena/arena.h"
+
+/* A kept tally */
+typedef struct KeptTally
+{
+	char	   *arena;
+	char	   *schema;
+	char	   *sources;		/* jsonb, or NULL */
+	Oid			owner;
+} KeptTally;
+
+/* keep.c */
+extern KeptTally *find_kept_tally(const char *arena);
+extern KeptTally *find_readable_tally(const char *arena);
+extern bool may_read_battles(const char *arena);
+extern bool may_fold(void);
+extern bool lock_tally(const KeptTally *kept, bool wait);
+extern OwnerScope become_tally_owner(const KeptTally *kept);
+extern void call_for_tally(const KeptTally *kept, const char *sql, const char *why,
+						   Datum facts);
+extern char *find_doubt(const KeptTally *kept, char **lost, Datum *facts);
+extern int64 recount(const KeptTally *kept, const char *why, Datum facts);
+extern int64 fold(const KeptTally *kept, const char *doubt, Datum facts);
+extern char *counts_sql(const KeptTally *kept);
+extern void rethrow_cancel(ErrorData *error);
+
+/* verify.c */
+extern void sample_tally(const char *arena, int64 num_leaderboards);
+
+/* tally.c */
+extern Battles *read_present_battles(const Leaderboard *leaderboard,
+									 const TimestampTz *as_of, bool by_voter,
+									 bool now);
+extern Battles *read_live_battles(const Leaderboard *leaderboard, bool by_voter);
+extern List *read_all_present_battles(const char *arena, List *slugs);
+
+/* mend.c */
+extern void mend_tally(const char *arena);
+
+#endif							/* BIXARENA_LIVE_H */

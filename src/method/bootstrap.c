@@ -1,0 +1,238 @@
+/*-------------------------------------------------------------------------
+ *
+ * bootstrap.c
+ *	  Bootstrap replicates of the scores.
+ *
+ * Every replicate draws the battles anew (resample.c), or those who cast them
+ * (voters.c), and is fitted (fit.c).
+ *
+ * A resample need not have a finite maximum (components.c).  Then the models
+ * of its largest component are fitted on the battles among them.  One that is
+ * above those counts as +infinity, one below as -infinity; of others the resample
+ * says nothing.
+ *
+ * The scale of a replicate: the mean of the models that fix the scale and are
+ * placed in it is that of their point estimates, so that a model missing from
+ * a replicate shifts nobody.
+ *
+ * With an anchor every score has the anchor's doubt in it.  So ranks by significance
+ * compare others: those of the same replicates, where the mean of the ranked models
+ * fixes the scale.  Of each replicate it is kept by how much the two scales differ.
+ *
+ * Memory: 8 bytes for each replicate and model.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "method/method.h"
+
+/* What a replicate is made in and of */
+typedef struct Bootstrap
+{
+	const Tally *tally;
+	Fitter	   *fitter;
+	BattleGraph *graph;
+	Resampler  *resampler;		/* of battles, */
+	Voters	   *voters;			/* or else of voters */
+	PointEstimate estimate;
+
+	/* Of the replicate at hand */
+	PairPoints	points;
+	Standing   *standing;
+	bool	   *placed;
+	bool	   *reference;
+	double	   *scores;			/* NAN where it says nothing */
+	double		centring;		/* what brings them to the mean of the ranked */
+} Bootstrap;
+
+/*
+ * Take the points of the pairs that are not both placed away.
+ */
+static void
+drop_other_pairs(Bootstrap *bootstrap)
+{
+	for (int p = 0; p < bootstrap->tally->num_pairs; p++)
+	{
+		const Pair *pair = &bootstrap->tally->pairs[p];
+
+		if (!bootstrap->placed[pair->first] || !bootstrap->placed[pair->second])
+			bootstrap->points.first[p] = bootstrap->points.second[p] = 0;
+	}
+}
+
+/*
+ * Which models fix the scale of a replicate: those of these that are placed.
+ * False when none is.
+ */
+static bool
+choose_reference(Bootstrap *bootstrap, const bool *among)
+{
+	bool		any = false;
+
+	for (int i = 0; i < bootstrap->tally->num_models; i++)
+	{
+		bootstrap->reference[i] = among[i] && bootstrap->placed[i];
+		any |= bootstrap->reference[i];
+	}
+	return any;
+}
+
+/*
+ * By how much the scores of the models that were chosen are to be shifted to the
+ * scale of the point estimate.
+ */
+static double
+find_shift(const Bootstrap *bootstrap)
+{
+	int			n = bootstrap->tally->num_models;
+
+	return mean_score(bootstrap->estimate.scores, bootstrap->reference, n) -
+		mean_score(bootstrap->scores, bootstrap->reference, n);
+}
+
+/*
+ * Put the scores of the placed models on the scale of the point estimate.  An
+ * anchor that is not placed leaves it to the ranked models, those to anybody.
+ */
+static void
+scale_replicate(Bootstrap *bootstrap)
+{
+	const PointEstimate *estimate = &bootstrap->estimate;
+	double		to_mean;
+	double		shift;
+
+	if (!choose_reference(bootstrap, estimate->ranked))
+		choose_reference(bootstrap, bootstrap->placed);
+	shift = to_mean = find_shift(bootstrap);
+	if (choose_reference(bootstrap, estimate->reference))
+		shift = find_shift(bootstrap);
+	shift_scores(bootstrap->scores, bootstrap->tally->num_models, shift);
+	bootstrap->centring = to_mean - shift;
+}
+
+/*
+ * Make one replicate; false when it could not place all models.
+ */
+static bool
+make_replicate(Bootstrap *bootstrap, uint64 seed, int replicate, bool always_complete)
+{
+	pg_prng_state prng;
+	int			n = bootstrap->tally->num_models;
+	int			num_placed = n;
+
+	bootstrap->centring = 0;
+	if (bootstrap->voters)
+		resample_voters(bootstrap->voters, seed, replicate, bootstrap->points);
+	else
+	{
+		seed_replicate(&prng, seed, replicate);
+		resample(bootstrap->resampler, &prng, bootstrap->points);
+	}
+	if (!always_complete)
+		num_placed = graph_find_standings(bootstrap->graph, bootstrap->points,
+										  bootstrap->standing);
+	for (int i = 0; i < n; i++)
+		bootstrap->placed[i] = bootstrap->standing[i] == STANDING_PLACED;
+	if (num_placed > 0)
+	{
+		if (num_placed < n)
+			drop_other_pairs(bootstrap);
+		memcpy(bootstrap->scores, bootstrap->estimate.strengths,
+			   sizeof(double) * n);
+		fit_replicate(bootstrap->fitter, bootstrap->points,
+					  num_placed < n ? bootstrap->placed : NULL,
+					  bootstrap->scores);
+		for (int i = 0; i < n; i++)
+			bootstrap->scores[i] *= POINTS_PER_STRENGTH;
+		scale_replicate(bootstrap);
+	}
+
+	for (int i = 0; i < n && num_placed < n; i++)
+	{
+		if (bootstrap->standing[i] == STANDING_ABOVE)
+			bootstrap->scores[i] = INFINITY;
+		else if (bootstrap->standing[i] == STANDING_BELOW)
+			bootstrap->scores[i] = -INFINITY;
+		else if (bootstrap->standing[i] == STANDING_APART)
+			bootstrap->scores[i] = NAN;
+	}
+	return num_placed == n;
+}
+
+static Bootstrap *
+bootstrap_create(Fitter *fitter, const Tally *tally, PointEstimate estimate,
+				 Voters *voters)
+{
+	Bootstrap  *bootstrap = palloc0(sizeof(Bootstrap));
+	int			n = tally->num_models;
+
+	bootstrap->tally = tally;
+	bootstrap->fitter = fitter;
+	bootstrap->graph = graph_create(tally);
+	bootstrap->voters = voters;
+	bootstrap->resampler = voters ? NULL : resampler_create(tally);
+	bootstrap->estimate = estimate;
+	bootstrap->points = points_create(tally->num_pairs);
+	bootstrap->standing = palloc(sizeof(Standing) * n);
+	bootstrap->placed = palloc(sizeof(bool) * n);
+	bootstrap->reference = palloc(sizeof(bool) * n);
+	bootstrap->scores = palloc(sizeof(double) * n);
+	for (int i = 0; i < n; i++)
+		bootstrap->standing[i] = STANDING_PLACED;
+	return bootstrap;
+}
+
+Replicates *
+replicates_create(int num_models, int num_replicates)
+{
+	Replicates *replicates = palloc0(sizeof(Replicates));
+
+	replicates->num_models = num_models;
+	replicates->num_replicates = num_replicates;
+	replicates->values = MemoryContextAllocHuge(CurrentMemoryContext,
+												mul_size(mul_size(num_models, num_replicates),
+														 sizeof(double)));
+	replicates->centring = palloc0(sizeof(double) * num_replicates);
+	return replicates;
+}
+
+void
+replicates_free(Replicates *replicates)
+{
+	pfree(replicates->values);
+	pfree(replicates->centring);
+	pfree(replicates);
+}
+
+/*
+ * Make all replicates of the scores.  With a prior every one is complete.
+ */
+Replicates *
+bootstrap_replicates(Fitter *fitter, const Tally *tally, PointEstimate estimate,
+					 const RankOptions *options)
+{
+	Bootstrap  *bootstrap = bootstrap_create(fitter, tally, estimate,
+											 options->voters);
+	Replicates *replicates = replicates_create(tally->num_models,
+											   options->num_bootstrap);
+	int			n = tally->num_models;
+	Size		num_bootstrap = options->num_bootstrap;
+
+	for (Size r = 0; r < num_bootstrap; r++)
+	{
+		if (!make_replicate(bootstrap, options->seed, (int) r,
+							options->prior_battles > 0))
+			replicates->num_incomplete++;
+		replicates->centring[r] = bootstrap->centring;
+		for (int i = 0; i < n; i++)
+			replicates->values[i * num_bootstrap + r] = bootstrap->scores[i];
+		if (options->progress)
+			options->progress((int) r + 1, options->num_bootstrap);
+	}
+	return replicates;
+}
