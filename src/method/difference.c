@@ -239,7 +239,7 @@ draw_replicates(const Differences *differences, const double *root, uint64 seed)
  * Differences as a covariance of strengths tells them, of the models that are ranked.
  */
 Differences *
-differences_of_covariance(const Covariance *covariance, const double *scores,
+differences_of_covariance(Covariance *covariance, const double *scores,
 						  const int *ranked, int num_ranked, int num_draws,
 						  uint64 seed, double point)
 {

@@ -424,7 +424,7 @@ extern Covariance *covariance_by_voter(Fitter *fitter, const Voters *voters,
 extern int	covariance_num_models(const Covariance *covariance);
 extern void covariance_deviations(const Covariance *covariance,
 								  const bool *reference, double *deviations);
-extern double *covariance_matrix(const Covariance *covariance);
+extern double *covariance_matrix(Covariance *covariance);
 extern void covariance_free(Covariance *covariance);
 
 /* quantile.c */
@@ -447,7 +447,7 @@ extern bool find_quasi_variances(const double *deviations, int num_models,
 extern Differences *differences_of_replicates(const Replicates *replicates,
 											  const double *scores,
 											  const int *ranked, int num_ranked);
-extern Differences *differences_of_covariance(const Covariance *covariance,
+extern Differences *differences_of_covariance(Covariance *covariance,
 											  const double *scores,
 											  const int *ranked, int num_ranked,
 											  int num_draws, uint64 seed,
