@@ -162,6 +162,10 @@ typedef struct PairPoints
 	double	   *second;
 } PairPoints;
 
+/* What one battle of each outcome adds to them */
+static const double points_of_first[NUM_OUTCOMES] = {1.0, 0.0, 0.5};
+static const double points_of_second[NUM_OUTCOMES] = {0.0, 1.0, 0.5};
+
 /* The neighbours of each model in a tally: see components.c */
 typedef struct BattleGraph BattleGraph;
 
@@ -399,6 +403,8 @@ extern void fit_replicate(Fitter *fitter, PairPoints points,
 extern Resampler *resampler_create(const Tally *tally);
 extern void resample(Resampler *resampler, pg_prng_state *prng,
 					 PairPoints points);
+extern void resample_number(Resampler *resampler, pg_prng_state *prng,
+							int64 number, PairPoints points);
 extern void seed_replicate(pg_prng_state *prng, uint64 seed, int replicate);
 
 /* scale.c */
