@@ -311,6 +311,7 @@ typedef struct Ranking
 	int			num_ranked;
 	bool		anchor_lost;	/* the anchor cannot be placed: nobody is
 								 * ranked */
+	bool		one_voter;		/* intervals by voter need another: likewise */
 	int			num_incomplete; /* replicates that could not place all models */
 	int64		num_voters;		/* 0: battles were taken as independent */
 	int64		busiest_voter;	/* battles that he cast */

@@ -35,6 +35,12 @@ one_of_seven(int cell)
 }
 
 static int
+one_of_one(int cell)
+{
+	return 0;
+}
+
+static int
 nobody(int cell)
 {
 	return -1;
@@ -349,30 +355,46 @@ fill_voters(void *argument)
 		voters_add(voters, c, 0, 1, meaning_of(OUTCOME_TIE), 1);
 }
 
-static void
-rank_one_voter(void *argument)
-{
-	BattleList *battles = davidson_puddings();
-	Voters	   *voters = voters_begin(LARGE);
-	int			identity[] = {0, 1, 2, 3, 4, 5};
-	RankOptions options;
-
-	for (int c = 0; c < battles->num_cells; c++)
-		voters_add(voters, 0, battles->cells[c].model1, battles->cells[c].model2,
-				   meaning_of(battles->cells[c].outcome), battles->cells[c].count);
-	voters_finish(voters, VOCABULARY_NUMBERED, identity);
-	options = options_by(voters, INTERVALS_BOOTSTRAP, 10);
-	rank_battles(battles, &options);
-}
-
-/* Protects memory, and intervals that one voter cannot have */
+/* Protects memory */
 static void
 test_errors(void)
 {
 	check(reports_error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, fill_voters, NULL),
 		  "cells take more than they may");
-	check(reports_error(ERRCODE_DATA_EXCEPTION, rank_one_voter, NULL),
-		  "one voter has intervals");
+}
+
+/* Protects intervals that one voter cannot have: nobody is ranked */
+static void
+test_one_voter(void)
+{
+	BattleList *battles = davidson_puddings();
+
+	for (int kind = INTERVALS_BOOTSTRAP; kind <= INTERVALS_SANDWICH; kind++)
+	{
+		RankOptions options = options_by(voters_of(battles, one_of_one, 1),
+										 (IntervalKind) kind, 10);
+		Ranking    *ranking = rank_battles(battles, &options);
+
+		check(ranking->one_voter && ranking->num_voters == 1 && ranking->num_ranked == 0,
+			  "%d models are ranked", ranking->num_ranked);
+	}
+}
+
+/* Protects battles that do not vary: intervals are not wider by voter, but as wide */
+static void
+test_ties(void)
+{
+	BattleList *battles = davidson_puddings();
+	RankOptions options;
+	Ranking    *ranking;
+
+	for (int c = 0; c < battles->num_cells; c++)
+		battles->cells[c].outcome = OUTCOME_TIE;
+	options = options_by(voters_of(battles, one_of_seven, 7), INTERVALS_SANDWICH, 10);
+	ranking = rank_battles(battles, &options);
+	check(ranking->widening == 1, "intervals are %f times as wide", ranking->widening);
+	check(ranking->ratings[0].lower == 1000 && ranking->ratings[0].upper == 1000,
+		  "ties have an interval");
 }
 
 const UnitTest voter_tests[] = {
@@ -384,5 +406,7 @@ const UnitTest voter_tests[] = {
 	{"voters: order changes no digit", test_order},
 	{"voters: a model that cannot be placed", test_unplaced},
 	{"voters: errors", test_errors},
+	{"voters: one has no interval", test_one_voter},
+	{"voters: of nothing but ties", test_ties},
 	{NULL, NULL}
 };
