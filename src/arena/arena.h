@@ -322,6 +322,7 @@ extern Contenders *read_contenders(const Leaderboard *leaderboard,
 
 /* snapshot.c */
 extern bool has_writer(const char *arena);
+extern double stored_bound(double bound, double score);
 extern void write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking,
 						   const Contenders *contenders);
 

@@ -446,6 +446,11 @@ find_difference(const Differences *differences, int a, int b)
 	{
 		difference.lower = find_quantile(lower, num_replicates, LOWER_QUANTILE);
 		difference.upper = find_quantile(upper, num_replicates, UPPER_QUANTILE);
+		/* half way from -infinity to +infinity nothing is known */
+		if (isnan(difference.lower))
+			difference.lower = -INFINITY;
+		if (isnan(difference.upper))
+			difference.upper = INFINITY;
 	}
 	pfree(lower);
 	pfree(upper);
