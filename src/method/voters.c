@@ -81,6 +81,7 @@ struct Voters
 
 	/* Once they are those of a tally */
 	const Tally *tally;
+	int			num_pairs;		/* of it */
 	int64		num_known;		/* cells of voters that are known: the first */
 
 	/* To draw replicates */
@@ -314,6 +315,7 @@ voters_bind(Voters *voters, const Tally *tally)
 	int			pair = 0;
 
 	voters->tally = tally;
+	voters->num_pairs = tally->num_pairs;
 	voters->num_known = 0;
 	for (int64 c = 0; c < voters->num_cells; c++)
 	{
@@ -373,28 +375,26 @@ voters_busiest(const Voters *voters)
 }
 
 /*
- * A resampler of the battles without a voter, as a tally of the same pairs.
+ * Battles of some of the cells as a tally, for who asks for nothing but counts.
  */
-static Resampler *
-resampler_of_unknown(const Voters *voters)
+static Tally *
+tally_of_cells(const Voters *voters, int64 begin, int64 end)
 {
-	Tally	   *tally = palloc(sizeof(Tally));
-	Size		size = mul_size(voters->tally->num_pairs, sizeof(Pair));
+	Tally	   *tally = palloc0(sizeof(Tally));
+	Size		size = mul_size(voters->num_pairs, sizeof(Pair));
 
-	*tally = *voters->tally;
-	tally->num_battles = voters->num_unknown;
+	tally->num_pairs = voters->num_pairs;
 	tally->pairs = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	memcpy(tally->pairs, voters->tally->pairs, size);
-	for (int p = 0; p < tally->num_pairs; p++)
-		memset(tally->pairs[p].count, 0, sizeof(tally->pairs[p].count));
-	for (int64 c = voters->num_known; c < voters->num_cells; c++)
+	memset(tally->pairs, 0, size);
+	for (int64 c = begin; c < end; c++)
 	{
-		uint32		what = voters->cells[c].what;
+		const VoterCell *cell = &voters->cells[c];
 
-		tally->pairs[what / NUM_OUTCOMES].count[what % NUM_OUTCOMES] =
-			voters->cells[c].count;
+		CHECK_FOR_INTERRUPTS_AT(c);
+		tally->pairs[cell->what / NUM_OUTCOMES].count[cell->what % NUM_OUTCOMES] += cell->count;
+		tally->num_battles += cell->count;
 	}
-	return resampler_create(tally);
+	return tally;
 }
 
 /*
@@ -421,26 +421,30 @@ resampler_of_sides(const Voters *voters)
 static int
 find_width(const Voters *voters)
 {
-	const Tally *tally = voters->tally;
 	int64		bytes = voters->num_cells * sizeof(VoterCell) +
 		(int64) voters->num_voters * AT_ONCE;
+	Tally	   *all;
+	int			width = AT_ONCE;
 
-	if (tally->num_pairs > MANY_PAIRS || bytes > (int64) voters->max_bytes)
+	if (voters->num_pairs > MANY_PAIRS || bytes > (int64) voters->max_bytes)
 		return 1;
-	for (int p = 0; p < tally->num_pairs; p++)
+	all = tally_of_cells(voters, 0, voters->num_cells);
+	for (int p = 0; p < all->num_pairs; p++)
 	{
-		const int64 *count = tally->pairs[p].count;
+		const int64 *count = all->pairs[p].count;
 
 		if (count[OUTCOME_FIRST] + count[OUTCOME_SECOND] + count[OUTCOME_TIE] > MANY_BATTLES)
-			return 1;
+			width = 1;
 	}
-	return AT_ONCE;
+	pfree(all->pairs);
+	pfree(all);
+	return width;
 }
 
 static void
 prepare_replicates(Voters *voters)
 {
-	int			num_pairs = voters->tally->num_pairs;
+	int			num_pairs = voters->num_pairs;
 	Size		width = find_width(voters);
 
 	voters->width = width;
@@ -455,7 +459,8 @@ prepare_replicates(Voters *voters)
 														 sizeof(int32)));
 	if (voters->num_unknown == 0)
 		return;
-	voters->unknown = resampler_of_unknown(voters);
+	voters->unknown = resampler_create(tally_of_cells(voters, voters->num_known,
+													  voters->num_cells));
 	voters->sides = resampler_of_sides(voters);
 }
 
@@ -511,7 +516,7 @@ count_unknown(Voters *voters, int lane)
 {
 	if (voters->num_unknown == 0)
 		return;
-	for (int p = 0; p < voters->tally->num_pairs; p++)
+	for (int p = 0; p < voters->num_pairs; p++)
 	{
 		int32	   *counts = voters->counts + (Size) p * NUM_OUTCOMES * AT_ONCE + lane;
 		int32		first = voters->of_unknown.first[p];
@@ -570,7 +575,7 @@ static void
 draw_replicates(Voters *voters, uint64 seed, int replicate)
 {
 	memset(voters->counts, 0,
-		   sizeof(int32) * NUM_OUTCOMES * voters->tally->num_pairs * AT_ONCE);
+		   sizeof(int32) * NUM_OUTCOMES * voters->num_pairs * AT_ONCE);
 	memset(voters->times, 0, (Size) voters->num_voters * AT_ONCE);
 	for (int lane = 0; lane < AT_ONCE; lane++)
 	{
@@ -586,7 +591,7 @@ draw_replicates(Voters *voters, uint64 seed, int replicate)
 static void
 draw_replicate(Voters *voters, uint64 seed, int replicate, PairPoints points)
 {
-	Size		size = sizeof(double) * voters->tally->num_pairs;
+	Size		size = sizeof(double) * voters->num_pairs;
 
 	memset(voters->times, 0, voters->num_voters);
 	memset(voters->of_unknown.first, 0, size);
@@ -625,7 +630,7 @@ resample_voters(Voters *voters, uint64 seed, int replicate, PairPoints points)
 	lane = replicate % AT_ONCE;
 	if (lane == 0)
 		draw_replicates(voters, seed, replicate);
-	for (int p = 0; p < voters->tally->num_pairs; p++)
+	for (int p = 0; p < voters->num_pairs; p++)
 	{
 		const int32 *count = voters->counts + (Size) p * NUM_OUTCOMES * AT_ONCE + lane;
 		double		ties = count[OUTCOME_TIE * AT_ONCE];
