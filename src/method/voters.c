@@ -367,6 +367,7 @@ voters_busiest(const Voters *voters)
 		int64		end = voter_end(voters, c);
 		int64		battles = 0;
 
+		CHECK_FOR_INTERRUPTS();
 		for (; c < end; c++)
 			battles += voters->cells[c].count;
 		most = Max(most, battles);
@@ -559,7 +560,7 @@ count_known(Voters *voters)
 		const uint8 *restrict drawn = voters->times + (Size) voters->cells[c].voter * AT_ONCE;
 		int32		times[AT_ONCE];
 
-		CHECK_FOR_INTERRUPTS_AT(c);
+		CHECK_FOR_INTERRUPTS();
 		for (int lane = 0; lane < AT_ONCE; lane++)
 			times[lane] = drawn[lane];
 		for (; c < end; c++)
@@ -715,7 +716,7 @@ voters_gradient_squares(const Voters *voters, const double *strengths, double *m
 		double		times = voter < 0 ? sqrt(voters->cells[c].count) : 1;
 		int			num_touched = 0;
 
-		CHECK_FOR_INTERRUPTS_AT(c * 16);
+		CHECK_FOR_INTERRUPTS();
 		for (; c < end; c++)
 		{
 			const VoterCell *cell = &voters->cells[c];
