@@ -45,8 +45,8 @@ struct Covariance
 	int			num_models;
 	double	   *inverse;		/* of H */
 	const Tally *tally;
-	double	   *weights;		/* of its pairs in M, every battle standing for
-								 * itself; else NULL, and */
+	double	   *weights;		/* of its pairs in M, every battle standing
+								 * for itself; else NULL, and */
 	double	   *product;		/* M times the inverse */
 };
 
