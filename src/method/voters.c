@@ -17,6 +17,13 @@
  * the order of rows.  At last, when it is known which models are fitted, a cell's place
  * in their tally takes the place of its models.
  *
+ * Battles of which no voter is known are drawn as battles are (resample.c), and before
+ * them how many of the voters that are drawn are such.
+ *
+ * Replicates are made AT_ONCE in one pass over the cells.  For that a voter takes AT_ONCE
+ * bytes more, and a pair 192.  Where that is more than may be taken, or counts might be more
+ * than an integer holds, they are made one by one.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -30,12 +37,8 @@
 /* Room for so many cells at first */
 #define INITIAL_CELLS 1024
 
-/*
- * So many replicates are made in one pass over the cells, unless there are more pairs,
- * whose counts would take too much memory.
- */
+/* So many replicates are made in one pass over the cells */
 #define AT_ONCE 16
-#define MANY_PAIRS 50000
 
 /*
  * Of a pair with more battles than this, drawing some voters often may make more than
@@ -423,11 +426,12 @@ static int
 find_width(const Voters *voters)
 {
 	int64		bytes = voters->num_cells * sizeof(VoterCell) +
-		(int64) voters->num_voters * AT_ONCE;
+		(int64) voters->num_voters * AT_ONCE +
+		(int64) voters->num_pairs * NUM_OUTCOMES * AT_ONCE * sizeof(int32);
 	Tally	   *all;
 	int			width = AT_ONCE;
 
-	if (voters->num_pairs > MANY_PAIRS || bytes > (int64) voters->max_bytes)
+	if (bytes > (int64) voters->max_bytes)
 		return 1;
 	all = tally_of_cells(voters, 0, voters->num_cells);
 	for (int p = 0; p < all->num_pairs; p++)
