@@ -3690,11 +3690,11 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN range.lowest_rank < range.highest_rank
-		THEN format('%s–%s', range.lowest_rank, range.highest_rank)
+		THEN format('%s&#8211;%s', range.lowest_rank, range.highest_rank)
 		ELSE range.lowest_rank::text END
 $$;
 COMMENT ON FUNCTION bixarena.chart_range_text(bixarena_leaderboard_range) IS
-	'the ranks that the battles allow, for people';
+	'the ranks that the battles allow, for people, as a part of a page';
 
 CREATE FUNCTION bixarena.chart_with_comparison(
 	rows bixarena_leaderboard_row[],
@@ -3737,7 +3737,7 @@ AS $$
 			bixarena.chart_score_axis(rows, 14, width - 14))::bixarena.chart_layout
 		ELSE (width, 24, label, names, 16.5, 12,
 			bixarena.chart_score_axis(rows, label + names + 16, width - 56))::bixarena.chart_layout END
-	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(bixarena.chart_range_text(g)) + 8), 0)
+	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(replace(bixarena.chart_range_text(g), '&#8211;', 'n')) + 8), 0)
 			FROM unnest(ranges) AS g WHERE g.lowest_rank IS NOT NULL) AS l (label),
 		(SELECT least(0.38 * width, max(13 * bixarena.text_width(r.model)) + 2)
 			FROM unnest(rows) AS r) AS n (names)
@@ -6106,7 +6106,7 @@ AS $$
 			|| CASE WHEN k.known THEN '{#?Battles}'::text[] ELSE '{#Battles}' END),
 		string_agg(concat(E'\n<tr>', bixarena.page_cell(r.rank::text, 'number'),
 			CASE WHEN k.known
-				THEN bixarena.page_cell(bixarena.chart_range_text(ranges[r.ordinality]), 'number') END,
+				THEN format('<td class="number">%s</td>', bixarena.chart_range_text(ranges[r.ordinality])) END,
 			CASE WHEN since IS NOT NULL
 				THEN format('<td class="number">%s</td>', bixarena.page_rank_change(r.rank_change)) END,
 			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(r.model)),
