@@ -5,7 +5,7 @@
  *
  *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree -> fit
  *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
- *			-> ranking
+ *			-> ranking -> robustness, pull
  *
  * This half knows no table, no SPI and no GUC.  Of the server it uses palloc,
  * ereport, interrupts, its hash functions and its PRNG, so that it can be tested
@@ -262,11 +262,47 @@ typedef struct Difference
 	double		upper;			/* likewise */
 } Difference;
 
+/* The models that can be placed, at their point estimate */
+typedef struct PlacedFit
+{
+	const Tally *tally;			/* of the battles among them */
+	PairPoints	points;			/* of its pairs */
+	double		prior_battles;
+	Fitter	   *fitter;
+	const double *strengths;
+	const bool *ranked;			/* which of them are */
+} PlacedFit;
+
+/* How many battles carry the lead of one model over another */
+typedef struct Robustness
+{
+	double		lead;			/* in points */
+	int64		battles;		/* without these it is behind; -1: none were
+								 * found */
+	double		lead_after;		/* without them */
+	int64	   *removed;		/* of each pair and outcome, or NULL */
+} Robustness;
+
+/* What a voter's battles do to the scores, in points */
+typedef struct VoterPull
+{
+	int			voter;			/* the number under which he was added */
+	int64		battles;
+	double		points;			/* the largest difference that he moves */
+	int			raised;			/* the model that he raises most, of the fit */
+	double		raised_points;
+	int			lowered;		/* ... and lowers most */
+	double		lowered_points;
+	double		lead_points;	/* that he adds to one model's lead over
+								 * another */
+} VoterPull;
+
 /* How intervals are found */
 typedef enum IntervalKind
 {
 	INTERVALS_BOOTSTRAP,
-	INTERVALS_SANDWICH
+	INTERVALS_SANDWICH,
+	INTERVALS_NONE				/* bounds are infinite; nobody chooses that */
 } IntervalKind;
 
 typedef struct RankOptions
@@ -282,6 +318,7 @@ typedef struct RankOptions
 	double		anchor_score;	/* its score in points */
 	uint64		seed;
 	bool		keep_differences;	/* for rank_ranges() and the like */
+	bool		keep_fit;		/* for find_robustness() and the like */
 	const int  *name_order;		/* place of each model in the order of names */
 	void		(*progress) (int done, int total);	/* told of the replicates
 													 * done, or NULL */
@@ -314,6 +351,8 @@ typedef struct Ranking
 								 * wide as by battle */
 	Differences *differences;	/* of the ranked models, or NULL */
 	int		   *compared;		/* number of each model among these, or -1 */
+	PlacedFit  *fit;			/* or NULL */
+	int		   *placed;			/* number of each model in the fit, or -1 */
 	double		fit_seconds;
 	double		bootstrap_seconds;
 } Ranking;
@@ -348,6 +387,11 @@ extern void resample_voters(Voters *voters, uint64 seed, int replicate,
 							PairPoints points);
 extern void voters_gradient_squares(const Voters *voters, const double *strengths,
 									double *matrix);
+extern int	voters_num_known(const Voters *voters);
+extern int	voters_gradient(const Voters *voters, int voter, const double *strengths,
+							double *gradient, bool *is_touched, int *touched,
+							int64 *battles);
+extern int	voters_number_added(const Voters *voters, int voter);
 
 /* components.c */
 extern BattleGraph *graph_create(const Tally *tally);
@@ -460,6 +504,14 @@ extern bool comparison_bounds(const Differences *differences, Bounds bounds);
 extern Bounds bounds_create(int num_models);
 extern Ranking *rank_models(const Tally *tally, const RankOptions *options);
 extern const char *model_status_name(ModelStatus status);
+
+/* robustness.c */
+extern Robustness find_robustness(const PlacedFit *fit, int leader, int rival);
+
+/* pull.c */
+extern VoterPull *strongest_pulls(const PlacedFit *fit, const Voters *voters,
+								  int leader, int rival, int limit,
+								  int *num_pulls);
 
 /* outcome.c */
 extern Meaning outcome_meaning(const char *string);

@@ -67,6 +67,8 @@ struct Voters
 	int64		max_cells;
 	VoterCell  *cells;
 	int			num_voters;		/* that are known */
+	int		   *added;			/* the number under which each was added, or
+								 * NULL: his own */
 	int64		num_unknown;	/* battles without one */
 
 	/* Until models and outcomes have their places */
@@ -174,6 +176,15 @@ voters_add(Voters *voters, int voter, int model1, int model2, Meaning meaning,
 }
 
 /*
+ * The number under which a voter was added, whatever his number is now.
+ */
+int
+voters_number_added(const Voters *voters, int voter)
+{
+	return voters->added ? voters->added[voter] : voter;
+}
+
+/*
  * Number again the voters that have cells, and put the cells together that say the
  * same.
  */
@@ -183,6 +194,9 @@ squeeze_cells(Voters *voters)
 	int64		num_kept = 0;
 	int			last = -1;
 	int			num_voters = 0;
+	int		   *added = MemoryContextAllocHuge(CurrentMemoryContext,
+											   mul_size(voters->num_voters + 1,
+														sizeof(int)));
 
 	sort_cells(voters->cells, voters->num_cells);
 	voters->num_unknown = 0;
@@ -197,7 +211,7 @@ squeeze_cells(Voters *voters)
 		else if (cell.voter != last)
 		{
 			last = cell.voter;
-			num_voters++;
+			added[num_voters++] = voters_number_added(voters, last);
 		}
 		if (cell.voter >= 0)
 			cell.voter = num_voters - 1;
@@ -211,6 +225,9 @@ squeeze_cells(Voters *voters)
 	}
 	voters->num_cells = num_kept;
 	voters->num_voters = num_voters;
+	if (voters->added)
+		pfree(voters->added);
+	voters->added = added;
 }
 
 /*
@@ -540,6 +557,21 @@ touch(double *gradient, bool *is_touched, int *touched, int *num_touched, int mo
 }
 
 /*
+ * Add what so many battles of a cell give to the gradient.
+ */
+static void
+add_residual(const Voters *voters, const VoterCell *cell, const double *strengths,
+			 double times, double *gradient, bool *is_touched, int *touched,
+			 int *num_touched)
+{
+	const Pair *pair = &voters->tally->pairs[cell->what / NUM_OUTCOMES];
+	double		amount = residual(voters, cell, strengths) * times;
+
+	touch(gradient, is_touched, touched, num_touched, pair->first, amount);
+	touch(gradient, is_touched, touched, num_touched, pair->second, -amount);
+}
+
+/*
  * The covariance of the gradient: the sum of the squares of what voters give to it,
  * times G / (G - 1), as a full matrix.
  */
@@ -564,12 +596,9 @@ voters_gradient_squares(const Voters *voters, const double *strengths, double *m
 		for (; c < end; c++)
 		{
 			const VoterCell *cell = &voters->cells[c];
-			const Pair *pair = &voters->tally->pairs[cell->what / NUM_OUTCOMES];
-			double		amount = residual(voters, cell, strengths) *
-				(voter < 0 ? times : cell->count);
 
-			touch(gradient, is_touched, touched, &num_touched, pair->first, amount);
-			touch(gradient, is_touched, touched, &num_touched, pair->second, -amount);
+			add_residual(voters, cell, strengths, voter < 0 ? times : cell->count,
+						 gradient, is_touched, touched, &num_touched);
 		}
 		add_square(gradient, touched, num_touched, matrix, n);
 		for (int a = 0; a < num_touched; a++)
@@ -580,4 +609,38 @@ voters_gradient_squares(const Voters *voters, const double *strengths, double *m
 	pfree(gradient);
 	pfree(is_touched);
 	pfree(touched);
+}
+
+/*
+ * How many voters are known; their numbers are 0 and so on.
+ */
+int
+voters_num_known(const Voters *voters)
+{
+	return voters->num_voters;
+}
+
+/*
+ * What a known voter gives to the gradient, and how many battles he cast.  Returns how
+ * many models his battles touch, which touched lists; of the others gradient says
+ * nothing.  is_touched is false of all models, before and after.
+ */
+int
+voters_gradient(const Voters *voters, int voter, const double *strengths,
+				double *gradient, bool *is_touched, int *touched, int64 *battles)
+{
+	int			num_touched = 0;
+
+	*battles = 0;
+	for (int64 c = voters->begins[voter]; c < voters->begins[voter + 1]; c++)
+	{
+		const VoterCell *cell = &voters->cells[c];
+
+		*battles += cell->count;
+		add_residual(voters, cell, strengths, cell->count, gradient, is_touched, touched,
+					 &num_touched);
+	}
+	for (int a = 0; a < num_touched; a++)
+		is_touched[touched[a]] = false;
+	return num_touched;
 }

@@ -33,6 +33,7 @@ extern const UnitTest replicate_tests[];
 extern const UnitTest interval_tests[];
 extern const UnitTest difference_tests[];
 extern const UnitTest voter_tests[];
+extern const UnitTest robustness_tests[];
 extern const UnitTest interrupt_tests[];
 
 /* unit.c */
