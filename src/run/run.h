@@ -64,6 +64,18 @@ typedef struct Run
 	double		write_seconds;
 } Run;
 
+/* The battles of a leaderboard up to a moment, read to look at them: see shown.c */
+typedef struct ShownBattles
+{
+	const Leaderboard *leaderboard;
+	const Settings *settings;
+	const TimestampTz *until;	/* or NULL */
+	VoterReading by_voter;
+	const BattleSource *source;
+	Battles    *battles;
+	Contenders *contenders;
+} ShownBattles;
+
 /* A run, and the battles that have been read for it */
 typedef struct ReadRun
 {
@@ -158,6 +170,11 @@ extern Ranking *rank_by_settings(const Settings *settings, const Battles *battle
 extern RankOptions rank_options(const Settings *settings, const Battles *battles,
 								const Contenders *contenders, bool *anchor_missing);
 extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
+
+/* shown.c */
+extern ShownBattles *find_shown_battles(const char *arena, const char *slug,
+										const TimestampTz *until);
+extern void read_shown_battles(ShownBattles *shown, VoterReading by_voter);
 
 /* ranges.c */
 extern Datum voters_of_run(const Ranking *ranking);

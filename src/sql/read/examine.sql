@@ -1,0 +1,71 @@
+
+/*
+ * How far a leaderboard can be leaned on: battles up to the moment of a snapshot are
+ * read again.
+ */
+
+CREATE FUNCTION bixarena.examine_robustness(
+	leaderboard_id text,
+	neighbours boolean,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_robustness
+AS 'MODULE_PATHNAME', 'bixarena_examine_robustness'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_robustness(text, boolean, timestamptz, text) IS
+	'how many battles up to a moment carry the lead of a leaderboard''s first model';
+
+CREATE FUNCTION bixarena_leaderboard_robustness(
+	leaderboard_id text,
+	neighbours boolean DEFAULT false,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_robustness
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT r.* FROM bixarena.examine_robustness(
+		leaderboard_id, neighbours, shown.created_at, found_arena) AS r;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_robustness(text, boolean, text, text) IS
+	'how many battles carry the lead of a leaderboard''s first model';
+
+CREATE FUNCTION bixarena.examine_voters(
+	leaderboard_id text,
+	n bigint,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_voter_pull
+AS 'MODULE_PATHNAME', 'bixarena_examine_voters'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_voters(text, bigint, timestamptz, text) IS
+	'the voters who move a leaderboard most, in battles up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_voters(
+	leaderboard_id text,
+	n bigint DEFAULT 20,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_voter_pull
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT p.* FROM bixarena.examine_voters(
+		leaderboard_id, n, shown.created_at, found_arena) AS p;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_voters(text, bigint, text, text) IS
+	'the voters who move a leaderboard most';
