@@ -5,7 +5,8 @@
  *
  *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree -> fit
  *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
- *			-> ranking -> robustness, pull
+ *			-> ranking -> robustness, pull; binomial -> reenact, cycles, chi_square
+ *			-> goodness
  *
  * This half knows no table, no SPI and no GUC.  Of the server it uses palloc,
  * ereport, interrupts, its hash functions and its PRNG, so that it can be tested
@@ -297,6 +298,33 @@ typedef struct VoterPull
 								 * another */
 } VoterPull;
 
+/* Battles fought again as a fit predicts: see reenact.c; arrays of num_pairs */
+typedef struct Reenactment
+{
+	const Tally *tally;
+	double	   *shares;			/* that the first model takes of the points */
+	double	   *ties;			/* chances of these */
+} Reenactment;
+
+/* Counts cycles of three models: see cycles.c */
+typedef struct CycleCounter CycleCounter;
+
+/* Whether one number for each model describes the battles: see goodness.c */
+typedef struct Goodness
+{
+	int			num_pairs;
+	int			degrees;		/* of freedom; 0: nothing can be tested */
+	double		deviance;
+	double		expected_deviance;	/* by chance */
+	bool		is_simulated;	/* the p-value, by fighting battles again */
+	double		p_value;		/* NAN: there is none */
+	double		excess;			/* of the error of shares over chance */
+	double	   *residuals;		/* of each pair, in standard deviations */
+	int64		cycles;
+	double		expected_cycles;	/* by chance */
+	double		cycles_p_value; /* likewise */
+} Goodness;
+
 /* How intervals are found */
 typedef enum IntervalKind
 {
@@ -512,6 +540,28 @@ extern Robustness find_robustness(const PlacedFit *fit, int leader, int rival);
 extern VoterPull *strongest_pulls(const PlacedFit *fit, const Voters *voters,
 								  int leader, int rival, int limit,
 								  int *num_pulls);
+
+/* binomial.c */
+extern int64 draw_binomial(pg_prng_state *prng, int64 number, double chance);
+
+/* chi_square.c */
+extern double chi_square_tail(double value, double degrees);
+
+/* reenact.c */
+extern double pair_battles(const Pair *pair);
+extern double predicted_share(const PlacedFit *fit, const Pair *pair);
+extern Reenactment *reenactment_create(const PlacedFit *fit);
+extern double dispersion(const Reenactment *reenactment, int pair);
+extern void reenact(const Reenactment *reenactment, pg_prng_state *prng,
+					PairPoints points);
+
+/* cycles.c */
+extern CycleCounter *cycle_counter_create(const Tally *tally);
+extern int64 count_cycles(CycleCounter *counter, PairPoints points);
+
+/* goodness.c */
+extern Goodness *test_goodness(const PlacedFit *fit, int num_replicates, uint64 seed,
+							   bool with_cycles);
 
 /* outcome.c */
 extern Meaning outcome_meaning(const char *string);
