@@ -65,6 +65,17 @@ typedef struct IgnoredBattles
 /* Models of an arena: see contenders.c */
 typedef struct ArenaModels ArenaModels;
 
+/* A pair of models of a ranking that is off what the scores predict */
+typedef struct MisfitPair
+{
+	int			model1;			/* took more than was predicted */
+	int			model2;
+	int64		battles;
+	double		observed_share; /* of the points, that the first one took */
+	double		predicted_share;
+	double		deviations;		/* standard ones, by which it is off */
+} MisfitPair;
+
 /* What was read: a tally and the models that it speaks of, in its order */
 typedef struct Battles
 {
@@ -341,11 +352,18 @@ extern Ranking *rank_plainly_as_called(FunctionCallInfo fcinfo, int first,
 extern char **model_names(const Battles *battles);
 extern int64 argument_number(FunctionCallInfo fcinfo, int argument, const char *name,
 							 int64 lowest, int64 highest);
+extern int	argument_trials(FunctionCallInfo fcinfo, int argument);
 extern bool argument_choice(FunctionCallInfo fcinfo, int argument, const char *name);
 extern void put_robustness(ReturnSetInfo *result, const Ranking *ranking,
 						   char **names, bool neighbours);
 extern void put_pulls(ReturnSetInfo *result, const Ranking *ranking, char **names,
 					  const Battles *battles, int limit);
+extern Datum form_fit(FunctionCallInfo fcinfo, const Ranking *ranking, int num_trials,
+					  uint64 seed, MemoryContext memory);
+extern MisfitPair *worst_pairs(const Ranking *ranking, const double *residuals,
+							   int limit, int *num_pairs);
+extern void put_misfits(ReturnSetInfo *result, const Ranking *ranking, char **names,
+						int limit);
 
 /* contenders.c */
 extern ArenaModels *read_arena_models(const char *arena);

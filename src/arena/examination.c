@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * examination.c
- *	  How far a ranking can be leaned on, as results: the battles that carry a lead, and
- *	  the voters who move the scores.
+ *	  How far a ranking can be leaned on, as results: the battles that carry a lead, the
+ *	  voters who move the scores, and whether the model holds.
  *
  * What functions of relations, of tallies and of arenas have in common.  None needs
  * intervals, so that models are fitted and no replicate is drawn.
@@ -13,6 +13,7 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -32,6 +33,15 @@ StaticAssertDecl(ARGUMENT_PRIOR_BATTLES + 1 == NUM_PLAIN_OPTIONS, "these are all
 /* Columns of results */
 #define NUM_ROBUSTNESS_COLUMNS 7
 #define NUM_PULL_COLUMNS 8
+#define NUM_FIT_COLUMNS 12
+#define NUM_MISFIT_COLUMNS 6
+
+/* A pair and how far it is off what the scores predict */
+typedef struct PairMisfit
+{
+	int			pair;
+	double		residual;
+} PairMisfit;
 
 /*
  * The checks of the options that need no battles, which begin with this argument.
@@ -130,6 +140,20 @@ argument_number(FunctionCallInfo fcinfo, int argument, const char *name, int64 l
 						(long long) highest),
 				 errdetail("It is %lld.", (long long) number)));
 	return number;
+}
+
+/*
+ * How often battles are fought again, and behind that the seed, which is not null.
+ */
+int
+argument_trials(FunctionCallInfo fcinfo, int argument)
+{
+	if (PG_ARGISNULL(argument))
+		report_null("num_bootstrap");
+	if (PG_ARGISNULL(argument + 1))
+		report_null("seed");
+	check_setting_integer("num_bootstrap", PG_GETARG_INT64(argument));
+	return (int) PG_GETARG_INT64(argument);
 }
 
 /*
@@ -235,4 +259,124 @@ put_pulls(ReturnSetInfo *result, const Ranking *ranking, char **names,
 							ranking->placed[ranking->order[1]], limit, &num_pulls);
 	for (int k = 0; k < num_pulls; k++)
 		put_pull(result, ranking, names, battles->voter_names[pulls[k].voter], &pulls[k]);
+}
+
+/*
+ * Whether the model holds for a ranking, as a row of the type that the function returns.
+ */
+Datum
+form_fit(FunctionCallInfo fcinfo, const Ranking *ranking, int num_trials, uint64 seed,
+		 MemoryContext memory)
+{
+	const PlacedFit *fit = ranking->fit;
+	Goodness   *goodness = fit ? test_goodness(fit, num_trials, seed, true) : NULL;
+	bool		is_tested = goodness && goodness->degrees > 0;
+	MemoryContext before = MemoryContextSwitchTo(memory);
+	Datum		values[NUM_FIT_COLUMNS];
+	bool		nulls[NUM_FIT_COLUMNS];
+	TupleDesc	columns;
+	HeapTuple	row;
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	for (int i = 0; i < NUM_FIT_COLUMNS; i++)
+		nulls[i] = i > 2 && !is_tested;
+	values[0] = Int32GetDatum(fit ? fit->tally->num_models : 0);
+	values[1] = Int32GetDatum(fit ? fit->tally->num_pairs : 0);
+	values[2] = Int64GetDatum(fit ? fit->tally->num_battles : 0);
+	if (is_tested)
+	{
+		nulls[6] = isnan(goodness->p_value);
+		nulls[11] = isnan(goodness->cycles_p_value);
+		values[3] = Float8GetDatum(round_score(goodness->deviance));
+		values[4] = Int32GetDatum(goodness->degrees);
+		values[5] = Float8GetDatum(round_score(goodness->expected_deviance));
+		values[6] = Float8GetDatum(round_score(goodness->p_value));
+		values[7] = BoolGetDatum(goodness->is_simulated);
+		values[8] = Float8GetDatum(round_score(goodness->excess));
+		values[9] = Int64GetDatum(goodness->cycles);
+		values[10] = Float8GetDatum(round_score(goodness->expected_cycles));
+		values[11] = Float8GetDatum(round_score(goodness->cycles_p_value));
+	}
+	row = heap_form_tuple(BlessTupleDesc(columns), values, nulls);
+	MemoryContextSwitchTo(before);
+	return HeapTupleGetDatum(row);
+}
+
+/*
+ * Those that are further off first.
+ */
+static int
+compare_misfits(const void *a, const void *b)
+{
+	double		x = fabs(((const PairMisfit *) a)->residual);
+	double		y = fabs(((const PairMisfit *) b)->residual);
+
+	if (x != y)
+		return x > y ? -1 : 1;
+	return ((const PairMisfit *) a)->pair - ((const PairMisfit *) b)->pair;
+}
+
+/*
+ * The pairs of a ranking's fit that are furthest off what the scores predict, the worst
+ * first; of each, the model that took more than was predicted stands first.
+ */
+MisfitPair *
+worst_pairs(const Ranking *ranking, const double *residuals, int limit, int *num_pairs)
+{
+	const PlacedFit *fit = ranking->fit;
+	int			n = fit->tally->num_pairs;
+	PairMisfit *all = MemoryContextAllocHuge(CurrentMemoryContext,
+											 mul_size(n + 1, sizeof(PairMisfit)));
+	MisfitPair *worst;
+
+	for (int p = 0; p < n; p++)
+		all[p] = (PairMisfit) {p, residuals[p]};
+	qsort(all, n, sizeof(PairMisfit), compare_misfits);
+	*num_pairs = Min(limit, n);
+	worst = palloc(sizeof(MisfitPair) * (*num_pairs + 1));
+	for (int k = 0; k < *num_pairs; k++)
+	{
+		int			p = all[k].pair;
+		const Pair *pair = &fit->tally->pairs[p];
+		double		battles = pair_battles(pair);
+		double		predicted = predicted_share(fit, pair);
+		bool		is_swapped = all[k].residual < 0;
+
+		worst[k].model1 = model_of_fit(ranking, is_swapped ? pair->second : pair->first);
+		worst[k].model2 = model_of_fit(ranking, is_swapped ? pair->first : pair->second);
+		worst[k].battles = (int64) battles;
+		worst[k].observed_share = (is_swapped ? fit->points.second[p] : fit->points.first[p]) / battles;
+		worst[k].predicted_share = is_swapped ? 1 - predicted : predicted;
+		worst[k].deviations = fabs(all[k].residual);
+	}
+	pfree(all);
+	return worst;
+}
+
+/*
+ * The pairs that fit worst.
+ */
+void
+put_misfits(ReturnSetInfo *result, const Ranking *ranking, char **names, int limit)
+{
+	MisfitPair *worst;
+	int			num_pairs;
+
+	if (ranking->fit == NULL)
+		return;
+	worst = worst_pairs(ranking, find_residuals(ranking->fit), limit, &num_pairs);
+	for (int k = 0; k < num_pairs; k++)
+	{
+		Datum		values[NUM_MISFIT_COLUMNS];
+		bool		nulls[NUM_MISFIT_COLUMNS] = {false};
+
+		values[0] = CStringGetTextDatum(names[worst[k].model1]);
+		values[1] = CStringGetTextDatum(names[worst[k].model2]);
+		values[2] = Int64GetDatum(worst[k].battles);
+		values[3] = Float8GetDatum(round_score(worst[k].observed_share));
+		values[4] = Float8GetDatum(round_score(worst[k].predicted_share));
+		values[5] = Float8GetDatum(round_score(worst[k].deviations));
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
 }

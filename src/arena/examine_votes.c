@@ -18,6 +18,8 @@
 
 PG_FUNCTION_INFO_V1(bixarena_rank_robustness);
 PG_FUNCTION_INFO_V1(bixarena_rank_voters);
+PG_FUNCTION_INFO_V1(bixarena_rank_fit);
+PG_FUNCTION_INFO_V1(bixarena_rank_misfits);
 
 #define ARGUMENT_BATTLES 0
 #define ARGUMENT_VOTER 1
@@ -115,6 +117,45 @@ bixarena_rank_voters(PG_FUNCTION_ARGS)
 	put_pulls((ReturnSetInfo *) fcinfo->resultinfo,
 			  rank_plainly_as_called(fcinfo, first, battles), model_names(battles),
 			  battles, limit);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/*
+ * bixarena_rank_fit(battles, num_bootstrap, seed, options)
+ */
+Datum
+bixarena_rank_fit(PG_FUNCTION_ARGS)
+{
+	const int	first = 3;
+	MemoryContext caller = CurrentMemoryContext;
+	int			num_trials = argument_trials(fcinfo, 1);
+	Datum		result;
+
+	check_arguments(fcinfo, "bixarena_rank_fit()", first);
+	SPI_connect();
+	result = form_fit(fcinfo, rank_plainly_as_called(fcinfo, first, read_votes(fcinfo, first, NULL)),
+					  num_trials, (uint64) PG_GETARG_INT64(2), caller);
+	SPI_finish();
+	PG_RETURN_DATUM(result);
+}
+
+/*
+ * bixarena_rank_misfits(battles, n, options)
+ */
+Datum
+bixarena_rank_misfits(PG_FUNCTION_ARGS)
+{
+	const int	first = 2;
+	int			limit = argument_number(fcinfo, 1, "n", 1, MAX_ROWS);
+	Battles    *battles;
+
+	check_arguments(fcinfo, "bixarena_rank_misfits()", first);
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	battles = read_votes(fcinfo, first, NULL);
+	put_misfits((ReturnSetInfo *) fcinfo->resultinfo,
+				rank_plainly_as_called(fcinfo, first, battles), model_names(battles), limit);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -259,22 +259,35 @@ find_freedoms(const PlacedFit *fit, const Reenactment *reenactment)
  * direction of its first model: the root of its deviance, which unlike a difference of
  * shares is about normal.
  */
-static void
-find_residuals(const PlacedFit *fit, const Reenactment *reenactment,
-			   const double *freedoms, double *residuals)
+static double *
+residuals_of(const PlacedFit *fit, const Reenactment *reenactment, const double *freedoms)
 {
+	double	   *residuals = MemoryContextAllocHuge(CurrentMemoryContext,
+												   mul_size(fit->tally->num_pairs + 1,
+															sizeof(double)));
+
 	for (int p = 0; p < fit->tally->num_pairs; p++)
 	{
 		Misfit		own = {0};
 		double		scale = dispersion(reenactment, p) * freedoms[p];
 		double		root;
 
+		CHECK_FOR_INTERRUPTS_AT(p);
 		add_misfit(&own, fit->points.first[p], fit->points.second[p],
 				   ahead_in(&fit->tally->pairs[p], fit->strengths));
 		root = scale > LEAST_FREEDOM ? sqrt(Max(own.deviance, 0) / scale) : 0;
 		residuals[p] = fit->points.first[p] >=
 			pair_battles(&fit->tally->pairs[p]) * reenactment->shares[p] ? root : -root;
 	}
+	return residuals;
+}
+
+double *
+find_residuals(const PlacedFit *fit)
+{
+	Reenactment *reenactment = reenactment_create(fit);
+
+	return residuals_of(fit, reenactment, find_freedoms(fit, reenactment));
 }
 
 /*
@@ -364,9 +377,7 @@ test_goodness(const PlacedFit *fit, int num_replicates, uint64 seed, bool with_c
 	goodness->degrees = num_pairs - (fit->tally->num_models - 1);
 	goodness->deviance = found.deviance;
 	goodness->p_value = goodness->cycles_p_value = NAN;
-	goodness->residuals = MemoryContextAllocHuge(CurrentMemoryContext,
-												 mul_size(num_pairs + 1, sizeof(double)));
-	find_residuals(fit, reenactment, freedoms, goodness->residuals);
+	goodness->residuals = residuals_of(fit, reenactment, freedoms);
 	if (counter)
 		goodness->cycles = count_cycles(counter, fit->points);
 	if (goodness->degrees == 0)

@@ -40,6 +40,9 @@
 #define MAX_BOOTSTRAP		10000
 #define DEFAULT_BOOTSTRAP	1000
 
+/* How often battles are fought again to test the fit, where nobody says otherwise */
+#define DEFAULT_TRIALS		200
+
 /* Scores are on the scale of the Elo system: points = 1000 + 400/ln 10 * strength */
 #define POINTS_PER_STRENGTH	173.71779276130073	/* 400 / ln 10 */
 #define CENTRE_SCORE		1000.0
@@ -562,6 +565,7 @@ extern int64 count_cycles(CycleCounter *counter, PairPoints points);
 /* goodness.c */
 extern Goodness *test_goodness(const PlacedFit *fit, int num_replicates, uint64 seed,
 							   bool with_cycles);
+extern double *find_residuals(const PlacedFit *fit);
 
 /* outcome.c */
 extern Meaning outcome_meaning(const char *string);

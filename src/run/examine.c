@@ -20,6 +20,8 @@
 
 PG_FUNCTION_INFO_V1(bixarena_examine_robustness);
 PG_FUNCTION_INFO_V1(bixarena_examine_voters);
+PG_FUNCTION_INFO_V1(bixarena_examine_fit);
+PG_FUNCTION_INFO_V1(bixarena_examine_misfits);
 
 #define ARGUMENT_LEADERBOARD 0
 
@@ -88,6 +90,42 @@ bixarena_examine_voters(PG_FUNCTION_ARGS)
 	shown = read_examined(fcinfo, 2, VOTERS_NAMED);
 	put_pulls((ReturnSetInfo *) fcinfo->resultinfo, rank_examined(shown),
 			  shown->contenders->slugs, shown->battles, limit);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/*
+ * bixarena.examine_fit(leaderboard_id, until, arena)
+ */
+Datum
+bixarena_examine_fit(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ShownBattles *shown;
+	Datum		result;
+
+	SPI_connect();
+	shown = read_examined(fcinfo, 1, VOTERS_NOT_READ);
+	result = form_fit(fcinfo, rank_examined(shown), DEFAULT_TRIALS,
+					  (uint64) shown->settings->seed, caller);
+	SPI_finish();
+	PG_RETURN_DATUM(result);
+}
+
+/*
+ * bixarena.examine_misfits(leaderboard_id, n, until, arena)
+ */
+Datum
+bixarena_examine_misfits(PG_FUNCTION_ARGS)
+{
+	int			limit = argument_number(fcinfo, 1, "n", 1, MAX_ROWS);
+	ShownBattles *shown;
+
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	shown = read_examined(fcinfo, 2, VOTERS_NOT_READ);
+	put_misfits((ReturnSetInfo *) fcinfo->resultinfo, rank_examined(shown),
+				shown->contenders->slugs, limit);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -69,3 +69,63 @@ END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard_voters(text, bigint, text, text) IS
 	'the voters who move a leaderboard most';
+
+CREATE FUNCTION bixarena.examine_fit(leaderboard_id text, until timestamptz, arena text)
+RETURNS bixarena_fit
+AS 'MODULE_PATHNAME', 'bixarena_examine_fit'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_fit(text, timestamptz, text) IS
+	'whether one number for each model describes a leaderboard''s battles up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_fit(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS bixarena_fit
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN bixarena.examine_fit(leaderboard_id, shown.created_at, found_arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_fit(text, text, text) IS
+	'whether one number for each model describes a leaderboard''s battles';
+
+CREATE FUNCTION bixarena.examine_misfits(
+	leaderboard_id text,
+	n bigint,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_misfit
+AS 'MODULE_PATHNAME', 'bixarena_examine_misfits'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_misfits(text, bigint, timestamptz, text) IS
+	'the pairs of a leaderboard''s models that fit their scores worst, in battles up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_misfits(
+	leaderboard_id text,
+	n bigint DEFAULT 20,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_misfit
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT m.* FROM bixarena.examine_misfits(
+		leaderboard_id, n, shown.created_at, found_arena) AS m;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_misfits(text, bigint, text, text) IS
+	'the pairs of a leaderboard''s models that fit their scores worst';
