@@ -24,10 +24,10 @@
 #define LARGE_VARIANCE 1e7
 
 static int64
-count_up(pg_prng_state *prng, int64 number, double chance)
+count_up(pg_prng_state *prng, int64 number, Chance chance)
 {
-	double		odds = chance / (1 - chance);
-	double		probability = exp(number * log1p(-chance));
+	double		odds = chance.rarer / (1 - chance.rarer);
+	double		probability = exp(number * chance.log_none);
 	double		left = pg_prng_double(prng);
 	int64		k = 0;
 
@@ -81,18 +81,40 @@ draw_by_rejection(pg_prng_state *prng, int64 number, double chance)
 }
 
 /*
+ * A chance from 0 to 1, ready for draws.
+ */
+Chance
+prepare_chance(double chance)
+{
+	Chance		prepared;
+
+	prepared.is_mirrored = chance > 0.5;
+	prepared.rarer = Max(prepared.is_mirrored ? 1 - chance : chance, 0);
+	prepared.log_none = log1p(-prepared.rarer);
+	return prepared;
+}
+
+static int64
+draw_rarer(pg_prng_state *prng, int64 number, Chance chance)
+{
+	double		expected = number * chance.rarer;
+
+	if (expected == 0)
+		return 0;
+	if (expected < FEW)
+		return count_up(prng, number, chance);
+	if (expected * (1 - chance.rarer) > LARGE_VARIANCE)
+		return draw_bell(prng, number, chance.rarer);
+	return draw_by_rejection(prng, number, chance.rarer);
+}
+
+/*
  * How many of so many come true, each with this chance.
  */
 int64
-draw_binomial(pg_prng_state *prng, int64 number, double chance)
+draw_binomial(pg_prng_state *prng, int64 number, Chance chance)
 {
-	if (!(chance > 0) || number == 0)
-		return 0;
-	if (chance > 0.5)
-		return number - draw_binomial(prng, number, 1 - chance);
-	if (number * chance < FEW)
-		return count_up(prng, number, chance);
-	if (number * chance * (1 - chance) > LARGE_VARIANCE)
-		return draw_bell(prng, number, chance);
-	return draw_by_rejection(prng, number, chance);
+	int64		drawn = draw_rarer(prng, number, chance);
+
+	return chance.is_mirrored ? number - drawn : drawn;
 }

@@ -84,8 +84,11 @@ static void
 add_misfit(Misfit *misfit, double first, double second, double ahead)
 {
 	double		battles = first + second;
-	double		p = 1 / (1 + exp(-ahead));
-	double		q = 1 / (1 + exp(ahead));
+	double		odds = exp(-fabs(ahead));
+	double		better = 1 / (1 + odds);
+	double		worse = odds / (1 + odds);
+	double		p = ahead >= 0 ? better : worse;
+	double		q = ahead >= 0 ? worse : better;
 	double		off;
 
 	if (battles == 0)

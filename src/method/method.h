@@ -6,7 +6,7 @@
  *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree -> fit
  *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
  *			-> ranking -> robustness, pull; binomial -> reenact, cycles, chi_square
- *			-> goodness
+ *			-> goodness, next_battle
  *
  * This half knows no table, no SPI and no GUC.  Of the server it uses palloc,
  * ereport, interrupts, its hash functions and its PRNG, so that it can be tested
@@ -301,12 +301,22 @@ typedef struct VoterPull
 								 * another */
 } VoterPull;
 
+/* A chance, ready for binomial draws: see binomial.c */
+typedef struct Chance
+{
+	double		rarer;			/* it, or else 1 less it */
+	double		log_none;		/* ln (1 - rarer) */
+	bool		is_mirrored;
+} Chance;
+
 /* Battles fought again as a fit predicts: see reenact.c; arrays of num_pairs */
 typedef struct Reenactment
 {
 	const Tally *tally;
 	double	   *shares;			/* that the first model takes of the points */
 	double	   *ties;			/* chances of these */
+	Chance	   *tied;			/* the same, and */
+	Chance	   *won;			/* of a win if it is no tie, for draws */
 } Reenactment;
 
 /* Counts cycles of three models: see cycles.c */
@@ -327,6 +337,24 @@ typedef struct Goodness
 	double		expected_cycles;	/* by chance */
 	double		cycles_p_value; /* likewise */
 } Goodness;
+
+/* What one wants to know from the next battle */
+typedef enum BattleGoal
+{
+	GOAL_SCORES,
+	GOAL_TOP,					/* which model is the first */
+	GOAL_RANKS
+} BattleGoal;
+
+/* Two models of a fit that might meet next */
+typedef struct NextBattle
+{
+	int			first;
+	int			second;
+	int64		battles;		/* that they have had */
+	double		gain;			/* see next_battle.c */
+	double		chance;			/* to draw them, of those that are listed */
+} NextBattle;
 
 /* How intervals are found */
 typedef enum IntervalKind
@@ -403,6 +431,7 @@ extern Tally *tally_finish(TallyBuilder *builder, int num_models,
 extern Tally *tally_among(const Tally *tally, const int *index, int num_kept);
 extern void tally_count_battles(const Tally *tally, int64 *battles);
 extern PairPoints tally_points(const Tally *tally);
+extern int	tally_find_pair(const Tally *tally, int first, int second);
 extern PairPoints points_create(int num_pairs);
 
 /* voters.c */
@@ -545,7 +574,8 @@ extern VoterPull *strongest_pulls(const PlacedFit *fit, const Voters *voters,
 								  int *num_pulls);
 
 /* binomial.c */
-extern int64 draw_binomial(pg_prng_state *prng, int64 number, double chance);
+extern Chance prepare_chance(double chance);
+extern int64 draw_binomial(pg_prng_state *prng, int64 number, Chance chance);
 
 /* chi_square.c */
 extern double chi_square_tail(double value, double degrees);
@@ -566,6 +596,11 @@ extern int64 count_cycles(CycleCounter *counter, PairPoints points);
 extern Goodness *test_goodness(const PlacedFit *fit, int num_replicates, uint64 seed,
 							   bool with_cycles);
 extern double *find_residuals(const PlacedFit *fit);
+
+/* next_battle.c */
+extern BattleGoal parse_battle_goal(const char *name);
+extern NextBattle *next_battles(const PlacedFit *fit, BattleGoal goal, int limit,
+								int *num_pairs);
 
 /* outcome.c */
 extern Meaning outcome_meaning(const char *string);

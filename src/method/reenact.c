@@ -118,10 +118,18 @@ reenactment_create(const PlacedFit *fit)
 	reenactment->tally = fit->tally;
 	reenactment->shares = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	reenactment->ties = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	size = mul_size(fit->tally->num_pairs + 1, sizeof(Chance));
+	reenactment->tied = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	reenactment->won = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	for (int p = 0; p < fit->tally->num_pairs; p++)
 	{
-		reenactment->shares[p] = predicted_share(fit, &fit->tally->pairs[p]);
-		reenactment->ties[p] = tie_chance(nu, reenactment->shares[p]);
+		double		share = predicted_share(fit, &fit->tally->pairs[p]);
+		double		tie = tie_chance(nu, share);
+
+		reenactment->shares[p] = share;
+		reenactment->ties[p] = tie;
+		reenactment->tied[p] = prepare_chance(tie);
+		reenactment->won[p] = prepare_chance(tie < 1 ? (share - tie / 2) / (1 - tie) : 0);
 	}
 	return reenactment;
 }
@@ -147,11 +155,8 @@ reenact(const Reenactment *reenactment, pg_prng_state *prng, PairPoints points)
 	for (int p = 0; p < reenactment->tally->num_pairs; p++)
 	{
 		int64		battles = (int64) pair_battles(&reenactment->tally->pairs[p]);
-		double		tie = reenactment->ties[p];
-		int64		ties = draw_binomial(prng, battles, tie);
-		int64		wins = tie < 1 ?
-			draw_binomial(prng, battles - ties,
-						  (reenactment->shares[p] - tie / 2) / (1 - tie)) : 0;
+		int64		ties = draw_binomial(prng, battles, reenactment->tied[p]);
+		int64		wins = draw_binomial(prng, battles - ties, reenactment->won[p]);
 
 		CHECK_FOR_INTERRUPTS_AT(p * 8);
 		points.first[p] = wins + 0.5 * ties;

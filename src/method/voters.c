@@ -287,26 +287,6 @@ voters_keep(Voters *voters, const int *index)
 	squeeze_cells(voters);
 }
 
-static int
-find_pair(const Tally *tally, int first, int second)
-{
-	int			low = 0;
-	int			high = tally->num_pairs - 1;
-
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-		const Pair *pair = &tally->pairs[middle];
-
-		if (pair->first < first || (pair->first == first && pair->second < second))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	Assert(tally->pairs[low].first == first && tally->pairs[low].second == second);
-	return low;
-}
-
 /*
  * Make cells say where they stand in the tally that has the same battles: its pair and
  * outcome as one number.
@@ -336,7 +316,7 @@ voters_bind(Voters *voters, const Tally *tally)
 
 		CHECK_FOR_INTERRUPTS_AT(c);
 		voters->cells[c].what =
-			NUM_OUTCOMES * find_pair(tally, FIRST_OF(what), SECOND_OF(what)) +
+			NUM_OUTCOMES * tally_find_pair(tally, FIRST_OF(what), SECOND_OF(what)) +
 			MEANING_OF(what);
 	}
 	for (int v = 0; v < voters->num_voters; v++)

@@ -81,7 +81,8 @@ test_binomial(void)
 
 		for (int d = 0; d < num_draws; d++)
 		{
-			int64		drawn = draw_binomial(&prng, cases[k].number, cases[k].chance);
+			int64		drawn = draw_binomial(&prng, cases[k].number,
+														prepare_chance(cases[k].chance));
 			double		off = deviation > 0 ? (drawn - mean) / deviation : drawn - mean;
 
 			check(drawn >= 0 && drawn <= cases[k].number, "%d of %d", (int) drawn,

@@ -1,0 +1,258 @@
+/*-------------------------------------------------------------------------
+ *
+ * next_battle.c
+ *	  Which two models should meet next, for what one wants to know.
+ *
+ * A battle of i and j, of which i is to take a share p of the points, adds
+ * h = p (1 - p) to what is known of their difference: with d = e_i - e_j, the covariance
+ * H^-1 becomes
+ *
+ *	H^-1 - h (H^-1 d) (H^-1 d)' / (1 + h d' H^-1 d)
+ *
+ * whichever of the two wins.  What one wants to know is a sum of variances of differences
+ * with weights, so a Laplacian W; the battle narrows it by
+ *
+ *	h d' A d / (1 + h d' H^-1 d),	A = H^-1 W H^-1
+ *
+ * That is the gain of the pair.  The weights are
+ *
+ *	scores	1 / models for each two: the sum is that of the variances of scores
+ *	top		of the first and each other model, 2 Phi(-|difference| / deviation) / variance:
+ *			by which part the variance falls, as far as it is open which of them is ahead
+ *	ranks	the same for each two models
+ *
+ * Pairs get chances in proportion to their gains.  To draw from these does not let the
+ * same few pairs meet until the next look, and leaves all a chance to be corrected.
+ *
+ * Time: two products of full matrices, and a sort of all pairs.
+ * Memory: four full matrices.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "method/method.h"
+
+static const char *const goal_names[] = {"scores", "top", "ranks"};
+
+/*
+ * What one wants to know, as users say it.
+ */
+BattleGoal
+parse_battle_goal(const char *name)
+{
+	for (int goal = 0; goal < (int) lengthof(goal_names); goal++)
+		if (strcmp(name, goal_names[goal]) == 0)
+			return (BattleGoal) goal;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("goal must be scores, top or ranks, not \"%s\"", name)));
+}
+
+static double *
+matrix_create(Size n)
+{
+	return MemoryContextAllocHuge(CurrentMemoryContext,
+								  mul_size(mul_size(n, n), sizeof(double)));
+}
+
+/* The variance of the difference of two models */
+static double
+variance_of(const double *matrix, Size n, int i, int j)
+{
+	return Max(matrix[i * n + i] + matrix[j * n + j] - 2 * matrix[i * n + j], 0);
+}
+
+/*
+ * How much it matters how well the difference of two ranked models is known.
+ */
+static double
+weight_of(const PlacedFit *fit, const double *inverse, BattleGoal goal, int leader,
+		  int num_ranked, int i, int j)
+{
+	double		variance = variance_of(inverse, fit->tally->num_models, i, j);
+
+	if (goal == GOAL_SCORES)
+		return 1.0 / num_ranked;
+	if ((goal == GOAL_TOP && i != leader && j != leader) || variance == 0)
+		return 0;
+	return erfc(fabs(fit->strengths[i] - fit->strengths[j]) / sqrt(2 * variance)) / variance;
+}
+
+/*
+ * The first of the ranked models, -1 if there is none, and how many there are.
+ */
+static int
+find_leader(const PlacedFit *fit, int *num_ranked)
+{
+	int			leader = -1;
+
+	*num_ranked = 0;
+	for (int i = 0; i < fit->tally->num_models; i++)
+	{
+		if (!fit->ranked[i])
+			continue;
+		(*num_ranked)++;
+		if (leader < 0 || fit->strengths[i] > fit->strengths[leader])
+			leader = i;
+	}
+	return leader;
+}
+
+/*
+ * The Laplacian of the weights times the inverse: each weight of i and j adds the
+ * difference of their rows to one and takes it off the other.
+ */
+static double *
+weighted_inverse(const PlacedFit *fit, const double *inverse, BattleGoal goal, int leader,
+				 int num_ranked)
+{
+	Size		n = fit->tally->num_models;
+	double	   *product = matrix_create(n);
+
+	memset(product, 0, sizeof(double) * n * n);
+	for (Size i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (Size j = 0; j < i; j++)
+		{
+			double		weight = fit->ranked[i] && fit->ranked[j] ?
+				weight_of(fit, inverse, goal, leader, num_ranked, (int) i, (int) j) : 0;
+			const double *restrict of_i = inverse + i * n;
+			const double *restrict of_j = inverse + j * n;
+			double	   *restrict to_i = product + i * n;
+			double	   *restrict to_j = product + j * n;
+
+			if (weight == 0)
+				continue;
+#pragma omp simd
+			for (Size k = 0; k < n; k++)
+			{
+				double		flow = weight * (of_i[k] - of_j[k]);
+
+				to_i[k] += flow;
+				to_j[k] -= flow;
+			}
+		}
+	}
+	return product;
+}
+
+/*
+ * The inverse times that product, A above.
+ */
+static double *
+find_narrowing(const double *inverse, const double *product, Size n)
+{
+	double	   *narrowing = matrix_create(n);
+
+	for (Size i = 0; i < n; i++)
+	{
+		double	   *restrict row = narrowing + i * n;
+
+		CHECK_FOR_INTERRUPTS();
+		memset(row, 0, sizeof(double) * n);
+		for (Size k = 0; k < n; k++)
+		{
+			const double *restrict other = product + k * n;
+			double		factor = inverse[i * n + k];
+
+#pragma omp simd
+			for (Size j = 0; j < n; j++)
+				row[j] += factor * other[j];
+		}
+	}
+	return narrowing;
+}
+
+/*
+ * Those that gain most first.
+ */
+static int
+compare_gains(const void *a, const void *b)
+{
+	const NextBattle *x = a;
+	const NextBattle *y = b;
+
+	if (x->gain != y->gain)
+		return x->gain > y->gain ? -1 : 1;
+	return x->first != y->first ? x->first - y->first : x->second - y->second;
+}
+
+/*
+ * The gain of each two models.  Returns how many pairs there are.
+ */
+static int64
+find_gains(const PlacedFit *fit, const double *inverse, const double *narrowing,
+		   NextBattle *pairs)
+{
+	int			n = fit->tally->num_models;
+	int64		num_pairs = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (int j = i + 1; j < n; j++)
+		{
+			double		odds = exp(-fabs(fit->strengths[i] - fit->strengths[j]));
+			double		known = odds / ((1 + odds) * (1 + odds));
+			NextBattle	pair = {.first = i,.second = j};
+
+			pair.gain = known * variance_of(narrowing, n, i, j) /
+				(1 + known * variance_of(inverse, n, i, j));
+			pairs[num_pairs++] = pair;
+		}
+	}
+	return num_pairs;
+}
+
+/*
+ * Tell how often the pairs have met, which are in any order.
+ */
+static void
+find_battles(const Tally *tally, NextBattle *pairs, int num_pairs)
+{
+	for (int k = 0; k < num_pairs; k++)
+	{
+		int			met = tally_find_pair(tally, pairs[k].first, pairs[k].second);
+
+		pairs[k].battles = met < 0 ? 0 : (int64) pair_battles(&tally->pairs[met]);
+	}
+}
+
+/*
+ * The pairs whose next battle narrows most what one wants to know, with the chances to
+ * draw them by.
+ */
+NextBattle *
+next_battles(const PlacedFit *fit, BattleGoal goal, int limit, int *num_pairs)
+{
+	Size		n = fit->tally->num_models;
+	double	   *inverse = matrix_create(n);
+	NextBattle *pairs = MemoryContextAllocHuge(CurrentMemoryContext,
+											   mul_size(n * (n - 1) / 2 + 1, sizeof(NextBattle)));
+	double	   *product;
+	double	   *narrowing;
+	double		total = 0;
+	int			num_ranked;
+	int			leader = find_leader(fit, &num_ranked);
+
+	fitter_inverse(fit->fitter, fit->points, fit->strengths, inverse);
+	product = weighted_inverse(fit, inverse, goal, leader, num_ranked);
+	narrowing = find_narrowing(inverse, product, n);
+	pfree(product);
+	*num_pairs = (int) Min(find_gains(fit, inverse, narrowing, pairs), limit);
+	qsort(pairs, n * (n - 1) / 2, sizeof(NextBattle), compare_gains);
+	for (int k = 0; k < *num_pairs; k++)
+		total += pairs[k].gain;
+	for (int k = 0; k < *num_pairs; k++)
+		pairs[k].chance = total > 0 ? pairs[k].gain / total : 1.0 / *num_pairs;
+	find_battles(fit->tally, pairs, *num_pairs);
+	pfree(inverse);
+	pfree(narrowing);
+	return pairs;
+}
