@@ -364,6 +364,9 @@ extern MisfitPair *worst_pairs(const Ranking *ranking, const double *residuals,
 							   int limit, int *num_pairs);
 extern void put_misfits(ReturnSetInfo *result, const Ranking *ranking, char **names,
 						int limit);
+extern BattleGoal argument_goal(FunctionCallInfo fcinfo, int argument);
+extern void put_next_battles(ReturnSetInfo *result, const Ranking *ranking,
+							 char **names, BattleGoal goal, int limit);
 
 /* contenders.c */
 extern ArenaModels *read_arena_models(const char *arena);

@@ -2,7 +2,8 @@
  *
  * examination.c
  *	  How far a ranking can be leaned on, as results: the battles that carry a lead, the
- *	  voters who move the scores, and whether the model holds.
+ *	  voters who move the scores, whether the model holds, and which battles would tell
+ *	  more.
  *
  * What functions of relations, of tallies and of arenas have in common.  None needs
  * intervals, so that models are fitted and no replicate is drawn.
@@ -35,6 +36,7 @@ StaticAssertDecl(ARGUMENT_PRIOR_BATTLES + 1 == NUM_PLAIN_OPTIONS, "these are all
 #define NUM_PULL_COLUMNS 8
 #define NUM_FIT_COLUMNS 12
 #define NUM_MISFIT_COLUMNS 6
+#define NUM_NEXT_COLUMNS 5
 
 /* A pair and how far it is off what the scores predict */
 typedef struct PairMisfit
@@ -377,6 +379,49 @@ put_misfits(ReturnSetInfo *result, const Ranking *ranking, char **names, int lim
 		values[3] = Float8GetDatum(round_score(worst[k].observed_share));
 		values[4] = Float8GetDatum(round_score(worst[k].predicted_share));
 		values[5] = Float8GetDatum(round_score(worst[k].deviations));
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+/*
+ * The goal that an argument names.
+ */
+BattleGoal
+argument_goal(FunctionCallInfo fcinfo, int argument)
+{
+	if (PG_ARGISNULL(argument))
+		report_null("goal");
+	return parse_battle_goal(argument_text(fcinfo, argument));
+}
+
+/*
+ * The pairs whose next battle would tell most.
+ */
+void
+put_next_battles(ReturnSetInfo *result, const Ranking *ranking, char **names,
+				 BattleGoal goal, int limit)
+{
+	NextBattle *pairs;
+	int			num_pairs;
+
+	if (ranking->fit == NULL)
+		return;
+	pairs = next_battles(ranking->fit, goal, limit, &num_pairs);
+	for (int k = 0; k < num_pairs; k++)
+	{
+		int			model1 = model_of_fit(ranking, pairs[k].first);
+		int			model2 = model_of_fit(ranking, pairs[k].second);
+		const double *strengths = ranking->fit->strengths;
+		double		points = POINTS_PER_STRENGTH *
+			(strengths[pairs[k].first] - strengths[pairs[k].second]);
+		Datum		values[NUM_NEXT_COLUMNS];
+		bool		nulls[NUM_NEXT_COLUMNS] = {false};
+
+		values[0] = CStringGetTextDatum(names[model1]);
+		values[1] = CStringGetTextDatum(names[model2]);
+		values[2] = Float8GetDatum(pairs[k].chance);
+		values[3] = Int64GetDatum(pairs[k].battles);
+		values[4] = Float8GetDatum(round_score(win_share(points, 0)));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 }

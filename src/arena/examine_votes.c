@@ -20,6 +20,7 @@ PG_FUNCTION_INFO_V1(bixarena_rank_robustness);
 PG_FUNCTION_INFO_V1(bixarena_rank_voters);
 PG_FUNCTION_INFO_V1(bixarena_rank_fit);
 PG_FUNCTION_INFO_V1(bixarena_rank_misfits);
+PG_FUNCTION_INFO_V1(bixarena_rank_next_battles);
 
 #define ARGUMENT_BATTLES 0
 #define ARGUMENT_VOTER 1
@@ -156,6 +157,28 @@ bixarena_rank_misfits(PG_FUNCTION_ARGS)
 	battles = read_votes(fcinfo, first, NULL);
 	put_misfits((ReturnSetInfo *) fcinfo->resultinfo,
 				rank_plainly_as_called(fcinfo, first, battles), model_names(battles), limit);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/*
+ * bixarena_rank_next_battles(battles, n, goal, options)
+ */
+Datum
+bixarena_rank_next_battles(PG_FUNCTION_ARGS)
+{
+	const int	first = 3;
+	int			limit = argument_number(fcinfo, 1, "n", 1, MAX_ROWS);
+	BattleGoal	goal = argument_goal(fcinfo, 2);
+	Battles    *battles;
+
+	check_arguments(fcinfo, "bixarena_rank_next_battles()", first);
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	battles = read_votes(fcinfo, first, NULL);
+	put_next_battles((ReturnSetInfo *) fcinfo->resultinfo,
+					 rank_plainly_as_called(fcinfo, first, battles), model_names(battles),
+					 goal, limit);
 	SPI_finish();
 	return (Datum) 0;
 }

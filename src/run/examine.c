@@ -22,6 +22,7 @@ PG_FUNCTION_INFO_V1(bixarena_examine_robustness);
 PG_FUNCTION_INFO_V1(bixarena_examine_voters);
 PG_FUNCTION_INFO_V1(bixarena_examine_fit);
 PG_FUNCTION_INFO_V1(bixarena_examine_misfits);
+PG_FUNCTION_INFO_V1(bixarena_examine_next_battles);
 
 #define ARGUMENT_LEADERBOARD 0
 
@@ -126,6 +127,30 @@ bixarena_examine_misfits(PG_FUNCTION_ARGS)
 	shown = read_examined(fcinfo, 2, VOTERS_NOT_READ);
 	put_misfits((ReturnSetInfo *) fcinfo->resultinfo, rank_examined(shown),
 				shown->contenders->slugs, limit);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/*
+ * bixarena.examine_next_battles(leaderboard_id, n, goal, until, arena): of all models that
+ * have battles, with a prior, so that those take part which cannot be placed yet.
+ */
+Datum
+bixarena_examine_next_battles(PG_FUNCTION_ARGS)
+{
+	int			limit = argument_number(fcinfo, 1, "n", 1, MAX_ROWS);
+	BattleGoal	goal = argument_goal(fcinfo, 2);
+	ShownBattles *shown;
+	double		prior;
+
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	shown = read_examined(fcinfo, 3, VOTERS_NOT_READ);
+	prior = shown->settings->prior_battles > 0 ? shown->settings->prior_battles : 1;
+	put_next_battles((ReturnSetInfo *) fcinfo->resultinfo,
+					 rank_plainly(shown->battles,
+								  plain_options(0, prior, shown->contenders->name_order)),
+					 shown->contenders->slugs, goal, limit);
 	SPI_finish();
 	return (Datum) 0;
 }

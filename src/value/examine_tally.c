@@ -16,6 +16,7 @@
 PG_FUNCTION_INFO_V1(bixarena_rank_robustness_tally);
 PG_FUNCTION_INFO_V1(bixarena_rank_fit_tally);
 PG_FUNCTION_INFO_V1(bixarena_rank_misfits_tally);
+PG_FUNCTION_INFO_V1(bixarena_rank_next_battles_tally);
 
 /*
  * bixarena_rank_robustness_tally(tally, neighbours, options)
@@ -65,5 +66,25 @@ bixarena_rank_misfits_tally(PG_FUNCTION_ARGS)
 	battles = argument_battles(fcinfo);
 	put_misfits((ReturnSetInfo *) fcinfo->resultinfo,
 				rank_plainly_as_called(fcinfo, first, battles), model_names(battles), limit);
+	return (Datum) 0;
+}
+
+/*
+ * bixarena_rank_next_battles_tally(tally, n, goal, options)
+ */
+Datum
+bixarena_rank_next_battles_tally(PG_FUNCTION_ARGS)
+{
+	const int	first = 3;
+	int			limit = argument_number(fcinfo, 1, "n", 1, MAX_ROWS);
+	BattleGoal	goal = argument_goal(fcinfo, 2);
+	Battles    *battles;
+
+	check_plain_arguments(fcinfo, first);
+	InitMaterializedSRF(fcinfo, 0);
+	battles = argument_battles(fcinfo);
+	put_next_battles((ReturnSetInfo *) fcinfo->resultinfo,
+					 rank_plainly_as_called(fcinfo, first, battles), model_names(battles),
+					 goal, limit);
 	return (Datum) 0;
 }

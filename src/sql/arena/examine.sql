@@ -121,3 +121,30 @@ LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_rank_misfits(regclass, bigint, bigint, double precision, text, text, text, double precision, text) IS
 	'the pairs of models of any table or view of battles that fit their scores worst';
+
+CREATE TYPE bixarena_next_battle AS (
+	model1 text,
+	model2 text,
+	probability double precision,
+	battles bigint,
+	predicted_share double precision
+);
+COMMENT ON TYPE bixarena_next_battle IS 'two models that might battle next';
+
+CREATE FUNCTION bixarena_rank_next_battles(
+	battles regclass,
+	n bigint DEFAULT 20,
+	goal text DEFAULT 'scores',
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 1,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
+RETURNS SETOF bixarena_next_battle
+AS 'MODULE_PATHNAME', 'bixarena_rank_next_battles'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_next_battles(regclass, bigint, text, bigint, double precision, text, text, text, double precision, text) IS
+	'the pairs of models of any table or view whose next battle tells most, as a distribution';

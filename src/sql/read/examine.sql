@@ -129,3 +129,33 @@ END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard_misfits(text, bigint, text, text) IS
 	'the pairs of a leaderboard''s models that fit their scores worst';
+
+CREATE FUNCTION bixarena.examine_next_battles(
+	leaderboard_id text,
+	n bigint,
+	goal text,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_next_battle
+AS 'MODULE_PATHNAME', 'bixarena_examine_next_battles'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_next_battles(text, bigint, text, timestamptz, text) IS
+	'the pairs of a leaderboard''s models whose next battle tells most, after those up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_next_battles(
+	leaderboard_id text,
+	n bigint DEFAULT 20,
+	goal text DEFAULT 'scores',
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_next_battle
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT b.* FROM bixarena.examine_next_battles(
+		leaderboard_id, n, goal, NULL, bixarena.arena_resolve(arena)) AS b;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_next_battles(text, bigint, text, text) IS
+	'the pairs of a leaderboard''s models whose next battle tells most, as a distribution';
