@@ -57,6 +57,7 @@ typedef struct Run
 	Datum		voters;			/* jsonb: how many, and what they make of
 								 * intervals; 0: battles were independent */
 	Datum		ranges;			/* jsonb: ranks that the data allow, by id */
+	Datum		soundness;		/* jsonb: how far it can be leaned on */
 
 	double		read_seconds;
 	double		fit_seconds;
@@ -179,6 +180,10 @@ extern void read_shown_battles(ShownBattles *shown, VoterReading by_voter);
 /* ranges.c */
 extern Datum voters_of_run(const Ranking *ranking);
 extern Datum ranges_of_run(const Ranking *ranking, const Contenders *contenders);
+
+/* soundness.c */
+extern Datum soundness_of_run(const Ranking *ranking, const Contenders *contenders,
+							  uint64 seed);
 
 /* campaign.c */
 extern void campaign_begin(Campaign *campaign);
