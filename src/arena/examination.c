@@ -293,12 +293,12 @@ form_fit(FunctionCallInfo fcinfo, const Ranking *ranking, int num_trials, uint64
 		values[3] = Float8GetDatum(round_score(goodness->deviance));
 		values[4] = Int32GetDatum(goodness->degrees);
 		values[5] = Float8GetDatum(round_score(goodness->expected_deviance));
-		values[6] = Float8GetDatum(round_score(goodness->p_value));
+		values[6] = Float8GetDatum(goodness->p_value);
 		values[7] = BoolGetDatum(goodness->is_simulated);
 		values[8] = Float8GetDatum(round_score(goodness->excess));
 		values[9] = Int64GetDatum(goodness->cycles);
 		values[10] = Float8GetDatum(round_score(goodness->expected_cycles));
-		values[11] = Float8GetDatum(round_score(goodness->cycles_p_value));
+		values[11] = Float8GetDatum(goodness->cycles_p_value);
 	}
 	row = heap_form_tuple(BlessTupleDesc(columns), values, nulls);
 	MemoryContextSwitchTo(before);

@@ -64,11 +64,11 @@ append_fit(StringInfo json, const Ranking *ranking, const Contenders *contenders
 		return;
 	worst = worst_pairs(ranking, goodness->residuals, 1, &num_pairs);
 	appendStringInfo(json, ", \"fit\": {\"deviance\": %.15g, \"degrees_of_freedom\": %d"
-					 ", \"expected_deviance\": %.15g, \"p_value\": %.15g"
+					 ", \"expected_deviance\": %.15g, \"p_value\": %.6g"
 					 ", \"by_replicates\": %s, \"excess\": %.15g",
 					 round_score(goodness->deviance), goodness->degrees,
 					 round_score(goodness->expected_deviance),
-					 round_score(goodness->p_value),
+					 goodness->p_value,
 					 goodness->is_simulated ? "true" : "false",
 					 round_score(goodness->excess));
 	appendStringInfo(json, ", \"worst\": {\"model1\": \"%s\"",
