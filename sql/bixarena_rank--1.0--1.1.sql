@@ -820,7 +820,7 @@ COMMENT ON TYPE bixarena_next_battle IS 'two models that might battle next';
 
 CREATE FUNCTION bixarena_rank_next_battles(
 	battles regclass,
-	n bigint DEFAULT 20,
+	n bigint DEFAULT NULL,
 	goal text DEFAULT 'scores',
 	min_evaluations bigint DEFAULT 0,
 	prior_battles double precision DEFAULT 1,
@@ -831,7 +831,7 @@ CREATE FUNCTION bixarena_rank_next_battles(
 	num_battles text DEFAULT NULL)
 RETURNS SETOF bixarena_next_battle
 AS 'MODULE_PATHNAME', 'bixarena_rank_next_battles'
-LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000 COST 1000000
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_rank_next_battles(regclass, bigint, text, bigint, double precision, text, text, text, double precision, text) IS
 	'the pairs of models of any table or view whose next battle tells most, as a distribution';
@@ -872,13 +872,13 @@ COMMENT ON FUNCTION bixarena_rank_misfits_tally(bixarena_tally, bigint, bigint, 
 
 CREATE FUNCTION bixarena_rank_next_battles_tally(
 	tally bixarena_tally,
-	n bigint DEFAULT 20,
+	n bigint DEFAULT NULL,
 	goal text DEFAULT 'scores',
 	min_evaluations bigint DEFAULT 0,
 	prior_battles double precision DEFAULT 1)
 RETURNS SETOF bixarena_next_battle
 AS 'MODULE_PATHNAME', 'bixarena_rank_next_battles_tally'
-LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 20 COST 1000000;
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 1000 COST 1000000;
 COMMENT ON FUNCTION bixarena_rank_next_battles_tally(bixarena_tally, bigint, text, bigint, double precision) IS
 	'the pairs of models of a tally whose next battle tells most, as a distribution';
 
@@ -3646,18 +3646,18 @@ CREATE FUNCTION bixarena.examine_next_battles(
 	arena text)
 RETURNS SETOF bixarena_next_battle
 AS 'MODULE_PATHNAME', 'bixarena_examine_next_battles'
-LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000 COST 1000000
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.examine_next_battles(text, bigint, text, timestamptz, text) IS
 	'the pairs of a leaderboard''s models whose next battle tells most, after those up to a moment';
 
 CREATE FUNCTION bixarena_leaderboard_next_battles(
 	leaderboard_id text,
-	n bigint DEFAULT 20,
+	n bigint DEFAULT NULL,
 	goal text DEFAULT 'scores',
 	arena text DEFAULT NULL)
 RETURNS SETOF bixarena_next_battle
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

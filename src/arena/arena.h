@@ -352,6 +352,7 @@ extern Ranking *rank_plainly_as_called(FunctionCallInfo fcinfo, int first,
 extern char **model_names(const Battles *battles);
 extern int64 argument_number(FunctionCallInfo fcinfo, int argument, const char *name,
 							 int64 lowest, int64 highest);
+extern int	argument_limit(FunctionCallInfo fcinfo, int argument);
 extern int	argument_trials(FunctionCallInfo fcinfo, int argument);
 extern bool argument_choice(FunctionCallInfo fcinfo, int argument, const char *name);
 extern void put_robustness(ReturnSetInfo *result, const Ranking *ranking,

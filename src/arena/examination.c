@@ -145,6 +145,16 @@ argument_number(FunctionCallInfo fcinfo, int argument, const char *name, int64 l
 }
 
 /*
+ * How many rows a call asks for; null: all.
+ */
+int
+argument_limit(FunctionCallInfo fcinfo, int argument)
+{
+	return PG_ARGISNULL(argument) ? PG_INT32_MAX :
+		(int) argument_number(fcinfo, argument, "n", 1, MAX_ROWS);
+}
+
+/*
  * How often battles are fought again, and behind that the seed, which is not null.
  */
 int

@@ -353,7 +353,7 @@ typedef struct NextBattle
 	int			second;
 	int64		battles;		/* that they have had */
 	double		gain;			/* see next_battle.c */
-	double		chance;			/* to draw them, of those that are listed */
+	double		chance;			/* to draw them, of all pairs */
 } NextBattle;
 
 /* How intervals are found */

@@ -21,8 +21,9 @@
  *			by which part the variance falls, as far as it is open which of them is ahead
  *	ranks	the same for each two models
  *
- * Pairs get chances in proportion to their gains.  To draw from these does not let the
- * same few pairs meet until the next look, and leaves all a chance to be corrected.
+ * Pairs get chances in proportion to their gains, all of them.  Who lets only the best few
+ * meet until the next look spoils the scores: those that were lucky keep what luck gave
+ * them (test/bench/coverage.c).
  *
  * Time: two products of full matrices, and a sort of all pairs.
  * Memory: four full matrices.
@@ -186,12 +187,12 @@ compare_gains(const void *a, const void *b)
 /*
  * The gain of each two models.  Returns how many pairs there are.
  */
-static int64
+static int
 find_gains(const PlacedFit *fit, const double *inverse, const double *narrowing,
 		   NextBattle *pairs)
 {
 	int			n = fit->tally->num_models;
-	int64		num_pairs = 0;
+	int			num_pairs = 0;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -225,8 +226,8 @@ find_battles(const Tally *tally, NextBattle *pairs, int num_pairs)
 }
 
 /*
- * The pairs whose next battle narrows most what one wants to know, with the chances to
- * draw them by.
+ * The pairs whose next battle narrows most what one wants to know, so many at most, with
+ * the chances to draw them by, which of all pairs add up to 1.
  */
 NextBattle *
 next_battles(const PlacedFit *fit, BattleGoal goal, int limit, int *num_pairs)
@@ -239,18 +240,20 @@ next_battles(const PlacedFit *fit, BattleGoal goal, int limit, int *num_pairs)
 	double	   *narrowing;
 	double		total = 0;
 	int			num_ranked;
+	int			num_all;
 	int			leader = find_leader(fit, &num_ranked);
 
 	fitter_inverse(fit->fitter, fit->points, fit->strengths, inverse);
 	product = weighted_inverse(fit, inverse, goal, leader, num_ranked);
 	narrowing = find_narrowing(inverse, product, n);
 	pfree(product);
-	*num_pairs = (int) Min(find_gains(fit, inverse, narrowing, pairs), limit);
-	qsort(pairs, n * (n - 1) / 2, sizeof(NextBattle), compare_gains);
-	for (int k = 0; k < *num_pairs; k++)
+	num_all = find_gains(fit, inverse, narrowing, pairs);
+	*num_pairs = Min(num_all, limit);
+	qsort(pairs, num_all, sizeof(NextBattle), compare_gains);
+	for (int k = 0; k < num_all; k++)
 		total += pairs[k].gain;
 	for (int k = 0; k < *num_pairs; k++)
-		pairs[k].chance = total > 0 ? pairs[k].gain / total : 1.0 / *num_pairs;
+		pairs[k].chance = total > 0 ? pairs[k].gain / total : 1.0 / num_all;
 	find_battles(fit->tally, pairs, *num_pairs);
 	pfree(inverse);
 	pfree(narrowing);

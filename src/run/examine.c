@@ -138,7 +138,7 @@ bixarena_examine_misfits(PG_FUNCTION_ARGS)
 Datum
 bixarena_examine_next_battles(PG_FUNCTION_ARGS)
 {
-	int			limit = argument_number(fcinfo, 1, "n", 1, MAX_ROWS);
+	int			limit = argument_limit(fcinfo, 1);
 	BattleGoal	goal = argument_goal(fcinfo, 2);
 	ShownBattles *shown;
 	double		prior;

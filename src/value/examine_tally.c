@@ -76,7 +76,7 @@ Datum
 bixarena_rank_next_battles_tally(PG_FUNCTION_ARGS)
 {
 	const int	first = 3;
-	int			limit = argument_number(fcinfo, 1, "n", 1, MAX_ROWS);
+	int			limit = argument_limit(fcinfo, 1);
 	BattleGoal	goal = argument_goal(fcinfo, 2);
 	Battles    *battles;
 

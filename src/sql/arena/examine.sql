@@ -133,7 +133,7 @@ COMMENT ON TYPE bixarena_next_battle IS 'two models that might battle next';
 
 CREATE FUNCTION bixarena_rank_next_battles(
 	battles regclass,
-	n bigint DEFAULT 20,
+	n bigint DEFAULT NULL,
 	goal text DEFAULT 'scores',
 	min_evaluations bigint DEFAULT 0,
 	prior_battles double precision DEFAULT 1,
@@ -144,7 +144,7 @@ CREATE FUNCTION bixarena_rank_next_battles(
 	num_battles text DEFAULT NULL)
 RETURNS SETOF bixarena_next_battle
 AS 'MODULE_PATHNAME', 'bixarena_rank_next_battles'
-LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000 COST 1000000
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena_rank_next_battles(regclass, bigint, text, bigint, double precision, text, text, text, double precision, text) IS
 	'the pairs of models of any table or view whose next battle tells most, as a distribution';

@@ -138,18 +138,18 @@ CREATE FUNCTION bixarena.examine_next_battles(
 	arena text)
 RETURNS SETOF bixarena_next_battle
 AS 'MODULE_PATHNAME', 'bixarena_examine_next_battles'
-LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000 COST 1000000
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.examine_next_battles(text, bigint, text, timestamptz, text) IS
 	'the pairs of a leaderboard''s models whose next battle tells most, after those up to a moment';
 
 CREATE FUNCTION bixarena_leaderboard_next_battles(
 	leaderboard_id text,
-	n bigint DEFAULT 20,
+	n bigint DEFAULT NULL,
 	goal text DEFAULT 'scores',
 	arena text DEFAULT NULL)
 RETURNS SETOF bixarena_next_battle
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -39,12 +39,12 @@ COMMENT ON FUNCTION bixarena_rank_misfits_tally(bixarena_tally, bigint, bigint, 
 
 CREATE FUNCTION bixarena_rank_next_battles_tally(
 	tally bixarena_tally,
-	n bigint DEFAULT 20,
+	n bigint DEFAULT NULL,
 	goal text DEFAULT 'scores',
 	min_evaluations bigint DEFAULT 0,
 	prior_battles double precision DEFAULT 1)
 RETURNS SETOF bixarena_next_battle
 AS 'MODULE_PATHNAME', 'bixarena_rank_next_battles_tally'
-LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 20 COST 1000000;
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 1000 COST 1000000;
 COMMENT ON FUNCTION bixarena_rank_next_battles_tally(bixarena_tally, bigint, text, bigint, double precision) IS
 	'the pairs of models of a tally whose next battle tells most, as a distribution';
