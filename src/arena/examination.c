@@ -45,6 +45,16 @@ typedef struct PairMisfit
 	double		residual;
 } PairMisfit;
 
+static int	compare_misfits(const PairMisfit *a, const PairMisfit *b);
+
+#define ST_SORT sort_misfits
+#define ST_ELEMENT_TYPE PairMisfit
+#define ST_COMPARE(a, b) compare_misfits(a, b)
+#define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
 /*
  * The checks of the options that need no battles, which begin with this argument.
  */
@@ -224,18 +234,6 @@ put_robustness(ReturnSetInfo *result, const Ranking *ranking, char **names,
 	MemoryContextDelete(memory);
 }
 
-/*
- * Which model of a ranking this one of the fit is.
- */
-static int
-model_of_fit(const Ranking *ranking, int placed)
-{
-	for (int i = 0; i < ranking->num_models; i++)
-		if (ranking->placed[i] == placed)
-			return i;
-	elog(ERROR, "model %d of a fit is not in its ranking", placed);
-}
-
 static void
 put_pull(ReturnSetInfo *result, const Ranking *ranking, char **names,
 		 const char *voter, const VoterPull *pull)
@@ -246,9 +244,9 @@ put_pull(ReturnSetInfo *result, const Ranking *ranking, char **names,
 	values[0] = CStringGetTextDatum(voter);
 	values[1] = Int64GetDatum(pull->battles);
 	values[2] = Float8GetDatum(round_score(pull->points));
-	values[3] = CStringGetTextDatum(names[model_of_fit(ranking, pull->raised)]);
+	values[3] = CStringGetTextDatum(names[ranking->fit->models[pull->raised]]);
 	values[4] = Float8GetDatum(round_score(pull->raised_points));
-	values[5] = CStringGetTextDatum(names[model_of_fit(ranking, pull->lowered)]);
+	values[5] = CStringGetTextDatum(names[ranking->fit->models[pull->lowered]]);
 	values[6] = Float8GetDatum(round_score(pull->lowered_points));
 	values[7] = Float8GetDatum(round_score(pull->lead_points));
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
@@ -319,14 +317,14 @@ form_fit(FunctionCallInfo fcinfo, const Ranking *ranking, int num_trials, uint64
  * Those that are further off first.
  */
 static int
-compare_misfits(const void *a, const void *b)
+compare_misfits(const PairMisfit *a, const PairMisfit *b)
 {
-	double		x = fabs(((const PairMisfit *) a)->residual);
-	double		y = fabs(((const PairMisfit *) b)->residual);
+	double		x = fabs(a->residual);
+	double		y = fabs(b->residual);
 
 	if (x != y)
 		return x > y ? -1 : 1;
-	return ((const PairMisfit *) a)->pair - ((const PairMisfit *) b)->pair;
+	return a->pair - b->pair;
 }
 
 /*
@@ -344,7 +342,7 @@ worst_pairs(const Ranking *ranking, const double *residuals, int limit, int *num
 
 	for (int p = 0; p < n; p++)
 		all[p] = (PairMisfit) {p, residuals[p]};
-	qsort(all, n, sizeof(PairMisfit), compare_misfits);
+	sort_misfits(all, n);
 	*num_pairs = Min(limit, n);
 	worst = palloc(sizeof(MisfitPair) * (*num_pairs + 1));
 	for (int k = 0; k < *num_pairs; k++)
@@ -355,8 +353,8 @@ worst_pairs(const Ranking *ranking, const double *residuals, int limit, int *num
 		double		predicted = predicted_share(fit, pair);
 		bool		is_swapped = all[k].residual < 0;
 
-		worst[k].model1 = model_of_fit(ranking, is_swapped ? pair->second : pair->first);
-		worst[k].model2 = model_of_fit(ranking, is_swapped ? pair->first : pair->second);
+		worst[k].model1 = fit->models[is_swapped ? pair->second : pair->first];
+		worst[k].model2 = fit->models[is_swapped ? pair->first : pair->second];
 		worst[k].battles = (int64) battles;
 		worst[k].observed_share = (is_swapped ? fit->points.second[p] : fit->points.first[p]) / battles;
 		worst[k].predicted_share = is_swapped ? 1 - predicted : predicted;
@@ -419,16 +417,16 @@ put_next_battles(ReturnSetInfo *result, const Ranking *ranking, char **names,
 	pairs = next_battles(ranking->fit, goal, limit, &num_pairs);
 	for (int k = 0; k < num_pairs; k++)
 	{
-		int			model1 = model_of_fit(ranking, pairs[k].first);
-		int			model2 = model_of_fit(ranking, pairs[k].second);
+		const int  *models = ranking->fit->models;
 		const double *strengths = ranking->fit->strengths;
 		double		points = POINTS_PER_STRENGTH *
 			(strengths[pairs[k].first] - strengths[pairs[k].second]);
 		Datum		values[NUM_NEXT_COLUMNS];
 		bool		nulls[NUM_NEXT_COLUMNS] = {false};
 
-		values[0] = CStringGetTextDatum(names[model1]);
-		values[1] = CStringGetTextDatum(names[model2]);
+		CHECK_FOR_INTERRUPTS();
+		values[0] = CStringGetTextDatum(names[models[pairs[k].first]]);
+		values[1] = CStringGetTextDatum(names[models[pairs[k].second]]);
 		values[2] = Float8GetDatum(pairs[k].chance);
 		values[3] = Int64GetDatum(pairs[k].battles);
 		values[4] = Float8GetDatum(round_score(win_share(points, 0)));

@@ -275,6 +275,7 @@ typedef struct PlacedFit
 	Fitter	   *fitter;
 	const double *strengths;
 	const bool *ranked;			/* which of them are */
+	const int  *models;			/* their numbers in the ranking */
 } PlacedFit;
 
 /* How many battles carry the lead of one model over another */

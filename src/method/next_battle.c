@@ -40,6 +40,16 @@
 
 static const char *const goal_names[] = {"scores", "top", "ranks"};
 
+static int	compare_gains(const NextBattle *a, const NextBattle *b);
+
+#define ST_SORT sort_gains
+#define ST_ELEMENT_TYPE NextBattle
+#define ST_COMPARE(a, b) compare_gains(a, b)
+#define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
 /*
  * What one wants to know, as users say it.
  */
@@ -174,14 +184,11 @@ find_narrowing(const double *inverse, const double *product, Size n)
  * Those that gain most first.
  */
 static int
-compare_gains(const void *a, const void *b)
+compare_gains(const NextBattle *a, const NextBattle *b)
 {
-	const NextBattle *x = a;
-	const NextBattle *y = b;
-
-	if (x->gain != y->gain)
-		return x->gain > y->gain ? -1 : 1;
-	return x->first != y->first ? x->first - y->first : x->second - y->second;
+	if (a->gain != b->gain)
+		return a->gain > b->gain ? -1 : 1;
+	return a->first != b->first ? a->first - b->first : a->second - b->second;
 }
 
 /*
@@ -221,6 +228,7 @@ find_battles(const Tally *tally, NextBattle *pairs, int num_pairs)
 	{
 		int			met = tally_find_pair(tally, pairs[k].first, pairs[k].second);
 
+		CHECK_FOR_INTERRUPTS_AT(k);
 		pairs[k].battles = met < 0 ? 0 : (int64) pair_battles(&tally->pairs[met]);
 	}
 }
@@ -249,7 +257,7 @@ next_battles(const PlacedFit *fit, BattleGoal goal, int limit, int *num_pairs)
 	pfree(product);
 	num_all = find_gains(fit, inverse, narrowing, pairs);
 	*num_pairs = Min(num_all, limit);
-	qsort(pairs, num_all, sizeof(NextBattle), compare_gains);
+	sort_gains(pairs, num_all);
 	for (int k = 0; k < num_all; k++)
 		total += pairs[k].gain;
 	for (int k = 0; k < *num_pairs; k++)

@@ -359,7 +359,7 @@ find_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centre
  * The fit for what is asked of it besides a ranking.
  */
 static PlacedFit *
-keep_fit(PlacedModels placed)
+keep_fit(PlacedModels placed, const int *models)
 {
 	PlacedFit  *fit = palloc(sizeof(PlacedFit));
 
@@ -369,6 +369,7 @@ keep_fit(PlacedModels placed)
 	fit->fitter = placed.fitter;
 	fit->strengths = placed.estimate.strengths;
 	fit->ranked = placed.estimate.ranked;
+	fit->models = models;
 	return fit;
 }
 
@@ -412,7 +413,7 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 
 	INSTR_TIME_SET_CURRENT(fitted);
 	if (options->keep_fit)
-		ranking->fit = keep_fit(placed);
+		ranking->fit = keep_fit(placed, model);
 	find_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
 	if (recentre && choose_reference(&estimate, status, n, -1) > 0)
 		off_centre = mean_score(estimate.scores, estimate.ranked, n) - CENTRE_SCORE;

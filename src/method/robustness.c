@@ -59,18 +59,25 @@ typedef struct CellInfluence
 	double		influence;
 } CellInfluence;
 
+static int	compare_influences(const CellInfluence *a, const CellInfluence *b);
+
+#define ST_SORT sort_influences
+#define ST_ELEMENT_TYPE CellInfluence
+#define ST_COMPARE(a, b) compare_influences(a, b)
+#define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
 /*
  * Those that add most first.
  */
 static int
-compare_influences(const void *a, const void *b)
+compare_influences(const CellInfluence *a, const CellInfluence *b)
 {
-	const CellInfluence *x = a;
-	const CellInfluence *y = b;
-
-	if (x->influence != y->influence)
-		return x->influence > y->influence ? -1 : 1;
-	return x->cell - y->cell;
+	if (a->influence != b->influence)
+		return a->influence > b->influence ? -1 : 1;
+	return a->cell - b->cell;
 }
 
 static Remainder
@@ -183,7 +190,7 @@ find_influences(const Remainder *left, int leader, int rival, CellInfluence *inf
 				influences[num_cells++] = (CellInfluence) {p * NUM_OUTCOMES + outcome, influence};
 		}
 	}
-	qsort(influences, num_cells, sizeof(CellInfluence), compare_influences);
+	sort_influences(influences, num_cells);
 	return num_cells;
 }
 
