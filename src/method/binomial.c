@@ -59,9 +59,7 @@ draw_by_rejection(pg_prng_state *prng, int64 number, double chance)
 	double		a = -0.0873 + 0.0248 * b + 0.01 * chance;
 	double		centre = number * chance + 0.5;
 	double		sure = 0.92 - 4.2 / b;
-	double		log_odds = log(chance / (1 - chance));
 	double		mode = floor((number + 1) * chance);
-	double		of_mode = lgamma(mode + 1) + lgamma(number - mode + 1);
 
 	for (;;)
 	{
@@ -75,7 +73,9 @@ draw_by_rejection(pg_prng_state *prng, int64 number, double chance)
 		if (k < 0 || k > number)
 			continue;
 		v = log(v * (2.83 + 5.1 / b) * deviation / (a / (inner * inner) + b));
-		if (v <= of_mode - lgamma(k + 1) - lgamma(number - k + 1) + (k - mode) * log_odds)
+		/* one in seven comes to this */
+		if (v <= lgamma(mode + 1) + lgamma(number - mode + 1) - lgamma(k + 1) -
+			lgamma(number - k + 1) + (k - mode) * log(chance / (1 - chance)))
 			return (int64) k;
 	}
 }

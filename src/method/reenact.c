@@ -46,46 +46,6 @@ tie_chance(double nu, double share)
 	return Min(chance, 2 * least);
 }
 
-static double
-expected_ties(const PlacedFit *fit, double nu)
-{
-	double		ties = 0;
-
-	for (int p = 0; p < fit->tally->num_pairs; p++)
-	{
-		CHECK_FOR_INTERRUPTS_AT(p);
-		ties += pair_battles(&fit->tally->pairs[p]) *
-			tie_chance(nu, predicted_share(fit, &fit->tally->pairs[p]));
-	}
-	return ties;
-}
-
-/*
- * The parameter of ties with which as many are expected as there were, by bisection.
- */
-static double
-find_nu(const PlacedFit *fit)
-{
-	double		low = -MAX_LOG_NU;
-	double		high = MAX_LOG_NU;
-	double		ties = 0;
-
-	for (int p = 0; p < fit->tally->num_pairs; p++)
-		ties += fit->tally->pairs[p].count[OUTCOME_TIE];
-	if (ties == 0)
-		return 0;
-	for (int k = 0; k < NUM_BISECTIONS; k++)
-	{
-		double		middle = (low + high) / 2;
-
-		if (expected_ties(fit, exp2(middle)) < ties)
-			low = middle;
-		else
-			high = middle;
-	}
-	return exp2((low + high) / 2);
-}
-
 /*
  * How many battles two models had.
  */
@@ -105,6 +65,45 @@ predicted_share(const PlacedFit *fit, const Pair *pair)
 	return 1 / (1 + exp(fit->strengths[pair->second] - fit->strengths[pair->first]));
 }
 
+static double
+expected_ties(const Tally *tally, const double *shares, double nu)
+{
+	double		ties = 0;
+
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		CHECK_FOR_INTERRUPTS_AT(p);
+		ties += pair_battles(&tally->pairs[p]) * tie_chance(nu, shares[p]);
+	}
+	return ties;
+}
+
+/*
+ * The parameter of ties with which as many are expected as there were, by bisection.
+ */
+static double
+find_nu(const Tally *tally, const double *shares)
+{
+	double		low = -MAX_LOG_NU;
+	double		high = MAX_LOG_NU;
+	double		ties = 0;
+
+	for (int p = 0; p < tally->num_pairs; p++)
+		ties += tally->pairs[p].count[OUTCOME_TIE];
+	if (ties == 0)
+		return 0;
+	for (int k = 0; k < NUM_BISECTIONS; k++)
+	{
+		double		middle = (low + high) / 2;
+
+		if (expected_ties(tally, shares, exp2(middle)) < ties)
+			low = middle;
+		else
+			high = middle;
+	}
+	return exp2((low + high) / 2);
+}
+
 /*
  * The chances of all pairs.
  */
@@ -113,7 +112,7 @@ reenactment_create(const PlacedFit *fit)
 {
 	Reenactment *reenactment = palloc(sizeof(Reenactment));
 	Size		size = mul_size(fit->tally->num_pairs + 1, sizeof(double));
-	double		nu = find_nu(fit);
+	double		nu;
 
 	reenactment->tally = fit->tally;
 	reenactment->shares = MemoryContextAllocHuge(CurrentMemoryContext, size);
@@ -122,11 +121,13 @@ reenactment_create(const PlacedFit *fit)
 	reenactment->tied = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	reenactment->won = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	for (int p = 0; p < fit->tally->num_pairs; p++)
+		reenactment->shares[p] = predicted_share(fit, &fit->tally->pairs[p]);
+	nu = find_nu(fit->tally, reenactment->shares);
+	for (int p = 0; p < fit->tally->num_pairs; p++)
 	{
-		double		share = predicted_share(fit, &fit->tally->pairs[p]);
+		double		share = reenactment->shares[p];
 		double		tie = tie_chance(nu, share);
 
-		reenactment->shares[p] = share;
 		reenactment->ties[p] = tie;
 		reenactment->tied[p] = prepare_chance(tie);
 		reenactment->won[p] = prepare_chance(tie < 1 ? (share - tie / 2) / (1 - tie) : 0);
