@@ -123,7 +123,7 @@ rank_plainly_as_called(FunctionCallInfo fcinfo, int first, const Battles *battle
 /*
  * The models of battles by their names.
  */
-char **
+char	  **
 model_names(const Battles *battles)
 {
 	char	  **names = palloc(sizeof(char *) * (battles->tally->num_models + 1));
@@ -341,7 +341,10 @@ worst_pairs(const Ranking *ranking, const double *residuals, int limit, int *num
 	MisfitPair *worst;
 
 	for (int p = 0; p < n; p++)
-		all[p] = (PairMisfit) {p, residuals[p]};
+		all[p] = (PairMisfit)
+	{
+		p, residuals[p]
+	};
 	sort_misfits(all, n);
 	*num_pairs = Min(limit, n);
 	worst = palloc(sizeof(MisfitPair) * (*num_pairs + 1));

@@ -55,7 +55,8 @@ typedef struct Remainder
 /* Battles of one pair and outcome, and what each of them adds to the lead */
 typedef struct CellInfluence
 {
-	int			cell;			/* NUM_OUTCOMES times the pair, and the outcome */
+	int			cell;			/* NUM_OUTCOMES times the pair, and the
+								 * outcome */
 	double		influence;
 } CellInfluence;
 
@@ -187,7 +188,11 @@ find_influences(const Remainder *left, int leader, int rival, CellInfluence *inf
 			double		influence = pull * (points - share);
 
 			if (pair->count[outcome] > 0 && influence > 0)
-				influences[num_cells++] = (CellInfluence) {p * NUM_OUTCOMES + outcome, influence};
+				influences[num_cells++] = (CellInfluence)
+			{
+				p		   *NUM_OUTCOMES + outcome,
+							influence
+			};
 		}
 	}
 	sort_influences(influences, num_cells);

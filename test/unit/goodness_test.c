@@ -82,7 +82,7 @@ test_binomial(void)
 		for (int d = 0; d < num_draws; d++)
 		{
 			int64		drawn = draw_binomial(&prng, cases[k].number,
-														prepare_chance(cases[k].chance));
+											  prepare_chance(cases[k].chance));
 			double		off = deviation > 0 ? (drawn - mean) / deviation : drawn - mean;
 
 			check(drawn >= 0 && drawn <= cases[k].number, "%d of %d", (int) drawn,
@@ -103,7 +103,10 @@ test_binomial(void)
 static void
 test_baseball(void)
 {
-	/* of each two teams, wins of the first at home and away, and those of the second */
+	/*
+	 * of each two teams, wins of the first at home and away, and those of the
+	 * second
+	 */
 	static const int games[][4] = {
 		{0, 1, 7, 6}, {0, 2, 9, 4}, {0, 3, 7, 6}, {0, 4, 7, 6}, {0, 5, 9, 4}, {0, 6, 11, 2},
 		{1, 2, 7, 6}, {1, 3, 5, 8}, {1, 4, 11, 2}, {1, 5, 9, 4}, {1, 6, 9, 4},
@@ -128,7 +131,11 @@ test_baseball(void)
 			worst = p;
 	check(fabs(goodness->residuals[worst] - 2.4636031699157632) < 1e-6,
 		  "the worst pair is off by %f", goodness->residuals[worst]);
-	/* counts are small: chi-square would say 0.40, a simulation elsewhere 0.475 */
+
+	/*
+	 * counts are small: chi-square would say 0.40, a simulation elsewhere
+	 * 0.475
+	 */
 	check(goodness->is_simulated && fabs(goodness->p_value - 0.475) < 0.04,
 		  "the p-value is %f", goodness->p_value);
 }

@@ -352,7 +352,10 @@ test_voters_left_out(void)
 	VoterPull  *pulls;
 	int			num_pulls;
 
-	/* voter 0 has no vote that can be read, voter 1 only one of a winless model */
+	/*
+	 * voter 0 has no vote that can be read, voter 1 only one of a winless
+	 * model
+	 */
 	battles_add(battles, 0, 3, OUTCOME_FIRST, 1);
 	battles_add_pair(battles, 0, 1, 3, 2, 0);
 	battles_add_pair(battles, 1, 2, 3, 2, 0);
