@@ -341,10 +341,10 @@ worst_pairs(const Ranking *ranking, const double *residuals, int limit, int *num
 	MisfitPair *worst;
 
 	for (int p = 0; p < n; p++)
-		all[p] = (PairMisfit)
 	{
-		p, residuals[p]
-	};
+		all[p].pair = p;
+		all[p].residual = residuals[p];
+	}
 	sort_misfits(all, n);
 	*num_pairs = Min(limit, n);
 	worst = palloc(sizeof(MisfitPair) * (*num_pairs + 1));

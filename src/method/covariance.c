@@ -38,14 +38,6 @@ struct Covariance
 	double	   *product;		/* M times that */
 };
 
-static double *
-matrix_create(int num_models)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext,
-								  mul_size(mul_size(num_models, num_models),
-										   sizeof(double)));
-}
-
 /*
  * The sum of the squared residuals of a pair's battles.
  */
@@ -88,31 +80,6 @@ add_weight(const Covariance *covariance, int first, int second, double weight)
 }
 
 /*
- * products = left times right, of full matrices.  Rows of the right one are added up,
- * which is quicker than sums across its columns.
- */
-static void
-multiply(const double *left, const double *right, double *products, int n)
-{
-	for (Size i = 0; i < (Size) n; i++)
-	{
-		double	   *restrict row = products + i * n;
-
-		CHECK_FOR_INTERRUPTS();
-		memset(row, 0, sizeof(double) * n);
-		for (Size k = 0; k < (Size) n; k++)
-		{
-			const double *restrict other = right + k * n;
-			double		factor = left[i * n + k];
-
-#pragma omp simd
-			for (int j = 0; j < n; j++)
-				row[j] += factor * other[j];
-		}
-	}
-}
-
-/*
  * The covariance of strengths where the fitter has put them, every battle standing for
  * itself.
  */
@@ -124,8 +91,8 @@ covariance_by_battle(Fitter *fitter, const Tally *tally, PairPoints points,
 	int			n = tally->num_models;
 
 	covariance->num_models = n;
-	covariance->inverse = matrix_create(n);
-	covariance->product = matrix_create(n);
+	covariance->inverse = full_matrix(n);
+	covariance->product = full_matrix(n);
 	fitter_inverse(fitter, points, strengths, covariance->inverse);
 	memset(covariance->product, 0, sizeof(double) * n * n);
 	for (int p = 0; p < tally->num_pairs; p++)
@@ -149,14 +116,14 @@ covariance_by_voter(Fitter *fitter, const Voters *voters, const Tally *tally,
 {
 	Covariance *covariance = palloc(sizeof(Covariance));
 	int			n = tally->num_models;
-	double	   *squares = matrix_create(n);
+	double	   *squares = full_matrix(n);
 
 	covariance->num_models = n;
-	covariance->inverse = matrix_create(n);
-	covariance->product = matrix_create(n);
+	covariance->inverse = full_matrix(n);
+	covariance->product = full_matrix(n);
 	fitter_inverse(fitter, points, strengths, covariance->inverse);
 	voters_gradient_squares(voters, strengths, squares);
-	multiply(squares, covariance->inverse, covariance->product, n);
+	multiply_full(squares, covariance->inverse, covariance->product, n);
 	pfree(squares);
 	return covariance;
 }
@@ -221,10 +188,10 @@ covariance_deviations(const Covariance *covariance, const bool *reference,
 double *
 covariance_matrix(const Covariance *covariance)
 {
-	double	   *matrix = matrix_create(covariance->num_models);
+	double	   *matrix = full_matrix(covariance->num_models);
 
-	multiply(covariance->inverse, covariance->product, matrix,
-			 covariance->num_models);
+	multiply_full(covariance->inverse, covariance->product, matrix,
+				  covariance->num_models);
 	return matrix;
 }
 

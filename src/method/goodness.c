@@ -238,17 +238,14 @@ find_freedoms(const PlacedFit *fit, const Reenactment *reenactment)
 	double	   *freedoms = MemoryContextAllocHuge(CurrentMemoryContext,
 												  mul_size(fit->tally->num_pairs + 1,
 														   sizeof(double)));
-	double	   *inverse = MemoryContextAllocHuge(CurrentMemoryContext,
-												 mul_size(mul_size(n, n), sizeof(double)));
+	double	   *inverse = full_matrix(n);
 
 	fitter_inverse(fit->fitter, fit->points, fit->strengths, inverse);
 	for (int p = 0; p < fit->tally->num_pairs; p++)
 	{
 		const Pair *pair = &fit->tally->pairs[p];
 		double		share = reenactment->shares[p];
-		double		variance = inverse[pair->first * n + pair->first] +
-			inverse[pair->second * n + pair->second] -
-			2 * inverse[pair->first * n + pair->second];
+		double		variance = difference_variance(inverse, n, pair->first, pair->second);
 
 		CHECK_FOR_INTERRUPTS_AT(p);
 		freedoms[p] = Max(1 - pair_battles(pair) * share * (1 - share) * variance, 0);

@@ -3,7 +3,8 @@
  * method.h
  *	  The method: from outcomes to a ranking.
  *
- *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree -> fit
+ *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree -> fit,
+ *			matrix
  *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
  *			-> ranking -> robustness, pull; binomial -> reenact, cycles, chi_square
  *			-> goodness, next_battle
@@ -473,6 +474,12 @@ extern void curvature_inverse(const Curvature *curvature, double *inverse);
 extern void curvature_variances(const Curvature *curvature, double *variances);
 extern void curvature_solve(const Curvature *curvature,
 							const double *gradient, double *step);
+
+/* matrix.c */
+extern double *full_matrix(Size n);
+extern void multiply_full(const double *left, const double *right, double *products,
+						  Size n);
+extern double difference_variance(const double *covariance, Size n, int i, int j);
 
 /* likelihood.c */
 extern Likelihood *likelihood_create(const Tally *tally, double prior_battles);

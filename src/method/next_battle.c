@@ -64,20 +64,6 @@ parse_battle_goal(const char *name)
 			 errmsg("goal must be scores, top or ranks, not \"%s\"", name)));
 }
 
-static double *
-matrix_create(Size n)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext,
-								  mul_size(mul_size(n, n), sizeof(double)));
-}
-
-/* The variance of the difference of two models */
-static double
-variance_of(const double *matrix, Size n, int i, int j)
-{
-	return Max(matrix[i * n + i] + matrix[j * n + j] - 2 * matrix[i * n + j], 0);
-}
-
 /*
  * How much it matters how well the difference of two ranked models is known.
  */
@@ -85,7 +71,7 @@ static double
 weight_of(const PlacedFit *fit, const double *inverse, BattleGoal goal, int leader,
 		  int num_ranked, int i, int j)
 {
-	double		variance = variance_of(inverse, fit->tally->num_models, i, j);
+	double		variance = difference_variance(inverse, fit->tally->num_models, i, j);
 
 	if (goal == GOAL_SCORES)
 		return 1.0 / num_ranked;
@@ -123,7 +109,7 @@ weighted_inverse(const PlacedFit *fit, const double *inverse, BattleGoal goal, i
 				 int num_ranked)
 {
 	Size		n = fit->tally->num_models;
-	double	   *product = matrix_create(n);
+	double	   *product = full_matrix(n);
 
 	memset(product, 0, sizeof(double) * n * n);
 	for (Size i = 0; i < n; i++)
@@ -151,33 +137,6 @@ weighted_inverse(const PlacedFit *fit, const double *inverse, BattleGoal goal, i
 		}
 	}
 	return product;
-}
-
-/*
- * The inverse times that product, A above.
- */
-static double *
-find_narrowing(const double *inverse, const double *product, Size n)
-{
-	double	   *narrowing = matrix_create(n);
-
-	for (Size i = 0; i < n; i++)
-	{
-		double	   *restrict row = narrowing + i * n;
-
-		CHECK_FOR_INTERRUPTS();
-		memset(row, 0, sizeof(double) * n);
-		for (Size k = 0; k < n; k++)
-		{
-			const double *restrict other = product + k * n;
-			double		factor = inverse[i * n + k];
-
-#pragma omp simd
-			for (Size j = 0; j < n; j++)
-				row[j] += factor * other[j];
-		}
-	}
-	return narrowing;
 }
 
 /*
@@ -210,8 +169,8 @@ find_gains(const PlacedFit *fit, const double *inverse, const double *narrowing,
 			double		known = odds / ((1 + odds) * (1 + odds));
 			NextBattle	pair = {.first = i,.second = j};
 
-			pair.gain = known * variance_of(narrowing, n, i, j) /
-				(1 + known * variance_of(inverse, n, i, j));
+			pair.gain = known * difference_variance(narrowing, n, i, j) /
+				(1 + known * difference_variance(inverse, n, i, j));
 			pairs[num_pairs++] = pair;
 		}
 	}
@@ -241,7 +200,7 @@ NextBattle *
 next_battles(const PlacedFit *fit, BattleGoal goal, int limit, int *num_pairs)
 {
 	Size		n = fit->tally->num_models;
-	double	   *inverse = matrix_create(n);
+	double	   *inverse = full_matrix(n);
 	NextBattle *pairs = MemoryContextAllocHuge(CurrentMemoryContext,
 											   mul_size(n * (n - 1) / 2 + 1, sizeof(NextBattle)));
 	double	   *product;
@@ -253,7 +212,8 @@ next_battles(const PlacedFit *fit, BattleGoal goal, int limit, int *num_pairs)
 
 	fitter_inverse(fit->fitter, fit->points, fit->strengths, inverse);
 	product = weighted_inverse(fit, inverse, goal, leader, num_ranked);
-	narrowing = find_narrowing(inverse, product, n);
+	narrowing = full_matrix(n);
+	multiply_full(inverse, product, narrowing, n);
 	pfree(product);
 	num_all = find_gains(fit, inverse, narrowing, pairs);
 	*num_pairs = Min(num_all, limit);

@@ -101,8 +101,7 @@ strongest_pulls(const PlacedFit *fit, const Voters *voters, int leader, int riva
 {
 	Size		n = fit->tally->num_models;
 	VoterPull  *pulls = palloc(mul_size(limit, sizeof(VoterPull)));
-	double	   *inverse = MemoryContextAllocHuge(CurrentMemoryContext,
-												 mul_size(mul_size(n, n), sizeof(double)));
+	double	   *inverse = full_matrix(n);
 	double	   *gradient = palloc(sizeof(double) * n);
 	double	   *moves = palloc(sizeof(double) * n);
 	bool	   *is_touched = palloc0(sizeof(bool) * n);

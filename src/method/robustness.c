@@ -94,8 +94,7 @@ copy_battles(const PlacedFit *fit)
 	memcpy(left.tally.pairs, tally->pairs, sizeof(Pair) * tally->num_pairs);
 	left.index = palloc(sizeof(int) * n);
 	left.strengths = palloc(sizeof(double) * n);
-	left.inverse = MemoryContextAllocHuge(CurrentMemoryContext,
-										  mul_size(mul_size(n, n), sizeof(double)));
+	left.inverse = full_matrix(n);
 	left.num_placed = (int) n;
 	for (Size i = 0; i < n; i++)
 		left.index[i] = (int) i;
@@ -178,8 +177,7 @@ find_influences(const Remainder *left, int leader, int rival, CellInfluence *inf
 		if (i < 0 || j < 0)
 			continue;
 		share = 1 / (1 + exp(left->strengths[j] - left->strengths[i]));
-		variance = left->inverse[i * n + i] + left->inverse[j * n + j] -
-			2 * left->inverse[i * n + j];
+		variance = difference_variance(left->inverse, n, i, j);
 		freedom = Max(1 - share * (1 - share) * variance, LEAST_FREEDOM);
 		pull = (of_leader[i] - of_leader[j] - of_rival[i] + of_rival[j]) / freedom;
 		for (int outcome = 0; outcome < NUM_OUTCOMES; outcome++)
@@ -188,11 +186,10 @@ find_influences(const Remainder *left, int leader, int rival, CellInfluence *inf
 			double		influence = pull * (points - share);
 
 			if (pair->count[outcome] > 0 && influence > 0)
-				influences[num_cells++] = (CellInfluence)
 			{
-				p		   *NUM_OUTCOMES + outcome,
-							influence
-			};
+				influences[num_cells].cell = p * NUM_OUTCOMES + outcome;
+				influences[num_cells++].influence = influence;
+			}
 		}
 	}
 	sort_influences(influences, num_cells);
