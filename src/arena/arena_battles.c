@@ -57,10 +57,10 @@ allow_maintenance_memory(void)
  */
 Battles *
 read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
-					const TimestampTz *as_of, bool by_voter, bool now)
+					const TimestampTz *as_of, VoterReading by_voter, bool now)
 {
 	ParamListInfo parameters = makeParamList(2);
-	VoterColumn voter = by_voter ? source->voter : no_voter();
+	VoterColumn voter = by_voter == VOTERS_NOT_READ ? no_voter() : source->voter;
 	int			guc_level = NewGUCNestLevel();
 	List	   *battles;
 	char	   *sql;
@@ -76,14 +76,24 @@ read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
 				   covariate_columns(source->covariates), source->counts.unusable,
 				   source->query, source->leaderboard,
 				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "",
-				   covariate_grouping(source->covariates, by_voter), voter.grouping);
-	if (by_voter || source->covariates)
+				   covariate_grouping(source->covariates, by_voter != VOTERS_NOT_READ),
+				   voter.grouping);
+	if (by_voter != VOTERS_NOT_READ || source->covariates)
 		allow_maintenance_memory();
 	battles = read_battles(sql, parameters, true, NIL, by_voter, source->covariates, now,
 						   psprintf("leaderboard \"%s\" from %s",
 									leaderboard->slug, source->place));
 	AtEOXact_GUC(true, guc_level);
 	return linitial(battles);
+}
+
+/*
+ * What settings ask to read of who cast the battles.
+ */
+VoterReading
+voter_reading(const Settings *settings)
+{
+	return settings->cluster_by_voter ? VOTERS_TOLD_APART : VOTERS_NOT_READ;
 }
 
 /*
@@ -107,7 +117,7 @@ read_leaderboard_battles(const Leaderboard *leaderboard,
 						 const TimestampTz *as_of, const Settings *settings, bool now)
 {
 	return read_source_battles(find_leaderboard_source(leaderboard->arena, as_of, settings),
-							   leaderboard, as_of, settings->cluster_by_voter, now);
+							   leaderboard, as_of, voter_reading(settings), now);
 }
 
 /*
@@ -178,7 +188,7 @@ read_arena_battles(const char *arena, List *slugs)
 								   source->outcome, source->counts.count,
 								   source->leaderboard, source->counts.unusable,
 								   source->query, source->leaderboard),
-						  parameters, true, slugs, false, NIL, true,
+						  parameters, true, slugs, VOTERS_NOT_READ, NIL, true,
 						  psprintf("all leaderboards from %s", source->place));
 	AtEOXact_GUC(true, guc_level);
 	if (is_remote(arena))

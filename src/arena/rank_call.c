@@ -131,6 +131,14 @@ call_options(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles)
 	return options;
 }
 
+void
+report_one_voter(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("intervals by voter need at least two voters")));
+}
+
 /*
  * Tell of terms that were asked for and left out.
  */
@@ -167,6 +175,8 @@ rank_as_called(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles
 	options.keep_differences = keep_differences;
 	ranking = rank_models(battles->tally, &options);
 	tell_left_out(ranking);
+	if (ranking->one_voter)
+		report_one_voter();
 	if (ranking->anchor_lost)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -113,12 +113,13 @@ check_count_column(Relation relation, const char *name)
 /*
  * The battles in any table or view, of these columns.  num_battles is that which
  * holds how many battles a row stands for, NULL: each is one.  voter is that which says
- * who cast them, or NULL.  covariates name columns of numbers.
+ * who cast them, or NULL, and by_voter what is kept of them.  covariates name columns of
+ * numbers.
  */
 Battles *
 read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 					  const char *outcome, const char *num_battles, const char *voter,
-					  List *covariates)
+					  VoterReading by_voter, List *covariates)
 {
 	Relation	relation = try_relation_open(relation_id, AccessShareLock);
 	List	   *battles;
@@ -126,7 +127,7 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 				type2;
 	CountColumns counts;
 	char	   *name;
-	VoterColumn by_voter = no_voter();
+	VoterColumn column = no_voter();
 	int			guc_level = NewGUCNestLevel();
 	ListCell   *cell;
 
@@ -149,7 +150,7 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 	if (voter)
 	{
 		(void) find_column(relation, voter, "voter");
-		by_voter = grouped_by_voter(relation_id, voter);
+		column = grouped_by_voter(relation_id, voter);
 	}
 	foreach(cell, covariates)
 		check_covariate_column(relation_id, lfirst(cell), "the relation");
@@ -162,11 +163,12 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 									grouped_column(relation_id, model1),
 									grouped_column(relation_id, model2),
 									grouped_column(relation_id, outcome),
-									counts.count, by_voter.voter,
+									counts.count, column.voter,
 									covariate_columns(covariates), counts.unusable, name,
 									covariate_grouping(covariates, voter != NULL),
-									by_voter.grouping),
-						   NULL, false, NIL, voter != NULL, covariates, false,
+									column.grouping),
+						   NULL, false, NIL, voter ? by_voter : VOTERS_NOT_READ,
+						   covariates, false,
 						   psprintf("relation %s", name));
 	AtEOXact_GUC(true, guc_level);
 	relation_close(relation, NoLock);

@@ -83,7 +83,8 @@ read_votes(FunctionCallInfo fcinfo, RankArguments at)
 									argument_text(fcinfo, at.first + ARGUMENT_MODEL2),
 									argument_text(fcinfo, at.first + ARGUMENT_OUTCOME),
 									argument_text(fcinfo, at.first + ARGUMENT_NUM_BATTLES),
-									argument_text(fcinfo, at.voter), covariates);
+									argument_text(fcinfo, at.voter), VOTERS_TOLD_APART,
+									covariates);
 	check_outcomes(battles, PG_GETARG_FLOAT8(at.first + ARGUMENT_MAX_UNREAD_PERCENT),
 				   "the relation");
 	report_ignored(battles, "the relation");

@@ -150,7 +150,7 @@ read_tally(const KeptTally *kept, TallyUse use, Datum slug, List *slugs, char *s
 	parameters->params[0].isnull = false;
 	parameters->params[0].pflags = PARAM_FLAG_CONST;
 	result = read_battles(tally_query(kept, use, slugs ? "ANY ($1)" : "$1", slugs != NIL),
-						  parameters, true, slugs, false, NIL, true, source);
+						  parameters, true, slugs, VOTERS_NOT_READ, NIL, true, source);
 	leave_owner(scope);
 	return result;
 }

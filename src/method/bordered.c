@@ -202,7 +202,7 @@ bordered_inverse(const Bordered *bordered, double *inverse)
 	Size		n = bordered->num_nodes;
 	Size		q = bordered->num_terms;
 	Size		size = n + q;
-	double	   *of_strengths = full_matrix_create(n);
+	double	   *of_strengths = full_matrix(n);
 
 	curvature_inverse(bordered->curvature, of_strengths);
 	bordered_term_rows(bordered, inverse + n * size);

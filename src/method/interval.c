@@ -80,7 +80,7 @@ copy_column(const double *values, double *copy, int num_values, double unknown)
  * for the upper; and half way from -infinity to +infinity nothing is known.
  */
 void
-find_bounds(const double *values, double *copy, int num_values,
+find_quantile_bounds(const double *values, double *copy, int num_values,
 			double *lower, double *upper)
 {
 	int			num_unknown = copy_column(values, copy, num_values, -INFINITY);
@@ -108,7 +108,7 @@ percentile_bounds(const Replicates *replicates, Bounds bounds)
 	for (int i = 0; i < replicates->num_models; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		find_bounds(&replicates->values[i * num_replicates], copy, num_replicates,
+		find_quantile_bounds(&replicates->values[i * num_replicates], copy, num_replicates,
 					&bounds.lower[i], &bounds.upper[i]);
 	}
 	pfree(copy);

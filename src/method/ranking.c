@@ -42,6 +42,7 @@ typedef struct PlacedModels
 	int		   *ranked;			/* those that are */
 	int			num_ranked;
 	const RankOptions *options;
+	Covariance *by_voter;		/* NULL: not found */
 } PlacedModels;
 
 static int	compare_models(const int *a, const int *b, RankingOrder *order);
@@ -206,6 +207,16 @@ bounds_create(int num_models)
 	return bounds;
 }
 
+static void
+open_bounds(Bounds bounds, int num_models)
+{
+	for (int i = 0; i < num_models; i++)
+	{
+		bounds.lower[i] = -INFINITY;
+		bounds.upper[i] = INFINITY;
+	}
+}
+
 /*
  * Number the placed models that are ranked, for their differences.  Returns how many
  * they are.
@@ -238,8 +249,8 @@ find_percentile_terms(Ranking *ranking, const Replicates *replicates)
 	{
 		TermEstimate *term = &ranking->term_estimates[k];
 
-		find_bounds(replicates->terms + (Size) k * num_replicates, copy, num_replicates,
-					&term->lower, &term->upper);
+		find_quantile_bounds(replicates->terms + (Size) k * num_replicates, copy,
+							 num_replicates, &term->lower, &term->upper);
 	}
 	pfree(copy);
 }
@@ -296,7 +307,7 @@ static void
 find_wald_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
 {
 	const RankOptions *options = placed.options;
-	Covariance *covariance = find_covariance(placed, options->voters);
+	Covariance *covariance = options->voters ? placed.by_voter : find_covariance(placed, NULL);
 	double		point = interval_point(ranking->num_voters);
 
 	wald_bounds(covariance, placed.estimate.scores, placed.estimate.reference, point,
@@ -311,7 +322,8 @@ find_wald_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *c
 														 placed.num_ranked,
 														 options->num_bootstrap,
 														 options->seed, point);
-	covariance_free(covariance);
+	if (covariance != placed.by_voter)
+		covariance_free(covariance);
 }
 
 /*
@@ -333,31 +345,94 @@ total_variance(const Covariance *covariance, const PointEstimate *estimate)
 }
 
 /*
- * Say who cast the battles, and what it makes of intervals that this counts: how many
- * times as wide those by voter are as those by battle, by the root of the mean of
- * variances.
+ * Say what it makes of intervals that voters count: how many times as wide those by voter
+ * are as those by battle, by the root of the mean of variances.  The covariance is kept
+ * where intervals come of it.
  */
 static void
-describe_voters(Ranking *ranking, PlacedModels placed)
+describe_voters(Ranking *ranking, PlacedModels *placed)
 {
-	Voters	   *voters = placed.options->voters;
-	Covariance *by_voter;
-	Covariance *by_battle;
+	Covariance *by_battle = find_covariance(*placed, NULL);
+	double		variance = total_variance(by_battle, &placed->estimate);
 
-	ranking->num_voters = voters_number(voters);
-	ranking->busiest_voter = voters_busiest(voters);
-	if (ranking->num_voters < 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("intervals by voter need at least two voters")));
-	if (placed.num_ranked < 2)
-		return;
-	by_voter = find_covariance(placed, voters);
-	by_battle = find_covariance(placed, NULL);
-	ranking->widening = sqrt(total_variance(by_voter, &placed.estimate) /
-							 total_variance(by_battle, &placed.estimate));
-	covariance_free(by_voter);
+	placed->by_voter = find_covariance(*placed, placed->options->voters);
+	/* of nothing but ties neither varies */
+	if (variance > 0)
+		ranking->widening = sqrt(total_variance(placed->by_voter, &placed->estimate) / variance);
 	covariance_free(by_battle);
+	if (placed->options->intervals != INTERVALS_SANDWICH)
+		covariance_free(placed->by_voter);
+}
+
+/*
+ * Say what was found of terms, their bounds by the covariance.
+ */
+static void
+describe_terms(Ranking *ranking, PlacedModels placed)
+{
+	const RankOptions *options = placed.options;
+	ModelTerms	terms = estimator_terms(placed.estimator);
+	const double *found = regression_estimate(placed.regression) +
+		regression_num_nodes(placed.regression);
+	double		point = interval_point(ranking->num_voters);
+	int			q = terms_number(terms);
+	double	   *deviations = palloc(sizeof(double) * q);
+	double	   *by_information = palloc(sizeof(double) * q);
+
+	term_deviations(placed.regression, estimator_tally(placed.estimator), options->voters,
+					deviations, by_information);
+	ranking->num_terms = q;
+	ranking->term_estimates = palloc(sizeof(TermEstimate) * q);
+	for (int k = 0; k < q; k++)
+		ranking->term_estimates[k] = (TermEstimate)
+	{
+		found[k], found[k] - point * deviations[k], found[k] + point * deviations[k],
+			deviations[k], by_information[k],
+			wald_chance(found[k] / deviations[k], ranking->num_voters)
+	};
+	if (terms.ties == TIES_DAVIDSON)
+		ranking->tie_odds = exp(found[q - 1]);
+}
+
+/*
+ * The intervals of the placed models, and what comes with them.
+ */
+static void
+find_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
+{
+	if (placed.estimator)
+		describe_terms(ranking, placed);
+	if (placed.options->intervals == INTERVALS_NONE)
+	{
+		open_bounds(bounds, placed.tally->num_models);
+		if (centred)
+			open_bounds(*centred, placed.tally->num_models);
+		return;
+	}
+	if (placed.options->voters)
+		describe_voters(ranking, &placed);
+	if (placed.options->intervals == INTERVALS_SANDWICH)
+		find_wald_bounds(ranking, placed, bounds, centred);
+	else
+		find_percentile_bounds(ranking, placed, bounds, centred);
+}
+
+/*
+ * The fit for what is asked of it besides a ranking.
+ */
+static PlacedFit *
+keep_fit(PlacedModels placed, const int *models)
+{
+	PlacedFit  *fit = palloc(sizeof(PlacedFit));
+
+	fit->tally = placed.tally;
+	fit->points = placed.points;
+	fit->prior_battles = placed.options->prior_battles;
+	fit->fitter = placed.fitter;
+	fit->strengths = placed.estimate.strengths;
+	fit->ranked = placed.estimate.ranked;
+	fit->models = models;
+	return fit;
 }
 
 /*
@@ -394,36 +469,6 @@ fit_placed_models(PlacedModels *placed, double *strengths)
 		report_no_fit(placed, untold);
 	memcpy(strengths, regression_estimate(placed->regression),
 		   sizeof(double) * placed->tally->num_models);
-}
-
-/*
- * Say what was found of terms, their bounds by the covariance.
- */
-static void
-describe_terms(Ranking *ranking, PlacedModels placed)
-{
-	const RankOptions *options = placed.options;
-	ModelTerms	terms = estimator_terms(placed.estimator);
-	const double *found = regression_estimate(placed.regression) +
-		regression_num_nodes(placed.regression);
-	double		point = interval_point(ranking->num_voters);
-	int			q = terms_number(terms);
-	double	   *deviations = palloc(sizeof(double) * q);
-	double	   *by_information = palloc(sizeof(double) * q);
-
-	term_deviations(placed.regression, estimator_tally(placed.estimator), options->voters,
-					deviations, by_information);
-	ranking->num_terms = q;
-	ranking->term_estimates = palloc(sizeof(TermEstimate) * q);
-	for (int k = 0; k < q; k++)
-		ranking->term_estimates[k] = (TermEstimate)
-	{
-		found[k], found[k] - point * deviations[k], found[k] + point * deviations[k],
-			deviations[k], by_information[k],
-			wald_chance(found[k] / deviations[k], ranking->num_voters)
-	};
-	if (terms.ties == TIES_DAVIDSON)
-		ranking->tie_odds = exp(found[q - 1]);
 }
 
 /*
@@ -465,14 +510,9 @@ rate_placed_models(Ranking *ranking, const Tally *tally, Estimator *estimator,
 	placed.num_ranked = number_ranked(ranking, &estimate, model, n, placed.ranked);
 
 	INSTR_TIME_SET_CURRENT(fitted);
-	if (options->voters)
-		describe_voters(ranking, placed);
-	if (estimator)
-		describe_terms(ranking, placed);
-	if (options->intervals == INTERVALS_SANDWICH)
-		find_wald_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
-	else
-		find_percentile_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
+	if (options->keep_fit && estimator == NULL)
+		ranking->fit = keep_fit(placed, model);
+	find_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
 	if (recentre && choose_reference(&estimate, status, n, -1) > 0)
 		off_centre = mean_score(estimate.scores, estimate.ranked, n) - CENTRE_SCORE;
 	for (int i = 0; i < n; i++)
@@ -532,6 +572,18 @@ prepare_placed_models(Ranking *ranking, const Tally *among, const int *index,
 }
 
 /*
+ * Say who the voters of the placed models' battles are.
+ */
+static void
+count_voters(Ranking *ranking, const Voters *voters)
+{
+	ranking->num_voters = voters_number(voters);
+	ranking->busiest_voter = voters_busiest(voters);
+	ranking->widening = 1;
+	ranking->one_voter = ranking->num_voters < 2;
+}
+
+/*
  * Rank the models of a tally.
  */
 Ranking *
@@ -554,6 +606,7 @@ rank_models(const Tally *tally, const RankOptions *asked)
 	ranking->ratings = palloc0(sizeof(Rating) * n);
 	ranking->order = palloc(sizeof(int) * n);
 	ranking->compared = palloc(sizeof(int) * n);
+	ranking->placed = index;
 
 	/* status is MODEL_RANKED so far; with a prior, all can be placed */
 	if (!(options->prior_battles > 0))
@@ -582,17 +635,20 @@ rank_models(const Tally *tally, const RankOptions *asked)
 		anchor = index[options->anchor_model];
 		ranking->anchor_lost = anchor < 0;
 	}
-	if (ranking->anchor_lost)
-		for (int i = 0; i < num_placed; i++)
-			ranking->ratings[placed[i]].status = MODEL_SEPARATED;
-	else if (num_placed > 0)
+	if (num_placed > 0 && !ranking->anchor_lost)
 	{
 		Tally	   *among = tally_among(tally, index, num_placed);
 		Estimator  *estimator = prepare_placed_models(ranking, among, index, options);
 
-		rate_placed_models(ranking, among, estimator, placed, placed_status, anchor,
-						   compared, options);
+		if (options->voters)
+			count_voters(ranking, options->voters);
+		if (!ranking->one_voter)
+			rate_placed_models(ranking, among, estimator, placed, placed_status, anchor,
+							   compared, options);
 	}
+	if (ranking->anchor_lost || ranking->one_voter)
+		for (int i = 0; i < num_placed; i++)
+			ranking->ratings[placed[i]].status = MODEL_SEPARATED;
 	assign_ranks(ranking, compared, options);
 	return ranking;
 }

@@ -308,29 +308,6 @@ tally_among(const Tally *tally, const int *index, int num_kept)
 }
 
 /*
- * The place of a pair that a finished tally has.
- */
-int
-tally_find_pair(const Tally *tally, int first, int second)
-{
-	int			low = 0;
-	int			high = tally->num_pairs - 1;
-
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-		const Pair *pair = &tally->pairs[middle];
-
-		if (pair->first < first || (pair->first == first && pair->second < second))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	Assert(tally->pairs[low].first == first && tally->pairs[low].second == second);
-	return low;
-}
-
-/*
  * The number of battles of each model.
  */
 void
@@ -380,4 +357,28 @@ tally_points(const Tally *tally)
 		points.second[p] = count[OUTCOME_SECOND] + 0.5 * count[OUTCOME_TIE];
 	}
 	return points;
+}
+
+/*
+ * The number of the pair of two models, the first of which has the lower number; -1 if
+ * they have not met.
+ */
+int
+tally_find_pair(const Tally *tally, int first, int second)
+{
+	int			low = 0;
+	int			high = tally->num_pairs;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		const Pair *pair = &tally->pairs[middle];
+
+		if (pair->first < first || (pair->first == first && pair->second < second))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < tally->num_pairs && tally->pairs[low].first == first &&
+		tally->pairs[low].second == second ? low : -1;
 }

@@ -76,7 +76,7 @@ gradient_squares(const Regression *regression, const Tally *cells, const Voters 
 	FittedCells fitted = {
 		regression_likelihood(regression), regression_estimate(regression)
 	};
-	double	   *squares = full_matrix_create(size);
+	double	   *squares = full_matrix(size);
 
 	if (voters)
 		voters_gradient_squares(voters, battle_gradient, &fitted, size, squares);
@@ -95,13 +95,13 @@ covariance_with_terms(const Regression *regression, const Tally *cells,
 	int			size = regression_num_nodes(regression) + regression_num_terms(regression);
 	int			n = cells->num_models;
 	double	   *squares = gradient_squares(regression, cells, voters, size);
-	double	   *inverse = full_matrix_create(size);
-	double	   *product = full_matrix_create(size);
-	double	   *strengths = full_matrix_create(n);
+	double	   *inverse = full_matrix(size);
+	double	   *product = full_matrix(size);
+	double	   *strengths = full_matrix(n);
 
 	regression_inverse(regression, inverse);
-	multiply_full_matrices(squares, inverse, product, size);
-	multiply_full_matrices(inverse, product, squares, size);
+	multiply_full(squares, inverse, product, size);
+	multiply_full(inverse, product, squares, size);
 	for (Size i = 0; i < (Size) n; i++)
 		memcpy(strengths + i * n, squares + i * size, sizeof(double) * n);
 	pfree(squares);

@@ -44,7 +44,7 @@ bixarena_range_difference(PG_FUNCTION_ARGS)
 	shown = find_shown_battles(argument_text(fcinfo, ARGUMENT_ARENA),
 							   argument_text(fcinfo, ARGUMENT_LEADERBOARD),
 							   all ? NULL : &until);
-	read_shown_battles(shown);
+	read_shown_battles(shown, voter_reading(shown->settings));
 	ranking = rank_by_settings(shown->settings, shown->battles, shown->contenders);
 	result = form_difference_of(fcinfo, ranking, shown->contenders->slugs, caller);
 	SPI_finish();

@@ -45,7 +45,7 @@ bixarena_term_position(PG_FUNCTION_ARGS)
 							   argument_text(fcinfo, ARGUMENT_LEADERBOARD),
 							   all ? NULL : &until);
 	shown->settings->adjust_position = true;
-	read_shown_battles(shown);
+	read_shown_battles(shown, voter_reading(shown->settings));
 	ranking = rank_by_settings(shown->settings, shown->battles, shown->contenders);
 	result = form_position_of(fcinfo, ranking, shown->battles,
 							  settings_terms(shown->settings), caller);

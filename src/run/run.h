@@ -57,6 +57,7 @@ typedef struct Run
 	Datum		voters;			/* jsonb: how many, and what they make of
 								 * intervals; 0: battles were independent */
 	Datum		ranges;			/* jsonb: ranks that the data allow, by id */
+	Datum		soundness;		/* jsonb: how far it can be leaned on */
 	Datum		terms;			/* jsonb: what besides strengths decides
 								 * battles; 0: nothing else was asked for */
 
@@ -72,6 +73,7 @@ typedef struct ShownBattles
 	const Leaderboard *leaderboard;
 	Settings   *settings;
 	const TimestampTz *until;	/* or NULL */
+	VoterReading by_voter;
 	const BattleSource *source;
 	Battles    *battles;
 	Contenders *contenders;
@@ -127,11 +129,6 @@ typedef struct QueuePosition
 extern const Settings *settings_of(const Run *run);
 extern Settings *read_run_settings(const Run *run);
 
-/* shown.c */
-extern ShownBattles *find_shown_battles(const char *arena, const char *slug,
-										const TimestampTz *until);
-extern void read_shown_battles(ShownBattles *shown);
-
 /* terms.c */
 extern Datum terms_of_run(const Ranking *ranking, const Battles *battles,
 						  ModelTerms asked);
@@ -181,9 +178,18 @@ extern RankOptions rank_options(const Settings *settings, const Battles *battles
 								const Contenders *contenders, bool *anchor_missing);
 extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
 
+/* shown.c */
+extern ShownBattles *find_shown_battles(const char *arena, const char *slug,
+										const TimestampTz *until);
+extern void read_shown_battles(ShownBattles *shown, VoterReading by_voter);
+
 /* ranges.c */
 extern Datum voters_of_run(const Ranking *ranking);
 extern Datum ranges_of_run(const Ranking *ranking, const Contenders *contenders);
+
+/* soundness.c */
+extern Datum soundness_of_run(const Ranking *ranking, const Contenders *contenders,
+							  uint64 seed);
 
 /* campaign.c */
 extern void campaign_begin(Campaign *campaign);

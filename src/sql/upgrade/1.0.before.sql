@@ -11,6 +11,7 @@ ALTER TABLE bixarena.run
 	ADD COLUMN call_id uuid,
 	ADD COLUMN ranges jsonb,
 	ADD COLUMN voters jsonb,
+	ADD COLUMN soundness jsonb,
 	ADD COLUMN terms jsonb;
 UPDATE bixarena.run AS r SET role_id = a.oid
 FROM pg_catalog.pg_roles AS a WHERE a.rolname OPERATOR(pg_catalog.=) r.role;
