@@ -50,14 +50,6 @@ struct Covariance
 	double	   *product;		/* M times the inverse */
 };
 
-static double *
-matrix_create(int num_models)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext,
-								  mul_size(mul_size(num_models, num_models),
-										   sizeof(double)));
-}
-
 /*
  * The sum of the squared residuals of a pair's battles.
  */
@@ -75,31 +67,6 @@ squared_residuals(const Pair *pair, double ahead)
 		pair->count[OUTCOME_TIE] * off * off;
 }
 
-/*
- * products = left times right, of full matrices.  Rows of the right one are added up,
- * which is quicker than sums across its columns.
- */
-static void
-multiply(const double *left, const double *right, double *products, int n)
-{
-	for (Size i = 0; i < (Size) n; i++)
-	{
-		double	   *restrict row = products + i * n;
-
-		CHECK_FOR_INTERRUPTS();
-		memset(row, 0, sizeof(double) * n);
-		for (Size k = 0; k < (Size) n; k++)
-		{
-			const double *restrict other = right + k * n;
-			double		factor = left[i * n + k];
-
-#pragma omp simd
-			for (int j = 0; j < n; j++)
-				row[j] += factor * other[j];
-		}
-	}
-}
-
 static Covariance *
 covariance_create(Fitter *fitter, const Tally *tally, PairPoints points,
 				  const double *strengths)
@@ -108,7 +75,7 @@ covariance_create(Fitter *fitter, const Tally *tally, PairPoints points,
 
 	covariance->num_models = tally->num_models;
 	covariance->tally = tally;
-	covariance->inverse = matrix_create(tally->num_models);
+	covariance->inverse = full_matrix(tally->num_models);
 	fitter_inverse(fitter, points, strengths, covariance->inverse);
 	return covariance;
 }
@@ -146,11 +113,11 @@ covariance_by_voter(Fitter *fitter, const Voters *voters, const Tally *tally,
 {
 	Covariance *covariance = covariance_create(fitter, tally, points, strengths);
 	int			n = tally->num_models;
-	double	   *squares = matrix_create(n);
+	double	   *squares = full_matrix(n);
 
-	covariance->product = matrix_create(n);
+	covariance->product = full_matrix(n);
 	voters_gradient_squares(voters, strengths, squares);
-	multiply(squares, covariance->inverse, covariance->product, n);
+	multiply_full(squares, covariance->inverse, covariance->product, n);
 	pfree(squares);
 	return covariance;
 }
@@ -300,7 +267,7 @@ multiply_weights(const Covariance *covariance)
 {
 	const Tally *tally = covariance->tally;
 	Size		n = covariance->num_models;
-	double	   *product = matrix_create(n);
+	double	   *product = full_matrix(n);
 
 	memset(product, 0, sizeof(double) * n * n);
 	for (int p = 0; p < tally->num_pairs; p++)
@@ -319,12 +286,12 @@ multiply_weights(const Covariance *covariance)
 double *
 covariance_matrix(Covariance *covariance)
 {
-	double	   *matrix = matrix_create(covariance->num_models);
+	double	   *matrix = full_matrix(covariance->num_models);
 
 	if (covariance->product == NULL)
 		covariance->product = multiply_weights(covariance);
-	multiply(covariance->inverse, covariance->product, matrix,
-			 covariance->num_models);
+	multiply_full(covariance->inverse, covariance->product, matrix,
+				  covariance->num_models);
 	return matrix;
 }
 

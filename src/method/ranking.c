@@ -202,6 +202,16 @@ bounds_create(int num_models)
 	return bounds;
 }
 
+static void
+open_bounds(Bounds bounds, int num_models)
+{
+	for (int i = 0; i < num_models; i++)
+	{
+		bounds.lower[i] = -INFINITY;
+		bounds.upper[i] = INFINITY;
+	}
+}
+
 /*
  * Number the placed models that are ranked, for their differences.  Returns how many
  * they are.
@@ -318,6 +328,45 @@ describe_voters(Ranking *ranking, PlacedModels *placed)
 }
 
 /*
+ * The intervals of the placed models, and what comes with them.
+ */
+static void
+find_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
+{
+	if (placed.options->intervals == INTERVALS_NONE)
+	{
+		open_bounds(bounds, placed.tally->num_models);
+		if (centred)
+			open_bounds(*centred, placed.tally->num_models);
+		return;
+	}
+	if (placed.options->voters)
+		describe_voters(ranking, &placed);
+	if (placed.options->intervals == INTERVALS_SANDWICH)
+		find_wald_bounds(ranking, placed, bounds, centred);
+	else
+		find_percentile_bounds(ranking, placed, bounds, centred);
+}
+
+/*
+ * The fit for what is asked of it besides a ranking.
+ */
+static PlacedFit *
+keep_fit(PlacedModels placed, const int *models)
+{
+	PlacedFit  *fit = palloc(sizeof(PlacedFit));
+
+	fit->tally = placed.tally;
+	fit->points = placed.points;
+	fit->prior_battles = placed.options->prior_battles;
+	fit->fitter = placed.fitter;
+	fit->strengths = placed.estimate.strengths;
+	fit->ranked = placed.estimate.ranked;
+	fit->models = models;
+	return fit;
+}
+
+/*
  * Fit and rate models that can all be placed.  status comes with
  * MODEL_FEW_EVALUATIONS for those that have too few; the rest is found here, and the
  * bounds that ranks by significance compare.  These have the mean of the ranked at
@@ -356,12 +405,9 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	placed.num_ranked = number_ranked(ranking, &estimate, model, n, placed.ranked);
 
 	INSTR_TIME_SET_CURRENT(fitted);
-	if (options->voters)
-		describe_voters(ranking, &placed);
-	if (options->intervals == INTERVALS_SANDWICH)
-		find_wald_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
-	else
-		find_percentile_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
+	if (options->keep_fit)
+		ranking->fit = keep_fit(placed, model);
+	find_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
 	if (recentre && choose_reference(&estimate, status, n, -1) > 0)
 		off_centre = mean_score(estimate.scores, estimate.ranked, n) - CENTRE_SCORE;
 	for (int i = 0; i < n; i++)
@@ -389,14 +435,17 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
  * Bring the voters of the battles to those of the placed models, and say who they are.
  */
 static void
-count_voters(Ranking *ranking, Voters *voters, const Tally *among, const int *index)
+count_voters(Ranking *ranking, const RankOptions *options, const Tally *among,
+			 const int *index)
 {
+	Voters	   *voters = options->voters;
+
 	voters_keep(voters, index);
 	voters_bind(voters, among);
 	ranking->num_voters = voters_number(voters);
 	ranking->busiest_voter = voters_busiest(voters);
 	ranking->widening = 1;
-	ranking->one_voter = ranking->num_voters < 2;
+	ranking->one_voter = ranking->num_voters < 2 && options->intervals != INTERVALS_NONE;
 }
 
 /*
@@ -420,6 +469,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 	ranking->ratings = palloc0(sizeof(Rating) * n);
 	ranking->order = palloc(sizeof(int) * n);
 	ranking->compared = palloc(sizeof(int) * n);
+	ranking->placed = index;
 
 	/* status is MODEL_RANKED so far; with a prior, all can be placed */
 	if (!(options->prior_battles > 0))
@@ -453,7 +503,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 		Tally	   *among = tally_among(tally, index, num_placed);
 
 		if (options->voters)
-			count_voters(ranking, options->voters, among, index);
+			count_voters(ranking, options, among, index);
 		if (!ranking->one_voter)
 			rate_placed_models(ranking, among, placed, placed_status, anchor, compared,
 							   options);

@@ -76,6 +76,8 @@ struct Voters
 	int64		max_cells;
 	VoterCell  *cells;
 	int			num_voters;		/* that are known */
+	int		   *added;			/* the number under which each was added, or
+								 * NULL: his own */
 	int64		num_unknown;	/* battles without one */
 
 	/* Until models and outcomes have their places */
@@ -189,6 +191,15 @@ voters_add(Voters *voters, int voter, int model1, int model2, Meaning meaning,
 }
 
 /*
+ * The number under which a voter was added, whatever his number is now.
+ */
+int
+voters_number_added(const Voters *voters, int voter)
+{
+	return voters->added ? voters->added[voter] : voter;
+}
+
+/*
  * Number again the voters that have cells, and put the cells together that say the
  * same.
  */
@@ -198,6 +209,9 @@ squeeze_cells(Voters *voters)
 	int64		num_kept = 0;
 	int			last = -1;
 	int			num_voters = 0;
+	int		   *added = MemoryContextAllocHuge(CurrentMemoryContext,
+											   mul_size(voters->num_voters + 1,
+														sizeof(int)));
 
 	sort_cells(voters->cells, voters->num_cells);
 	voters->num_unknown = 0;
@@ -212,7 +226,7 @@ squeeze_cells(Voters *voters)
 		else if (cell.voter != last)
 		{
 			last = cell.voter;
-			num_voters++;
+			added[num_voters++] = voters_number_added(voters, last);
 		}
 		if (cell.voter >= 0)
 			cell.voter = num_voters - 1;
@@ -226,6 +240,9 @@ squeeze_cells(Voters *voters)
 	}
 	voters->num_cells = num_kept;
 	voters->num_voters = num_voters;
+	if (voters->added)
+		pfree(voters->added);
+	voters->added = added;
 }
 
 /*
@@ -286,48 +303,22 @@ voters_keep(Voters *voters, const int *index)
 }
 
 /*
- * The place of a pair in a tally, at this one or behind it.
- */
-static int
-find_pair(const Tally *tally, int from, int first, int second)
-{
-	int			low = from;
-	int			high = tally->num_pairs - 1;
-
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-		const Pair *pair = &tally->pairs[middle];
-
-		if (pair->first < first || (pair->first == first && pair->second < second))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	Assert(tally->pairs[low].first == first && tally->pairs[low].second == second);
-	return low;
-}
-
-/*
  * Make cells say where they stand in the tally that has the same battles: its pair and
  * outcome as one number.
  */
 void
 voters_bind(Voters *voters, const Tally *tally)
 {
-	int			pair = 0;
-
 	voters->tally = tally;
 	voters->num_pairs = tally->num_pairs;
 	voters->num_known = 0;
 	for (int64 c = 0; c < voters->num_cells; c++)
 	{
 		VoterCell  *cell = &voters->cells[c];
+		int			pair;
 
 		CHECK_FOR_INTERRUPTS_AT(c);
-		if (c > 0 && cell->voter != cell[-1].voter)
-			pair = 0;
-		pair = find_pair(tally, pair, FIRST_OF(cell->what), SECOND_OF(cell->what));
+		pair = tally_find_pair(tally, FIRST_OF(cell->what), SECOND_OF(cell->what));
 		cell->what = NUM_OUTCOMES * pair + MEANING_OF(cell->what);
 		voters->num_known += cell->voter >= 0;
 	}
@@ -340,6 +331,27 @@ int64
 voters_number(const Voters *voters)
 {
 	return voters->num_voters + voters->num_unknown;
+}
+
+/*
+ * The first cell of a known voter.
+ */
+static int64
+voter_begin(const Voters *voters, int voter)
+{
+	int64		low = 0;
+	int64		high = voters->num_known;
+
+	while (low < high)
+	{
+		int64		middle = low + (high - low) / 2;
+
+		if (voters->cells[middle].voter < voter)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 /*
@@ -700,6 +712,21 @@ touch(double *gradient, bool *is_touched, int *touched, int *num_touched, int mo
 }
 
 /*
+ * Add what so many battles of a cell give to the gradient.
+ */
+static void
+add_residual(const Voters *voters, const VoterCell *cell, const double *strengths,
+			 double times, double *gradient, bool *is_touched, int *touched,
+			 int *num_touched)
+{
+	const Pair *pair = &voters->tally->pairs[cell->what / NUM_OUTCOMES];
+	double		amount = residual(voters, cell, strengths) * times;
+
+	touch(gradient, is_touched, touched, num_touched, pair->first, amount);
+	touch(gradient, is_touched, touched, num_touched, pair->second, -amount);
+}
+
+/*
  * The covariance of the gradient: the sum of the squares of what voters give to it,
  * times G / (G - 1), as a full matrix.
  */
@@ -724,12 +751,9 @@ voters_gradient_squares(const Voters *voters, const double *strengths, double *m
 		for (; c < end; c++)
 		{
 			const VoterCell *cell = &voters->cells[c];
-			const Pair *pair = &voters->tally->pairs[cell->what / NUM_OUTCOMES];
-			double		amount = residual(voters, cell, strengths) *
-				(voter < 0 ? times : cell->count);
 
-			touch(gradient, is_touched, touched, &num_touched, pair->first, amount);
-			touch(gradient, is_touched, touched, &num_touched, pair->second, -amount);
+			add_residual(voters, cell, strengths, voter < 0 ? times : cell->count,
+						 gradient, is_touched, touched, &num_touched);
 		}
 		add_square(gradient, touched, num_touched, matrix, n);
 		for (int a = 0; a < num_touched; a++)
@@ -740,4 +764,38 @@ voters_gradient_squares(const Voters *voters, const double *strengths, double *m
 	pfree(gradient);
 	pfree(is_touched);
 	pfree(touched);
+}
+
+/*
+ * How many voters are known; their numbers are 0 and so on.
+ */
+int
+voters_num_known(const Voters *voters)
+{
+	return voters->num_voters;
+}
+
+/*
+ * What a known voter gives to the gradient, and how many battles he cast.  Returns how
+ * many models his battles touch, which touched lists; of the others gradient says
+ * nothing.  is_touched is false of all models, before and after.
+ */
+int
+voters_gradient(const Voters *voters, int voter, const double *strengths,
+				double *gradient, bool *is_touched, int *touched, int64 *battles)
+{
+	int			num_touched = 0;
+
+	*battles = 0;
+	for (int64 c = voter_begin(voters, voter), end = voter_end(voters, c); c < end; c++)
+	{
+		const VoterCell *cell = &voters->cells[c];
+
+		*battles += cell->count;
+		add_residual(voters, cell, strengths, cell->count, gradient, is_touched, touched,
+					 &num_touched);
+	}
+	for (int a = 0; a < num_touched; a++)
+		is_touched[touched[a]] = false;
+	return num_touched;
 }

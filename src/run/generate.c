@@ -254,6 +254,7 @@ rank_options(const Settings *settings, const Battles *battles,
 	options.seed = (uint64) settings->seed;
 	options.name_order = contenders->name_order;
 	options.keep_differences = true;
+	options.keep_fit = true;
 	options.progress = progress_replicates;
 	for (int i = 0; i < contenders->num_models && settings->anchor_model; i++)
 		if (strcmp(contenders->slugs[i], settings->anchor_model) == 0)
@@ -356,7 +357,10 @@ rank_run(Run *run, const Battles *battles, const Contenders *contenders)
 	if (battles->voters)
 		run->voters = voters_of_run(ranking);
 	if (run->reason == NULL)
+	{
 		run->ranges = ranges_of_run(ranking, contenders);
+		run->soundness = soundness_of_run(ranking, contenders, options.seed);
+	}
 	return run->reason ? NULL : ranking;
 }
 

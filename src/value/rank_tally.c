@@ -24,9 +24,9 @@ PG_FUNCTION_INFO_V1(bixarena_rank_difference_tally);
 	((RankArguments) {.first = (number), .intervals = (number) + NUM_FIRST_OPTIONS})
 
 /*
- * A null is the tally of no battle, as the aggregate has it.
+ * The battles of a call's first argument.  A null is the tally of no battle, as the aggregate has it.
  */
-static Battles *
+Battles *
 argument_battles(FunctionCallInfo fcinfo)
 {
 	Crosstable	none = {0};

@@ -109,6 +109,7 @@ my %part_of = (
 	comparison => 'read/comparison',
 	matchup => 'read/matchup',
 	range => 'read/range',
+	examine => 'read/examine',
 	text => 'chart/text',
 	chart => 'chart/*chart',
 	page => 'chart/html',
