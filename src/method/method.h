@@ -624,7 +624,8 @@ extern Meaning outcome_words_add(OutcomeWords *words, char *string, Outcome name
 								 int64 count);
 extern OutcomeReading read_outcomes(const OutcomeWords *words);
 extern char *list_outcomes(const OutcomeWords *words, int vocabulary, bool read);
-extern const char *unread_example(const OutcomeWords *words, int vocabulary);
+extern const char *unread_example(const OutcomeWords *words, int vocabulary,
+								  bool *is_name);
 extern bool outcomes_are_mixed(const OutcomeWords *words, int vocabulary);
 extern const char *vocabulary_name(int vocabulary);
 extern char *explain_rivals(const OutcomeWords *words,
