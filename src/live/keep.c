@@ -243,6 +243,16 @@ recount(const KeptTally *kept, const char *why, Datum facts)
 }
 
 /*
+ * Does the log name so many battles that it takes less to count all of them?
+ */
+static bool
+log_is_long(const KeptTally *kept)
+{
+	call_for_tally(kept, "SELECT bixarena.live_is_long($2)", NULL, (Datum) 0);
+	return strcmp(result_text(0, 1), "t") == 0;
+}
+
+/*
  * Bring a tally up to date, in doubt by a recount.  So it is where the log says that
  * anything may have changed, which may have come since that was looked at.
  */
@@ -253,6 +263,8 @@ fold(const KeptTally *kept, const char *doubt, Datum facts)
 
 	if (doubt)
 		return recount(kept, doubt, facts);
+	if (log_is_long(kept))
+		return recount(kept, "so many battles had changed", facts);
 	call_for_tally(kept, "SELECT bixarena.live_fold($1, $2, $3::pg_catalog.jsonb)",
 				   NULL, (Datum) 0);
 	count = result_count();
@@ -263,13 +275,12 @@ fold(const KeptTally *kept, const char *doubt, Datum facts)
 }
 
 /*
- * The query that says what a tally would be if it were folded now.
+ * The query that a function makes, NULL if it makes none.
  */
 char *
-counts_sql(const KeptTally *kept)
+made_sql(const KeptTally *kept, const char *sql)
 {
-	call_for_tally(kept, "SELECT bixarena.live_counts_sql($1, $2, $3::pg_catalog.jsonb)",
-				   NULL, (Datum) 0);
+	call_for_tally(kept, sql, NULL, (Datum) 0);
 	return result_text(0, 1);
 }
 

@@ -36,7 +36,7 @@ extern void call_for_tally(const KeptTally *kept, const char *sql, const char *w
 extern char *find_doubt(const KeptTally *kept, char **lost, Datum *facts);
 extern int64 recount(const KeptTally *kept, const char *why, Datum facts);
 extern int64 fold(const KeptTally *kept, const char *doubt, Datum facts);
-extern char *counts_sql(const KeptTally *kept);
+extern char *made_sql(const KeptTally *kept, const char *sql);
 extern void rethrow_cancel(ErrorData *error);
 
 /* verify.c */

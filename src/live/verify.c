@@ -32,9 +32,7 @@ compare_tally(const KeptTally *kept, const char *slug)
 	Parameters	parameters = {0};
 	char	   *sql;
 
-	call_for_tally(kept, "SELECT bixarena.live_compare_sql($1, $2, $3::pg_catalog.jsonb)",
-				   NULL, (Datum) 0);
-	sql = result_text(0, 1);
+	sql = made_sql(kept, "SELECT bixarena.live_compare_sql($1, $2, $3::pg_catalog.jsonb)");
 	add_text(&parameters, slug);
 	execute_query(sql, SPI_OK_SELECT, false, &parameters);
 }

@@ -236,15 +236,15 @@ SELECT * FROM health;
 ALTER TABLE arena.battle DISABLE ROW LEVEL SECURITY;
 
 -- the tables of the tally itself
-DELETE FROM arena_live.tally WHERE leaderboard = 'code';
-UPDATE arena_live.tally SET battles = battles + 1 WHERE leaderboard = 'overall';
+UPDATE arena_live.tally AS t SET (leaderboards, battles) = (SELECT array_agg(u.slug), array_agg(u.n + (u.slug = 'overall')::int)
+	FROM unnest(t.leaderboards, t.battles) AS u (slug, n) WHERE u.slug <> 'code');
 SELECT leaderboard, kept > recounted AS too_many, count(*) > 0 AS differ FROM bixarena_verify_tally() GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT count(*) FROM bixarena_verify_tally(leaderboard_id => 'math');
 SELECT * FROM health;
 SELECT * FROM followed();
 SELECT status FROM health;
 -- a call verifies a sample first
-UPDATE arena_live.tally SET battles = battles + 1;
+UPDATE arena_live.tally AS t SET battles = (SELECT array_agg(u.n + 1) FROM unnest(t.battles) AS u (n));
 SELECT bixarena_configure('verify_leaderboards', '10');
 CALL bixarena_generate_snapshots();
 SELECT leaderboard, status, evaluation_count FROM bixarena.run ORDER BY requested_at DESC, leaderboard COLLATE "C" LIMIT 3;

@@ -88,6 +88,7 @@ BEGIN
 			model1_id uuid,
 			model2_id uuid,
 			outcome text COLLATE "C",
+			voter_id uuid,
 			leaderboards text[] COLLATE "C" NOT NULL
 		) USING heap;
 		CREATE INDEX counted_battle ON %1$I.counted (battle_id);
@@ -95,15 +96,15 @@ BEGIN
 		COMMENT ON TABLE %1$I.counted IS 'what is counted of each battle';
 
 		CREATE TABLE %1$I.tally (
-			leaderboard text COLLATE "C" NOT NULL,
 			model1_id uuid,
 			model2_id uuid,
 			outcome text COLLATE "C",
-			battles bigint NOT NULL,
-			UNIQUE NULLS NOT DISTINCT (leaderboard, model1_id, model2_id, outcome)
-		) USING heap WITH (fillfactor = 70);
+			leaderboards text[] COLLATE "C" NOT NULL,
+			battles bigint[] NOT NULL,
+			UNIQUE NULLS NOT DISTINCT (model1_id, model2_id, outcome)
+		) USING heap WITH (fillfactor = 60);
 		ALTER TABLE %1$I.tally REPLICA IDENTITY FULL;
-		COMMENT ON TABLE %1$I.tally IS 'how many battles count, by leaderboard, models and outcome';
+		COMMENT ON TABLE %1$I.tally IS 'how many battles of two models with an outcome count, for each of the leaderboards';
 
 		CREATE TABLE %1$I.state (
 			only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
