@@ -194,7 +194,7 @@ DECLARE
 BEGIN
 	-- a battle is found by its id in the time that eight are counted in, of about 150
 	-- bytes each
-	EXECUTE format('SELECT coalesce(sum(cardinality(l.keys)), 0) > greatest(1000, pg_relation_size($1) / (8 * 150)) FROM %I.log AS l', schema)
+	EXECUTE format('SELECT coalesce(sum(cardinality(l.keys)), 0) > greatest(10000, pg_relation_size($1) / (8 * 150)) FROM %I.log AS l', schema)
 	INTO is_long
 	USING to_regclass(format('%I.counted', schema));
 	RETURN is_long;
