@@ -2334,14 +2334,12 @@ $$;
 COMMENT ON FUNCTION bixarena.live_store_sql(text) IS
 	'parts of a statement: what counts becomes what was counted';
 
-CREATE FUNCTION bixarena.live_fold(arena text, schema text, sources jsonb)
-RETURNS bigint
+CREATE FUNCTION bixarena.live_fold(arena text, schema text, sources jsonb, OUT changed bigint, OUT doubt text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
 DECLARE
-	changed bigint;
 	least bigint;
 	entries bigint;
 	is_asked boolean;
@@ -2358,22 +2356,16 @@ BEGIN
 			(SELECT min(s.battles) FROM summed AS s), (SELECT count(*) FROM taken),
 			EXISTS (SELECT FROM taken AS t WHERE t.kind = '*')$sql$, schema)
 	INTO changed, least, entries, is_asked;
-	IF is_asked THEN
-		RETURN NULL;
-	END IF;
-	IF least < 0 THEN
-		RAISE EXCEPTION 'the kept tally of arena "%" has fewer battles than were counted', arena
-			USING ERRCODE = 'data_corrupted', HINT = 'The next run counts them anew.';
-	END IF;
-	IF entries > 0 THEN
+	doubt := CASE WHEN is_asked THEN 'all battles may have changed'
+		WHEN least < 0 THEN 'it had fewer battles than were counted' END;
+	IF doubt IS NULL AND entries > 0 THEN
 		EXECUTE format('UPDATE %I.state SET folded_at = clock_timestamp(), changed = changed + $1', schema)
 		USING changed;
 	END IF;
-	RETURN changed;
 END
 $$;
 COMMENT ON FUNCTION bixarena.live_fold(text, text, jsonb) IS
-	'bring a kept tally up to date; returns how many battles count otherwise than before, null: count all';
+	'bring a kept tally up to date: how many battles count otherwise than before, or why all are to be counted anew';
 
 CREATE FUNCTION bixarena.live_recount(arena text, schema text, sources jsonb, why text, facts text[])
 RETURNS bigint

@@ -161,16 +161,15 @@ call_for_tally(const KeptTally *kept, const char *sql, const char *why, Datum fa
 }
 
 /*
- * The number that a function has returned, -1 if it was null.
+ * The number that a function has returned, first of its columns.
  */
 static int64
 result_count(void)
 {
 	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-									  &isnull);
 
-	return isnull ? -1 : DatumGetInt64(value);
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+									   &isnull));
 }
 
 /*
@@ -243,18 +242,10 @@ recount(const KeptTally *kept, const char *why, Datum facts)
 }
 
 /*
- * Does the log name so many battles that it takes less to count all of them?
- */
-static bool
-log_is_long(const KeptTally *kept)
-{
-	call_for_tally(kept, "SELECT bixarena.live_is_long($2)", NULL, (Datum) 0);
-	return strcmp(result_text(0, 1), "t") == 0;
-}
-
-/*
- * Bring a tally up to date, in doubt by a recount.  So it is where the log says that
- * anything may have changed, which may have come since that was looked at.
+ * Bring a tally up to date, in doubt by a recount.  Doubt may also come of the fold
+ * itself: where the log says that anything may have changed, which may have come since
+ * that was looked at; where it names so many battles that it takes less to count all;
+ * and where a count would fall below zero.
  */
 int64
 fold(const KeptTally *kept, const char *doubt, Datum facts)
@@ -263,13 +254,13 @@ fold(const KeptTally *kept, const char *doubt, Datum facts)
 
 	if (doubt)
 		return recount(kept, doubt, facts);
-	if (log_is_long(kept))
-		return recount(kept, "so many battles had changed", facts);
-	call_for_tally(kept, "SELECT bixarena.live_fold($1, $2, $3::pg_catalog.jsonb)",
+	call_for_tally(kept, "SELECT f.changed, f.doubt"
+				   " FROM bixarena.live_fold($1, $2, $3::pg_catalog.jsonb) AS f",
 				   NULL, (Datum) 0);
 	count = result_count();
-	if (count < 0)
-		return recount(kept, "all battles may have changed", facts);
+	doubt = result_text(0, 2);
+	if (doubt)
+		return recount(kept, doubt, facts);
 	notify_change(kept);
 	return count;
 }

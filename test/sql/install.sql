@@ -47,7 +47,8 @@ SELECT c.relname, p.privilege
 FROM pg_class AS c,
 	unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) AS p (privilege)
 WHERE c.relnamespace = 'bixarena'::regnamespace AND c.relkind = 'r'
-	AND has_table_privilege('public', c.oid, p.privilege);
+	AND has_table_privilege('public', c.oid, p.privilege)
+ORDER BY 1, 2;
 SELECT has_schema_privilege('public', 'bixarena', 'CREATE') AS public_may_create;
 SELECT t::regclass FROM pg_extension AS e, unnest(e.extconfig) AS t
 WHERE e.extname = 'bixarena_rank' ORDER BY t::regclass::text COLLATE "C";

@@ -297,8 +297,10 @@ SELECT leaderboard, status, evaluation_count FROM bixarena.run ORDER BY requeste
 SELECT * FROM followed();
 DELETE FROM arena_live.tally;
 DELETE FROM arena.battle WHERE outcome = 'tie' AND ctid = ANY (ARRAY(SELECT ctid FROM arena.battle LIMIT 5));
--- it has fewer than none left, so the run reads the battles
+-- it has fewer than none left, so the run counts them anew
 SELECT status, evaluation_count = (SELECT count(*) FROM arena.battle) AS all_counted FROM bixarena_generate_snapshot('overall', 10);
+SELECT s.recounted_why FROM bixarena.live_state('arena') AS s;
+SELECT count(*) FROM bixarena_verify_tally();
 SELECT bixarena_rebuild_tally() AS counted \gset
 SELECT :counted = (SELECT count(*) FROM arena.battle) AS all_counted;
 TRUNCATE arena_live.log;

@@ -390,6 +390,46 @@ like(
 	'bixarena_runs() lists runs');
 
 #
+# Kept tallies
+#
+
+my $fold = 'SELECT bixarena_fold_tally()';
+
+failure($db, $fold, '42704');
+value($db, 'SELECT bixarena_keep_tally()');
+failure($db, 'SELECT bixarena_keep_tally()', '42710');
+value($db, 'SELECT bixarena_rebuild_tally()');
+value($db, 'SELECT bixarena_drop_tally(); SELECT bixarena_keep_tally()');
+failure($db, "BEGIN ISOLATION LEVEL REPEATABLE READ; $fold", '25000');
+value($db, "BEGIN ISOLATION LEVEL READ COMMITTED; $fold; COMMIT");
+value($db, 'DROP TRIGGER first_live_insert ON first.battle');
+failure($db, $fold, '55000');
+value($db, "SELECT bixarena_rebuild_tally(); $fold");
+value($db, 'ALTER TABLE first.battle DISABLE TRIGGER first_live_insert');
+failure($db, 'SELECT bixarena_rebuild_tally()', '55000');
+value(
+	$db,
+	'ALTER TABLE first.battle ENABLE TRIGGER first_live_insert;
+	SELECT bixarena_rebuild_tally(); SELECT bixarena_drop_tally()');
+
+# a relation of the user's own, whose battles have no ids
+value(
+	$db, q{ALTER VIEW first.leaderboard_battle RENAME TO set_aside;
+	CREATE TABLE first.leaderboard_battle AS
+	SELECT 'overall' AS leaderboard, model1_id, model2_id, outcome, voter_id, created_at, NULL::uuid AS battle_id
+	FROM first.battle});
+value($db, 'SELECT bixarena_keep_tally()');
+failure($db, 'SELECT bixarena_rebuild_tally()', '22004');
+value(
+	$db,
+	'UPDATE first.leaderboard_battle SET battle_id = gen_random_uuid();
+	SELECT bixarena_rebuild_tally(); SELECT bixarena_drop_tally()');
+value(
+	$db,
+	'DROP TABLE first.leaderboard_battle;
+	ALTER VIEW first.set_aside RENAME TO leaderboard_battle');
+
+#
 # Reading, and roles
 #
 
@@ -494,7 +534,13 @@ my %unseen = (
 	  'test/t/035_node.pl',
 	'bixarena_attach_remote() attaches an arena with the relation ' =>
 	  'test/t/035_node.pl',
-	'It was a dry run: nothing is on record.' => 'test/sql/generate_all.sql');
+	'It was a dry run: nothing is on record.' => 'test/sql/generate_all.sql',
+	'The documentation says which battles can be followed.' =>
+	  'test/sql/live_sources.sql',
+	'Increase maintenance_work_mem.' => 'test/sql/voters.sql',
+	'A relation ' => 'test/sql/voters.sql',
+	'What changed may come of that, and not of battles.' =>
+	  'test/sql/ranges.sql',);
 
 foreach my $source (hints_of_source())
 {

@@ -203,40 +203,36 @@ $$;
 COMMENT ON FUNCTION bixarena.live_is_long(text) IS
 	'does a log name so many battles that it takes less to count all?';
 
-CREATE FUNCTION bixarena.live_fold(arena text, schema text, sources jsonb)
-RETURNS bigint
+CREATE FUNCTION bixarena.live_fold(arena text, schema text, sources jsonb, OUT changed bigint, OUT doubt text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
 DECLARE
-	changed bigint;
 	is_negative boolean;
 	entries bigint;
 	is_asked boolean;
 BEGIN
+	IF bixarena.live_is_long(schema) THEN
+		doubt := 'so many battles had changed';
+		RETURN;
+	END IF;
 	EXECUTE 'WITH ' || bixarena.live_named_sql(arena, schema, sources, true)
 		|| bixarena.live_changed_sql() || bixarena.live_difference_sql()
 		|| bixarena.live_store_sql(schema) || bixarena.live_sum_sql(schema) || $sql$
 		SELECT (SELECT count(*) FROM changed), (SELECT bool_or(s.is_negative) FROM summed AS s),
 			(SELECT count(*) FROM taken), EXISTS (SELECT FROM taken AS t WHERE t.kind = '*')$sql$
 	INTO changed, is_negative, entries, is_asked;
-	IF is_asked THEN
-		RETURN NULL;
-	END IF;
-	IF is_negative THEN
-		RAISE EXCEPTION 'the kept tally of arena "%" has fewer battles than were counted', arena
-			USING ERRCODE = 'data_corrupted', HINT = 'The next run counts them anew.';
-	END IF;
-	IF entries > 0 THEN
+	doubt := CASE WHEN is_asked THEN 'all battles may have changed'
+		WHEN is_negative THEN 'it had fewer battles than were counted' END;
+	IF doubt IS NULL AND entries > 0 THEN
 		EXECUTE format('UPDATE %I.state SET folded_at = clock_timestamp(), changed = changed + $1', schema)
 		USING changed;
 	END IF;
-	RETURN changed;
 END
 $$;
 COMMENT ON FUNCTION bixarena.live_fold(text, text, jsonb) IS
-	'bring a kept tally up to date; returns how many battles count otherwise than before, null: count all';
+	'bring a kept tally up to date: how many battles count otherwise than before, or why all are to be counted anew';
 
 CREATE FUNCTION bixarena.live_recount(arena text, schema text, sources jsonb, why text, facts text[])
 RETURNS bigint
