@@ -114,6 +114,8 @@ choose_use(const char *arena, bool only_looks, KeptTally **kept)
 	ErrorData  *error;
 
 	*kept = find_kept_tally(arena);
+	if (*kept == NULL && !only_looks)
+		fold_far_tally(arena);
 	if (*kept == NULL || !may_read_battles(arena))
 		return USE_NOT;
 	step.kept = *kept;
