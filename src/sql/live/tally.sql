@@ -148,6 +148,12 @@ BEGIN
 			USING ERRCODE = 'duplicate_object',
 				HINT = 'bixarena_drop_tally() ends that, bixarena_rebuild_tally() counts anew.';
 	END IF;
+	IF EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = to_regnamespace(quote_ident(found_arena))
+			AND c.relname = 'leaderboard_snapshot' AND c.relkind = 'f') THEN
+		RAISE EXCEPTION 'the tally of arena "%" cannot be kept on this server', found_arena
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'Its tables are on another one.',
+				HINT = format('Run on that server what bixarena_node_script(%L, keep_tally => true) prints, and attach it again.', found_arena);
+	END IF;
 	PERFORM bixarena.live_battle_query(found_arena);
 	reason := bixarena.live_refusal(found_arena, sources);
 	IF reason IS NOT NULL THEN
