@@ -150,10 +150,8 @@ static char *
 many_query(const KeptTally *kept, TallyUse use)
 {
 	if (use == USE_AS_IS)
-		return psprintf("SELECT t.model1_id, t.model2_id, t.outcome, u.battles, u.leaderboard"
-						" FROM %s.tally AS t, pg_catalog.unnest(t.leaderboards, t.battles) AS u (leaderboard, battles)"
-						" WHERE u.leaderboard OPERATOR(pg_catalog.=) ANY ($1)"
-						" AND u.battles OPERATOR(pg_catalog.>) 0",
+		return psprintf("SELECT t.model1_id, t.model2_id, t.outcome, t.battles, t.leaderboards FROM %s.tally AS t"
+						" WHERE t.leaderboards OPERATOR(pg_catalog.&&) $1",
 						quote_identifier(kept->schema));
 	return psprintf("SELECT t.model1_id, t.model2_id, t.outcome,"
 					" pg_catalog.sum(t.battles)::pg_catalog.int8, t.leaderboard FROM (%s) AS t"

@@ -32,7 +32,9 @@ compare_tally(const KeptTally *kept, const char *slug)
 	Parameters	parameters = {0};
 	char	   *sql;
 
-	sql = made_sql(kept, "SELECT bixarena.live_compare_sql($1, $2, $3::pg_catalog.jsonb)");
+	sql = made_sql(kept, slug ?
+				   "SELECT bixarena.live_compare_sql($1, $2, $3::pg_catalog.jsonb, true)" :
+				   "SELECT bixarena.live_compare_sql($1, $2, $3::pg_catalog.jsonb, false)");
 	add_text(&parameters, slug);
 	execute_query(sql, SPI_OK_SELECT, false, &parameters);
 }
@@ -114,7 +116,9 @@ compare_far_sample(void *argument)
 	Sample	   *sample = argument;
 	List	   *slugs = list_leaderboards(sample->arena);
 
-	execute_query(psprintf("SELECT FROM %s.tally_state AS s WHERE s.lost IS NULL AND s.doubt IS NULL",
+	execute_query(psprintf("SELECT FROM %s.tally_state AS s WHERE s.lost IS NULL AND s.doubt IS NULL"
+						   " AND coalesce(s.verified_at OPERATOR(pg_catalog.<)"
+						   " pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) interval '23 hours', true)",
 						   quote_identifier(sample->arena)), SPI_OK_SELECT, true, NULL);
 	if (SPI_processed == 0)
 		return;
@@ -125,6 +129,16 @@ compare_far_sample(void *argument)
 	}
 	(void) ask_far_tally(sample->arena, "verified", sample->differences);
 	report_differences(sample);
+}
+
+/*
+ * Is it a day since the last comparison?  It reads battles, which is what a kept tally
+ * saves.
+ */
+static bool
+is_due(const KeptTally *kept)
+{
+	return strcmp(made_sql(kept, "SELECT bixarena.live_is_due($2)"), "t") == 0;
 }
 
 /*
@@ -139,7 +153,8 @@ compare_sample(void *argument)
 	OwnerScope	scope = become_tally_owner(sample->kept);
 	char	   *lost;
 	Datum		facts;
-	bool		is_sure = find_doubt(sample->kept, &lost, &facts) == NULL && lost == NULL;
+	bool		is_sure = is_due(sample->kept) &&
+		find_doubt(sample->kept, &lost, &facts) == NULL && lost == NULL;
 
 	for (int64 i = 0; is_sure && i < sample->num_leaderboards && slugs != NIL; i++)
 	{

@@ -289,9 +289,12 @@ SELECT count(*) FROM bixarena_verify_tally(leaderboard_id => 'math');
 SELECT * FROM health;
 SELECT * FROM followed();
 SELECT status FROM health;
--- a call verifies a sample first
+-- a call verifies a sample first, at most once a day
 UPDATE arena_live.tally AS t SET battles = (SELECT array_agg(u.n + 1) FROM unnest(t.battles) AS u (n));
 SELECT bixarena_configure('verify_leaderboards', '10');
+CALL bixarena_generate_snapshots();
+SELECT differences FROM arena_live.state;
+UPDATE arena_live.state SET verified_at = verified_at - interval '1 day';
 CALL bixarena_generate_snapshots();
 SELECT leaderboard, status, evaluation_count FROM bixarena.run ORDER BY requested_at DESC, leaderboard COLLATE "C" LIMIT 3;
 SELECT * FROM followed();

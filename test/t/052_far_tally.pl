@@ -183,6 +183,15 @@ far_sql(
 );
 sql($node, q{SELECT bixarena_configure('verify_leaderboards', '3')});
 sql($node, 'CALL bixarena_generate_snapshots()');
+is_value(
+	$node,
+	q{SELECT evaluation_count = (SELECT sum(battles) FROM api.leaderboard_tally WHERE leaderboard = 'overall' AND model1_id <> model2_id)
+	FROM bixarena_generate_snapshot('overall', 10, dry_run => true)}, 't',
+	'which a call does not look for twice a day');
+far_sql(
+	q{UPDATE bixarena_node_live.state SET verified_at = verified_at - interval '1 day'}
+);
+sql($node, 'CALL bixarena_generate_snapshots()');
 sql($node, q{SELECT bixarena_configure('verify_leaderboards', '0')});
 is_followed(qr/all battles may have changed/, 'a sample finds it, too');
 

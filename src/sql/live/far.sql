@@ -187,7 +187,8 @@ RETURNS TABLE (leaderboard text, model1_id uuid, model2_id uuid, outcome text, k
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 BEGIN
-	RETURN QUERY EXECUTE bixarena_node.live_compare_sql(bixarena_node.live_arena(), 'bixarena_node_live', NULL) USING slug;
+	RETURN QUERY EXECUTE bixarena_node.live_compare_sql(bixarena_node.live_arena(), 'bixarena_node_live', NULL,
+		slug IS NOT NULL) USING slug;
 END
 $$;
 

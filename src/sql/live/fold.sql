@@ -346,7 +346,7 @@ $$;
 COMMENT ON FUNCTION bixarena.live_voters_sql(text, text, jsonb, boolean) IS
 	'the query that says what counts for a leaderboard, $1, and who has cast it; null: it is not known';
 
-CREATE FUNCTION bixarena.live_compare_sql(arena text, schema text, sources jsonb)
+CREATE FUNCTION bixarena.live_compare_sql(arena text, schema text, sources jsonb, of_one boolean)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -368,10 +368,29 @@ AS $$
 		GROUP BY 1, 2, 3, 4
 		HAVING sum(b.kept) <> sum(b.recounted)
 		ORDER BY 1, 2, 3, 4$sql$,
-		bixarena.live_counts_sql(arena, schema, sources), bixarena.live_battle_query(arena))
+		CASE WHEN of_one THEN bixarena.live_counts_of_sql(arena, schema, sources)
+			ELSE bixarena.live_counts_sql(arena, schema, sources) END,
+		bixarena.live_battle_query(arena))
 $$;
-COMMENT ON FUNCTION bixarena.live_compare_sql(text, text, jsonb) IS
-	'the query that says in what a kept tally and a recount of the battles differ';
+COMMENT ON FUNCTION bixarena.live_compare_sql(text, text, jsonb, boolean) IS
+	'the query that says in what a kept tally and a recount of the battles differ, of the leaderboard $1 or where that is null of all';
+
+CREATE FUNCTION bixarena.live_is_due(schema text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	is_due boolean;
+BEGIN
+	-- a call that is made daily is not always made on the second
+	EXECUTE format('SELECT coalesce(s.verified_at < clock_timestamp() - interval ''23 hours'', true) FROM %I.state AS s', schema)
+	INTO is_due;
+	RETURN is_due;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_is_due(text) IS
+	'is it a day since a kept tally was compared with its battles?';
 
 CREATE FUNCTION bixarena.live_note_verified(schema text, differences bigint)
 RETURNS void
