@@ -88,21 +88,6 @@ named_arena(FunctionCallInfo fcinfo)
 }
 
 /*
- * An error where changes of the battles are not followed, also after a rebuild has made
- * what triggers are missing.
- */
-void
-report_lost_changes(const char *arena, const char *lost, bool rebuilt)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("changes of the battles of arena \"%s\" are not followed", arena),
-			 errdetail("%s.", lost),
-			 rebuilt ? errhint("Once the trigger is enabled again, the tally can be counted.") :
-			 errhint("bixarena_rebuild_tally() makes what triggers are missing.")));
-}
-
-/*
  * Bring a kept tally up to date.  If somebody is at it, that is waited for.
  */
 static int64

@@ -50,13 +50,13 @@ sub is_followed
 	my ($recounted, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $counted = value($node,
-		q{SELECT evaluation_count FROM bixarena_generate_snapshot('overall', 10, dry_run => true)}
+q{SELECT evaluation_count FROM bixarena_generate_snapshot('overall', 10, dry_run => true)}
 	);
 	my $why;
 
 	is( $counted,
 		far_sql(
-			q{DO $$ BEGIN PERFORM set_config('test.query', bixarena_node.battle_query(), false); END $$;
+q{DO $$ BEGIN PERFORM set_config('test.query', bixarena_node.battle_query(), false); END $$;
 		CREATE TEMP TABLE counted (n bigint);
 		DO $$ BEGIN EXECUTE 'INSERT INTO counted SELECT count(*) FROM (' || current_setting('test.query')
 			|| $q$) AS q WHERE q.leaderboard = 'overall' AND q.model1_id <> q.model2_id$q$; END $$;
@@ -66,9 +66,9 @@ sub is_followed
 		'0', "$name: nothing differs");
 	$why =
 	  value($node, 'SELECT recounted_at, recounted_why FROM api.tally_state');
-	like(
-		$why eq $recounted_before ? 'no' : $why,
-		$recounted, "$name: " . ($recounted eq 'no' ? 'followed' : 'counted anew'));
+	like($why eq $recounted_before ? 'no' : $why,
+		$recounted,
+		"$name: " . ($recounted eq 'no' ? 'followed' : 'counted anew'));
 	$recounted_before = $why;
 	return;
 }
@@ -79,13 +79,14 @@ run_script('true');
 sql($node, q{
 	SELECT bixarena_attach_remote('rds');
 	SELECT bixarena_configure('num_bootstrap', '10'), bixarena_configure('retry_seconds', '0');
-	SELECT bixarena_configure('notify_channel', ''), bixarena_configure('verify_leaderboards', '0')});
+	SELECT bixarena_configure('notify_channel', ''), bixarena_configure('verify_leaderboards', '0')}
+);
 is_followed(qr/the battles have not been counted yet/, 'at first');
 is( far_sql(
-		q{SELECT string_agg(tgrelid::regclass || ' ' || replace(tgname, 'bixarena_node_live_', '') || ' ' || tgenabled::text, ', ' ORDER BY tgrelid::regclass::text, tgname)
+q{SELECT string_agg(tgrelid::regclass || ' ' || replace(tgname, 'bixarena_node_live_', '') || ' ' || tgenabled::text, ', ' ORDER BY tgrelid::regclass::text, tgname)
 	FROM pg_trigger WHERE tgname LIKE 'bixarena\_node\_live%' AND tgrelid = 'api.battle'::regclass}
 	),
-	'api.battle delete O, api.battle replica R, api.battle truncate A, api.battle update O',
+'api.battle delete O, api.battle replica R, api.battle truncate A, api.battle update O',
 	'triggers are there');
 
 #
@@ -98,9 +99,9 @@ my @followed = (
 	SELECT md5('life ' || n)::uuid, md5('voter')::uuid, m.a, m.b
 	FROM generate_series(1, 250) AS n, (SELECT min(id::text)::uuid AS a, max(id::text)::uuid AS b FROM api.model) AS m},
 	'its evaluation' =>
-	  q{INSERT INTO api.battle_evaluation (battle_id, outcome) SELECT md5('life ' || n)::uuid, 'model1' FROM generate_series(1, 250) AS n},
+q{INSERT INTO api.battle_evaluation (battle_id, outcome) SELECT md5('life ' || n)::uuid, 'model1' FROM generate_series(1, 250) AS n},
 	'its validation' =>
-	  q{INSERT INTO api.battle_validation (id, battle_id, method, confidence, is_biomedical)
+q{INSERT INTO api.battle_validation (id, battle_id, method, confidence, is_biomedical)
 	SELECT md5('valid ' || n)::uuid, md5('life ' || n)::uuid, 'test', 1, n % 3 > 0 FROM generate_series(1, 250) AS n;
 	UPDATE api.battle AS b SET effective_validation_id = v.id FROM api.battle_validation AS v
 	WHERE v.battle_id = b.id AND v.id IN (SELECT md5('valid ' || n)::uuid FROM generate_series(1, 250) AS n)},
@@ -111,30 +112,31 @@ my @followed = (
 	UPDATE api.battle AS b SET effective_categorization_id = k.id FROM api.battle_categorization AS k
 	WHERE k.battle_id = b.id AND k.id IN (SELECT md5('cat ' || n)::uuid FROM generate_series(1, 250) AS n)},
 	'another outcome' =>
-	  q{UPDATE api.battle_evaluation SET outcome = CASE outcome WHEN 'tie' THEN 'model2' ELSE 'tie' END
+q{UPDATE api.battle_evaluation SET outcome = CASE outcome WHEN 'tie' THEN 'model2' ELSE 'tie' END
 	WHERE battle_id IN (SELECT md5('life ' || n)::uuid FROM generate_series(1, 200) AS n)},
 	'another validation and status' =>
-	  q{UPDATE api.battle_validation SET is_biomedical = NOT is_biomedical WHERE id IN (SELECT md5('valid ' || n)::uuid FROM generate_series(20, 40) AS n);
+q{UPDATE api.battle_validation SET is_biomedical = NOT is_biomedical WHERE id IN (SELECT md5('valid ' || n)::uuid FROM generate_series(20, 40) AS n);
 	UPDATE api.battle_categorization SET status = 'failed' WHERE id = md5('cat 7')::uuid;
 	UPDATE api.battle_categorization_category SET category = 'oncology' WHERE categorization_id = md5('cat 8')::uuid},
 	'another id' =>
-	  q{UPDATE api.battle_categorization_category SET categorization_id = md5('cat 9')::uuid, category = 'oncology' WHERE categorization_id = md5('cat 10')::uuid},
+q{UPDATE api.battle_categorization_category SET categorization_id = md5('cat 9')::uuid, category = 'oncology' WHERE categorization_id = md5('cat 10')::uuid},
 	'cascades' =>
-	  q{DELETE FROM api.battle_validation WHERE id = md5('valid 50')::uuid; DELETE FROM api.battle_categorization WHERE id = md5('cat 11')::uuid;
+q{DELETE FROM api.battle_validation WHERE id = md5('valid 50')::uuid; DELETE FROM api.battle_categorization WHERE id = md5('cat 11')::uuid;
 	DELETE FROM api.battle_evaluation WHERE battle_id = md5('life 12')::uuid; DELETE FROM api.battle WHERE id = md5('life 13')::uuid},
 	'a model' =>
-	  q{DELETE FROM api.model WHERE id = (SELECT max(id::text)::uuid FROM api.model)},
+q{DELETE FROM api.model WHERE id = (SELECT max(id::text)::uuid FROM api.model)},
 	'rows of a replica' =>
-	  q{SET session_replication_role = replica; INSERT INTO api.battle_evaluation (battle_id, outcome) VALUES (md5('late')::uuid, 'tie');
+q{SET session_replication_role = replica; INSERT INTO api.battle_evaluation (battle_id, outcome) VALUES (md5('late')::uuid, 'tie');
 	INSERT INTO api.battle (id, user_id, model1_id, model2_id, effective_validation_id)
 	SELECT md5('late')::uuid, md5('voter')::uuid, model1_id, model2_id, effective_validation_id FROM api.battle WHERE effective_validation_id IS NOT NULL LIMIT 1;
 	UPDATE api.battle_evaluation SET outcome = 'model1' WHERE battle_id = md5('late')::uuid;
 	DELETE FROM api.battle_evaluation WHERE ctid = ANY (ARRAY(SELECT ctid FROM api.battle_evaluation LIMIT 3))},
 	'a savepoint' =>
-	  q{BEGIN; DELETE FROM api.battle_evaluation WHERE ctid = ANY (ARRAY(SELECT ctid FROM api.battle_evaluation LIMIT 3)); SAVEPOINT a;
+q{BEGIN; DELETE FROM api.battle_evaluation WHERE ctid = ANY (ARRAY(SELECT ctid FROM api.battle_evaluation LIMIT 3)); SAVEPOINT a;
 	DELETE FROM api.battle_evaluation; ROLLBACK TO a; COMMIT},
 	'a column that does not matter' =>
-	  q{ALTER TABLE api.battle ADD note text; UPDATE api.battle SET note = 'x'});
+q{ALTER TABLE api.battle ADD note text; UPDATE api.battle SET note = 'x'}
+);
 
 while (my ($name, $change) = splice @followed, 0, 2)
 {
@@ -142,12 +144,12 @@ while (my ($name, $change) = splice @followed, 0, 2)
 	is_followed($no, $name);
 }
 far_sql(
-	q{UPDATE api.battle SET title = 'x'; UPDATE api.battle_validation SET reason = 'x'; UPDATE api.battle_categorization SET reason = 'x'}
+q{UPDATE api.battle SET title = 'x'; UPDATE api.battle_validation SET reason = 'x'; UPDATE api.battle_categorization SET reason = 'x'}
 );
 is(far_sql('SELECT count(*) FROM bixarena_node_live.log'),
 	'0', 'what does not matter is not noted');
 far_sql(
-	q{INSERT INTO api.battle_evaluation (battle_id, outcome) SELECT id, 'tie' FROM api.battle
+q{INSERT INTO api.battle_evaluation (battle_id, outcome) SELECT id, 'tie' FROM api.battle
 	WHERE id NOT IN (SELECT battle_id FROM api.battle_evaluation)});
 is( far_sql(
 		'SELECT max(cardinality(keys)) <= 100 FROM bixarena_node_live.log'),
@@ -155,10 +157,11 @@ is( far_sql(
 	'an entry has few keys');
 
 # it is the tally that is read, with what is in the log
-is_value($node,
+is_value(
+	$node,
 	q{SELECT sum(vote_count)::bigint / 2 FROM bixarena_live('overall', 10)},
 	far_sql(
-		q{SELECT sum(battles) FROM bixarena_node.leaderboard_tally WHERE leaderboard = 'overall' AND model1_id <> model2_id}
+q{SELECT sum(battles) FROM bixarena_node.leaderboard_tally WHERE leaderboard = 'overall' AND model1_id <> model2_id}
 	),
 	'the ranking of the moment');
 isnt(far_sql('SELECT count(*) FROM bixarena_node_live.log'),
@@ -167,11 +170,11 @@ is_value($node, 'SELECT bixarena_fold_tally() > 0', 't', 'a fold');
 is(far_sql('SELECT count(*) FROM bixarena_node_live.log'),
 	'0', 'which is there for all');
 far_sql(
-	q{UPDATE bixarena_node_live.tally SET battles = ARRAY(SELECT n + 1 FROM unnest(battles) AS n)}
+q{UPDATE bixarena_node_live.tally SET battles = ARRAY(SELECT n + 1 FROM unnest(battles) AS n)}
 );
 is_value(
 	$node,
-	q{SELECT kept > recounted, count(*) > 0 FROM bixarena_verify_tally() GROUP BY 1},
+q{SELECT kept > recounted, count(*) > 0 FROM bixarena_verify_tally() GROUP BY 1},
 	't|t',
 	'by hand it is made wrong, and that is found');
 is_value($node,
@@ -179,17 +182,17 @@ is_value($node,
 	'critical', 'which health tells');
 is_followed(qr/all battles may have changed/, 'and mended');
 far_sql(
-	q{UPDATE bixarena_node_live.tally SET battles = ARRAY(SELECT n + 1 FROM unnest(battles) AS n)}
+q{UPDATE bixarena_node_live.tally SET battles = ARRAY(SELECT n + 1 FROM unnest(battles) AS n)}
 );
 sql($node, q{SELECT bixarena_configure('verify_leaderboards', '3')});
 sql($node, 'CALL bixarena_generate_snapshots()');
 is_value(
 	$node,
-	q{SELECT evaluation_count = (SELECT sum(battles) FROM api.leaderboard_tally WHERE leaderboard = 'overall' AND model1_id <> model2_id)
+q{SELECT evaluation_count = (SELECT sum(battles) FROM api.leaderboard_tally WHERE leaderboard = 'overall' AND model1_id <> model2_id)
 	FROM bixarena_generate_snapshot('overall', 10, dry_run => true)}, 't',
 	'which a call does not look for twice a day');
 far_sql(
-	q{UPDATE bixarena_node_live.state SET verified_at = verified_at - interval '1 day'}
+q{UPDATE bixarena_node_live.state SET verified_at = verified_at - interval '1 day'}
 );
 sql($node, 'CALL bixarena_generate_snapshots()');
 sql($node, q{SELECT bixarena_configure('verify_leaderboards', '0')});
@@ -202,37 +205,42 @@ is_followed(qr/all battles may have changed/, 'a sample finds it, too');
 far_sql('TRUNCATE api.battle_categorization_category');
 is_value(
 	$node,
-	q{SELECT status, message ~ 'the next run counts all battles' FROM bixarena_health() WHERE check_name = 'kept_tally'},
+q{SELECT status, message ~ 'the next run counts all battles' FROM bixarena_health() WHERE check_name = 'kept_tally'},
 	'warning|t',
 	'TRUNCATE');
 is_followed(qr/all battles may have changed/, 'TRUNCATE');
 far_sql(
-	'ALTER TABLE api.battle_evaluation DISABLE TRIGGER bixarena_node_live_delete;
+'ALTER TABLE api.battle_evaluation DISABLE TRIGGER bixarena_node_live_delete;
 	DELETE FROM api.battle_evaluation WHERE ctid = ANY (ARRAY(SELECT ctid FROM api.battle_evaluation LIMIT 50))'
 );
 is_value(
 	$node,
-	q{SELECT status, message ~ 'bixarena_node_live_delete of api.battle_evaluation is disabled' FROM bixarena_health() WHERE check_name = 'kept_tally'},
+q{SELECT status, message ~ 'bixarena_node_live_delete of api.battle_evaluation is disabled' FROM bixarena_health() WHERE check_name = 'kept_tally'},
 	'warning|t',
 	'a trigger is disabled');
 foreach my $function ('fold', 'rebuild')
 {
-	is( (sql_state_of($node, "SELECT bixarena_${function}_tally()"))[0],
+	is((sql_state_of($node, "SELECT bixarena_${function}_tally()"))[0],
 		'55000', "which ends a $function");
 }
 is_value(
 	$node,
-	q{SELECT evaluation_count FROM bixarena_generate_snapshot('overall', 10, dry_run => true)},
+q{SELECT evaluation_count FROM bixarena_generate_snapshot('overall', 10, dry_run => true)},
 	far_sql(
-		q{SELECT count(*) FROM api.battle AS b JOIN api.battle_evaluation AS e ON e.battle_id = b.id
+q{SELECT count(*) FROM api.battle AS b JOIN api.battle_evaluation AS e ON e.battle_id = b.id
 	JOIN api.battle_validation AS v ON v.id = b.effective_validation_id AND v.is_biomedical WHERE b.model1_id <> b.model2_id}
 	),
 	'and a run reads the battles');
 far_sql(
-	'ALTER TABLE api.battle_evaluation ENABLE TRIGGER bixarena_node_live_delete'
+'ALTER TABLE api.battle_evaluation ENABLE TRIGGER bixarena_node_live_delete'
 );
+is_value(
+	$node,
+q{SELECT sum(vote_count)::bigint / 2 = (SELECT count(*) FROM api.leaderboard_battle WHERE leaderboard = 'overall' AND model1_id <> model2_id)
+	FROM bixarena_live('overall', 10)}, 't',
+	'enabled again it is not read before it is counted');
 is_followed(qr/trigger bixarena_node_live_delete of api.battle_evaluation/,
-	'then it is counted');
+	'which a run does');
 far_sql('ALTER TABLE api.battle_evaluation ALTER outcome TYPE text');
 is_followed(qr/relation api.battle_evaluation/, 'another type');
 
@@ -241,20 +249,21 @@ far_sql(
 	'BEGIN; ALTER TABLE api.battle DROP COLUMN effective_categorization_id;
 	DROP TABLE api.battle_categorization_category, api.battle_categorization; COMMIT'
 );
-is_followed(qr/relation api.battle_categorization/, 'an age without categories');
+is_followed(qr/relation api.battle_categorization/,
+	'an age without categories');
 far_sql(
-	'BEGIN; ALTER TABLE api.battle DROP COLUMN effective_validation_id; DROP TABLE api.battle_validation; COMMIT'
+'BEGIN; ALTER TABLE api.battle DROP COLUMN effective_validation_id; DROP TABLE api.battle_validation; COMMIT'
 );
 is_followed(qr/relation api.battle_validation/, 'an age without validations');
 far_sql(
-	q{CREATE TABLE api.battle_validation (id uuid PRIMARY KEY, battle_id uuid, is_biomedical boolean NOT NULL);
+q{CREATE TABLE api.battle_validation (id uuid PRIMARY KEY, battle_id uuid, is_biomedical boolean NOT NULL);
 	ALTER TABLE api.battle ADD effective_validation_id uuid REFERENCES api.battle_validation ON DELETE SET NULL;
 	INSERT INTO api.battle_validation SELECT id, id, true FROM api.battle;
 	UPDATE api.battle SET effective_validation_id = id});
 like(
 	value(
 		$node,
-		q{SELECT message FROM bixarena_health() WHERE check_name = 'kept_tally'}
+q{SELECT message FROM bixarena_health() WHERE check_name = 'kept_tally'}
 	),
 	qr/not followed.*battle_validation is missing/,
 	'a new table has no triggers');
@@ -272,34 +281,35 @@ is_followed($no, 'and what is in it is followed');
 	my $session;
 
 	sql($second,
-		q{SELECT bixarena_attach_remote('rds'); SELECT bixarena_configure('num_bootstrap', '10')}
+q{SELECT bixarena_attach_remote('rds'); SELECT bixarena_configure('num_bootstrap', '10')}
 	);
 	far_sql(q{UPDATE api.battle_validation SET is_biomedical = true});
 	$session = $second->background_psql('postgres');
 	$session->query_safe('BEGIN; SELECT bixarena_fold_tally()');
-	is( (sql_state_of($node, 'SELECT bixarena_fold_tally()'))[0],
-		'55P03',
-		'while another folds, it is not waited for');
-	is_value($node,
-		q{SELECT evaluation_count = (SELECT sum(battles) FROM api.leaderboard_tally WHERE leaderboard = 'overall' AND model1_id <> model2_id)
+	is((sql_state_of($node, 'SELECT bixarena_fold_tally()'))[0],
+		'55P03', 'while another folds, it is not waited for');
+	is_value(
+		$node,
+q{SELECT evaluation_count = (SELECT sum(battles) FROM api.leaderboard_tally WHERE leaderboard = 'overall' AND model1_id <> model2_id)
 		FROM bixarena_generate_snapshot('overall', 10, dry_run => true)},
 		't', 'and a run counts the log in');
 	$session->query_safe('COMMIT');
 	is_followed($no, 'after both');
 
 	# its snapshot is of before the other's fold
-	far_sql(q{UPDATE api.battle_validation SET is_biomedical = id::text < '8'});
-	$session->query_safe(
-		'BEGIN; SELECT count(*) FROM api.leaderboard');
-	far_sql(q{UPDATE api.battle_validation SET is_biomedical = id::text > '8'});
+	far_sql(
+		q{UPDATE api.battle_validation SET is_biomedical = id::text < '8'});
+	$session->query_safe('BEGIN; SELECT count(*) FROM api.leaderboard');
+	far_sql(
+		q{UPDATE api.battle_validation SET is_biomedical = id::text > '8'});
 	sql($node, 'SELECT bixarena_fold_tally()');
 	is( $session->query_safe(
-			q{SELECT evaluation_count = (SELECT sum(battles) FROM api.leaderboard_tally WHERE leaderboard = 'overall' AND model1_id <> model2_id)
+q{SELECT evaluation_count = (SELECT sum(battles) FROM api.leaderboard_tally WHERE leaderboard = 'overall' AND model1_id <> model2_id)
 		FROM bixarena_generate_snapshot('overall', 10, dry_run => true)}
 		),
 		't',
 		'one that began before sees what was then');
-	is($session->query_safe('SELECT count(*) FROM bixarena_verify_tally()'),
+	is( $session->query_safe('SELECT count(*) FROM bixarena_verify_tally()'),
 		'0', 'in which nothing differs');
 	$session->query_safe('COMMIT');
 	is_followed($no, 'after it');
@@ -314,24 +324,25 @@ is_followed($no, 'and what is in it is followed');
 foreach my $table ('log', 'counted', 'tally', 'state')
 {
 	is( far_sql(
-			"SELECT has_table_privilege('bixarena_node', 'bixarena_node_live.$table', 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')"
+"SELECT has_table_privilege('bixarena_node', 'bixarena_node_live.$table', 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')"
 		),
 		'f',
 		"the role has no right on $table");
 }
 is( far_sql(
-		q{SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc AS p WHERE p.pronamespace = 'bixarena_node'::regnamespace
+q{SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc AS p WHERE p.pronamespace = 'bixarena_node'::regnamespace
 	AND p.proname LIKE 'live%' AND has_function_privilege('bixarena_node', p.oid, 'EXECUTE')}
 	),
 	'live_differences live_state',
 	'and may call what is for it');
 far_sql(
-	q{CREATE ROLE writer; GRANT USAGE ON SCHEMA api TO writer; GRANT SELECT, INSERT, UPDATE, DELETE ON api.battle_evaluation TO writer;
+q{CREATE ROLE writer; GRANT USAGE ON SCHEMA api TO writer; GRANT SELECT, INSERT, UPDATE, DELETE ON api.battle_evaluation TO writer;
 	GRANT SELECT, REFERENCES ON api.battle TO writer; SET ROLE writer; UPDATE api.battle_evaluation SET outcome = 'tie';
 	DELETE FROM api.battle_evaluation WHERE ctid = ANY (ARRAY(SELECT ctid FROM api.battle_evaluation LIMIT 20))}
 );
 is_followed($no, 'a writer without rights on it');
-is( (sql_state_of($far,
+is( (   sql_state_of(
+			$far,
 			q{SET ROLE writer; CREATE TEMP TABLE t (id uuid);
 		CREATE TRIGGER t AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION bixarena_node.live_note('bixarena_node_live', 'b', 'id')}
 		))[0],
@@ -349,22 +360,22 @@ $recounted_before =
   value($node, 'SELECT recounted_at, recounted_why FROM api.tally_state');
 is_followed($no, 'counted once');
 run_script('false');
-is( far_sql(
-		q{SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'bixarena%'}),
-	'0',
-	'no trigger is left');
-is( far_sql(q{SELECT to_regnamespace('bixarena_node_live') IS NULL}),
+is( far_sql(q{SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'bixarena%'}),
+	'0', 'no trigger is left');
+is(far_sql(q{SELECT to_regnamespace('bixarena_node_live') IS NULL}),
 	't', 'nor a table');
 is_value($node,
 	q{SELECT status FROM bixarena_generate_snapshot('overall', 10)},
 	'succeeded', 'runs go on, though the node does not know');
 sql($node, q{SELECT bixarena_attach_remote('rds')});
-is_value($node,
+is_value(
+	$node,
 	q{SELECT count(*) FROM bixarena_health() WHERE check_name = 'kept_tally'},
-	'0', 'until it is attached again');
+	'0',
+	'until it is attached again');
 like(
 	(sql_state_of($node, 'SELECT bixarena_keep_tally()'))[1],
-	qr/HINT:  Run on that server what bixarena_node_script\('api', keep_tally => true\) prints/,
+qr/HINT:  Run on that server what bixarena_node_script\('api', keep_tally => true\) prints/,
 	'and says how it is kept there');
 {
 	my $odd = q{it's $body$ $$ "odd" 100%s};
@@ -415,7 +426,7 @@ foreach my $file ('schema/bixarena.sql', 'live/few_battles.sql')
 }
 run_script('true');
 sql($node,
-	q{SELECT bixarena_attach_remote('rds'); SELECT bixarena_configure('min_total_battles', '0', arena => 'api')}
+q{SELECT bixarena_attach_remote('rds'); SELECT bixarena_configure('min_total_battles', '0', arena => 'api')}
 );
 sql($node, q{SELECT bixarena_rebuild_tally('api')});
 {
@@ -423,23 +434,25 @@ sql($node, q{SELECT bixarena_rebuild_tally('api')});
 	my ($compared, $wrong) = (0, 0);
 	my $writers = IPC::Run::start(
 		[
-			'pgbench', '-n',
-			'-c', '8',
-			'-j', '2',
-			'-T', $ENV{LIVE_STRESS_SECONDS} // 20,
-			(map { ('-f', "$top/test/live/$_.pgbench") }
+			'pgbench',
+			'-n', '-c', '8', '-j', '2', '-T',
+			$ENV{LIVE_STRESS_SECONDS} // 20,
+			(   map { ('-f', "$top/test/live/$_.pgbench") }
 				  qw(evaluate change change linger together)),
-			'-h', '127.0.0.1',
-			'-p', $far->port, 'postgres'
+			'-h',
+			'127.0.0.1',
+			'-p',
+			$far->port,
+			'postgres'
 		],
 		'>' => \$out,
 		'2>' => \$err);
 	my @looks = (
 		q{SELECT bixarena_fold_tally('api') * 0},
-		q{SELECT (g.evaluation_count <> (SELECT sum(battles) FROM api.leaderboard_tally WHERE leaderboard = 'overall'))::int
+q{SELECT (g.evaluation_count <> (SELECT sum(battles) FROM api.leaderboard_tally WHERE leaderboard = 'overall'))::int
 		FROM bixarena_generate_snapshot('overall', 10, dry_run => true, arena => 'api') AS g},
 		q{BEGIN; SELECT bixarena_fold_tally('api') * 0; ROLLBACK},
-		q{BEGIN; SELECT bixarena_fold_tally('api') * 0; SELECT count(*) FROM bixarena_verify_tally('api'); COMMIT}
+q{BEGIN; SELECT bixarena_fold_tally('api') * 0; SELECT count(*) FROM bixarena_verify_tally('api'); COMMIT}
 	);
 
 	while ($writers->pumpable)
@@ -456,7 +469,7 @@ sql($node, q{SELECT bixarena_rebuild_tally('api')});
 	cmp_ok($compared, '>', 0, "compared $compared times");
 	is($wrong, 0, 'and it was right each time');
 	is( far_sql(
-			q{SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'}
+q{SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'}
 		),
 		'0',
 		'there was no deadlock');

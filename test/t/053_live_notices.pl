@@ -28,13 +28,13 @@ sql($node, q{
 sql($node, 'SELECT bixarena_rebuild_tally()');
 
 my $vote =
-  q{INSERT INTO arena.battle (model1_id, model2_id, outcome) SELECT model1_id, model2_id, 'tie' FROM arena.battle LIMIT 3};
+q{INSERT INTO arena.battle (model1_id, model2_id, outcome) SELECT model1_id, model2_id, 'tie' FROM arena.battle LIMIT 3};
 
 # As if a second had passed since the last notice
 sub let_a_second_pass
 {
 	sql($node,
-		q{UPDATE arena_live.state SET notified_at = notified_at - interval '1 second'}
+q{UPDATE arena_live.state SET notified_at = notified_at - interval '1 second'}
 	);
 	return;
 }
@@ -51,10 +51,10 @@ sub notices
 	sql($node, $_) foreach @statements;
 	@notices =
 	  $listener->query_safe('SELECT 1') =~
-	  /Asynchronous notification "the standing" with payload "(.*?)" received/g;
+/Asynchronous notification "the standing" with payload "(.*?)" received/g;
 	$listener->quit;
-	return
-	  join(' ', map { s/"timestamp": "[0-9T:.+-]+"/now/r =~ s/[ ]//gr } @notices);
+	return join(' ',
+		map { s/"timestamp": "[0-9T:.+-]+"/now/r =~ s/[ ]//gr } @notices);
 }
 
 let_a_second_pass();
@@ -62,8 +62,10 @@ is( notices($vote, 'SELECT bixarena_fold_tally()'),
 	'{"arena":"arena",now,"changed_battles":3}',
 	'a fold tells');
 let_a_second_pass();
-is(notices('SELECT bixarena_fold_tally()', 'SELECT bixarena_rebuild_tally()'),
-	'', 'one that has changed nothing does not');
+is( notices(
+		'SELECT bixarena_fold_tally()', 'SELECT bixarena_rebuild_tally()'),
+	'',
+	'one that has changed nothing does not');
 is( notices(
 		$vote, q{SELECT status FROM bixarena_generate_snapshot('overall')}),
 	'{"arena":"arena",now,"changed_battles":3}',
@@ -71,12 +73,12 @@ is( notices(
 
 # a clock that is ahead stands for a second that does not pass
 sql($node,
-	q{UPDATE arena_live.state SET notified_at = clock_timestamp() + interval '1 hour'}
+q{UPDATE arena_live.state SET notified_at = clock_timestamp() + interval '1 hour'}
 );
 is(notices(map { ($vote, 'SELECT bixarena_fold_tally()') } 1 .. 4),
 	'', 'within a second nothing is told twice');
 sql($node,
-	q{UPDATE arena_live.state SET notified_at = clock_timestamp() - interval '1 second'}
+q{UPDATE arena_live.state SET notified_at = clock_timestamp() - interval '1 second'}
 );
 is( notices('SELECT bixarena_fold_tally()'),
 	'{"arena":"arena",now,"changed_battles":12}',
