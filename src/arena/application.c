@@ -197,8 +197,10 @@ bixarena_node_battle_query(PG_FUNCTION_ARGS)
 Datum
 bixarena_node_battle_groups(PG_FUNCTION_ARGS)
 {
-	char	   *schema = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *schema = argument_text(fcinfo, 0);
 
+	if (schema == NULL || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(groups_of_age(schema, PG_GETARG_BOOL(1),
 												   PG_GETARG_BOOL(2),
 												   argument_text(fcinfo, 3))));
@@ -239,6 +241,8 @@ bixarena_application_groups(PG_FUNCTION_ARGS)
 	bool		validated,
 				categorized;
 
+	if (arena == NULL)
+		PG_RETURN_NULL();
 	find_ages(arena, &validated, &categorized);
 	PG_RETURN_TEXT_P(cstring_to_text(groups_of_age(arena, validated, categorized,
 												   argument_text(fcinfo, 1))));

@@ -118,7 +118,7 @@ compare_far_sample(void *argument)
 
 	execute_query(psprintf("SELECT FROM %s.tally_state AS s WHERE s.lost IS NULL AND s.doubt IS NULL"
 						   " AND coalesce(s.verified_at OPERATOR(pg_catalog.<)"
-						   " pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) interval '23 hours', true)",
+						   " (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) interval '23 hours'), true)",
 						   quote_identifier(sample->arena)), SPI_OK_SELECT, true, NULL);
 	if (SPI_processed == 0)
 		return;
