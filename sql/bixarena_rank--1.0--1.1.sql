@@ -1059,7 +1059,7 @@ COMMENT ON FUNCTION bixarena.node_battle_groups(text, boolean, boolean, text) IS
 
 CREATE FUNCTION bixarena.node_kept_reading(is_kept boolean, counts text, columns text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN is_kept THEN format($body$
@@ -2336,7 +2336,7 @@ COMMENT ON FUNCTION bixarena.live_difference_sql() IS
 
 CREATE FUNCTION bixarena.live_store_sql(schema text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format($sql$,
@@ -2351,7 +2351,7 @@ COMMENT ON FUNCTION bixarena.live_store_sql(text) IS
 
 CREATE FUNCTION bixarena.live_sum_sql(schema text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format($sql$,
@@ -3116,7 +3116,7 @@ COMMENT ON FUNCTION bixarena.live_far_functions(text) IS
 
 CREATE FUNCTION bixarena.live_far_drop()
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $script$
 	SELECT $sql$

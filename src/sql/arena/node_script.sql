@@ -40,7 +40,7 @@ COMMENT ON FUNCTION bixarena.node_battle_groups(text, boolean, boolean, text) IS
 
 CREATE FUNCTION bixarena.node_kept_reading(is_kept boolean, counts text, columns text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN is_kept THEN format($body$

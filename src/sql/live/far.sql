@@ -239,7 +239,7 @@ COMMENT ON FUNCTION bixarena.live_far_functions(text) IS
 
 CREATE FUNCTION bixarena.live_far_drop()
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $script$
 	SELECT $sql$

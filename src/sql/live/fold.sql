@@ -152,7 +152,7 @@ COMMENT ON FUNCTION bixarena.live_difference_sql() IS
 
 CREATE FUNCTION bixarena.live_store_sql(schema text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format($sql$,
@@ -167,7 +167,7 @@ COMMENT ON FUNCTION bixarena.live_store_sql(text) IS
 
 CREATE FUNCTION bixarena.live_sum_sql(schema text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format($sql$,
