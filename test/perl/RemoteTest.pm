@@ -5,6 +5,9 @@
 # The one has the extension.  The other has the application's schema, 21
 # leaderboards and 5000 battles, and no extension, but what bixarena_node_script()
 # prints.
+#
+# BIXARENA_FAR_SERVER in the environment names the folder (.../lib/postgresql/13) of
+# the server that the managed database runs on, if it is to be of another version.
 
 package RemoteTest;
 
@@ -37,7 +40,9 @@ sub can_be_remote
 sub new_far
 {
 	my ($name, $schema, %options) = @_;
-	my $far = PostgreSQL::Test::Cluster->new($name);
+	my $path = $ENV{BIXARENA_FAR_SERVER};
+	my $far = PostgreSQL::Test::Cluster->new($name,
+		$path ? (install_path => $path) : ());
 
 	$far->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 	$far->append_conf('postgresql.conf',

@@ -21,7 +21,8 @@ plan skip_all => can_be_remote() if can_be_remote();
 
 my $folder = realpath("$FindBin::RealBin/../../contrib/node");
 my $state = PostgreSQL::Test::Utils::tempdir;
-my $far = new_far('far', 'api');
+my $far =
+  new_far('far', 'api', conf => "password_encryption = 'scram-sha-256'\n");
 my $node = PostgreSQL::Test::Cluster->new('node');
 my $secret = q{pass'word "with" \\ odd $signs};
 
