@@ -108,13 +108,22 @@ is_value($node, q{SELECT count(*) > 0 FROM api_live.counted},
 	't', 'battles count');
 
 #
-# The log does not grow without end
+# Nothing of it grows without end
 #
 sql($node, q{SELECT bixarena_fold_tally()});
-sql($node, q{VACUUM api_live.log});
 is_value(
 	$node, q{SELECT count(*) FROM api_live.log},
 	'0', 'nothing is left in the log');
+is_value(
+	$node,
+	q{SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'api_live'::regnamespace
+	AND relkind = 'r' AND pg_total_relation_size(oid) > 32 * 1024 * 1024}, '',
+	'and the tables have stayed small');
+note(
+	sql($node,
+		q{SELECT string_agg(relname || ' ' || pg_total_relation_size(oid), ', ') FROM pg_class
+	WHERE relnamespace = 'api_live'::regnamespace AND relkind = 'r'}
+	));
 
 #
 # Sabotage: the trigger of validations looks up the battles
