@@ -6086,7 +6086,9 @@ BEGIN
 	RETURN QUERY SELECT c.* FROM bixarena.health_cron_job(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_success_share(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_duration_spread(arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.live_health(arena) AS c;
+	IF far_side.status IS DISTINCT FROM 'critical' THEN
+		RETURN QUERY SELECT c.* FROM bixarena.live_health(arena) AS c;
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION bixarena.health_checks(text) IS 'all checks of an arena, one after the other';
@@ -7277,6 +7279,10 @@ AS $$
 		('operator', 'TABLE', arena, 'leaderboard_snapshot', 'INSERT'),
 		('operator', 'TABLE', arena, 'leaderboard_snapshot', 'UPDATE'),
 		('operator', 'TABLE', arena, 'leaderboard_entry', 'INSERT'),
+		('operator', 'TABLE', arena, 'tally_keeper', 'SELECT'),
+		('operator', 'TABLE', arena, 'tally_keeper', 'UPDATE'),
+		('operator', 'TABLE', arena, 'tally_state', 'SELECT'),
+		('operator', 'TABLE', arena, 'tally_difference', 'SELECT'),
 		('operator', 'TABLE', 'bixarena', 'run', 'SELECT'),
 		('operator', 'TABLE', 'bixarena', 'arena', 'SELECT'),
 		('operator', 'TABLE', 'bixarena', 'metrics', 'SELECT'),

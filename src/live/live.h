@@ -45,7 +45,7 @@ extern char *find_doubt(const KeptTally *kept, char **lost, Datum *facts);
 extern int64 recount(const KeptTally *kept, const char *why, Datum facts);
 extern int64 fold(const KeptTally *kept, const char *doubt, Datum facts);
 extern char *made_sql(const KeptTally *kept, const char *sql);
-extern void report_lost_changes(const char *arena, const char *lost, bool rebuilt) pg_attribute_noreturn();
+extern void report_lost_changes(const char *arena, const char *lost, bool rebuilt);
 extern void rethrow_cancel(ErrorData *error);
 
 /* far.c */

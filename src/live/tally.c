@@ -60,7 +60,7 @@ count_log(const KeptTally *kept)
 	execute_query(psprintf("SELECT coalesce(pg_catalog.sum(coalesce(pg_catalog.cardinality(l.keys), 1)), 0)"
 						   " FROM (SELECT l.keys FROM %s.log AS l LIMIT " SMALL_LOG " + 1) AS l",
 						   quote_identifier(kept->schema)),
-				  SPI_OK_SELECT, true, NULL);
+				  SPI_OK_SELECT, false, NULL);
 	return strtoi64(result_text(0, 1), NULL, 10);
 }
 
@@ -84,7 +84,7 @@ prepare_tally(void *argument)
 	scope = become_tally_owner(kept);
 	log = count_log(kept);
 	/* what it is compared with is looked at when nobody else folds */
-	locked = may_fold() && !(step->only_looks && log <= SMALL_LOG_KEYS) &&
+	locked = may_fold() && log > (step->only_looks ? SMALL_LOG_KEYS : 0) &&
 		lock_tally(kept, false);
 	doubt = find_doubt(kept, &lost, &facts);
 	if (doubt && !locked && may_fold() && lock_tally(kept, false))
