@@ -21,6 +21,8 @@ SQL_PARTS = \
 	src/sql/tables.sql \
 	src/sql/arena/rank.sql \
 	src/sql/value/tally.sql \
+	src/sql/arena/examine.sql \
+	src/sql/value/examine.sql \
 	src/sql/arena/arena.sql \
 	src/sql/arena/node_script.sql \
 	src/sql/arena/remote.sql \
@@ -39,6 +41,7 @@ SQL_PARTS = \
 	src/sql/read/comparison.sql \
 	src/sql/read/matchup.sql \
 	src/sql/read/range.sql \
+	src/sql/read/examine.sql \
 	src/sql/chart/text.sql \
 	src/sql/chart/chart.sql \
 	src/sql/chart/leaderboard_chart.sql \

@@ -116,7 +116,8 @@ CREATE TABLE bixarena.run (
 	request_number bigint,
 	call_id uuid,
 	ranges jsonb,
-	voters jsonb
+	voters jsonb,
+	soundness jsonb
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
@@ -185,6 +186,8 @@ COMMENT ON COLUMN bixarena.run.ranges IS
 	'ids of the ranked models, and the ranks that the battles allow them';
 COMMENT ON COLUMN bixarena.run.voters IS
 	'of intervals by voter: how many voters, battles of the busiest, and how many times as wide as by battle; null: every battle was taken as independent';
+COMMENT ON COLUMN bixarena.run.soundness IS
+	'how many battles carry the lead of the first model, and whether one number for each model describes the battles';
 
 -- also in a row that is restored from a dump: another server numbers roles otherwise
 CREATE FUNCTION bixarena.trigger_run_role()
@@ -668,6 +671,206 @@ CREATE AGGREGATE bixarena_tally(tally bixarena_tally) (
 );
 COMMENT ON AGGREGATE bixarena_tally(bixarena_tally) IS
 	'the battles of all tallies together';
+
+/*
+ * How far a ranking of any relation can be leaned on.
+ */
+
+CREATE TYPE bixarena_robustness AS (
+	rank integer,
+	leader text,
+	rival text,
+	points double precision,
+	battles bigint,
+	share double precision,
+	points_after double precision
+);
+COMMENT ON TYPE bixarena_robustness IS 'how many battles carry the lead of one model over another';
+
+CREATE FUNCTION bixarena_rank_robustness(
+	battles regclass,
+	neighbours boolean DEFAULT false,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
+RETURNS SETOF bixarena_robustness
+AS 'MODULE_PATHNAME', 'bixarena_rank_robustness'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_robustness(regclass, boolean, bigint, double precision, text, text, text, double precision, text) IS
+	'how many battles of any table or view carry the lead of its first model';
+
+CREATE TYPE bixarena_voter_pull AS (
+	voter text,
+	battles bigint,
+	points double precision,
+	raised text,
+	raised_points double precision,
+	lowered text,
+	lowered_points double precision,
+	lead_points double precision
+);
+COMMENT ON TYPE bixarena_voter_pull IS 'what a voter does to the scores';
+
+CREATE FUNCTION bixarena_rank_voters(
+	battles regclass,
+	voter text,
+	n bigint DEFAULT 20,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
+RETURNS SETOF bixarena_voter_pull
+AS 'MODULE_PATHNAME', 'bixarena_rank_voters'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_voters(regclass, text, bigint, bigint, double precision, text, text, text, double precision, text) IS
+	'the voters of any table or view of battles who move its scores most';
+
+CREATE TYPE bixarena_fit AS (
+	models integer,
+	pairs integer,
+	battles bigint,
+	deviance double precision,
+	degrees_of_freedom integer,
+	expected_deviance double precision,
+	p_value double precision,
+	by_replicates boolean,
+	excess double precision,
+	cycles bigint,
+	expected_cycles double precision,
+	cycles_p_value double precision
+);
+COMMENT ON TYPE bixarena_fit IS 'whether one number for each model describes the battles';
+
+CREATE FUNCTION bixarena_rank_fit(
+	battles regclass,
+	num_bootstrap bigint DEFAULT 200,
+	seed bigint DEFAULT 0,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
+RETURNS bixarena_fit
+AS 'MODULE_PATHNAME', 'bixarena_rank_fit'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_fit(regclass, bigint, bigint, bigint, double precision, text, text, text, double precision, text) IS
+	'whether one number for each model describes the battles of any table or view';
+
+CREATE TYPE bixarena_misfit AS (
+	model1 text,
+	model2 text,
+	battles bigint,
+	observed_share double precision,
+	predicted_share double precision,
+	deviations double precision
+);
+COMMENT ON TYPE bixarena_misfit IS 'two models whose battles went otherwise than their scores predict';
+
+CREATE FUNCTION bixarena_rank_misfits(
+	battles regclass,
+	n bigint DEFAULT 20,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
+RETURNS SETOF bixarena_misfit
+AS 'MODULE_PATHNAME', 'bixarena_rank_misfits'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_misfits(regclass, bigint, bigint, double precision, text, text, text, double precision, text) IS
+	'the pairs of models of any table or view of battles that fit their scores worst';
+
+CREATE TYPE bixarena_next_battle AS (
+	model1 text,
+	model2 text,
+	probability double precision,
+	battles bigint,
+	predicted_share double precision
+);
+COMMENT ON TYPE bixarena_next_battle IS 'two models that might battle next';
+
+CREATE FUNCTION bixarena_rank_next_battles(
+	battles regclass,
+	n bigint DEFAULT NULL,
+	goal text DEFAULT 'scores',
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 1,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
+RETURNS SETOF bixarena_next_battle
+AS 'MODULE_PATHNAME', 'bixarena_rank_next_battles'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_next_battles(regclass, bigint, text, bigint, double precision, text, text, text, double precision, text) IS
+	'the pairs of models of any table or view whose next battle tells most, as a distribution';
+
+/*
+ * How far a ranking of a tally can be leaned on.
+ */
+
+CREATE FUNCTION bixarena_rank_robustness_tally(
+	tally bixarena_tally,
+	neighbours boolean DEFAULT false,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0)
+RETURNS SETOF bixarena_robustness
+AS 'MODULE_PATHNAME', 'bixarena_rank_robustness_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 1 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_robustness_tally(bixarena_tally, boolean, bigint, double precision) IS
+	'how many battles of a tally carry the lead of its first model';
+
+CREATE FUNCTION bixarena_rank_fit_tally(
+	tally bixarena_tally,
+	num_bootstrap bigint DEFAULT 200,
+	seed bigint DEFAULT 0,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0)
+RETURNS bixarena_fit
+AS 'MODULE_PATHNAME', 'bixarena_rank_fit_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_fit_tally(bixarena_tally, bigint, bigint, bigint, double precision) IS
+	'whether one number for each model describes the battles of a tally';
+
+CREATE FUNCTION bixarena_rank_misfits_tally(
+	tally bixarena_tally,
+	n bigint DEFAULT 20,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0)
+RETURNS SETOF bixarena_misfit
+AS 'MODULE_PATHNAME', 'bixarena_rank_misfits_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 20 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_misfits_tally(bixarena_tally, bigint, bigint, double precision) IS
+	'the pairs of models of a tally that fit their scores worst';
+
+CREATE FUNCTION bixarena_rank_next_battles_tally(
+	tally bixarena_tally,
+	n bigint DEFAULT NULL,
+	goal text DEFAULT 'scores',
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 1)
+RETURNS SETOF bixarena_next_battle
+AS 'MODULE_PATHNAME', 'bixarena_rank_next_battles_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 1000 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_next_battles_tally(bixarena_tally, bigint, text, bigint, double precision) IS
+	'the pairs of models of a tally whose next battle tells most, as a distribution';
 /*
  * Arenas.
  */
@@ -4096,6 +4299,167 @@ COMMENT ON FUNCTION bixarena_leaderboard_difference(text, text, text, text, text
 	'by how much a model of a leaderboard is ahead of another, with the interval of the difference';
 
 /*
+ * How far a leaderboard can be leaned on: battles up to the moment of a snapshot are
+ * read again.
+ */
+
+CREATE FUNCTION bixarena.examine_robustness(
+	leaderboard_id text,
+	neighbours boolean,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_robustness
+AS 'MODULE_PATHNAME', 'bixarena_examine_robustness'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_robustness(text, boolean, timestamptz, text) IS
+	'how many battles up to a moment carry the lead of a leaderboard''s first model';
+
+CREATE FUNCTION bixarena_leaderboard_robustness(
+	leaderboard_id text,
+	neighbours boolean DEFAULT false,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_robustness
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT r.* FROM bixarena.examine_robustness(
+		leaderboard_id, neighbours, shown.created_at, found_arena) AS r;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_robustness(text, boolean, text, text) IS
+	'how many battles carry the lead of a leaderboard''s first model';
+
+CREATE FUNCTION bixarena.examine_voters(
+	leaderboard_id text,
+	n bigint,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_voter_pull
+AS 'MODULE_PATHNAME', 'bixarena_examine_voters'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_voters(text, bigint, timestamptz, text) IS
+	'the voters who move a leaderboard most, in battles up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_voters(
+	leaderboard_id text,
+	n bigint DEFAULT 20,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_voter_pull
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT p.* FROM bixarena.examine_voters(
+		leaderboard_id, n, shown.created_at, found_arena) AS p;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_voters(text, bigint, text, text) IS
+	'the voters who move a leaderboard most';
+
+CREATE FUNCTION bixarena.examine_fit(leaderboard_id text, until timestamptz, arena text)
+RETURNS bixarena_fit
+AS 'MODULE_PATHNAME', 'bixarena_examine_fit'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_fit(text, timestamptz, text) IS
+	'whether one number for each model describes a leaderboard''s battles up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_fit(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS bixarena_fit
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN bixarena.examine_fit(leaderboard_id, shown.created_at, found_arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_fit(text, text, text) IS
+	'whether one number for each model describes a leaderboard''s battles';
+
+CREATE FUNCTION bixarena.examine_misfits(
+	leaderboard_id text,
+	n bigint,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_misfit
+AS 'MODULE_PATHNAME', 'bixarena_examine_misfits'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_misfits(text, bigint, timestamptz, text) IS
+	'the pairs of a leaderboard''s models that fit their scores worst, in battles up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_misfits(
+	leaderboard_id text,
+	n bigint DEFAULT 20,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_misfit
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT m.* FROM bixarena.examine_misfits(
+		leaderboard_id, n, shown.created_at, found_arena) AS m;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_misfits(text, bigint, text, text) IS
+	'the pairs of a leaderboard''s models that fit their scores worst';
+
+CREATE FUNCTION bixarena.examine_next_battles(
+	leaderboard_id text,
+	n bigint,
+	goal text,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_next_battle
+AS 'MODULE_PATHNAME', 'bixarena_examine_next_battles'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_next_battles(text, bigint, text, timestamptz, text) IS
+	'the pairs of a leaderboard''s models whose next battle tells most, after those up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_next_battles(
+	leaderboard_id text,
+	n bigint DEFAULT NULL,
+	goal text DEFAULT 'scores',
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_next_battle
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT b.* FROM bixarena.examine_next_battles(
+		leaderboard_id, n, goal, NULL, bixarena.arena_resolve(arena)) AS b;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_next_battles(text, bigint, text, text) IS
+	'the pairs of a leaderboard''s models whose next battle tells most, as a distribution';
+
+/*
  * Markup: text as SVG and XHTML want it.  The names of models are data, and may
  * hold anything.  Whatever is drawn with a character beyond ASCII is written as
  * a reference, so that this script and its output do not depend on an encoding.
@@ -4523,11 +4887,11 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN range.lowest_rank < range.highest_rank
-		THEN format('%s–%s', range.lowest_rank, range.highest_rank)
+		THEN format('%s&#8211;%s', range.lowest_rank, range.highest_rank)
 		ELSE range.lowest_rank::text END
 $$;
 COMMENT ON FUNCTION bixarena.chart_range_text(bixarena_leaderboard_range) IS
-	'the ranks that the battles allow, for people';
+	'the ranks that the battles allow, for people, as a part of a page';
 
 CREATE FUNCTION bixarena.chart_with_comparison(
 	rows bixarena_leaderboard_row[],
@@ -4570,7 +4934,7 @@ AS $$
 			bixarena.chart_score_axis(rows, 14, width - 14))::bixarena.chart_layout
 		ELSE (width, 24, label, names, 16.5, 12,
 			bixarena.chart_score_axis(rows, label + names + 16, width - 56))::bixarena.chart_layout END
-	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(bixarena.chart_range_text(g)) + 8), 0)
+	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(replace(bixarena.chart_range_text(g), '&#8211;', 'n')) + 8), 0)
 			FROM unnest(ranges) AS g WHERE g.lowest_rank IS NOT NULL) AS l (label),
 		(SELECT least(0.38 * width, max(13 * bixarena.text_width(r.model)) + 2)
 			FROM unnest(rows) AS r) AS n (names)
@@ -4581,6 +4945,7 @@ COMMENT ON FUNCTION bixarena.chart_leaderboard_layout(bixarena_leaderboard_row[]
 CREATE FUNCTION bixarena.chart_leaderboard_row(
 	line bixarena_leaderboard_row,
 	range bixarena_leaderboard_range,
+	interval_name text,
 	layout bixarena.chart_layout,
 	y double precision)
 RETURNS text
@@ -4588,7 +4953,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- the references keep a name's direction of writing to itself
-	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s%s, score %s, 95 %% interval %s to %s, battles: %s</title>'
+	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s%s, score %s, %s to %s, battles: %s</title>'
 		'<text class="muted" text-anchor="end" x="32" y="%9$s">%2$s</text>%12$s'
 		'<text class="ink" x="%13$s" y="%9$s">%8$s</text>'
 		'<text class="ink" text-anchor="end" x="%10$s" y="%9$s">%4$s</text>%11$s</g>',
@@ -4596,7 +4961,7 @@ AS $$
 		CASE WHEN range.lowest_rank IS NOT NULL
 			THEN format(' (%s to %s possible)', range.lowest_rank, range.highest_rank) END,
 		round(line.bt_score),
-		bixarena.chart_bound_text(line.bootstrap_q025, line.bt_score),
+		interval_name || ' ' || bixarena.chart_bound_text(line.bootstrap_q025, line.bt_score),
 		bixarena.chart_bound_text(line.bootstrap_q975, line.bt_score),
 		line.vote_count, bixarena.text_fit(line.model, layout.label_width / 13),
 		bixarena.chart_pixel(y + layout.text_y), bixarena.chart_pixel(layout.width - 8),
@@ -4606,7 +4971,7 @@ AS $$
 				bixarena.chart_pixel(y + layout.text_y), bixarena.chart_range_text(range)) END,
 		bixarena.chart_pixel(layout.label))
 $$;
-COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, bixarena.chart_layout, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, text, bixarena.chart_layout, double precision) IS
 	'a model''s line in the chart of a leaderboard';
 
 CREATE FUNCTION bixarena.chart_score_ticks(axis bixarena.axis)
@@ -4653,6 +5018,8 @@ DECLARE
 	top constant double precision := 26;
 	notes text[];
 	total bigint := (rows[1]).total_count;
+	interval_name constant text :=
+		CASE intervals WHEN 'comparison' THEN 'comparison interval' ELSE '95 % interval' END;
 	layout bixarena.chart_layout;
 	bottom double precision;
 	drawn text;
@@ -4672,7 +5039,7 @@ BEGIN
 		bixarena.chart_pixel(top + layout.row_height * n), width, bixarena.chart_pixel(layout.row_height)), '')
 	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
 	SELECT concat(drawn, bixarena.chart_score_grid(layout.axis, top, bottom), string_agg(
-		bixarena.chart_leaderboard_row(rows[n], ranges[n], layout, top + layout.row_height * (n - 1)),
+		bixarena.chart_leaderboard_row(rows[n], ranges[n], interval_name, layout, top + layout.row_height * (n - 1)),
 		'' ORDER BY n))
 	INTO drawn FROM generate_subscripts(rows, 1) AS n;
 	notes := ARRAY['score in points; 400 more are odds of 10 to 1']
@@ -4683,8 +5050,7 @@ BEGIN
 
 	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1
 			+ (cardinality(rows) < total)::integer), theme,
-		format('Scores of %s with %s', bixarena.chart_count(cardinality(rows), total),
-			CASE intervals WHEN 'comparison' THEN 'comparison intervals' ELSE '95 % intervals' END),
+		format('Scores of %s with %ss', bixarena.chart_count(cardinality(rows), total), interval_name),
 		drawn || (SELECT string_agg(format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
 				width - 8, bixarena.chart_pixel(bottom + 18 + 18 * n), notes[n]), '' ORDER BY n)
 			FROM generate_subscripts(notes, 1) AS n)
@@ -7185,7 +7551,7 @@ AS $$
 			|| CASE WHEN k.known THEN '{#?Battles}'::text[] ELSE '{#Battles}' END),
 		string_agg(concat(E'\n<tr>', bixarena.page_cell(r.rank::text, 'number'),
 			CASE WHEN k.known
-				THEN bixarena.page_cell(bixarena.chart_range_text(ranges[r.ordinality]), 'number') END,
+				THEN format('<td class="number">%s</td>', bixarena.chart_range_text(ranges[r.ordinality])) END,
 			CASE WHEN since IS NOT NULL
 				THEN format('<td class="number">%s</td>', bixarena.page_rank_change(r.rank_change)) END,
 			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(r.model)),
@@ -7279,6 +7645,66 @@ $$;
 COMMENT ON FUNCTION bixarena.report_making(bixarena.run) IS
 	'how a snapshot was made, for a page';
 
+CREATE FUNCTION bixarena.report_lead(lead jsonb, rows bixarena_leaderboard_row[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null: it is not on record, or no such battles were found
+	SELECT format('The first place hangs on %s of the battles (%s %%): had %s not been fought, %s would be ahead of %s.',
+		lead ->> 'battles',
+		CASE WHEN s.percent < 0.01 THEN 'less than 0.01' ELSE trim_scale(round(s.percent, 2))::text END,
+		CASE lead ->> 'battles' WHEN '1' THEN 'this one' ELSE 'these' END, rival.model, leader.model)
+	FROM (SELECT 100 * (lead ->> 'share')::numeric) AS s (percent),
+		unnest(rows) AS leader, unnest(rows) AS rival
+	WHERE lead ->> 'battles' IS NOT NULL
+		AND leader.id = (lead ->> 'leader')::uuid AND rival.id = (lead ->> 'rival')::uuid
+$$;
+COMMENT ON FUNCTION bixarena.report_lead(jsonb, bixarena_leaderboard_row[]) IS
+	'how many battles carry the first place, in a sentence';
+
+CREATE FUNCTION bixarena.report_fit(fit jsonb, rows bixarena_leaderboard_row[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null: it is not on record, or could not be tested
+	SELECT CASE
+		WHEN f.p_value >= 0.05 THEN
+			format('One score for each model describes these battles: how the models fared against each other is what the scores predict, but for chance (p = %s).',
+				round(f.p_value, 2))
+		ELSE
+			format('One score for each model does not describe these battles fully (%s): beyond chance, the shares of wins that the scores predict are off by about %s percentage points',
+				CASE WHEN f.p_value < 0.01 THEN 'p < 0.01' ELSE 'p = ' || round(f.p_value, 3) END,
+				round(100 * (fit ->> 'excess')::numeric, 1))
+			|| coalesce(format(', most of all where %s took %s %% of %s battles against %s and the scores predict %s %%',
+				m.model1, round(100 * f.observed), f.battles, m.model2, round(100 * f.predicted)), '') || '.'
+		END
+	FROM (SELECT (fit ->> 'p_value')::numeric, fit #>> '{worst,battles}',
+			(fit #>> '{worst,observed_share}')::numeric, (fit #>> '{worst,predicted_share}')::numeric)
+		AS f (p_value, battles, observed, predicted)
+	LEFT JOIN (SELECT one.model, other.model FROM unnest(rows) AS one, unnest(rows) AS other
+		WHERE one.id = (fit #>> '{worst,model1}')::uuid AND other.id = (fit #>> '{worst,model2}')::uuid
+		LIMIT 1) AS m (model1, model2) ON true
+	WHERE f.p_value IS NOT NULL
+$$;
+COMMENT ON FUNCTION bixarena.report_fit(jsonb, bixarena_leaderboard_row[]) IS
+	'whether the model holds, in a sentence';
+
+CREATE FUNCTION bixarena.report_soundness(soundness jsonb, rows bixarena_leaderboard_row[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.page_section('How far to trust it', string_agg(bixarena.page_paragraph(s), '' ORDER BY n))
+	FROM (VALUES (1, bixarena.report_lead(soundness -> 'lead', rows)),
+		(2, bixarena.report_fit(soundness -> 'fit', rows))) AS p (n, s)
+	WHERE s IS NOT NULL
+	HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION bixarena.report_soundness(jsonb, bixarena_leaderboard_row[]) IS
+	'how far a snapshot can be leaned on, as a part of a page; null where nothing is on record';
+
 CREATE FUNCTION bixarena.report_how_to_read(made bixarena.run)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -7306,7 +7732,13 @@ AS $$
 		' model. They follow from differences of scores, which intervals of single scores do not show.',
 		'<strong>Ties in rank.</strong> Two models whose intervals overlap may well be equally good,'
 		' whatever their order. Where ranks are by significance, a model''s rank is one more than the'
-		' number of models whose interval lies wholly above its own, so that some share a rank.']) AS p
+		' number of models whose interval lies wholly above its own, so that some share a rank.']
+		|| CASE WHEN made.soundness IS NULL THEN '{}'::text[] ELSE ARRAY[
+		'<strong>How far to trust it.</strong> A first place that hangs on a handful of battles is not a firm one.'
+		' p is how likely it would be that models fare against each other so differently from what the scores predict,'
+		' if chance were the only reason. Where it is small, A may beat B more than the scores say, or A, B and C'
+		' each other in a circle; voters who cast many battles each, and agree with themselves, look the same.']
+		END) AS p
 $$;
 COMMENT ON FUNCTION bixarena.report_how_to_read(bixarena.run) IS 'what a reader of a report should know';
 
@@ -7387,6 +7819,7 @@ BEGIN
 	END IF;
 	RETURN concat(
 		bixarena.page_section('Ranking', bixarena.report_table(rows, ranges, earlier.snapshot_identifier)),
+		bixarena.report_soundness(made.soundness, rows),
 		bixarena.report_charts(leaderboard_id, shown, rows, ranges, arena),
 		bixarena.page_section('Movers', CASE WHEN earlier.id IS NULL
 			THEN bixarena.page_paragraph('There is no earlier snapshot to compare with.')

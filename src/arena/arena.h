@@ -31,6 +31,12 @@
 /* Options that follow each other in functions that rank: see rank_call.c */
 #define NUM_FIRST_OPTIONS	7
 
+/* The same of functions that examine a ranking: see examination.c */
+#define NUM_PLAIN_OPTIONS	2
+
+/* How many rows they give at most, where the caller names their number */
+#define MAX_ROWS			10000
+
 /* Where a function that ranks has its options, as numbers of arguments */
 typedef struct RankArguments
 {
@@ -59,6 +65,17 @@ typedef struct IgnoredBattles
 /* Models of an arena: see contenders.c */
 typedef struct ArenaModels ArenaModels;
 
+/* A pair of models of a ranking that is off what the scores predict */
+typedef struct MisfitPair
+{
+	int			model1;			/* took more than was predicted */
+	int			model2;
+	int64		battles;
+	double		observed_share; /* of the points, that the first one took */
+	double		predicted_share;
+	double		deviations;		/* standard ones, by which it is off */
+} MisfitPair;
+
 /* What was read: a tally and the models that it speaks of, in its order */
 typedef struct Battles
 {
@@ -66,6 +83,8 @@ typedef struct Battles
 	Tally	   *tally;
 	Voters	   *voters;			/* who cast them, or NULL if that was not
 								 * asked */
+	char	  **voter_names;	/* by the numbers under which they were added,
+								 * or NULL likewise */
 	ModelKey   *models;			/* as read, ascending by their bytes */
 	IgnoredBattles ignored;
 	OutcomeReading reading;
@@ -105,6 +124,14 @@ typedef struct RequiredColumn
 
 /* The relation of an arena's own that has battles */
 #define BATTLE_RELATION "leaderboard_battle"
+
+/* What is read of who cast battles */
+typedef enum VoterReading
+{
+	VOTERS_NOT_READ,
+	VOTERS_TOLD_APART,
+	VOTERS_NAMED				/* and their names are kept */
+} VoterReading;
 
 /* What the battles of an arena are read for */
 typedef enum BattleReading
@@ -264,7 +291,7 @@ extern Outcome named_model(const char *string, ModelKey model1, ModelKey model2)
 
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
-						  bool uuid_models, List *slugs, bool by_voter,
+						  bool uuid_models, List *slugs, VoterReading by_voter,
 						  bool now, char *source);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
 
@@ -277,8 +304,8 @@ extern void report_ignored(const Battles *battles, const char *source);
 /* arena_battles.c */
 extern Battles *read_source_battles(const BattleSource *source,
 									const Leaderboard *leaderboard,
-									const TimestampTz *as_of, bool by_voter,
-									bool now);
+									const TimestampTz *as_of,
+									VoterReading by_voter, bool now);
 extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
 										 const TimestampTz *as_of, bool by_voter,
 										 bool now);
@@ -293,9 +320,11 @@ extern Battles *no_battles(void);
 extern bool are_comparable_types(Oid type1, Oid type2);
 extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *model2, const char *outcome,
-									  const char *num_battles, const char *voter);
+									  const char *num_battles, const char *voter,
+									  VoterReading by_voter);
 
 /* rank_call.c */
+extern void report_one_voter(void);
 extern void report_null(const char *argument);
 extern void check_rank_arguments(FunctionCallInfo fcinfo, RankArguments at);
 extern Ranking *rank_as_called(FunctionCallInfo fcinfo, RankArguments at,
@@ -314,6 +343,33 @@ extern Datum form_difference_of(FunctionCallInfo fcinfo, const Ranking *ranking,
 extern Datum form_difference(FunctionCallInfo fcinfo, RankArguments at,
 							 const Battles *battles, MemoryContext memory);
 
+/* examination.c */
+extern void check_plain_arguments(FunctionCallInfo fcinfo, int first);
+extern RankOptions plain_options(int64 min_evaluations, double prior_battles,
+								 const int *name_order);
+extern Ranking *rank_plainly(const Battles *battles, RankOptions options);
+extern Ranking *rank_plainly_as_called(FunctionCallInfo fcinfo, int first,
+									   const Battles *battles);
+extern char **model_names(const Battles *battles);
+extern int64 argument_number(FunctionCallInfo fcinfo, int argument, const char *name,
+							 int64 lowest, int64 highest);
+extern int	argument_limit(FunctionCallInfo fcinfo, int argument);
+extern int	argument_trials(FunctionCallInfo fcinfo, int argument);
+extern bool argument_choice(FunctionCallInfo fcinfo, int argument, const char *name);
+extern void put_robustness(ReturnSetInfo *result, const Ranking *ranking,
+						   char **names, bool neighbours);
+extern void put_pulls(ReturnSetInfo *result, const Ranking *ranking, char **names,
+					  const Battles *battles, int limit);
+extern Datum form_fit(FunctionCallInfo fcinfo, const Ranking *ranking, int num_trials,
+					  uint64 seed, MemoryContext memory);
+extern MisfitPair *worst_pairs(const Ranking *ranking, const double *residuals,
+							   int limit, int *num_pairs);
+extern void put_misfits(ReturnSetInfo *result, const Ranking *ranking, char **names,
+						int limit);
+extern BattleGoal argument_goal(FunctionCallInfo fcinfo, int argument);
+extern void put_next_battles(ReturnSetInfo *result, const Ranking *ranking,
+							 char **names, BattleGoal goal, int limit);
+
 /* contenders.c */
 extern ArenaModels *read_arena_models(const char *arena);
 extern Contenders *read_contenders(const Leaderboard *leaderboard,
@@ -321,6 +377,7 @@ extern Contenders *read_contenders(const Leaderboard *leaderboard,
 
 /* snapshot.c */
 extern bool has_writer(const char *arena);
+extern double stored_bound(double bound, double score);
 extern void write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking,
 						   const Contenders *contenders);
 

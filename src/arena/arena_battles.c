@@ -57,10 +57,10 @@ allow_maintenance_memory(void)
  */
 Battles *
 read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
-					const TimestampTz *as_of, bool by_voter, bool now)
+					const TimestampTz *as_of, VoterReading by_voter, bool now)
 {
 	ParamListInfo parameters = makeParamList(2);
-	VoterColumn voter = by_voter ? source->voter : no_voter();
+	VoterColumn voter = by_voter == VOTERS_NOT_READ ? no_voter() : source->voter;
 	int			guc_level = NewGUCNestLevel();
 	List	   *battles;
 	char	   *sql;
@@ -76,7 +76,7 @@ read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
 				   source->counts.unusable, source->query, source->leaderboard,
 				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "",
 				   voter.grouping);
-	if (by_voter)
+	if (by_voter != VOTERS_NOT_READ)
 		allow_maintenance_memory();
 	battles = read_battles(sql, parameters, true, NIL, by_voter, now,
 						   psprintf("leaderboard \"%s\" from %s",
@@ -101,7 +101,8 @@ read_leaderboard_battles(const Leaderboard *leaderboard,
 						 const TimestampTz *as_of, bool by_voter, bool now)
 {
 	return read_source_battles(find_leaderboard_source(leaderboard->arena, as_of, by_voter),
-							   leaderboard, as_of, by_voter, now);
+							   leaderboard, as_of,
+							   by_voter ? VOTERS_TOLD_APART : VOTERS_NOT_READ, now);
 }
 
 /*
@@ -172,7 +173,7 @@ read_arena_battles(const char *arena, List *slugs)
 								   source->outcome, source->counts.count,
 								   source->leaderboard, source->counts.unusable,
 								   source->query, source->leaderboard),
-						  parameters, true, slugs, false, true,
+						  parameters, true, slugs, VOTERS_NOT_READ, true,
 						  psprintf("all leaderboards from %s", source->place));
 	AtEOXact_GUC(true, guc_level);
 	if (is_remote(arena))

@@ -113,6 +113,8 @@ typedef struct BattleReader
 	int			num_pairs;
 	Voters	   *voters;			/* or NULL */
 	int			num_voters;
+	char	  **voter_names;	/* or NULL: they are not kept */
+	Size		name_bytes;		/* that these take */
 	char	   *last_voter;		/* as text, */
 	Datum		last_value;		/* or where that is no reference as it is */
 	FmgrInfo	output[MAX_COLUMNS];
@@ -228,6 +230,36 @@ find_named(BattleReader *reader, const char *string, ModelKey model1, ModelKey m
 }
 
 /*
+ * Keep the name of the voter who has got the last number, within the memory that
+ * voters may take.
+ */
+static void
+keep_voter_name(BattleReader *reader, TupleTableSlot *slot)
+{
+	int			number = reader->num_voters - 1;
+	MemoryContext row_memory;
+	char	   *name;
+
+	if (reader->voter_names == NULL)
+		return;
+	name = column_text(reader, slot, COLUMN_VOTER);
+	reader->name_bytes += strlen(name) + 1 + sizeof(char *);
+	if (reader->name_bytes > (Size) maintenance_work_mem * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the names of voters do not fit into maintenance_work_mem"),
+				 errdetail("There are more than %d voters.", number),
+				 errhint("Increase maintenance_work_mem.")));
+	row_memory = MemoryContextSwitchTo(reader->result);
+	/* where the number is a power of two, there is no more room */
+	if ((number & (number - 1)) == 0)
+		reader->voter_names = repalloc_huge(reader->voter_names,
+											mul_size(2 * (Size) number + 1, sizeof(char *)));
+	reader->voter_names[number] = pstrdup(name);
+	MemoryContextSwitchTo(row_memory);
+}
+
+/*
  * The number of the voter of a row, -1 where there is none.  The rows of one follow
  * each other.
  */
@@ -242,7 +274,10 @@ voter_number(BattleReader *reader, TupleTableSlot *slot)
 	if (TupleDescAttr(slot->tts_tupleDescriptor, COLUMN_VOTER)->attbyval)
 	{
 		if (reader->num_voters == 0 || value != reader->last_value)
+		{
 			reader->num_voters++;
+			keep_voter_name(reader, slot);
+		}
 		reader->last_value = value;
 		return reader->num_voters - 1;
 	}
@@ -253,6 +288,7 @@ voter_number(BattleReader *reader, TupleTableSlot *slot)
 			pfree(reader->last_voter);
 		reader->last_voter = MemoryContextStrdup(reader->memory, voter);
 		reader->num_voters++;
+		keep_voter_name(reader, slot);
 	}
 	return reader->num_voters - 1;
 }
@@ -560,6 +596,7 @@ finish_group(const BattleReader *reader, BattleGroup *group)
 	battles->ignored.unknown_outcome = battles->reading.unknown;
 	battles->ignored.null_outcome = battles->reading.none;
 	battles->voters = reader->voters;
+	battles->voter_names = reader->voter_names;
 	if (battles->voters)
 		voters_finish(battles->voters, battles->reading.vocabulary, position);
 	if (battles->reading.unknown + battles->reading.none > 0)
@@ -578,7 +615,7 @@ reading_context(void *source)
  * relation.
  */
 static BattleReader *
-create_reader(bool uuid_models, List *slugs, bool by_voter)
+create_reader(bool uuid_models, List *slugs, VoterReading by_voter)
 {
 	MemoryContext memory = AllocSetContextCreate(CurTransactionContext,
 												 "bixarena_rank reading",
@@ -595,10 +632,12 @@ create_reader(bool uuid_models, List *slugs, bool by_voter)
 	reader->uuid_models = uuid_models;
 	reader->memory = memory;
 	reader->result = caller;
-	if (by_voter)
+	if (by_voter != VOTERS_NOT_READ)
 	{
 		MemoryContextSwitchTo(caller);
 		reader->voters = voters_begin((Size) maintenance_work_mem * 1024);
+		if (by_voter == VOTERS_NAMED)
+			reader->voter_names = palloc(sizeof(char *));
 		MemoryContextSwitchTo(memory);
 	}
 	reader->row_memory = AllocSetContextCreate(memory, "bixarena_rank row",
@@ -642,7 +681,7 @@ check_watched_parameters(const char *sql, ParamListInfo parameters)
  */
 List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
-			 List *slugs, bool by_voter, bool now, char *source)
+			 List *slugs, VoterReading by_voter, bool now, char *source)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	BattleReader *reader = create_reader(uuid_models, slugs, by_voter);

@@ -179,7 +179,7 @@ read_matchups(void *argument)
 	MatchupReading *reading = argument;
 
 	reading->battles = read_source_battles(reading->source, reading->leaderboard,
-										   reading->until, false, false);
+										   reading->until, VOTERS_NOT_READ, false);
 }
 
 /*

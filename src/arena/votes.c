@@ -75,7 +75,7 @@ read_votes(FunctionCallInfo fcinfo, RankArguments at)
 									argument_text(fcinfo, at.first + ARGUMENT_MODEL2),
 									argument_text(fcinfo, at.first + ARGUMENT_OUTCOME),
 									argument_text(fcinfo, at.first + ARGUMENT_NUM_BATTLES),
-									argument_text(fcinfo, at.voter));
+									argument_text(fcinfo, at.voter), VOTERS_TOLD_APART);
 	check_outcomes(battles, PG_GETARG_FLOAT8(at.first + ARGUMENT_MAX_UNREAD_PERCENT),
 				   "the relation");
 	report_ignored(battles, "the relation");

@@ -3,9 +3,11 @@
  * method.h
  *	  The method: from outcomes to a ranking.
  *
- *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree -> fit
+ *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree -> fit,
+ *			matrix
  *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
- *			-> ranking
+ *			-> ranking -> robustness, pull; binomial -> reenact, cycles, chi_square
+ *			-> goodness, next_battle
  *
  * This half knows no table, no SPI and no GUC.  Of the server it uses palloc,
  * ereport, interrupts, its hash functions and its PRNG, so that it can be tested
@@ -38,6 +40,9 @@
 #define MIN_BOOTSTRAP		10
 #define MAX_BOOTSTRAP		10000
 #define DEFAULT_BOOTSTRAP	1000
+
+/* How often battles are fought again to test the fit, where nobody says otherwise */
+#define DEFAULT_TRIALS		200
 
 /* Scores are on the scale of the Elo system: points = 1000 + 400/ln 10 * strength */
 #define POINTS_PER_STRENGTH	173.71779276130073	/* 400 / ln 10 */
@@ -162,6 +167,10 @@ typedef struct PairPoints
 	double	   *second;
 } PairPoints;
 
+/* What one battle of each outcome adds to them */
+static const double points_of_first[NUM_OUTCOMES] = {1.0, 0.0, 0.5};
+static const double points_of_second[NUM_OUTCOMES] = {0.0, 1.0, 0.5};
+
 /* The neighbours of each model in a tally: see components.c */
 typedef struct BattleGraph BattleGraph;
 
@@ -262,11 +271,103 @@ typedef struct Difference
 	double		upper;			/* likewise */
 } Difference;
 
+/* The models that can be placed, at their point estimate */
+typedef struct PlacedFit
+{
+	const Tally *tally;			/* of the battles among them */
+	PairPoints	points;			/* of its pairs */
+	double		prior_battles;
+	Fitter	   *fitter;
+	const double *strengths;
+	const bool *ranked;			/* which of them are */
+	const int  *models;			/* their numbers in the ranking */
+} PlacedFit;
+
+/* How many battles carry the lead of one model over another */
+typedef struct Robustness
+{
+	double		lead;			/* in points */
+	int64		battles;		/* without these it is behind; -1: none were
+								 * found */
+	double		lead_after;		/* without them */
+	int64	   *removed;		/* of each pair and outcome, or NULL */
+} Robustness;
+
+/* What a voter's battles do to the scores, in points */
+typedef struct VoterPull
+{
+	int			voter;			/* the number under which he was added */
+	int64		battles;
+	double		points;			/* the largest difference that he moves */
+	int			raised;			/* the model that he raises most, of the fit */
+	double		raised_points;
+	int			lowered;		/* ... and lowers most */
+	double		lowered_points;
+	double		lead_points;	/* that he adds to one model's lead over
+								 * another */
+} VoterPull;
+
+/* A chance, ready for binomial draws: see binomial.c */
+typedef struct Chance
+{
+	double		rarer;			/* it, or else 1 less it */
+	double		log_none;		/* ln (1 - rarer) */
+	bool		is_mirrored;
+} Chance;
+
+/* Battles fought again as a fit predicts: see reenact.c; arrays of num_pairs */
+typedef struct Reenactment
+{
+	const Tally *tally;
+	double	   *shares;			/* that the first model takes of the points */
+	double	   *ties;			/* chances of these */
+	Chance	   *tied;			/* the same, and */
+	Chance	   *won;			/* of a win if it is no tie, for draws */
+} Reenactment;
+
+/* Counts cycles of three models: see cycles.c */
+typedef struct CycleCounter CycleCounter;
+
+/* Whether one number for each model describes the battles: see goodness.c */
+typedef struct Goodness
+{
+	int			num_pairs;
+	int			degrees;		/* of freedom; 0: nothing can be tested */
+	double		deviance;
+	double		expected_deviance;	/* by chance */
+	bool		is_simulated;	/* the p-value, by fighting battles again */
+	double		p_value;		/* NAN: there is none */
+	double		excess;			/* of the error of shares over chance */
+	double	   *residuals;		/* of each pair, in standard deviations */
+	int64		cycles;
+	double		expected_cycles;	/* by chance */
+	double		cycles_p_value; /* likewise */
+} Goodness;
+
+/* What one wants to know from the next battle */
+typedef enum BattleGoal
+{
+	GOAL_SCORES,
+	GOAL_TOP,					/* which model is the first */
+	GOAL_RANKS
+} BattleGoal;
+
+/* Two models of a fit that might meet next */
+typedef struct NextBattle
+{
+	int			first;
+	int			second;
+	int64		battles;		/* that they have had */
+	double		gain;			/* see next_battle.c */
+	double		chance;			/* to draw them, of all pairs */
+} NextBattle;
+
 /* How intervals are found */
 typedef enum IntervalKind
 {
 	INTERVALS_BOOTSTRAP,
-	INTERVALS_SANDWICH
+	INTERVALS_SANDWICH,
+	INTERVALS_NONE				/* bounds are infinite; nobody chooses that */
 } IntervalKind;
 
 typedef struct RankOptions
@@ -282,6 +383,7 @@ typedef struct RankOptions
 	double		anchor_score;	/* its score in points */
 	uint64		seed;
 	bool		keep_differences;	/* for rank_ranges() and the like */
+	bool		keep_fit;		/* for find_robustness() and the like */
 	const int  *name_order;		/* place of each model in the order of names */
 	void		(*progress) (int done, int total);	/* told of the replicates
 													 * done, or NULL */
@@ -307,6 +409,7 @@ typedef struct Ranking
 	int			num_ranked;
 	bool		anchor_lost;	/* the anchor cannot be placed: nobody is
 								 * ranked */
+	bool		one_voter;		/* intervals by voter need another: likewise */
 	int			num_incomplete; /* replicates that could not place all models */
 	int64		num_voters;		/* 0: battles were taken as independent */
 	int64		busiest_voter;	/* battles that he cast */
@@ -314,6 +417,8 @@ typedef struct Ranking
 								 * wide as by battle */
 	Differences *differences;	/* of the ranked models, or NULL */
 	int		   *compared;		/* number of each model among these, or -1 */
+	PlacedFit  *fit;			/* or NULL */
+	int		   *placed;			/* number of each model in the fit, or -1 */
 	double		fit_seconds;
 	double		bootstrap_seconds;
 } Ranking;
@@ -333,6 +438,7 @@ extern Tally *tally_finish(TallyBuilder *builder, int num_models,
 extern Tally *tally_among(const Tally *tally, const int *index, int num_kept);
 extern void tally_count_battles(const Tally *tally, int64 *battles);
 extern PairPoints tally_points(const Tally *tally);
+extern int	tally_find_pair(const Tally *tally, int first, int second);
 extern PairPoints points_create(int num_pairs);
 
 /* voters.c */
@@ -348,6 +454,11 @@ extern void resample_voters(Voters *voters, uint64 seed, int replicate,
 							PairPoints points);
 extern void voters_gradient_squares(const Voters *voters, const double *strengths,
 									double *matrix);
+extern int	voters_num_known(const Voters *voters);
+extern int	voters_gradient(const Voters *voters, int voter, const double *strengths,
+							double *gradient, bool *is_touched, int *touched,
+							int64 *battles);
+extern int	voters_number_added(const Voters *voters, int voter);
 
 /* components.c */
 extern BattleGraph *graph_create(const Tally *tally);
@@ -368,6 +479,12 @@ extern void curvature_inverse(const Curvature *curvature, double *inverse);
 extern void curvature_variances(const Curvature *curvature, double *variances);
 extern void curvature_solve(const Curvature *curvature,
 							const double *gradient, double *step);
+
+/* matrix.c */
+extern double *full_matrix(Size n);
+extern void multiply_full(const double *left, const double *right, double *products,
+						  Size n);
+extern double difference_variance(const double *covariance, Size n, int i, int j);
 
 /* likelihood.c */
 extern Likelihood *likelihood_create(const Tally *tally, double prior_battles);
@@ -399,6 +516,8 @@ extern void fit_replicate(Fitter *fitter, PairPoints points,
 extern Resampler *resampler_create(const Tally *tally);
 extern void resample(Resampler *resampler, pg_prng_state *prng,
 					 PairPoints points);
+extern void resample_number(Resampler *resampler, pg_prng_state *prng,
+							int64 number, PairPoints points);
 extern void seed_replicate(pg_prng_state *prng, uint64 seed, int replicate);
 
 /* scale.c */
@@ -424,7 +543,7 @@ extern Covariance *covariance_by_voter(Fitter *fitter, const Voters *voters,
 extern int	covariance_num_models(const Covariance *covariance);
 extern void covariance_deviations(const Covariance *covariance,
 								  const bool *reference, double *deviations);
-extern double *covariance_matrix(const Covariance *covariance);
+extern double *covariance_matrix(Covariance *covariance);
 extern void covariance_free(Covariance *covariance);
 
 /* quantile.c */
@@ -447,7 +566,7 @@ extern bool find_quasi_variances(const double *deviations, int num_models,
 extern Differences *differences_of_replicates(const Replicates *replicates,
 											  const double *scores,
 											  const int *ranked, int num_ranked);
-extern Differences *differences_of_covariance(const Covariance *covariance,
+extern Differences *differences_of_covariance(Covariance *covariance,
 											  const double *scores,
 											  const int *ranked, int num_ranked,
 											  int num_draws, uint64 seed,
@@ -461,6 +580,43 @@ extern Bounds bounds_create(int num_models);
 extern Ranking *rank_models(const Tally *tally, const RankOptions *options);
 extern const char *model_status_name(ModelStatus status);
 
+/* robustness.c */
+extern Robustness find_robustness(const PlacedFit *fit, int leader, int rival);
+
+/* pull.c */
+extern VoterPull *strongest_pulls(const PlacedFit *fit, const Voters *voters,
+								  int leader, int rival, int limit,
+								  int *num_pulls);
+
+/* binomial.c */
+extern Chance prepare_chance(double chance);
+extern int64 draw_binomial(pg_prng_state *prng, int64 number, Chance chance);
+
+/* chi_square.c */
+extern double chi_square_tail(double value, double degrees);
+
+/* reenact.c */
+extern double pair_battles(const Pair *pair);
+extern double predicted_share(const PlacedFit *fit, const Pair *pair);
+extern Reenactment *reenactment_create(const PlacedFit *fit);
+extern double dispersion(const Reenactment *reenactment, int pair);
+extern void reenact(const Reenactment *reenactment, pg_prng_state *prng,
+					PairPoints points);
+
+/* cycles.c */
+extern CycleCounter *cycle_counter_create(const Tally *tally);
+extern int64 count_cycles(CycleCounter *counter, PairPoints points);
+
+/* goodness.c */
+extern Goodness *test_goodness(const PlacedFit *fit, int num_replicates, uint64 seed,
+							   bool with_cycles);
+extern double *find_residuals(const PlacedFit *fit);
+
+/* next_battle.c */
+extern BattleGoal parse_battle_goal(const char *name);
+extern NextBattle *next_battles(const PlacedFit *fit, BattleGoal goal, int limit,
+								int *num_pairs);
+
 /* outcome.c */
 extern Meaning outcome_meaning(const char *string);
 extern OutcomeWords *outcome_words_create(void);
@@ -468,7 +624,8 @@ extern Meaning outcome_words_add(OutcomeWords *words, char *string, Outcome name
 								 int64 count);
 extern OutcomeReading read_outcomes(const OutcomeWords *words);
 extern char *list_outcomes(const OutcomeWords *words, int vocabulary, bool read);
-extern const char *unread_example(const OutcomeWords *words, int vocabulary);
+extern const char *unread_example(const OutcomeWords *words, int vocabulary,
+								  bool *is_name);
 extern bool outcomes_are_mixed(const OutcomeWords *words, int vocabulary);
 extern const char *vocabulary_name(int vocabulary);
 extern char *explain_rivals(const OutcomeWords *words,

@@ -326,3 +326,27 @@ tally_points(const Tally *tally)
 	}
 	return points;
 }
+
+/*
+ * The number of the pair of two models, the first of which has the lower number; -1 if
+ * they have not met.
+ */
+int
+tally_find_pair(const Tally *tally, int first, int second)
+{
+	int			low = 0;
+	int			high = tally->num_pairs;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		const Pair *pair = &tally->pairs[middle];
+
+		if (pair->first < first || (pair->first == first && pair->second < second))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < tally->num_pairs && tally->pairs[low].first == first &&
+		tally->pairs[low].second == second ? low : -1;
+}

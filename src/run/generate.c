@@ -195,6 +195,8 @@ too_few_entries(const Settings *settings, const Ranking *ranking)
 	if (ranking->anchor_lost)
 		return psprintf("anchor model \"%s\" cannot be placed among the others",
 						settings->anchor_model);
+	if (ranking->one_voter)
+		return pstrdup("one voter only, and intervals by voter (cluster_by_voter) need two");
 	if (ranking->num_ranked == 0)
 		return pstrdup("no model could be ranked");
 	if (ranking->num_ranked < settings->min_total_models)
@@ -252,6 +254,7 @@ rank_options(const Settings *settings, const Battles *battles,
 	options.seed = (uint64) settings->seed;
 	options.name_order = contenders->name_order;
 	options.keep_differences = true;
+	options.keep_fit = true;
 	options.progress = progress_replicates;
 	for (int i = 0; i < contenders->num_models && settings->anchor_model; i++)
 		if (strcmp(contenders->slugs[i], settings->anchor_model) == 0)
@@ -277,6 +280,8 @@ rank_by_settings(const Settings *settings, const Battles *battles,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("there are no battles to rank")));
 	ranking = anchor_missing ? NULL : rank_models(battles->tally, &options);
+	if (ranking && ranking->one_voter)
+		report_one_voter();
 	if (ranking == NULL || ranking->anchor_lost)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -352,7 +357,10 @@ rank_run(Run *run, const Battles *battles, const Contenders *contenders)
 	if (battles->voters)
 		run->voters = voters_of_run(ranking);
 	if (run->reason == NULL)
+	{
 		run->ranges = ranges_of_run(ranking, contenders);
+		run->soundness = soundness_of_run(ranking, contenders, options.seed);
+	}
 	return run->reason ? NULL : ranking;
 }
 

@@ -291,6 +291,7 @@ record_end(const Run *run)
 	add_number(&parameters, run->write_seconds, !computed);
 	add_parameter(&parameters, JSONBOID, run->ranges, run->ranges == (Datum) 0);
 	add_parameter(&parameters, JSONBOID, run->voters, run->voters == (Datum) 0);
+	add_parameter(&parameters, JSONBOID, run->soundness, run->soundness == (Datum) 0);
 	check_recorded(run, write_record("UPDATE bixarena.run SET parameters = $2,"
 									 " status = $3, ended_at = $5, skip_reason = $6,"
 									 " snapshot_id = $7, snapshot_identifier = $8,"
@@ -299,7 +300,8 @@ record_end(const Run *run)
 									 " incomplete_replicates = $13,"
 									 " read_seconds = $14, fit_seconds = $15,"
 									 " bootstrap_seconds = $16,"
-									 " write_seconds = $17, ranges = $18, voters = $19, error_sqlstate = NULL,"
+									 " write_seconds = $17, ranges = $18, voters = $19,"
+									 " soundness = $20, error_sqlstate = NULL,"
 									 " error_message = NULL, error_detail = NULL"
 									 " WHERE correlation_id OPERATOR(pg_catalog.=) $1"
 									 " AND status OPERATOR(pg_catalog.=) 'running'"

@@ -10,7 +10,8 @@ ALTER TABLE bixarena.run
 	ADD COLUMN request_number bigint,
 	ADD COLUMN call_id uuid,
 	ADD COLUMN ranges jsonb,
-	ADD COLUMN voters jsonb;
+	ADD COLUMN voters jsonb,
+	ADD COLUMN soundness jsonb;
 UPDATE bixarena.run AS r SET role_id = a.oid
 FROM pg_catalog.pg_roles AS a WHERE a.rolname OPERATOR(pg_catalog.=) r.role;
 UPDATE bixarena.run AS r SET request_number = n.number
