@@ -177,8 +177,8 @@ voter_query(const KeptTally *kept, TallyUse use)
  * Read battles from a tally by a query: those of a leaderboard, or of many.
  */
 static List *
-read_tally(const KeptTally *kept, const char *sql, Datum slug, List *slugs, bool by_voter,
-		   char *source)
+read_tally(const KeptTally *kept, const char *sql, Datum slug, List *slugs,
+		   VoterReading by_voter, char *source)
 {
 	ParamListInfo parameters = makeParamList(1);
 	OwnerScope	scope = become_tally_owner(kept);
@@ -207,7 +207,8 @@ read_leaderboard_tally(const KeptTally *kept, TallyUse use, const Leaderboard *l
 	leave_owner(scope);
 	if (sql == NULL)
 		return NULL;
-	return linitial(read_tally(kept, sql, CStringGetTextDatum(leaderboard->slug), NIL, by_voter,
+	return linitial(read_tally(kept, sql, CStringGetTextDatum(leaderboard->slug), NIL,
+							   by_voter ? VOTERS_TOLD_APART : VOTERS_NOT_READ,
 							   psprintf("leaderboard \"%s\" from the kept tally of arena \"%s\"",
 										leaderboard->slug, leaderboard->arena)));
 }
@@ -276,6 +277,6 @@ read_all_present_battles(const char *arena, List *slugs)
 	scope = become_tally_owner(kept);
 	sql = many_query(kept, use);
 	leave_owner(scope);
-	return read_tally(kept, sql, text_array(slugs), slugs, false,
+	return read_tally(kept, sql, text_array(slugs), slugs, VOTERS_NOT_READ,
 					  psprintf("all leaderboards from the kept tally of arena \"%s\"", arena));
 }

@@ -534,7 +534,7 @@ my %unseen = (
 	  'test/t/035_node.pl',
 	'bixarena_attach_remote() attaches an arena with the relation ' =>
 	  'test/t/035_node.pl',
-	'Run on that server what bixarena_node_script(%L, keep_tally => true) prints, and attach it again.'
+'Run on that server what bixarena_node_script(%L, keep_tally => true) prints, and attach it again.'
 	  => 'test/t/052_far_tally.pl',
 	'Try again; runs need not wait for it.' => 'test/t/052_far_tally.pl',
 	# where the server is older

@@ -116,12 +116,12 @@ is_value(
 	'0', 'nothing is left in the log');
 is_value(
 	$node,
-	q{SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'api_live'::regnamespace
+q{SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'api_live'::regnamespace
 	AND relkind = 'r' AND pg_total_relation_size(oid) > 32 * 1024 * 1024}, '',
 	'and the tables have stayed small');
 note(
 	sql($node,
-		q{SELECT string_agg(relname || ' ' || pg_total_relation_size(oid), ', ') FROM pg_class
+q{SELECT string_agg(relname || ' ' || pg_total_relation_size(oid), ', ') FROM pg_class
 	WHERE relnamespace = 'api_live'::regnamespace AND relkind = 'r'}
 	));
 
