@@ -334,14 +334,10 @@ test_column_of_ones(void)
 
 	for (int ties = TIES_HALF; ties <= TIES_DAVIDSON; ties++)
 	{
-		RankOptions of_ones = options_with((ModelTerms)
-		{
-			.ties = ties,.num_covariates = 1
-		}, INTERVALS_SANDWICH);
-		RankOptions of_position = options_with((ModelTerms)
-		{
-			.ties = ties,.position = true
-		}, INTERVALS_SANDWICH);
+		ModelTerms	ones = {.ties = ties,.num_covariates = 1};
+		ModelTerms	position = {.ties = ties,.position = true};
+		RankOptions of_ones = options_with(ones, INTERVALS_SANDWICH);
+		RankOptions of_position = options_with(position, INTERVALS_SANDWICH);
 		Ranking    *a,
 				   *b;
 
@@ -360,10 +356,8 @@ test_column_of_ones(void)
 static void
 rank_with_covariates(void *argument)
 {
-	RankOptions options = options_with((ModelTerms)
-	{
-		.num_covariates = covariates_number(argument)
-	}, INTERVALS_SANDWICH);
+	ModelTerms	terms = {.num_covariates = covariates_number(argument)};
+	RankOptions options = options_with(terms, INTERVALS_SANDWICH);
 
 	options.covariates = argument;
 	(void) rank_battles(davidson_puddings(), &options);
@@ -568,10 +562,8 @@ static void
 test_left_out(void)
 {
 	BattleList *battles = battles_create(3);
-	RankOptions plain = options_with((ModelTerms)
-	{
-		0
-	}, INTERVALS_BOOTSTRAP);
+	ModelTerms	none = {0};
+	RankOptions plain = options_with(none, INTERVALS_BOOTSTRAP);
 	RankOptions asked = options_with(davidson, INTERVALS_BOOTSTRAP);
 	Ranking    *a,
 			   *b;
