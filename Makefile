@@ -34,6 +34,7 @@ SQL_PARTS = \
 	src/sql/live/doubt.sql \
 	src/sql/live/fold.sql \
 	src/sql/live/tally.sql \
+	src/sql/live/far.sql \
 	src/sql/run/generate.sql \
 	src/sql/run/request.sql \
 	src/sql/read/paging.sql \

@@ -37,6 +37,7 @@
 #include "nodes/pg_list.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -124,6 +125,7 @@ typedef struct BattleReader
 	char	   *last_voter;		/* as text, */
 	Datum		last_value;		/* or where that is no reference as it is */
 	FmgrInfo	output[MAX_COLUMNS];
+	bool		is_packed;		/* a row has arrays of counts and leaderboards */
 	int			unusable_column;	/* of a query for counts, or 0 */
 	char	   *count_column;	/* its name, quoted */
 	Oid			outcome_type;	/* under any domain */
@@ -379,12 +381,11 @@ take_covariates(BattleReader *reader, TupleTableSlot *slot, int model1, int mode
 }
 
 /*
- * Take one row: so many battles between these models with this outcome.
+ * Take of one row so many battles between these models with this outcome.
  */
 static void
-take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
+take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot, int64 count)
 {
-	int64		count = row_count(reader, slot);
 	ModelKey	model1,
 				model2;
 	char	   *string;
@@ -449,23 +450,19 @@ compare_slugs(const void *a, const void *b)
 }
 
 /*
- * The group that a row belongs to, NULL if it is of no leaderboard.
+ * The group of a leaderboard, NULL if it is not one that is read.  Where none are told
+ * apart, there is one group.
  */
 static BattleGroup *
-find_group(BattleReader *reader, TupleTableSlot *slot)
+find_group(BattleReader *reader, const char *leaderboard)
 {
 	int			number = 0;
 
 	if (reader->slugs)
 	{
-		char	   *leaderboard;
-		char	  **slug;
+		char	  **slug = bsearch(&leaderboard, reader->slugs, reader->num_groups,
+								   sizeof(char *), compare_slugs);
 
-		if (slot->tts_isnull[COLUMN_LEADERBOARD])
-			return NULL;
-		leaderboard = column_text(reader, slot, COLUMN_LEADERBOARD);
-		slug = bsearch(&leaderboard, reader->slugs, reader->num_groups,
-					   sizeof(char *), compare_slugs);
 		if (slug == NULL)
 			return NULL;
 		number = slug - reader->slugs;
@@ -476,17 +473,56 @@ find_group(BattleReader *reader, TupleTableSlot *slot)
 	return reader->groups[number];
 }
 
+/*
+ * Take a row of several leaderboards, with a count for each.
+ */
+static void
+take_packed_row(BattleReader *reader, TupleTableSlot *slot)
+{
+	Datum	   *slugs;
+	Datum	   *counts;
+	bool	   *nulls;
+	int			num_slugs,
+				num_counts;
+
+	deconstruct_array(DatumGetArrayTypeP(slot->tts_values[COLUMN_LEADERBOARD]), TEXTOID, -1,
+					  false, TYPALIGN_INT, &slugs, NULL, &num_slugs);
+	deconstruct_array(DatumGetArrayTypeP(slot->tts_values[COLUMN_COUNT]), INT8OID, sizeof(int64),
+					  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &counts, &nulls, &num_counts);
+	for (int i = 0; i < Min(num_slugs, num_counts); i++)
+	{
+		int64		count = nulls[i] ? 0 : DatumGetInt64(counts[i]);
+		BattleGroup *group = count > 0 ? find_group(reader, TextDatumGetCString(slugs[i])) : NULL;
+
+		if (group)
+			take_row(reader, group, slot, count);
+	}
+}
+
+static void
+take_plain_row(BattleReader *reader, TupleTableSlot *slot)
+{
+	BattleGroup *group;
+
+	if (reader->slugs && slot->tts_isnull[COLUMN_LEADERBOARD])
+		return;
+	group = find_group(reader, reader->slugs ?
+					   column_text(reader, slot, COLUMN_LEADERBOARD) : NULL);
+	if (group)
+		take_row(reader, group, slot, row_count(reader, slot));
+}
+
 static bool
 receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
 	BattleReader *reader = (BattleReader *) self;
 	MemoryContext caller = MemoryContextSwitchTo(reader->row_memory);
-	BattleGroup *group;
 
 	slot_getallattrs(slot);
-	group = find_group(reader, slot);
-	if (group)
-		take_row(reader, group, slot);
+	if (reader->is_packed)
+		take_packed_row(reader, slot);
+	else
+		take_plain_row(reader, slot);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(reader->row_memory);
 	return true;
@@ -501,7 +537,8 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 
 	reader->first_covariate = num_plain;
 	num_plain += reader->num_covariates;
-
+	reader->is_packed = reader->slugs &&
+		TupleDescAttr(columns, COLUMN_LEADERBOARD)->atttypid == TEXTARRAYOID;
 	if (columns->natts > num_plain)
 		reader->unusable_column = num_plain;
 	reader->count_column =
@@ -720,7 +757,8 @@ check_watched_parameters(const char *sql, ParamListInfo parameters)
 /*
  * Run a query for (model1, model2, outcome, count), or these and leaderboard, or by
  * voter these and the voter, whose rows follow each other, in an SPI connection.  Then
- * come covariates, as numbers of float8.
+ * come covariates, as numbers of float8.  Count and leaderboard may also be arrays, of
+ * several leaderboards.
  * Where count is the sum of a column, a last column says how many of its values are no
  * number of battles (grouping.c).  The result is a list of Battles, one for each of the
  * leaderboards that has some; or where there are none, of one.

@@ -81,7 +81,7 @@ copy_column(const double *values, double *copy, int num_values, double unknown)
  */
 void
 find_quantile_bounds(const double *values, double *copy, int num_values,
-			double *lower, double *upper)
+					 double *lower, double *upper)
 {
 	int			num_unknown = copy_column(values, copy, num_values, -INFINITY);
 
@@ -109,7 +109,7 @@ percentile_bounds(const Replicates *replicates, Bounds bounds)
 	{
 		CHECK_FOR_INTERRUPTS();
 		find_quantile_bounds(&replicates->values[i * num_replicates], copy, num_replicates,
-					&bounds.lower[i], &bounds.upper[i]);
+							 &bounds.lower[i], &bounds.upper[i]);
 	}
 	pfree(copy);
 }

@@ -274,6 +274,7 @@ typedef struct OutcomeHessian
 	double	   *cross;			/* of each term, with each strength */
 	double	   *terms;
 } OutcomeHessian;
+
 /* What one battle of each outcome adds to them */
 static const double points_of_first[NUM_OUTCOMES] = {1.0, 0.0, 0.5};
 static const double points_of_second[NUM_OUTCOMES] = {0.0, 1.0, 0.5};

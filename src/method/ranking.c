@@ -575,12 +575,14 @@ prepare_placed_models(Ranking *ranking, const Tally *among, const int *index,
  * Say who the voters of the placed models' battles are.  One alone has no interval.
  */
 static void
-count_voters(Ranking *ranking, const Voters *voters, IntervalKind intervals)
+count_voters(Ranking *ranking, const RankOptions *options)
 {
+	const Voters *voters = options->voters;
+
 	ranking->num_voters = voters_number(voters);
 	ranking->busiest_voter = voters_busiest(voters);
 	ranking->widening = 1;
-	ranking->one_voter = ranking->num_voters < 2 && intervals != INTERVALS_NONE;
+	ranking->one_voter = ranking->num_voters < 2 && options->intervals != INTERVALS_NONE;
 }
 
 /*
@@ -641,7 +643,7 @@ rank_models(const Tally *tally, const RankOptions *asked)
 		Estimator  *estimator = prepare_placed_models(ranking, among, index, options);
 
 		if (options->voters)
-			count_voters(ranking, options->voters, options->intervals);
+			count_voters(ranking, options);
 		if (!ranking->one_voter)
 			rate_placed_models(ranking, among, estimator, placed, placed_status, anchor,
 							   compared, options);

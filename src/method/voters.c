@@ -404,6 +404,27 @@ voters_number(const Voters *voters)
 }
 
 /*
+ * The first cell of a known voter.
+ */
+static int64
+voter_begin(const Voters *voters, int voter)
+{
+	int64		low = 0;
+	int64		high = voters->num_known;
+
+	while (low < high)
+	{
+		int64		middle = low + (high - low) / 2;
+
+		if (voters->cells[middle].voter < voter)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
  * Behind the last cell of the voter whose first one this is.  A cell without a voter
  * stands for itself.
  */
@@ -838,27 +859,6 @@ voters_num_known(const Voters *voters)
 }
 
 /*
- * The first cell of a known voter, as they are in the order of voters.
- */
-static int64
-first_cell(const Voters *voters, int voter)
-{
-	int64		low = 0;
-	int64		high = voters->num_known;
-
-	while (low < high)
-	{
-		int64		middle = low + (high - low) / 2;
-
-		if (voters->cells[middle].voter < voter)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/*
  * What a known voter gives to the gradient, and how many battles he cast.  Returns how
  * many models his battles touch, which touched lists; of the others gradient says
  * nothing.  is_touched is false of all models, before and after.
@@ -871,8 +871,7 @@ voters_gradient(const Voters *voters, int voter, const double *strengths,
 	int			num_touched = 0;
 
 	*battles = 0;
-	for (int64 c = first_cell(voters, voter);
-		 c < voters->num_known && voters->cells[c].voter == voter; c++)
+	for (int64 c = voter_begin(voters, voter), end = voter_end(voters, c); c < end; c++)
 	{
 		const VoterCell *cell = &voters->cells[c];
 		int			models[2];

@@ -545,6 +545,11 @@ my %unseen = (
 	  'test/t/035_node.pl',
 	'bixarena_attach_remote() attaches an arena with the relation ' =>
 	  'test/t/035_node.pl',
+'Run on that server what bixarena_node_script(%L, keep_tally => true) prints, and attach it again.'
+	  => 'test/t/052_far_tally.pl',
+	'Try again; runs need not wait for it.' => 'test/t/052_far_tally.pl',
+	# where the server is older
+	'It takes PostgreSQL 15.' => 'test/t/052_far_tally.pl',
 	'It was a dry run: nothing is on record.' => 'test/sql/generate_all.sql',
 	'The documentation says which battles can be followed.' =>
 	  'test/sql/live_sources.sql',
