@@ -22,6 +22,7 @@
 static const ModelTerms davidson = {.ties = TIES_DAVIDSON};
 static const ModelTerms position = {.position = true};
 static const ModelTerms both = {.position = true,.ties = TIES_DAVIDSON};
+static const ModelTerms nothing_else = {0};
 
 /* A fit with terms, and what it has found */
 typedef struct FittedTerms
@@ -334,10 +335,10 @@ test_column_of_ones(void)
 
 	for (int ties = TIES_HALF; ties <= TIES_DAVIDSON; ties++)
 	{
-		ModelTerms	ones = {.ties = ties,.num_covariates = 1};
-		ModelTerms	position = {.ties = ties,.position = true};
-		RankOptions of_ones = options_with(ones, INTERVALS_SANDWICH);
-		RankOptions of_position = options_with(position, INTERVALS_SANDWICH);
+		ModelTerms	one = {.ties = ties,.num_covariates = 1};
+		ModelTerms	standing = {.ties = ties,.position = true};
+		RankOptions of_ones = options_with(one, INTERVALS_SANDWICH);
+		RankOptions of_position = options_with(standing, INTERVALS_SANDWICH);
 		Ranking    *a,
 				   *b;
 
@@ -562,8 +563,7 @@ static void
 test_left_out(void)
 {
 	BattleList *battles = battles_create(3);
-	ModelTerms	none = {0};
-	RankOptions plain = options_with(none, INTERVALS_BOOTSTRAP);
+	RankOptions plain = options_with(nothing_else, INTERVALS_BOOTSTRAP);
 	RankOptions asked = options_with(davidson, INTERVALS_BOOTSTRAP);
 	Ranking    *a,
 			   *b;
