@@ -324,6 +324,7 @@ extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  VoterReading by_voter);
 
 /* rank_call.c */
+extern void report_one_voter(void);
 extern void report_null(const char *argument);
 extern void check_rank_arguments(FunctionCallInfo fcinfo, RankArguments at);
 extern Ranking *rank_as_called(FunctionCallInfo fcinfo, RankArguments at,
@@ -376,6 +377,7 @@ extern Contenders *read_contenders(const Leaderboard *leaderboard,
 
 /* snapshot.c */
 extern bool has_writer(const char *arena);
+extern double stored_bound(double bound, double score);
 extern void write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking,
 						   const Contenders *contenders);
 

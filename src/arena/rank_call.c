@@ -110,6 +110,14 @@ call_options(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles)
 	return options;
 }
 
+void
+report_one_voter(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("intervals by voter need at least two voters")));
+}
+
 /*
  * Rank the models of some battles, which are in the order of their names, with the
  * options of a call.
@@ -128,6 +136,8 @@ rank_as_called(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles
 	options = call_options(fcinfo, at, battles);
 	options.keep_differences = keep_differences;
 	ranking = rank_models(battles->tally, &options);
+	if (ranking->one_voter)
+		report_one_voter();
 	if (ranking->anchor_lost)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -18,8 +18,14 @@
  * differences mean anything.  A score is such a difference: that of a strength and the
  * mean of those which fix the scale.
  *
+ * When every battle stands for itself, the variance of a difference is a sum of squares,
+ * one for each pair of models that has met.  Those of scores need no more than that.
+ * They are summed up for COLUMNS_AT_ONCE models at once, so that what is read of H^-1
+ * stays in the processor's cache; the whole of V would take longer.
+ *
  * Time: a pass over all models for each pair of them that has met.
- * Memory: two full matrices, or with covariance_matrix() three.
+ * Memory: one full matrix and 8 bytes a pair; by voter two, with covariance_matrix()
+ * one more.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,11 +37,17 @@
 
 #include "method/method.h"
 
+/* Models whose variances are summed up in one pass over the pairs */
+#define COLUMNS_AT_ONCE 64
+
 struct Covariance
 {
 	int			num_models;
 	double	   *inverse;		/* of H */
-	double	   *product;		/* M times that */
+	const Tally *tally;
+	double	   *weights;		/* of its pairs in M, every battle standing
+								 * for itself; else NULL, and */
+	double	   *product;		/* M times the inverse */
 };
 
 /*
@@ -55,28 +67,17 @@ squared_residuals(const Pair *pair, double ahead)
 		pair->count[OUTCOME_TIE] * off * off;
 }
 
-/*
- * Add a weight of two models to M, as it is multiplied with the inverse of H.  That
- * takes longer than a product with M does, but where groups of models hang together by
- * a thread it keeps the digits that the sums in M lose.
- */
-static void
-add_weight(const Covariance *covariance, int first, int second, double weight)
+static Covariance *
+covariance_create(Fitter *fitter, const Tally *tally, PairPoints points,
+				  const double *strengths)
 {
-	Size		n = covariance->num_models;
-	const double *restrict a = covariance->inverse + first * n;
-	const double *restrict b = covariance->inverse + second * n;
-	double	   *restrict to_a = covariance->product + first * n;
-	double	   *restrict to_b = covariance->product + second * n;
+	Covariance *covariance = palloc0(sizeof(Covariance));
 
-#pragma omp simd
-	for (Size i = 0; i < n; i++)
-	{
-		double		flow = weight * (a[i] - b[i]);
-
-		to_a[i] += flow;
-		to_b[i] -= flow;
-	}
+	covariance->num_models = tally->num_models;
+	covariance->tally = tally;
+	covariance->inverse = full_matrix(tally->num_models);
+	fitter_inverse(fitter, points, strengths, covariance->inverse);
+	return covariance;
 }
 
 /*
@@ -87,22 +88,18 @@ Covariance *
 covariance_by_battle(Fitter *fitter, const Tally *tally, PairPoints points,
 					 const double *strengths)
 {
-	Covariance *covariance = palloc(sizeof(Covariance));
-	int			n = tally->num_models;
+	Covariance *covariance = covariance_create(fitter, tally, points, strengths);
 
-	covariance->num_models = n;
-	covariance->inverse = full_matrix(n);
-	covariance->product = full_matrix(n);
-	fitter_inverse(fitter, points, strengths, covariance->inverse);
-	memset(covariance->product, 0, sizeof(double) * n * n);
+	covariance->weights = MemoryContextAllocHuge(CurrentMemoryContext,
+												 mul_size(tally->num_pairs + 1,
+														  sizeof(double)));
 	for (int p = 0; p < tally->num_pairs; p++)
 	{
 		const Pair *pair = &tally->pairs[p];
 
-		CHECK_FOR_INTERRUPTS_AT(p * 64);
-		add_weight(covariance, pair->first, pair->second,
-				   squared_residuals(pair, strengths[pair->first] -
-									 strengths[pair->second]));
+		CHECK_FOR_INTERRUPTS_AT(p);
+		covariance->weights[p] =
+			squared_residuals(pair, strengths[pair->first] - strengths[pair->second]);
 	}
 	return covariance;
 }
@@ -114,14 +111,11 @@ Covariance *
 covariance_by_voter(Fitter *fitter, const Voters *voters, const Tally *tally,
 					PairPoints points, const double *strengths)
 {
-	Covariance *covariance = palloc(sizeof(Covariance));
+	Covariance *covariance = covariance_create(fitter, tally, points, strengths);
 	int			n = tally->num_models;
 	double	   *squares = full_matrix(n);
 
-	covariance->num_models = n;
-	covariance->inverse = full_matrix(n);
 	covariance->product = full_matrix(n);
-	fitter_inverse(fitter, points, strengths, covariance->inverse);
 	voters_gradient_squares(voters, strengths, squares);
 	multiply_full(squares, covariance->inverse, covariance->product, n);
 	pfree(squares);
@@ -140,6 +134,67 @@ dot(const double *restrict a, const double *restrict b, int n)
 }
 
 /*
+ * Copy some columns of the inverse of H, less what the mean of the models that fix the
+ * scale is in each row.  Columns that are missing are zero.
+ */
+static void
+copy_columns(const Covariance *covariance, int begin, const double *means, double *columns)
+{
+	int			n = covariance->num_models;
+	int			width = Min(COLUMNS_AT_ONCE, n - begin);
+
+	memset(columns, 0, sizeof(double) * n * COLUMNS_AT_ONCE);
+	for (Size k = 0; k < (Size) n; k++)
+		for (int i = 0; i < width; i++)
+			columns[k * COLUMNS_AT_ONCE + i] =
+				covariance->inverse[k * n + begin + i] - means[k];
+}
+
+/*
+ * Variances by battle: for each pair, its weight times the square of what its models
+ * differ by in a column.
+ */
+static void
+sum_squares(const Covariance *covariance, const double *columns, double *variances)
+{
+	const Tally *tally = covariance->tally;
+
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		const Pair *pair = &tally->pairs[p];
+		const double *restrict a = columns + (Size) pair->first * COLUMNS_AT_ONCE;
+		const double *restrict b = columns + (Size) pair->second * COLUMNS_AT_ONCE;
+		double	   *restrict sums = variances;
+		double		weight = covariance->weights[p];
+
+		CHECK_FOR_INTERRUPTS_AT(p);
+#pragma omp simd
+		for (int i = 0; i < COLUMNS_AT_ONCE; i++)
+			sums[i] += weight * (a[i] - b[i]) * (a[i] - b[i]);
+	}
+}
+
+/*
+ * Variances by voter: the sum of the products of a column and what M makes of it.
+ */
+static void
+sum_products(const Covariance *covariance, const double *columns, const double *weights,
+			 int begin, double *variances)
+{
+	int			n = covariance->num_models;
+	int			width = Min(COLUMNS_AT_ONCE, n - begin);
+
+	for (Size k = 0; k < (Size) n; k++)
+	{
+		const double *row = covariance->product + k * n;
+		double		mean = dot(row, weights, n);
+
+		for (int i = 0; i < width; i++)
+			variances[i] += columns[k * COLUMNS_AT_ONCE + i] * (row[begin + i] - mean);
+	}
+}
+
+/*
  * The standard deviations of scores, in points, where the mean of some models fixes the
  * scale.  With w the weights of that mean, the variance of model i's is
  * (e_i - w)' V (e_i - w).
@@ -150,10 +205,8 @@ covariance_deviations(const Covariance *covariance, const bool *reference,
 {
 	int			n = covariance->num_models;
 	double	   *weights = palloc(sizeof(double) * n);
-	double	   *sums = palloc(sizeof(double) * n);
-	double	   *own = palloc0(sizeof(double) * n);
-	double	   *with_mean = palloc(sizeof(double) * n);
-	double		of_mean;
+	double	   *means = palloc(sizeof(double) * n);
+	double	   *columns = palloc(sizeof(double) * n * COLUMNS_AT_ONCE);
 	int			num_reference = 0;
 
 	for (int i = 0; i < n; i++)
@@ -161,24 +214,69 @@ covariance_deviations(const Covariance *covariance, const bool *reference,
 	for (int i = 0; i < n; i++)
 		weights[i] = reference[i] ? 1.0 / num_reference : 0;
 	for (Size k = 0; k < (Size) n; k++)
+		means[k] = dot(covariance->inverse + k * n, weights, n);
+	for (int begin = 0; begin < n; begin += COLUMNS_AT_ONCE)
 	{
-		const double *restrict inverse = covariance->inverse + k * n;
-		const double *restrict product = covariance->product + k * n;
+		double		variances[COLUMNS_AT_ONCE] = {0};
 
-		sums[k] = dot(product, weights, n);
-		for (int i = 0; i < n; i++)
-			own[i] += inverse[i] * product[i];
+		CHECK_FOR_INTERRUPTS();
+		copy_columns(covariance, begin, means, columns);
+		if (covariance->weights)
+			sum_squares(covariance, columns, variances);
+		else
+			sum_products(covariance, columns, weights, begin, variances);
+		for (int i = begin; i < n && i < begin + COLUMNS_AT_ONCE; i++)
+			deviations[i] = reference[i] && num_reference == 1 ? 0 :
+				POINTS_PER_STRENGTH * sqrt(Max(variances[i - begin], 0));
 	}
-	for (Size i = 0; i < (Size) n; i++)
-		with_mean[i] = dot(covariance->inverse + i * n, sums, n);
-	of_mean = dot(weights, with_mean, n);
-	for (int i = 0; i < n; i++)
-		deviations[i] = reference[i] && num_reference == 1 ? 0 :
-			POINTS_PER_STRENGTH * sqrt(Max(own[i] - 2 * with_mean[i] + of_mean, 0));
 	pfree(weights);
-	pfree(sums);
-	pfree(own);
-	pfree(with_mean);
+	pfree(means);
+	pfree(columns);
+}
+
+/*
+ * Add a weight of two models to M, as it is multiplied with the inverse of H.  That
+ * takes longer than a product with M does, but where groups of models hang together by
+ * a thread it keeps the digits that the sums in M lose.
+ */
+static void
+add_weight(const Covariance *covariance, int first, int second, double weight,
+		   double *product)
+{
+	Size		n = covariance->num_models;
+	const double *restrict a = covariance->inverse + first * n;
+	const double *restrict b = covariance->inverse + second * n;
+	double	   *restrict to_a = product + first * n;
+	double	   *restrict to_b = product + second * n;
+
+#pragma omp simd
+	for (Size i = 0; i < n; i++)
+	{
+		double		flow = weight * (a[i] - b[i]);
+
+		to_a[i] += flow;
+		to_b[i] -= flow;
+	}
+}
+
+/*
+ * M times the inverse of H, every battle standing for itself.
+ */
+static double *
+multiply_weights(const Covariance *covariance)
+{
+	const Tally *tally = covariance->tally;
+	Size		n = covariance->num_models;
+	double	   *product = full_matrix(n);
+
+	memset(product, 0, sizeof(double) * n * n);
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		CHECK_FOR_INTERRUPTS_AT(p * 64);
+		add_weight(covariance, tally->pairs[p].first, tally->pairs[p].second,
+				   covariance->weights[p], product);
+	}
+	return product;
 }
 
 /*
@@ -186,12 +284,14 @@ covariance_deviations(const Covariance *covariance, const bool *reference,
  * anything.
  */
 double *
-covariance_matrix(const Covariance *covariance)
+covariance_matrix(Covariance *covariance)
 {
 	double	   *matrix = full_matrix(covariance->num_models);
 
+	if (covariance->product == NULL)
+		covariance->product = multiply_weights(covariance);
 	multiply_full(covariance->inverse, covariance->product, matrix,
-				  covariance->num_models);
+			 covariance->num_models);
 	return matrix;
 }
 
@@ -205,6 +305,9 @@ void
 covariance_free(Covariance *covariance)
 {
 	pfree(covariance->inverse);
-	pfree(covariance->product);
+	if (covariance->weights)
+		pfree(covariance->weights);
+	if (covariance->product)
+		pfree(covariance->product);
 	pfree(covariance);
 }

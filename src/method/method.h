@@ -167,6 +167,10 @@ typedef struct PairPoints
 	double	   *second;
 } PairPoints;
 
+/* What one battle of each outcome adds to them */
+static const double points_of_first[NUM_OUTCOMES] = {1.0, 0.0, 0.5};
+static const double points_of_second[NUM_OUTCOMES] = {0.0, 1.0, 0.5};
+
 /* The neighbours of each model in a tally: see components.c */
 typedef struct BattleGraph BattleGraph;
 
@@ -405,6 +409,7 @@ typedef struct Ranking
 	int			num_ranked;
 	bool		anchor_lost;	/* the anchor cannot be placed: nobody is
 								 * ranked */
+	bool		one_voter;		/* intervals by voter need another: likewise */
 	int			num_incomplete; /* replicates that could not place all models */
 	int64		num_voters;		/* 0: battles were taken as independent */
 	int64		busiest_voter;	/* battles that he cast */
@@ -511,6 +516,8 @@ extern void fit_replicate(Fitter *fitter, PairPoints points,
 extern Resampler *resampler_create(const Tally *tally);
 extern void resample(Resampler *resampler, pg_prng_state *prng,
 					 PairPoints points);
+extern void resample_number(Resampler *resampler, pg_prng_state *prng,
+							int64 number, PairPoints points);
 extern void seed_replicate(pg_prng_state *prng, uint64 seed, int replicate);
 
 /* scale.c */
@@ -536,7 +543,7 @@ extern Covariance *covariance_by_voter(Fitter *fitter, const Voters *voters,
 extern int	covariance_num_models(const Covariance *covariance);
 extern void covariance_deviations(const Covariance *covariance,
 								  const bool *reference, double *deviations);
-extern double *covariance_matrix(const Covariance *covariance);
+extern double *covariance_matrix(Covariance *covariance);
 extern void covariance_free(Covariance *covariance);
 
 /* quantile.c */
@@ -559,7 +566,7 @@ extern bool find_quasi_variances(const double *deviations, int num_models,
 extern Differences *differences_of_replicates(const Replicates *replicates,
 											  const double *scores,
 											  const int *ranked, int num_ranked);
-extern Differences *differences_of_covariance(const Covariance *covariance,
+extern Differences *differences_of_covariance(Covariance *covariance,
 											  const double *scores,
 											  const int *ranked, int num_ranked,
 											  int num_draws, uint64 seed,
@@ -617,7 +624,8 @@ extern Meaning outcome_words_add(OutcomeWords *words, char *string, Outcome name
 								 int64 count);
 extern OutcomeReading read_outcomes(const OutcomeWords *words);
 extern char *list_outcomes(const OutcomeWords *words, int vocabulary, bool read);
-extern const char *unread_example(const OutcomeWords *words, int vocabulary);
+extern const char *unread_example(const OutcomeWords *words, int vocabulary,
+								  bool *is_name);
 extern bool outcomes_are_mixed(const OutcomeWords *words, int vocabulary);
 extern const char *vocabulary_name(int vocabulary);
 extern char *explain_rivals(const OutcomeWords *words,

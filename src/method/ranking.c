@@ -37,6 +37,7 @@ typedef struct PlacedModels
 	int		   *ranked;			/* those that are */
 	int			num_ranked;
 	const RankOptions *options;
+	Covariance *by_voter;		/* NULL: not found */
 } PlacedModels;
 
 static int	compare_models(const int *a, const int *b, RankingOrder *order);
@@ -264,9 +265,7 @@ static void
 find_wald_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
 {
 	const RankOptions *options = placed.options;
-	Covariance *covariance = options->voters ?
-		covariance_by_voter(placed.fitter, options->voters, placed.tally,
-							placed.points, placed.estimate.strengths) :
+	Covariance *covariance = options->voters ? placed.by_voter :
 		covariance_by_battle(placed.fitter, placed.tally, placed.points,
 							 placed.estimate.strengths);
 	double		point = interval_point(ranking->num_voters);
@@ -283,7 +282,8 @@ find_wald_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *c
 														 placed.num_ranked,
 														 options->num_bootstrap,
 														 options->seed, point);
-	covariance_free(covariance);
+	if (covariance != placed.by_voter)
+		covariance_free(covariance);
 }
 
 /*
@@ -305,33 +305,26 @@ total_variance(const Covariance *covariance, const PointEstimate *estimate)
 }
 
 /*
- * Say who cast the battles, and what it makes of intervals that this counts: how many
- * times as wide those by voter are as those by battle, by the root of the mean of
- * variances.
+ * Say what it makes of intervals that voters count: how many times as wide those by voter
+ * are as those by battle, by the root of the mean of variances.  The covariance is kept
+ * where intervals come of it.
  */
 static void
-describe_voters(Ranking *ranking, PlacedModels placed)
+describe_voters(Ranking *ranking, PlacedModels *placed)
 {
-	Voters	   *voters = placed.options->voters;
-	Covariance *by_voter;
-	Covariance *by_battle;
+	Covariance *by_battle = covariance_by_battle(placed->fitter, placed->tally, placed->points,
+												 placed->estimate.strengths);
+	double		variance = total_variance(by_battle, &placed->estimate);
 
-	ranking->num_voters = voters_number(voters);
-	ranking->busiest_voter = voters_busiest(voters);
-	if (ranking->num_voters < 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("intervals by voter need at least two voters")));
-	if (placed.num_ranked < 2)
-		return;
-	by_voter = covariance_by_voter(placed.fitter, voters, placed.tally, placed.points,
-								   placed.estimate.strengths);
-	by_battle = covariance_by_battle(placed.fitter, placed.tally, placed.points,
-									 placed.estimate.strengths);
-	ranking->widening = sqrt(total_variance(by_voter, &placed.estimate) /
-							 total_variance(by_battle, &placed.estimate));
-	covariance_free(by_voter);
+	placed->by_voter = covariance_by_voter(placed->fitter, placed->options->voters,
+										   placed->tally, placed->points,
+										   placed->estimate.strengths);
+	/* of nothing but ties neither varies */
+	if (variance > 0)
+		ranking->widening = sqrt(total_variance(placed->by_voter, &placed->estimate) / variance);
 	covariance_free(by_battle);
+	if (placed->options->intervals != INTERVALS_SANDWICH)
+		covariance_free(placed->by_voter);
 }
 
 /*
@@ -348,7 +341,7 @@ find_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centre
 		return;
 	}
 	if (placed.options->voters)
-		describe_voters(ranking, placed);
+		describe_voters(ranking, &placed);
 	if (placed.options->intervals == INTERVALS_SANDWICH)
 		find_wald_bounds(ranking, placed, bounds, centred);
 	else
@@ -439,6 +432,20 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 }
 
 /*
+ * Bring the voters of the battles to those of the placed models, and say who they are.
+ */
+static void
+count_voters(Ranking *ranking, Voters *voters, const Tally *among, const int *index)
+{
+	voters_keep(voters, index);
+	voters_bind(voters, among);
+	ranking->num_voters = voters_number(voters);
+	ranking->busiest_voter = voters_busiest(voters);
+	ranking->widening = 1;
+	ranking->one_voter = ranking->num_voters < 2;
+}
+
+/*
  * Rank the models of a tally.
  */
 Ranking *
@@ -488,21 +495,19 @@ rank_models(const Tally *tally, const RankOptions *options)
 		anchor = index[options->anchor_model];
 		ranking->anchor_lost = anchor < 0;
 	}
-	if (ranking->anchor_lost)
-		for (int i = 0; i < num_placed; i++)
-			ranking->ratings[placed[i]].status = MODEL_SEPARATED;
-	else if (num_placed > 0)
+	if (num_placed > 0 && !ranking->anchor_lost)
 	{
 		Tally	   *among = tally_among(tally, index, num_placed);
 
 		if (options->voters)
-		{
-			voters_keep(options->voters, index);
-			voters_bind(options->voters, among);
-		}
-		rate_placed_models(ranking, among, placed, placed_status, anchor, compared,
-						   options);
+			count_voters(ranking, options->voters, among, index);
+		if (!ranking->one_voter)
+			rate_placed_models(ranking, among, placed, placed_status, anchor, compared,
+							   options);
 	}
+	if (ranking->anchor_lost || ranking->one_voter)
+		for (int i = 0; i < num_placed; i++)
+			ranking->ratings[placed[i]].status = MODEL_SEPARATED;
 	assign_ranks(ranking, compared, options);
 	return ranking;
 }

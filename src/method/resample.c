@@ -45,6 +45,9 @@
 /* Below the mean by this many standard deviations goes the first total */
 #define TOTAL_MARGIN 2.5
 
+/* Fewer battles than the tally's, by more standard deviations, are drawn by themselves */
+#define LARGEST_SHORTFALL 4
+
 /* The largest count drawn by a table of its own */
 #define MAX_TABLE_COUNT 4096
 
@@ -91,10 +94,6 @@ struct Resampler
 	PairTables *pair_tables;	/* NULL when one_by_one */
 	PoissonTable *tables;
 };
-
-/* What one battle of each outcome adds to the points of a pair's two sides */
-static const double points_of_first[NUM_OUTCOMES] = {1.0, 0.0, 0.5};
-static const double points_of_second[NUM_OUTCOMES] = {0.0, 1.0, 0.5};
 
 /*
  * The generator of one replicate.
@@ -531,16 +530,18 @@ draw_missing(Resampler *resampler, pg_prng_state *prng, double missing,
 }
 
 /*
- * Draw one resample into points.
+ * Draw so many battles of the tally, with replacement, into points.  Where they are
+ * much fewer than it has, what is drawn at once would hardly ever be few enough.
  */
 void
-resample(Resampler *resampler, pg_prng_state *prng, PairPoints points)
+resample_number(Resampler *resampler, pg_prng_state *prng, int64 number,
+				PairPoints points)
 {
 	const Tally *tally = resampler->tally;
 	double		n = tally->num_battles;
 	double		total = 0;
 
-	if (resampler->one_by_one)
+	if (resampler->one_by_one || number < n - LARGEST_SHORTFALL * sqrt(n))
 	{
 		memset(points.first, 0, sizeof(double) * tally->num_pairs);
 		memset(points.second, 0, sizeof(double) * tally->num_pairs);
@@ -551,7 +552,16 @@ resample(Resampler *resampler, pg_prng_state *prng, PairPoints points)
 			CHECK_FOR_INTERRUPTS();
 			total = draw_all_cells(resampler, prng, 1 - TOTAL_MARGIN / sqrt(n),
 								   points);
-		} while (total > n);
+		} while (total > number);
 
-	draw_missing(resampler, prng, n - total, points);
+	draw_missing(resampler, prng, number - total, points);
+}
+
+/*
+ * Draw one resample into points.
+ */
+void
+resample(Resampler *resampler, pg_prng_state *prng, PairPoints points)
+{
+	resample_number(resampler, prng, resampler->tally->num_battles, points);
 }

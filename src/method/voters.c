@@ -17,6 +17,13 @@
  * the order of rows.  At last, when it is known which models are fitted, a cell's place
  * in their tally takes the place of its models.
  *
+ * Battles of which no voter is known are drawn as battles are (resample.c), and before
+ * them how many of the voters that are drawn are such.
+ *
+ * Replicates are made AT_ONCE in one pass over the cells.  For that a voter takes AT_ONCE
+ * bytes more, and a pair 192.  Where that is more than may be taken, or counts might be more
+ * than an integer holds, they are made one by one.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -30,12 +37,14 @@
 /* Room for so many cells at first */
 #define INITIAL_CELLS 1024
 
+/* So many replicates are made in one pass over the cells */
+#define AT_ONCE 16
+
 /*
- * So many replicates are made in one pass over the cells, unless there are more pairs,
- * whose counts would take too much memory.
+ * Of a pair with more battles than this, drawing some voters often may make more than
+ * an integer holds: 2^31, were each drawn 256 times
  */
-#define AT_ONCE 8
-#define MANY_PAIRS 50000
+#define MANY_BATTLES (1 << 23)
 
 /* What a cell says: two models and a meaning, in 11, 11 and 10 bits */
 #define MODEL_BITS		11
@@ -77,12 +86,18 @@ struct Voters
 
 	/* Once they are those of a tally */
 	const Tally *tally;
-	int64	   *begins;			/* of each voter's cells, those without one
-								 * last */
-	int64	   *unknown_up_to;	/* battles of cells without one, up to each */
+	int			num_pairs;		/* of it */
+	int64		num_known;		/* cells of voters that are known: the first */
+
+	/* To draw replicates */
+	Resampler  *sides;			/* of voters: how many are known, how many not */
+	PairPoints	on_sides;
+	Resampler  *unknown;		/* of battles without a voter */
+	PairPoints	of_unknown;
 	int			width;			/* replicates that are made at once */
-	double	   *counts;			/* of each pair and outcome, in each of these */
-	double	   *times;			/* that each voter is drawn in them */
+	int32	   *counts;			/* of each pair and outcome, in each of these */
+	uint8	   *times;			/* that each voter is drawn in them; more than
+								 * 255 would take longer than the world has */
 };
 
 static int	compare_cells(const VoterCell *a, const VoterCell *b);
@@ -294,46 +309,18 @@ voters_keep(Voters *voters, const int *index)
 void
 voters_bind(Voters *voters, const Tally *tally)
 {
-	int64		cell = 0;
-
 	voters->tally = tally;
-	voters->begins = MemoryContextAllocHuge(CurrentMemoryContext,
-											mul_size(voters->num_voters + 1,
-													 sizeof(int64)));
-	voters->width = tally->num_pairs <= MANY_PAIRS ? AT_ONCE : 1;
-	voters->times = MemoryContextAllocHuge(CurrentMemoryContext,
-										   mul_size(mul_size(voters->num_voters + 1,
-															 voters->width),
-													sizeof(double)));
-	voters->counts = MemoryContextAllocHuge(CurrentMemoryContext,
-											mul_size(mul_size(mul_size(tally->num_pairs + 1,
-																	   NUM_OUTCOMES),
-															  voters->width),
-													 sizeof(double)));
+	voters->num_pairs = tally->num_pairs;
+	voters->num_known = 0;
 	for (int64 c = 0; c < voters->num_cells; c++)
 	{
-		uint32		what = voters->cells[c].what;
+		VoterCell  *cell = &voters->cells[c];
 
 		CHECK_FOR_INTERRUPTS_AT(c);
-		voters->cells[c].what =
-			NUM_OUTCOMES * tally_find_pair(tally, FIRST_OF(what), SECOND_OF(what)) +
-			MEANING_OF(what);
+		cell->what = MEANING_OF(cell->what) + NUM_OUTCOMES *
+			tally_find_pair(tally, FIRST_OF(cell->what), SECOND_OF(cell->what));
+		voters->num_known += cell->voter >= 0;
 	}
-	for (int v = 0; v < voters->num_voters; v++)
-	{
-		voters->begins[v] = cell;
-		while (cell < voters->num_cells && voters->cells[cell].voter == v)
-			cell++;
-	}
-	voters->begins[voters->num_voters] = cell;
-
-	voters->unknown_up_to = MemoryContextAllocHuge(CurrentMemoryContext,
-												   mul_size(voters->num_cells - cell + 1,
-															sizeof(int64)));
-	voters->unknown_up_to[0] = 0;
-	for (int64 c = cell; c < voters->num_cells; c++)
-		voters->unknown_up_to[c - cell + 1] = voters->unknown_up_to[c - cell] +
-			voters->cells[c].count;
 }
 
 /*
@@ -346,6 +333,21 @@ voters_number(const Voters *voters)
 }
 
 /*
+ * Behind the last cell of the voter whose first one this is.  A cell without a voter
+ * stands for itself.
+ */
+static int64
+voter_end(const Voters *voters, int64 cell)
+{
+	int			voter = voters->cells[cell].voter;
+
+	for (cell++; voter >= 0 && cell < voters->num_known; cell++)
+		if (voters->cells[cell].voter != voter)
+			break;
+	return cell;
+}
+
+/*
  * How many battles the busiest voter cast.
  */
 int64
@@ -353,11 +355,13 @@ voters_busiest(const Voters *voters)
 {
 	int64		most = voters->num_unknown > 0;
 
-	for (int v = 0; v < voters->num_voters; v++)
+	for (int64 c = 0; c < voters->num_known;)
 	{
+		int64		end = voter_end(voters, c);
 		int64		battles = 0;
 
-		for (int64 c = voters->begins[v]; c < voters->begins[v + 1]; c++)
+		CHECK_FOR_INTERRUPTS();
+		for (; c < end; c++)
 			battles += voters->cells[c].count;
 		most = Max(most, battles);
 	}
@@ -365,25 +369,115 @@ voters_busiest(const Voters *voters)
 }
 
 /*
- * The cell of the battle of this number, among those without a voter.
+ * Battles of some of the cells as a tally, for who asks for nothing but counts.
+ */
+static Tally *
+tally_of_cells(const Voters *voters, int64 begin, int64 end)
+{
+	Tally	   *tally = palloc0(sizeof(Tally));
+	Size		size = mul_size(voters->num_pairs, sizeof(Pair));
+
+	tally->num_pairs = voters->num_pairs;
+	tally->pairs = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	memset(tally->pairs, 0, size);
+	for (int64 c = begin; c < end; c++)
+	{
+		const VoterCell *cell = &voters->cells[c];
+
+		CHECK_FOR_INTERRUPTS_AT(c);
+		tally->pairs[cell->what / NUM_OUTCOMES].count[cell->what % NUM_OUTCOMES] += cell->count;
+		tally->num_battles += cell->count;
+	}
+	return tally;
+}
+
+/*
+ * A resampler of voters as such, that are known or not.
+ */
+static Resampler *
+resampler_of_sides(const Voters *voters)
+{
+	Tally	   *tally = palloc0(sizeof(Tally));
+
+	tally->num_models = 2;
+	tally->num_pairs = 1;
+	tally->num_battles = voters_number(voters);
+	tally->pairs = palloc0(sizeof(Pair));
+	tally->pairs->second = 1;
+	tally->pairs->count[OUTCOME_FIRST] = voters->num_voters;
+	tally->pairs->count[OUTCOME_SECOND] = voters->num_unknown;
+	return resampler_create(tally);
+}
+
+/*
+ * How many replicates are made at once.
+ */
+static int
+find_width(const Voters *voters)
+{
+	int64		bytes = voters->num_cells * sizeof(VoterCell) +
+		(int64) voters->num_voters * AT_ONCE +
+		(int64) voters->num_pairs * NUM_OUTCOMES * AT_ONCE * sizeof(int32);
+	Tally	   *all;
+	int			width = AT_ONCE;
+
+	if (bytes > (int64) voters->max_bytes)
+		return 1;
+	all = tally_of_cells(voters, 0, voters->num_cells);
+	for (int p = 0; p < all->num_pairs; p++)
+	{
+		const int64 *count = all->pairs[p].count;
+
+		if (count[OUTCOME_FIRST] + count[OUTCOME_SECOND] + count[OUTCOME_TIE] > MANY_BATTLES)
+			width = 1;
+	}
+	pfree(all->pairs);
+	pfree(all);
+	return width;
+}
+
+static void
+prepare_replicates(Voters *voters)
+{
+	int			num_pairs = voters->num_pairs;
+	Size		width = find_width(voters);
+
+	voters->width = width;
+	voters->cells = repalloc_huge(voters->cells, sizeof(VoterCell) * (voters->num_cells + 1));
+	voters->times = MemoryContextAllocHuge(CurrentMemoryContext,
+										   mul_size(voters->num_voters + 1, width));
+	voters->on_sides = points_create(1);
+	voters->of_unknown = points_create(num_pairs);
+	if (width > 1)
+		voters->counts = MemoryContextAllocHuge(CurrentMemoryContext,
+												mul_size(mul_size(num_pairs, NUM_OUTCOMES * width),
+														 sizeof(int32)));
+	if (voters->num_unknown == 0)
+		return;
+	voters->unknown = resampler_create(tally_of_cells(voters, voters->num_known,
+													  voters->num_cells));
+	voters->sides = resampler_of_sides(voters);
+}
+
+/*
+ * Draw battles without a voter, as many as there are of such among the voters that are
+ * drawn.  Returns the number of the others.
  */
 static int64
-find_unknown(const Voters *voters, int64 number)
+draw_unknown(Voters *voters, pg_prng_state *prng)
 {
-	int64		begin = voters->begins[voters->num_voters];
-	int64		low = 0;
-	int64		high = voters->num_cells - begin - 1;
+	int64		number = voters_number(voters);
+	int64		known = 0;
 
-	while (low < high)
+	if (voters->num_unknown == 0)
+		return number;
+	if (voters->num_voters > 0)
 	{
-		int64		middle = low + (high - low) / 2;
-
-		if (voters->unknown_up_to[middle + 1] <= number)
-			low = middle + 1;
-		else
-			high = middle;
+		resample(voters->sides, prng, voters->on_sides);
+		known = voters->on_sides.first[0];
 	}
-	return begin + low;
+	resample_number(voters->unknown, prng, number - known, voters->of_unknown);
+	return known;
 }
 
 /*
@@ -391,48 +485,81 @@ find_unknown(const Voters *voters, int64 number)
  * are made at once.
  */
 static void
-draw_voters(Voters *voters, pg_prng_state *prng, int lane)
+draw_voters(Voters *voters, uint64 seed, int replicate, int lane)
 {
-	int64		number = voters_number(voters);
+	pg_prng_state prng;
 	int			width = voters->width;
+	int64		number;
 
+	seed_replicate(&prng, seed, replicate);
+	number = draw_unknown(voters, &prng);
 	for (int64 drawn = 0; drawn < number; drawn++)
 	{
-		int64		voter = (int64) pg_prng_uint64_range(prng, 0, number - 1);
+		Size		voter = pg_prng_uint64_range(&prng, 0, voters->num_voters - 1);
 
 		CHECK_FOR_INTERRUPTS_AT(drawn);
-		if (voter < voters->num_voters)
-			voters->times[voter * width + lane]++;
-		else
-		{
-			int64		cell = find_unknown(voters, voter - voters->num_voters);
-
-			voters->counts[(Size) voters->cells[cell].what * width + lane]++;
-		}
+		voters->times[voter * width + lane]++;
 	}
 }
 
 /*
- * Add up the battles of the voters that were drawn.  The width is a constant wherever
- * this is called, so that its loops become vector instructions.
+ * Count the battles without a voter that were drawn.  Of their points half ones are as
+ * many on either side: one tie says them, if there is one.
+ */
+static void
+count_unknown(Voters *voters, int lane)
+{
+	if (voters->num_unknown == 0)
+		return;
+	for (int p = 0; p < voters->num_pairs; p++)
+	{
+		int32	   *counts = voters->counts + (Size) p * NUM_OUTCOMES * AT_ONCE + lane;
+		int32		first = voters->of_unknown.first[p];
+
+		counts[OUTCOME_FIRST * AT_ONCE] = first;
+		counts[OUTCOME_SECOND * AT_ONCE] = voters->of_unknown.second[p];
+		counts[OUTCOME_TIE * AT_ONCE] = voters->of_unknown.first[p] > first;
+	}
+}
+
+/*
+ * Add so many battles of a voter who is drawn so many times in each of the replicates
+ * that are made at once.  Most are one, and a multiplication takes longer.
  */
 static inline void
-add_battles(Voters *voters, const int width)
+add_times(const int32 *restrict times, int32 count, int32 *restrict counts)
 {
-	for (int v = 0; v < voters->num_voters; v++)
+	if (count == 1)
 	{
-		const double *restrict times = voters->times + (Size) v * width;
-
-		CHECK_FOR_INTERRUPTS_AT(v);
-		for (int64 c = voters->begins[v]; c < voters->begins[v + 1]; c++)
-		{
-			double	   *restrict counts = voters->counts + (Size) voters->cells[c].what * width;
-			double		count = voters->cells[c].count;
-
 #pragma omp simd
-			for (int lane = 0; lane < width; lane++)
-				counts[lane] += times[lane] * count;
-		}
+		for (int lane = 0; lane < AT_ONCE; lane++)
+			counts[lane] += times[lane];
+		return;
+	}
+#pragma omp simd
+	for (int lane = 0; lane < AT_ONCE; lane++)
+		counts[lane] += times[lane] * count;
+}
+
+/*
+ * Count the battles of the voters that were drawn, in all replicates that are made at
+ * once.
+ */
+static void
+count_known(Voters *voters)
+{
+	for (int64 c = 0; c < voters->num_known;)
+	{
+		int64		end = voter_end(voters, c);
+		const uint8 *restrict drawn = voters->times + (Size) voters->cells[c].voter * AT_ONCE;
+		int32		times[AT_ONCE];
+
+		CHECK_FOR_INTERRUPTS();
+		for (int lane = 0; lane < AT_ONCE; lane++)
+			times[lane] = drawn[lane];
+		for (; c < end; c++)
+			add_times(times, (int32) voters->cells[c].count,
+					  voters->counts + (Size) voters->cells[c].what * AT_ONCE);
 	}
 }
 
@@ -442,22 +569,41 @@ add_battles(Voters *voters, const int width)
 static void
 draw_replicates(Voters *voters, uint64 seed, int replicate)
 {
-	Size		width = voters->width;
-
 	memset(voters->counts, 0,
-		   sizeof(double) * NUM_OUTCOMES * voters->tally->num_pairs * width);
-	memset(voters->times, 0, sizeof(double) * voters->num_voters * width);
-	for (int lane = 0; lane < voters->width; lane++)
+		   sizeof(int32) * NUM_OUTCOMES * voters->num_pairs * AT_ONCE);
+	memset(voters->times, 0, (Size) voters->num_voters * AT_ONCE);
+	for (int lane = 0; lane < AT_ONCE; lane++)
 	{
-		pg_prng_state prng;
-
-		seed_replicate(&prng, seed, replicate + lane);
-		draw_voters(voters, &prng, lane);
+		draw_voters(voters, seed, replicate + lane, lane);
+		count_unknown(voters, lane);
 	}
-	if (voters->width == AT_ONCE)
-		add_battles(voters, AT_ONCE);
-	else
-		add_battles(voters, 1);
+	count_known(voters);
+}
+
+/*
+ * The same for one replicate alone, straight into points.
+ */
+static void
+draw_replicate(Voters *voters, uint64 seed, int replicate, PairPoints points)
+{
+	Size		size = sizeof(double) * voters->num_pairs;
+
+	memset(voters->times, 0, voters->num_voters);
+	memset(voters->of_unknown.first, 0, size);
+	memset(voters->of_unknown.second, 0, size);
+	draw_voters(voters, seed, replicate, 0);
+	memcpy(points.first, voters->of_unknown.first, size);
+	memcpy(points.second, voters->of_unknown.second, size);
+	for (int64 c = 0; c < voters->num_known; c++)
+	{
+		const VoterCell *cell = &voters->cells[c];
+		int			p = cell->what / NUM_OUTCOMES;
+		double		count = (double) cell->count * voters->times[cell->voter];
+
+		CHECK_FOR_INTERRUPTS_AT(c);
+		points.first[p] += count * points_of_first[cell->what % NUM_OUTCOMES];
+		points.second[p] += count * points_of_second[cell->what % NUM_OUTCOMES];
+	}
 }
 
 /*
@@ -467,18 +613,25 @@ draw_replicates(Voters *voters, uint64 seed, int replicate)
 void
 resample_voters(Voters *voters, uint64 seed, int replicate, PairPoints points)
 {
-	Size		width = voters->width;
-	Size		lane = replicate % width;
+	Size		lane;
 
+	if (voters->times == NULL)
+		prepare_replicates(voters);
+	if (voters->width == 1)
+	{
+		draw_replicate(voters, seed, replicate, points);
+		return;
+	}
+	lane = replicate % AT_ONCE;
 	if (lane == 0)
 		draw_replicates(voters, seed, replicate);
-	for (int p = 0; p < voters->tally->num_pairs; p++)
+	for (int p = 0; p < voters->num_pairs; p++)
 	{
-		const double *count = voters->counts + (Size) p * NUM_OUTCOMES * width + lane;
-		double		ties = count[OUTCOME_TIE * width];
+		const int32 *count = voters->counts + (Size) p * NUM_OUTCOMES * AT_ONCE + lane;
+		double		ties = count[OUTCOME_TIE * AT_ONCE];
 
-		points.first[p] = count[OUTCOME_FIRST * width] + 0.5 * ties;
-		points.second[p] = count[OUTCOME_SECOND * width] + 0.5 * ties;
+		points.first[p] = count[OUTCOME_FIRST * AT_ONCE] + 0.5 * ties;
+		points.second[p] = count[OUTCOME_SECOND * AT_ONCE] + 0.5 * ties;
 	}
 }
 
@@ -568,11 +721,11 @@ voters_gradient_squares(const Voters *voters, const double *strengths, double *m
 	for (int64 c = 0; c < voters->num_cells;)
 	{
 		int			voter = voters->cells[c].voter;
-		int64		end = voter < 0 ? c + 1 : voters->begins[voter + 1];
+		int64		end = voter_end(voters, c);
 		double		times = voter < 0 ? sqrt(voters->cells[c].count) : 1;
 		int			num_touched = 0;
 
-		CHECK_FOR_INTERRUPTS_AT(c * 16);
+		CHECK_FOR_INTERRUPTS();
 		for (; c < end; c++)
 		{
 			const VoterCell *cell = &voters->cells[c];

@@ -195,6 +195,8 @@ too_few_entries(const Settings *settings, const Ranking *ranking)
 	if (ranking->anchor_lost)
 		return psprintf("anchor model \"%s\" cannot be placed among the others",
 						settings->anchor_model);
+	if (ranking->one_voter)
+		return pstrdup("one voter only, and intervals by voter (cluster_by_voter) need two");
 	if (ranking->num_ranked == 0)
 		return pstrdup("no model could be ranked");
 	if (ranking->num_ranked < settings->min_total_models)
@@ -278,6 +280,8 @@ rank_by_settings(const Settings *settings, const Battles *battles,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("there are no battles to rank")));
 	ranking = anchor_missing ? NULL : rank_models(battles->tally, &options);
+	if (ranking && ranking->one_voter)
+		report_one_voter();
 	if (ranking == NULL || ranking->anchor_lost)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -56,8 +56,8 @@ put_rating(ReturnSetInfo *result, const char *model, const Rating *rating)
 }
 
 /*
- * Rank the models of a leaderboard as a run would, NULL if it has no battles, or its
- * anchor model cannot be placed.
+ * Rank the models of a leaderboard as a run would, NULL if it has no battles, its anchor
+ * model cannot be placed, or a voter lacks a second one.
  */
 static Ranking *
 rank_now(const Leaderboard *leaderboard, Settings *settings, Contenders **contenders)
@@ -77,8 +77,9 @@ rank_now(const Leaderboard *leaderboard, Settings *settings, Contenders **conten
 	if (anchor_missing)
 		return NULL;
 	options.progress = NULL;
+	options.keep_differences = false;
 	ranking = rank_models(battles->tally, &options);
-	return ranking->anchor_lost ? NULL : ranking;
+	return ranking->anchor_lost || ranking->one_voter ? NULL : ranking;
 }
 
 Datum

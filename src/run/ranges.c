@@ -61,8 +61,8 @@ ranges_of_run(const Ranking *ranking, const Contenders *contenders)
 		if (has_comparison)
 			appendStringInfo(&json, ", \"comparison_lower\": %.15g"
 							 ", \"comparison_upper\": %.15g",
-							 round_score(bounds.lower[place]),
-							 round_score(bounds.upper[place]));
+							 round_score(stored_bound(bounds.lower[place], 0)),
+							 round_score(stored_bound(bounds.upper[place], 0)));
 		appendStringInfoChar(&json, '}');
 	}
 	appendStringInfoChar(&json, '}');

@@ -259,7 +259,7 @@ merge_pairs(Crosstable *result, const Crosstable *a, const int *places_a,
 		int			order = compare_crosspairs(&pair, &other);
 		int64		num_battles;
 
-		CHECK_FOR_INTERRUPTS_AT(i + j);
+		CHECK_FOR_INTERRUPTS_AT(Max(i, j));
 		if (order > 0)
 		{
 			memset(pair.count, 0, sizeof(pair.count));

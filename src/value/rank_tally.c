@@ -5,7 +5,9 @@
  *	  besides.
  *
  * They read nothing but their argument, so that they run wherever a query does: on a
- * standby, in a parallel worker, once for each group.
+ * standby, in a parallel worker, once for each group.  There may be many groups, so
+ * that rows are described as the query expects them: to find that out at each call
+ * would cost memory until the query ends.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,7 +45,7 @@ bixarena_rank_tally(PG_FUNCTION_ARGS)
 	RankArguments at = RANK_ARGUMENTS(1);
 
 	check_rank_arguments(fcinfo, at);
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	put_ranking(fcinfo, at, argument_battles(fcinfo));
 	return (Datum) 0;
 }
@@ -57,7 +59,7 @@ bixarena_rank_ranges_tally(PG_FUNCTION_ARGS)
 	RankArguments at = RANK_ARGUMENTS(1);
 
 	check_rank_arguments(fcinfo, at);
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	put_ranges(fcinfo, at, argument_battles(fcinfo));
 	return (Datum) 0;
 }

@@ -5,7 +5,7 @@
 #
 # Two arenas, one made and one attached, with names that must be quoted; settings,
 # members and their rights; runs of every status; snapshots, public and not; and
-# objects of the user's that are made of the extension's.
+# objects of the user's that are made of the extension's, tallies among them.
 #
 # The server must not start background workers (max_worker_processes = 0), which
 # would make the runs that are queued here.
@@ -136,6 +136,13 @@ sub fill_database
 			bixarena.run AS r WHERE r.leaderboard = 'rare';
 		CREATE TABLE mine.saved AS SELECT row_number() OVER () AS number, l AS entry
 		FROM bixarena_leaderboard('overall', arena => 'api') AS l;
+		CREATE TABLE mine.tallies AS
+		SELECT n, bixarena_tally('"a" \\ ' || n, 'ü', o, n) AS t
+		FROM generate_series(1, 3) AS n, unnest('{left,right,tie}'::text[]) AS o GROUP BY n;
+		CREATE INDEX ON mine.tallies USING hash (t);
+		CREATE MATERIALIZED VIEW mine.tallied AS SELECT bixarena_tally(t) AS t FROM mine.tallies;
+		CREATE VIEW mine.ranked AS SELECT r.* FROM mine.tallied AS k, bixarena_rank_tally(k.t, 10) AS r
+		WHERE k.t = k.t + k.t - k.t;
 		GRANT SELECT ON mine.best TO website;});
 	return;
 }

@@ -23,7 +23,7 @@ AS $$
 			|| CASE WHEN k.known THEN '{#?Battles}'::text[] ELSE '{#Battles}' END),
 		string_agg(concat(E'\n<tr>', bixarena.page_cell(r.rank::text, 'number'),
 			CASE WHEN k.known
-				THEN bixarena.page_cell(bixarena.chart_range_text(ranges[r.ordinality]), 'number') END,
+				THEN format('<td class="number">%s</td>', bixarena.chart_range_text(ranges[r.ordinality])) END,
 			CASE WHEN since IS NOT NULL
 				THEN format('<td class="number">%s</td>', bixarena.page_rank_change(r.rank_change)) END,
 			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(r.model)),
