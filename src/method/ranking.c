@@ -501,6 +501,9 @@ rank_models(const Tally *tally, const RankOptions *options)
 
 		if (options->voters)
 			count_voters(ranking, options->voters, among, index);
+		/* which takes nothing away but intervals */
+		if (options->intervals == INTERVALS_NONE)
+			ranking->one_voter = false;
 		if (!ranking->one_voter)
 			rate_placed_models(ranking, among, placed, placed_status, anchor, compared,
 							   options);

@@ -268,6 +268,7 @@ voters_of_cells(const BattleList *battles, int num_voters)
 	Voters	   *voters = voters_begin(LARGE);
 	int			same[] = {0, 1, 2, 3, 4, 5};
 
+	voters_keep_numbers(voters);
 	for (int v = -1; v < num_voters; v++)
 		for (int c = 0; c < battles->num_cells; c++)
 		{
@@ -359,6 +360,7 @@ test_voters_left_out(void)
 	battles_add(battles, 0, 3, OUTCOME_FIRST, 1);
 	battles_add_pair(battles, 0, 1, 3, 2, 0);
 	battles_add_pair(battles, 1, 2, 3, 2, 0);
+	voters_keep_numbers(voters);
 	voters_add(voters, 0, 0, 1, MEANS(VOCABULARY_SIDES, OUTCOME_FIRST), 1);
 	voters_add(voters, 1, 0, 3, MEANS(VOCABULARY_NUMBERED, OUTCOME_FIRST), 1);
 	voters_add(voters, 2, 0, 1, MEANS(VOCABULARY_NUMBERED, OUTCOME_FIRST), 3);
