@@ -291,7 +291,7 @@ covariance_matrix(Covariance *covariance)
 	if (covariance->product == NULL)
 		covariance->product = multiply_weights(covariance);
 	multiply_full(covariance->inverse, covariance->product, matrix,
-			 covariance->num_models);
+				  covariance->num_models);
 	return matrix;
 }
 

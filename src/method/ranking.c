@@ -435,14 +435,17 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
  * Bring the voters of the battles to those of the placed models, and say who they are.
  */
 static void
-count_voters(Ranking *ranking, Voters *voters, const Tally *among, const int *index)
+count_voters(Ranking *ranking, const RankOptions *options, const Tally *among,
+			 const int *index)
 {
+	Voters	   *voters = options->voters;
+
 	voters_keep(voters, index);
 	voters_bind(voters, among);
 	ranking->num_voters = voters_number(voters);
 	ranking->busiest_voter = voters_busiest(voters);
 	ranking->widening = 1;
-	ranking->one_voter = ranking->num_voters < 2;
+	ranking->one_voter = ranking->num_voters < 2 && options->intervals != INTERVALS_NONE;
 }
 
 /*
@@ -500,10 +503,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 		Tally	   *among = tally_among(tally, index, num_placed);
 
 		if (options->voters)
-			count_voters(ranking, options->voters, among, index);
-		/* which takes nothing away but intervals */
-		if (options->intervals == INTERVALS_NONE)
-			ranking->one_voter = false;
+			count_voters(ranking, options, among, index);
 		if (!ranking->one_voter)
 			rate_placed_models(ranking, among, placed, placed_status, anchor, compared,
 							   options);
