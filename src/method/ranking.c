@@ -405,7 +405,7 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	placed.num_ranked = number_ranked(ranking, &estimate, model, n, placed.ranked);
 
 	INSTR_TIME_SET_CURRENT(fitted);
-	if (options->keep_fit)
+	if (options->keep_fit && placed.fitter)
 		ranking->fit = keep_fit(placed, model);
 	find_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
 	if (recentre && choose_reference(&estimate, status, n, -1) > 0)

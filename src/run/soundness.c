@@ -88,7 +88,7 @@ soundness_of_run(const Ranking *ranking, const Contenders *contenders, uint64 se
 {
 	StringInfoData json;
 
-	if (ranking->num_ranked < 2)
+	if (ranking->num_ranked < 2 || ranking->fit == NULL)
 		return (Datum) 0;
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
