@@ -250,7 +250,7 @@ keep_voter_name(BattleReader *reader, TupleTableSlot *slot)
 	if (reader->voter_names == NULL)
 		return;
 	name = column_text(reader, slot, COLUMN_VOTER);
-	reader->name_bytes += strlen(name) + 1 + sizeof(char *);
+	reader->name_bytes += strlen(name) + 1 + sizeof(char *) + sizeof(int);
 	if (reader->name_bytes > (Size) maintenance_work_mem * 1024)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -714,7 +714,10 @@ create_reader(bool uuid_models, List *slugs, VoterReading by_voter, List *covari
 		MemoryContextSwitchTo(caller);
 		reader->voters = voters_begin((Size) maintenance_work_mem * 1024);
 		if (by_voter == VOTERS_NAMED)
+		{
 			reader->voter_names = palloc(sizeof(char *));
+			voters_keep_numbers(reader->voters);
+		}
 		MemoryContextSwitchTo(memory);
 	}
 	if (covariates != NIL)

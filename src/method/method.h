@@ -588,6 +588,7 @@ extern PairPoints points_create(int num_pairs);
 
 /* voters.c */
 extern Voters *voters_begin(Size max_bytes);
+extern void voters_keep_numbers(Voters *voters);
 extern void voters_add(Voters *voters, int voter, int model1, int model2,
 					   Meaning meaning, int64 count);
 extern void voters_finish(Voters *voters, int vocabulary, const int *position);
@@ -605,11 +606,10 @@ extern void voters_gradient_squares(const Voters *voters,
 									BattleGradient battle_gradient,
 									const void *context, int num_parameters,
 									double *matrix);
-extern int	voters_num_known(const Voters *voters);
-extern int	voters_gradient(const Voters *voters, int voter, const double *strengths,
-							double *gradient, bool *is_touched, int *touched,
+extern int	voters_gradient(const Voters *voters, int64 *place,
+							const double *strengths, double *gradient,
+							bool *is_touched, int *touched, int *voter,
 							int64 *battles);
-extern int	voters_number_added(const Voters *voters, int voter);
 
 /* components.c */
 extern BattleGraph *graph_create(const Tally *tally);

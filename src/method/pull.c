@@ -109,14 +109,16 @@ strongest_pulls(const PlacedFit *fit, const Voters *voters, int leader, int riva
 
 	*num_pulls = 0;
 	fitter_inverse(fit->fitter, fit->points, fit->strengths, inverse);
-	for (int v = 0; v < voters_num_known(voters); v++)
+	for (int64 place = 0;;)
 	{
 		VoterPull	pull;
-		int			num_touched = voters_gradient(voters, v, fit->strengths, gradient,
-												  is_touched, touched, &pull.battles);
+		int			num_touched = voters_gradient(voters, &place, fit->strengths, gradient,
+												  is_touched, touched, &pull.voter,
+												  &pull.battles);
 
-		CHECK_FOR_INTERRUPTS_AT(v * 16);
-		pull.voter = voters_number_added(voters, v);
+		CHECK_FOR_INTERRUPTS();
+		if (num_touched == 0)
+			break;
 		find_moves(inverse, n, gradient, touched, num_touched, moves);
 		describe_moves(fit, moves, &pull);
 		pull.lead_points = POINTS_PER_STRENGTH * (moves[leader] - moves[rival]);

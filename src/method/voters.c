@@ -82,6 +82,7 @@ struct Voters
 	int64		max_cells;
 	VoterCell  *cells;
 	int			num_voters;		/* that are known */
+	bool		keeps_numbers;
 	int		   *added;			/* the number under which each was added, or
 								 * NULL: his own */
 	int64		num_unknown;	/* battles without one */
@@ -197,9 +198,19 @@ voters_add(Voters *voters, int voter, int model1, int model2, Meaning meaning,
 }
 
 /*
- * The number under which a voter was added, whatever his number is now.
+ * Remember under which number each voter is added, which takes 4 bytes of each.
  */
-int
+void
+voters_keep_numbers(Voters *voters)
+{
+	voters->keeps_numbers = true;
+}
+
+/*
+ * The number under which a voter was added, where that is kept, whatever his number is
+ * now.
+ */
+static int
 voters_number_added(const Voters *voters, int voter)
 {
 	return voters->added ? voters->added[voter] : voter;
@@ -215,10 +226,11 @@ squeeze_cells(Voters *voters)
 	int64		num_kept = 0;
 	int			last = -1;
 	int			num_voters = 0;
-	int		   *added = MemoryContextAllocHuge(CurrentMemoryContext,
-											   mul_size(voters->num_voters + 1,
-														sizeof(int)));
+	int		   *added = NULL;
 
+	if (voters->keeps_numbers)
+		added = MemoryContextAllocHuge(CurrentMemoryContext,
+									   mul_size(voters->num_voters + 1, sizeof(int)));
 	sort_cells(voters->cells, voters->num_cells);
 	voters->num_unknown = 0;
 	for (int64 c = 0; c < voters->num_cells; c++)
@@ -232,7 +244,9 @@ squeeze_cells(Voters *voters)
 		else if (cell.voter != last)
 		{
 			last = cell.voter;
-			added[num_voters++] = voters_number_added(voters, last);
+			if (added)
+				added[num_voters] = voters_number_added(voters, last);
+			num_voters++;
 		}
 		if (cell.voter >= 0)
 			cell.voter = num_voters - 1;
@@ -401,27 +415,6 @@ int64
 voters_number(const Voters *voters)
 {
 	return voters->num_voters + voters->num_unknown;
-}
-
-/*
- * The first cell of a known voter.
- */
-static int64
-voter_begin(const Voters *voters, int voter)
-{
-	int64		low = 0;
-	int64		high = voters->num_known;
-
-	while (low < high)
-	{
-		int64		middle = low + (high - low) / 2;
-
-		if (voters->cells[middle].voter < voter)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
 }
 
 /*
@@ -850,30 +843,28 @@ voters_gradient_squares(const Voters *voters, BattleGradient battle_gradient,
 }
 
 /*
- * How many voters are known; their numbers are 0 and so on.
+ * What the known voter whose cells begin at this place gives to the gradient, where place
+ * goes on to the next; his number as he was added, and how many battles he cast.  Returns
+ * how many models his battles touch, which touched lists, or 0 behind the last voter; of
+ * other models gradient says nothing.  is_touched is false of all, before and after.
  */
 int
-voters_num_known(const Voters *voters)
-{
-	return voters->num_voters;
-}
-
-/*
- * What a known voter gives to the gradient, and how many battles he cast.  Returns how
- * many models his battles touch, which touched lists; of the others gradient says
- * nothing.  is_touched is false of all models, before and after.
- */
-int
-voters_gradient(const Voters *voters, int voter, const double *strengths,
-				double *gradient, bool *is_touched, int *touched, int64 *battles)
+voters_gradient(const Voters *voters, int64 *place, const double *strengths,
+				double *gradient, bool *is_touched, int *touched, int *voter,
+				int64 *battles)
 {
 	FittedTally fitted = {voters->tally, strengths};
 	int			num_touched = 0;
+	int64		end;
 
+	if (*place >= voters->num_known)
+		return 0;
+	*voter = voters_number_added(voters, voters->cells[*place].voter);
 	*battles = 0;
-	for (int64 c = voter_begin(voters, voter), end = voter_end(voters, c); c < end; c++)
+	end = voter_end(voters, *place);
+	for (; *place < end; (*place)++)
 	{
-		const VoterCell *cell = &voters->cells[c];
+		const VoterCell *cell = &voters->cells[*place];
 		int			models[2];
 		double		amounts[2];
 

@@ -268,6 +268,7 @@ voters_of_cells(const BattleList *battles, int num_voters)
 	Voters	   *voters = voters_begin(LARGE);
 	int			same[] = {0, 1, 2, 3, 4, 5};
 
+	voters_keep_numbers(voters);
 	for (int v = -1; v < num_voters; v++)
 		for (int c = 0; c < battles->num_cells; c++)
 		{
@@ -295,48 +296,81 @@ without_some(const BattleList *battles, int voter, int num_voters)
 }
 
 /*
- * Protects the pull: it is what a little of a voter's battles does to the scores, times
- * how much more he cast.
+ * What a little of a voter's battles does to the scores, times how much more he cast,
+ * beside the mean of the models that are ranked.
+ */
+static void
+find_moves(const BattleList *battles, int voter, const bool *ranked, double *moves)
+{
+	Ranking    *all = fitted(battles, 0);
+	Ranking    *left = fitted(without_some(battles, voter, 4), 0);
+	double		sum = 0;
+	int			num_ranked = 0;
+
+	for (int i = 0; i < 6; i++)
+	{
+		moves[i] = 10000 * (all->ratings[i].score - left->ratings[i].score);
+		sum += ranked[i] ? moves[i] : 0;
+		num_ranked += ranked[i];
+	}
+	for (int i = 0; i < 6; i++)
+		moves[i] -= sum / num_ranked;
+}
+
+static void
+check_pull(const BattleList *battles, const VoterPull *pull, const bool *ranked)
+{
+	double		moves[6];
+	int64		cast = 0;
+
+	find_moves(battles, pull->voter, ranked, moves);
+	for (int c = 0; c < battles->num_cells; c++)
+		cast += c % 5 - 1 == pull->voter ? battles->cells[c].count : 0;
+	check(pull->battles == cast, "voter %d cast %d battles", pull->voter, (int) pull->battles);
+	check(ranked[pull->raised] && fabs(moves[pull->raised] - pull->raised_points) < 0.05 &&
+		  ranked[pull->lowered] && fabs(moves[pull->lowered] - pull->lowered_points) < 0.05 &&
+		  fabs(moves[5] - moves[1] - pull->lead_points) < 0.05,
+		  "voter %d moves %f and %f, not %f and %f", pull->voter, moves[pull->raised],
+		  moves[pull->lowered], pull->raised_points, pull->lowered_points);
+	for (int i = 0; i < 6; i++)
+		check(!ranked[i] || (moves[i] <= pull->raised_points + 0.05 &&
+							 moves[i] >= pull->lowered_points - 0.05),
+			  "voter %d moves model %d more", pull->voter, i);
+	check(fabs(pull->points - (pull->raised_points - pull->lowered_points)) < 1e-9,
+		  "voter %d moves %f points", pull->voter, pull->points);
+}
+
+/*
+ * Protects the pull: it is what a voter's battles do to the scores, also where a model
+ * has too few battles for a rank.
  */
 static void
 test_pull(void)
 {
 	BattleList *battles = davidson_puddings();
-	RankOptions options = rank_options(6, MIN_BOOTSTRAP);
-	Ranking    *ranking;
-	VoterPull  *pulls;
-	double		before = INFINITY;
-	int			num_pulls;
 
-	options.intervals = INTERVALS_NONE;
-	options.keep_fit = true;
-	options.voters = voters_of_cells(battles, 4);
-	ranking = rank_battles(battles, &options);
-	pulls = strongest_pulls(ranking->fit, options.voters, 5, 1, 3, &num_pulls);
-	check(num_pulls == 3, "there are %d pulls", num_pulls);
-	for (int k = 0; k < num_pulls; k++)
+	for (int least = 0; least <= 238; least += 238)
 	{
-		VoterPull	pull = pulls[k];
-		Ranking    *other = fitted(without_some(battles, pull.voter, 4), 0);
-		double		moves[6];
-		int64		cast = 0;
+		RankOptions options = rank_options(6, MIN_BOOTSTRAP);
+		double		before = INFINITY;
+		Ranking    *ranking;
+		VoterPull  *pulls;
+		int			num_pulls;
 
-		for (int i = 0; i < 6; i++)
-			moves[i] = 10000 * (ranking->ratings[i].score - other->ratings[i].score);
-		for (int c = 0; c < battles->num_cells; c++)
-			cast += c % 5 - 1 == pull.voter ? battles->cells[c].count : 0;
-		check(pull.battles == cast, "voter %d cast %d battles", pull.voter, (int) pull.battles);
-		check(fabs(moves[pull.raised] - pull.raised_points) < 0.05 &&
-			  fabs(moves[pull.lowered] - pull.lowered_points) < 0.05 &&
-			  fabs(moves[5] - moves[1] - pull.lead_points) < 0.05,
-			  "voter %d moves %f and %f, not %f and %f", pull.voter, moves[pull.raised],
-			  moves[pull.lowered], pull.raised_points, pull.lowered_points);
-		for (int i = 0; i < 6; i++)
-			check(moves[i] <= pull.raised_points + 0.05 && moves[i] >= pull.lowered_points - 0.05,
-				  "voter %d moves model %d more", pull.voter, i);
-		check(pull.points <= before && fabs(pull.points - (pull.raised_points - pull.lowered_points)) < 1e-9,
-			  "the order is wrong");
-		before = pull.points;
+		options.intervals = INTERVALS_NONE;
+		options.keep_fit = true;
+		options.min_evaluations = least;
+		options.voters = voters_of_cells(battles, 4);
+		ranking = rank_battles(battles, &options);
+		check(ranking->num_ranked == (least ? 5 : 6), "%d are ranked", ranking->num_ranked);
+		pulls = strongest_pulls(ranking->fit, options.voters, 5, 1, 3, &num_pulls);
+		check(num_pulls == 3, "there are %d pulls", num_pulls);
+		for (int k = 0; k < num_pulls; k++)
+		{
+			check_pull(battles, &pulls[k], ranking->fit->ranked);
+			check(pulls[k].points <= before, "the order is wrong");
+			before = pulls[k].points;
+		}
 	}
 }
 
@@ -359,6 +393,7 @@ test_voters_left_out(void)
 	battles_add(battles, 0, 3, OUTCOME_FIRST, 1);
 	battles_add_pair(battles, 0, 1, 3, 2, 0);
 	battles_add_pair(battles, 1, 2, 3, 2, 0);
+	voters_keep_numbers(voters);
 	voters_add(voters, 0, 0, 1, MEANS(VOCABULARY_SIDES, OUTCOME_FIRST), 1);
 	voters_add(voters, 1, 0, 3, MEANS(VOCABULARY_NUMBERED, OUTCOME_FIRST), 1);
 	voters_add(voters, 2, 0, 1, MEANS(VOCABULARY_NUMBERED, OUTCOME_FIRST), 3);
