@@ -71,7 +71,7 @@ read_votes(FunctionCallInfo fcinfo, int first, const char *voter)
 									argument_text(fcinfo, first + ARGUMENT_MODEL2),
 									argument_text(fcinfo, first + ARGUMENT_OUTCOME),
 									argument_text(fcinfo, first + ARGUMENT_NUM_BATTLES),
-									voter, VOTERS_NAMED);
+									voter, VOTERS_NAMED, NIL);
 	check_outcomes(battles, PG_GETARG_FLOAT8(first + ARGUMENT_MAX_UNREAD_PERCENT),
 				   "the relation");
 	report_ignored(battles, "the relation");

@@ -43,6 +43,7 @@
 struct Covariance
 {
 	int			num_models;
+	double	   *known;			/* V itself; else NULL, and */
 	double	   *inverse;		/* of H */
 	const Tally *tally;
 	double	   *weights;		/* of its pairs in M, every battle standing
@@ -112,25 +113,28 @@ covariance_by_voter(Fitter *fitter, const Voters *voters, const Tally *tally,
 					PairPoints points, const double *strengths)
 {
 	Covariance *covariance = covariance_create(fitter, tally, points, strengths);
+	FittedTally fitted = {tally, strengths};
 	int			n = tally->num_models;
 	double	   *squares = full_matrix(n);
 
 	covariance->product = full_matrix(n);
-	voters_gradient_squares(voters, strengths, squares);
+	voters_gradient_squares(voters, battle_residual, &fitted, n, squares);
 	multiply_full(squares, covariance->inverse, covariance->product, n);
 	pfree(squares);
 	return covariance;
 }
 
-static double
-dot(const double *restrict a, const double *restrict b, int n)
+/*
+ * A covariance that is known, as a full matrix, which it takes.
+ */
+Covariance *
+covariance_of_matrix(double *matrix, int num_models)
 {
-	double		sum = 0;
+	Covariance *covariance = palloc0(sizeof(Covariance));
 
-#pragma omp simd reduction(+:sum)
-	for (int i = 0; i < n; i++)
-		sum += a[i] * b[i];
-	return sum;
+	covariance->num_models = num_models;
+	covariance->known = matrix;
+	return covariance;
 }
 
 /*
@@ -187,11 +191,30 @@ sum_products(const Covariance *covariance, const double *columns, const double *
 	for (Size k = 0; k < (Size) n; k++)
 	{
 		const double *row = covariance->product + k * n;
-		double		mean = dot(row, weights, n);
+		double		mean = dot_product(row, weights, n);
 
 		for (int i = 0; i < width; i++)
 			variances[i] += columns[k * COLUMNS_AT_ONCE + i] * (row[begin + i] - mean);
 	}
+}
+
+/*
+ * Variances by a covariance that is known.
+ */
+static void
+known_variances(const Covariance *covariance, const double *weights, int begin,
+				double *variances)
+{
+	int			n = covariance->num_models;
+	double	   *with_mean = palloc(sizeof(double) * n);
+	double		of_mean;
+
+	for (Size i = 0; i < (Size) n; i++)
+		with_mean[i] = dot_product(covariance->known + i * n, weights, n);
+	of_mean = dot_product(weights, with_mean, n);
+	for (Size i = begin; i < (Size) n && i < (Size) begin + COLUMNS_AT_ONCE; i++)
+		variances[i - begin] = covariance->known[i * n + i] - 2 * with_mean[i] + of_mean;
+	pfree(with_mean);
 }
 
 /*
@@ -213,15 +236,18 @@ covariance_deviations(const Covariance *covariance, const bool *reference,
 		num_reference += reference[i];
 	for (int i = 0; i < n; i++)
 		weights[i] = reference[i] ? 1.0 / num_reference : 0;
-	for (Size k = 0; k < (Size) n; k++)
-		means[k] = dot(covariance->inverse + k * n, weights, n);
+	for (Size k = 0; k < (Size) n && covariance->inverse; k++)
+		means[k] = dot_product(covariance->inverse + k * n, weights, n);
 	for (int begin = 0; begin < n; begin += COLUMNS_AT_ONCE)
 	{
 		double		variances[COLUMNS_AT_ONCE] = {0};
 
 		CHECK_FOR_INTERRUPTS();
-		copy_columns(covariance, begin, means, columns);
-		if (covariance->weights)
+		if (covariance->inverse)
+			copy_columns(covariance, begin, means, columns);
+		if (covariance->known)
+			known_variances(covariance, weights, begin, variances);
+		else if (covariance->weights)
 			sum_squares(covariance, columns, variances);
 		else
 			sum_products(covariance, columns, weights, begin, variances);
@@ -286,8 +312,14 @@ multiply_weights(const Covariance *covariance)
 double *
 covariance_matrix(Covariance *covariance)
 {
-	double	   *matrix = full_matrix(covariance->num_models);
+	Size		n = covariance->num_models;
+	double	   *matrix = full_matrix(n);
 
+	if (covariance->known)
+	{
+		memcpy(matrix, covariance->known, sizeof(double) * n * n);
+		return matrix;
+	}
 	if (covariance->product == NULL)
 		covariance->product = multiply_weights(covariance);
 	multiply_full(covariance->inverse, covariance->product, matrix,
@@ -304,7 +336,10 @@ covariance_num_models(const Covariance *covariance)
 void
 covariance_free(Covariance *covariance)
 {
-	pfree(covariance->inverse);
+	if (covariance->known)
+		pfree(covariance->known);
+	if (covariance->inverse)
+		pfree(covariance->inverse);
 	if (covariance->weights)
 		pfree(covariance->weights);
 	if (covariance->product)

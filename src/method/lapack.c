@@ -150,6 +150,33 @@ tile_size(const Curvature *curvature, int i)
 }
 
 /*
+ * Make H positive definite where it is only flat: along a shift of all strengths, and
+ * for models that have no battles (of a replicate).
+ */
+void
+curvature_fill_flat_directions(Curvature *curvature)
+{
+	Size		n = curvature->size;
+	double	   *matrix = curvature->matrix;
+	double		trace = 0;
+	double		lift;
+
+	for (Size i = 0; i < n; i++)
+		trace += matrix[i * n + i];
+	lift = trace / ((double) n * n);
+
+	for (Size j = 0; j < n; j++)
+	{
+		double	   *diagonal = &matrix[j * n + j];
+
+		if (*diagonal == 0)
+			*diagonal = trace / n;
+		for (Size i = j; i < n; i++)
+			matrix[j * n + i] += lift;
+	}
+}
+
+/*
  * Take the product of the finished column of tiles k off the tiles to its
  * right.
  */

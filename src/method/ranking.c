@@ -10,6 +10,9 @@
  * evaluations and a score that is not absurdly far out; the others inform the
  * fit but not the scale.  Then come the intervals (interval.c) and the ranks.
  *
+ * Where more than strengths is to decide battles, these are fitted with it
+ * (estimator.c), as far as the battles bound it; all the rest is the same.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -30,7 +33,9 @@ typedef struct RankingOrder
 /* The models that can be placed, once they are fitted */
 typedef struct PlacedModels
 {
-	Fitter	   *fitter;
+	Fitter	   *fitter;			/* of strengths alone, */
+	Estimator  *estimator;		/* or else with terms */
+	const Regression *regression;
 	const Tally *tally;
 	PairPoints	points;
 	PointEstimate estimate;
@@ -232,6 +237,25 @@ number_ranked(Ranking *ranking, const PointEstimate *estimate, const int *model,
 }
 
 /*
+ * The bounds of terms by the bootstrap, where there are any.
+ */
+static void
+find_percentile_terms(Ranking *ranking, const Replicates *replicates)
+{
+	int			num_replicates = replicates->num_replicates;
+	double	   *copy = palloc(sizeof(double) * num_replicates);
+
+	for (int k = 0; k < replicates->num_terms; k++)
+	{
+		TermEstimate *term = &ranking->term_estimates[k];
+
+		find_quantile_bounds(replicates->terms + (Size) k * num_replicates, copy,
+							 num_replicates, &term->lower, &term->upper);
+	}
+	pfree(copy);
+}
+
+/*
  * The bounds of all scores by the bootstrap, and with centred those where the mean of
  * the ranked models fixes the scale.
  */
@@ -240,8 +264,9 @@ find_percentile_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds,
 					   Bounds *centred)
 {
 	const RankOptions *options = placed.options;
-	Replicates *replicates = bootstrap_replicates(placed.fitter, placed.tally,
-												  placed.estimate, options);
+	Replicates *replicates = bootstrap_replicates(placed.fitter, placed.estimator,
+												  placed.tally, placed.estimate,
+												  options);
 
 	ranking->num_incomplete = replicates->num_incomplete;
 	percentile_bounds(replicates, bounds);
@@ -255,7 +280,24 @@ find_percentile_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds,
 														 placed.estimate.scores,
 														 placed.ranked,
 														 placed.num_ranked);
+	find_percentile_terms(ranking, replicates);
 	replicates_free(replicates);
+}
+
+/*
+ * The covariance of strengths, by voter or else by battle.
+ */
+static Covariance *
+find_covariance(PlacedModels placed, const Voters *voters)
+{
+	if (placed.regression)
+		return covariance_with_terms(placed.regression, estimator_tally(placed.estimator),
+									 voters);
+	return voters ?
+		covariance_by_voter(placed.fitter, voters, placed.tally, placed.points,
+							placed.estimate.strengths) :
+		covariance_by_battle(placed.fitter, placed.tally, placed.points,
+							 placed.estimate.strengths);
 }
 
 /*
@@ -265,9 +307,7 @@ static void
 find_wald_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
 {
 	const RankOptions *options = placed.options;
-	Covariance *covariance = options->voters ? placed.by_voter :
-		covariance_by_battle(placed.fitter, placed.tally, placed.points,
-							 placed.estimate.strengths);
+	Covariance *covariance = options->voters ? placed.by_voter : find_covariance(placed, NULL);
 	double		point = interval_point(ranking->num_voters);
 
 	wald_bounds(covariance, placed.estimate.scores, placed.estimate.reference, point,
@@ -312,13 +352,10 @@ total_variance(const Covariance *covariance, const PointEstimate *estimate)
 static void
 describe_voters(Ranking *ranking, PlacedModels *placed)
 {
-	Covariance *by_battle = covariance_by_battle(placed->fitter, placed->tally, placed->points,
-												 placed->estimate.strengths);
+	Covariance *by_battle = find_covariance(*placed, NULL);
 	double		variance = total_variance(by_battle, &placed->estimate);
 
-	placed->by_voter = covariance_by_voter(placed->fitter, placed->options->voters,
-										   placed->tally, placed->points,
-										   placed->estimate.strengths);
+	placed->by_voter = find_covariance(*placed, placed->options->voters);
 	/* of nothing but ties neither varies */
 	if (variance > 0)
 		ranking->widening = sqrt(total_variance(placed->by_voter, &placed->estimate) / variance);
@@ -328,11 +365,43 @@ describe_voters(Ranking *ranking, PlacedModels *placed)
 }
 
 /*
+ * Say what was found of terms, their bounds by the covariance.
+ */
+static void
+describe_terms(Ranking *ranking, PlacedModels placed)
+{
+	const RankOptions *options = placed.options;
+	ModelTerms	terms = estimator_terms(placed.estimator);
+	const double *found = regression_estimate(placed.regression) +
+		regression_num_nodes(placed.regression);
+	double		point = interval_point(ranking->num_voters);
+	int			q = terms_number(terms);
+	double	   *deviations = palloc(sizeof(double) * q);
+	double	   *by_information = palloc(sizeof(double) * q);
+
+	term_deviations(placed.regression, estimator_tally(placed.estimator), options->voters,
+					deviations, by_information);
+	ranking->num_terms = q;
+	ranking->term_estimates = palloc(sizeof(TermEstimate) * q);
+	for (int k = 0; k < q; k++)
+		ranking->term_estimates[k] = (TermEstimate)
+	{
+		found[k], found[k] - point * deviations[k], found[k] + point * deviations[k],
+			deviations[k], by_information[k],
+			wald_chance(found[k] / deviations[k], ranking->num_voters)
+	};
+	if (terms.ties == TIES_DAVIDSON)
+		ranking->tie_odds = exp(found[q - 1]);
+}
+
+/*
  * The intervals of the placed models, and what comes with them.
  */
 static void
 find_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
 {
+	if (placed.estimator)
+		describe_terms(ranking, placed);
 	if (placed.options->intervals == INTERVALS_NONE)
 	{
 		open_bounds(bounds, placed.tally->num_models);
@@ -367,14 +436,50 @@ keep_fit(PlacedModels placed, const int *models)
 }
 
 /*
+ * An error for terms that cannot be fitted.
+ */
+static void
+report_no_fit(const PlacedModels *placed, int untold)
+{
+	const RankOptions *options = placed->options;
+	int			covariate = untold - estimator_terms(placed->estimator).position;
+
+	if (options->covariates && covariate >= 0 &&
+		covariate < covariates_number(options->covariates))
+		report_untold_covariate(options->covariates, covariate);
+	report_terms_without_maximum();
+}
+
+/*
+ * Fit the strengths, and what else decides battles.
+ */
+static void
+fit_placed_models(PlacedModels *placed, double *strengths)
+{
+	int			untold = -1;
+
+	if (placed->estimator == NULL)
+	{
+		placed->fitter = fitter_create(placed->tally, placed->options->prior_battles);
+		fit_maximum(placed->fitter, placed->points, strengths);
+		return;
+	}
+	placed->regression = estimator_fit(placed->estimator, &untold);
+	if (placed->regression == NULL)
+		report_no_fit(placed, untold);
+	memcpy(strengths, regression_estimate(placed->regression),
+		   sizeof(double) * placed->tally->num_models);
+}
+
+/*
  * Fit and rate models that can all be placed.  status comes with
  * MODEL_FEW_EVALUATIONS for those that have too few; the rest is found here, and the
  * bounds that ranks by significance compare.  These have the mean of the ranked at
  * 1000, whatever the anchor.
  */
 static void
-rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
-				   ModelStatus *status, int anchor, Bounds compared,
+rate_placed_models(Ranking *ranking, const Tally *tally, Estimator *estimator,
+				   const int *model, ModelStatus *status, int anchor, Bounds compared,
 				   const RankOptions *options)
 {
 	int			n = tally->num_models;
@@ -383,7 +488,7 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	Bounds		centred = recentre ? bounds_create(n) : bounds;
 	double		off_centre = 0;
 	PlacedModels placed = {
-		fitter_create(tally, options->prior_battles), tally, tally_points(tally),
+		.estimator = estimator,.tally = tally,.points = tally_points(tally),
 		.ranked = palloc(sizeof(int) * n),.options = options
 	};
 	PointEstimate estimate;
@@ -397,7 +502,7 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	estimate.reference = palloc(sizeof(bool) * n);
 
 	INSTR_TIME_SET_CURRENT(start);
-	fit_maximum(placed.fitter, placed.points, estimate.strengths);
+	fit_placed_models(&placed, estimate.strengths);
 	for (int i = 0; i < n; i++)
 		estimate.scores[i] = POINTS_PER_STRENGTH * estimate.strengths[i];
 	scale_estimate(&estimate, status, n, anchor, options->anchor_score);
@@ -405,7 +510,7 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	placed.num_ranked = number_ranked(ranking, &estimate, model, n, placed.ranked);
 
 	INSTR_TIME_SET_CURRENT(fitted);
-	if (options->keep_fit && placed.fitter)
+	if (options->keep_fit && estimator == NULL)
 		ranking->fit = keep_fit(placed, model);
 	find_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
 	if (recentre && choose_reference(&estimate, status, n, -1) > 0)
@@ -432,16 +537,48 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 }
 
 /*
- * Bring the voters of the battles to those of the placed models, and say who they are.
+ * Bring voters and covariates to the places of a tally of the models that are placed,
+ * and say what fits them: NULL, strengths alone.  Terms that the battles do not bound
+ * are left out.
+ */
+static Estimator *
+prepare_placed_models(Ranking *ranking, const Tally *among, const int *index,
+					  RankOptions *options)
+{
+	Covariates *covariates = options->terms.num_covariates > 0 ?
+		options->covariates : NULL;
+	Estimator  *estimator = NULL;
+
+	if (covariates)
+	{
+		covariates_keep(covariates, index);
+		covariates_bind(covariates, among);
+		check_covariates(covariates, options->terms.position);
+		options->voters = covariates_voters(covariates);
+	}
+	if (any_terms(options->terms))
+		ranking->terms = terms_of_battles(among, covariates, options->terms,
+										  options->prior_battles, &ranking->separation);
+	if (any_terms(ranking->terms))
+		estimator = estimator_create(among, covariates, ranking->terms,
+									 options->prior_battles);
+	if (options->voters && covariates == NULL)
+	{
+		voters_keep(options->voters, index);
+		voters_bind(options->voters, among,
+					estimator ? estimator_num_sides(estimator) : 1);
+	}
+	return estimator;
+}
+
+/*
+ * Say who the voters of the placed models' battles are.
  */
 static void
-count_voters(Ranking *ranking, const RankOptions *options, const Tally *among,
-			 const int *index)
+count_voters(Ranking *ranking, const RankOptions *options)
 {
-	Voters	   *voters = options->voters;
+	const Voters *voters = options->voters;
 
-	voters_keep(voters, index);
-	voters_bind(voters, among);
 	ranking->num_voters = voters_number(voters);
 	ranking->busiest_voter = voters_busiest(voters);
 	ranking->widening = 1;
@@ -452,8 +589,10 @@ count_voters(Ranking *ranking, const RankOptions *options, const Tally *among,
  * Rank the models of a tally.
  */
 Ranking *
-rank_models(const Tally *tally, const RankOptions *options)
+rank_models(const Tally *tally, const RankOptions *asked)
 {
+	RankOptions chosen = *asked;
+	RankOptions *options = &chosen;
 	int			n = tally->num_models;
 	Ranking    *ranking = palloc0(sizeof(Ranking));
 	ModelStatus *status = palloc0(sizeof(ModelStatus) * n);
@@ -501,12 +640,13 @@ rank_models(const Tally *tally, const RankOptions *options)
 	if (num_placed > 0 && !ranking->anchor_lost)
 	{
 		Tally	   *among = tally_among(tally, index, num_placed);
+		Estimator  *estimator = prepare_placed_models(ranking, among, index, options);
 
 		if (options->voters)
-			count_voters(ranking, options, among, index);
+			count_voters(ranking, options);
 		if (!ranking->one_voter)
-			rate_placed_models(ranking, among, placed, placed_status, anchor, compared,
-							   options);
+			rate_placed_models(ranking, among, estimator, placed, placed_status, anchor,
+							   compared, options);
 	}
 	if (ranking->anchor_lost || ranking->one_voter)
 		for (int i = 0; i < num_placed; i++)

@@ -403,6 +403,8 @@ draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
 
 	points.first[p] = first + 0.5 * ties;
 	points.second[p] = second + 0.5 * ties;
+	if (points.ties)
+		points.ties[p] = ties;
 	return first + second + ties;
 }
 
@@ -410,13 +412,16 @@ draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
  * Draw every cell from Poisson(fraction * count).  Returns the total.  Where
  * all cells of a pair have tables, integers do.
  */
-static double
-draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
-			   double fraction, PairPoints points)
+static pg_attribute_always_inline double
+draw_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
+		   PairPoints points, const bool with_ties)
 {
 	const PoissonTable *tables = resampler->tables;
 	const PairTables *pair_tables = resampler->pair_tables;
 	int			num_pairs = resampler->tally->num_pairs;
+	double	   *of_first = points.first;
+	double	   *of_second = points.second;
+	double	   *tied = points.ties;
 	double		large_total = 0;
 	int64		total = 0;
 
@@ -440,11 +445,26 @@ draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
 		first = draw_from_table(&tables[table[OUTCOME_FIRST]], (uint32) bits);
 		second = draw_from_table(&tables[table[OUTCOME_SECOND]], bits >> 32);
 		ties = draw_from_table(&tables[table[OUTCOME_TIE]], more_bits >> 32);
-		points.first[p] = 0.5 * (2 * first + ties);
-		points.second[p] = 0.5 * (2 * second + ties);
+		of_first[p] = 0.5 * (2 * first + ties);
+		of_second[p] = 0.5 * (2 * second + ties);
+		if (with_ties)
+			tied[p] = ties;
 		total += first + second + ties;
 	}
 	return total + large_total;
+}
+
+/*
+ * The same, ties being counted where somebody asks for them.  That is decided here and
+ * not for each cell.
+ */
+static double
+draw_all_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
+			   PairPoints points)
+{
+	return points.ties ?
+		draw_cells(resampler, prng, fraction, points, true) :
+		draw_cells(resampler, prng, fraction, points, false);
 }
 
 /*
@@ -473,6 +493,8 @@ draw_more_cells(Resampler *resampler, pg_prng_state *prng, double fraction,
 			{
 				points->first[p] += drawn * points_of_first[i];
 				points->second[p] += drawn * points_of_second[i];
+				if (points->ties && i == OUTCOME_TIE)
+					points->ties[p] += drawn;
 			}
 		}
 	}
@@ -487,6 +509,9 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 			 PairPoints points)
 {
 	uint64		num_cells = (uint64) resampler->tally->num_pairs * NUM_OUTCOMES;
+	double	   *of_first = points.first;
+	double	   *of_second = points.second;
+	double	   *tied = points.ties;
 
 	for (int64 b = 0; b < num_battles; b++)
 	{
@@ -499,8 +524,10 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 
 		CHECK_FOR_INTERRUPTS_AT(b);
 		c = (c & keep_own) | ((uint32) column->alias & ~keep_own);
-		points.first[c / NUM_OUTCOMES] += points_of_first[c % NUM_OUTCOMES];
-		points.second[c / NUM_OUTCOMES] += points_of_second[c % NUM_OUTCOMES];
+		of_first[c / NUM_OUTCOMES] += points_of_first[c % NUM_OUTCOMES];
+		of_second[c / NUM_OUTCOMES] += points_of_second[c % NUM_OUTCOMES];
+		if (tied && c % NUM_OUTCOMES == OUTCOME_TIE)
+			tied[c / NUM_OUTCOMES]++;
 	}
 }
 
@@ -545,6 +572,8 @@ resample_number(Resampler *resampler, pg_prng_state *prng, int64 number,
 	{
 		memset(points.first, 0, sizeof(double) * tally->num_pairs);
 		memset(points.second, 0, sizeof(double) * tally->num_pairs);
+		if (points.ties)
+			memset(points.ties, 0, sizeof(double) * tally->num_pairs);
 	}
 	else
 		do

@@ -15,7 +15,8 @@
  * and cells into one order: voters in that in which they came, which is the caller's to
  * make canonical, and the cells of one by their models.  So nothing later depends on
  * the order of rows.  At last, when it is known which models are fitted, a cell's place
- * in their tally takes the place of its models.
+ * in their tally takes the place of its models.  Until then it also says which of the
+ * two stood first; where nobody asks, cells that differ in nothing else become one.
  *
  * Battles of which no voter is known are drawn as battles are (resample.c), and before
  * them how many of the voters that are drawn are such.
@@ -57,6 +58,11 @@
 #define SECOND_OF(what)		((int) ((what) >> MEANING_BITS & ((1 << MODEL_BITS) - 1)))
 #define MEANING_OF(what)	((int) ((what) & (MAX_MEANINGS - 1)))
 
+/* The meaning of a cell in its place: an outcome, and whether the second stood first */
+#define PLACED_MEANING(outcome, turned) (2 * (int) (outcome) + (int) (turned))
+#define PLACED_OUTCOME(what)	((Outcome) (MEANING_OF(what) / 2))
+#define IS_TURNED(what)			(MEANING_OF(what) % 2)
+
 StaticAssertDecl(MAX_MODELS <= 1 << MODEL_BITS, "a cell holds the number of a model");
 
 /* Battles of a voter; of voter -1, each of another */
@@ -87,7 +93,7 @@ struct Voters
 
 	/* Once they are those of a tally */
 	const Tally *tally;
-	int			num_pairs;		/* of it */
+	int			num_pairs;		/* of it, or places of pairs */
 	int64		num_known;		/* cells of voters that are known: the first */
 
 	/* To draw replicates */
@@ -281,7 +287,8 @@ voters_finish(Voters *voters, int vocabulary, const int *position)
 			continue;
 		if (first > second)
 			outcome = mirrored((Outcome) outcome);
-		cell.what = CELL_OF(Min(first, second), Max(first, second), outcome);
+		cell.what = CELL_OF(Min(first, second), Max(first, second),
+							PLACED_MEANING(outcome, first > second));
 		voters->cells[num_kept++] = cell;
 	}
 	voters->num_cells = num_kept;
@@ -302,14 +309,16 @@ voters_keep(Voters *voters, const int *index)
 		VoterCell	cell = voters->cells[c];
 		int			first = index[FIRST_OF(cell.what)];
 		int			second = index[SECOND_OF(cell.what)];
-		Outcome		outcome = (Outcome) MEANING_OF(cell.what);
+		Outcome		outcome = PLACED_OUTCOME(cell.what);
+		bool		turned = IS_TURNED(cell.what);
 
 		CHECK_FOR_INTERRUPTS_AT(c);
 		if (first < 0 || second < 0)
 			continue;
 		if (first > second)
 			outcome = mirrored(outcome);
-		cell.what = CELL_OF(Min(first, second), Max(first, second), outcome);
+		cell.what = CELL_OF(Min(first, second), Max(first, second),
+							PLACED_MEANING(outcome, turned != (first > second)));
 		voters->cells[num_kept++] = cell;
 	}
 	voters->num_cells = num_kept;
@@ -317,24 +326,86 @@ voters_keep(Voters *voters, const int *index)
 }
 
 /*
- * Make cells say where they stand in the tally that has the same battles: its pair and
- * outcome as one number.
+ * Forget which model of a cell stood first.
  */
-void
-voters_bind(Voters *voters, const Tally *tally)
+static void
+forget_places(Voters *voters)
 {
-	voters->tally = tally;
-	voters->num_pairs = tally->num_pairs;
+	for (int64 c = 0; c < voters->num_cells; c++)
+	{
+		uint32		what = voters->cells[c].what;
+
+		CHECK_FOR_INTERRUPTS_AT(c);
+		voters->cells[c].what = CELL_OF(FIRST_OF(what), SECOND_OF(what),
+										PLACED_MEANING(PLACED_OUTCOME(what), false));
+	}
+	squeeze_cells(voters);
+}
+
+/*
+ * Cells say where they stand among so many slots.
+ */
+static void
+count_slots(Voters *voters, int num_slots)
+{
+	voters->num_pairs = num_slots;
 	voters->num_known = 0;
 	for (int64 c = 0; c < voters->num_cells; c++)
 	{
-		VoterCell  *cell = &voters->cells[c];
+		CHECK_FOR_INTERRUPTS_AT(c);
+		voters->num_known += voters->cells[c].voter >= 0;
+	}
+}
+
+/*
+ * Make cells say where they stand in the tally that has the same battles: its pair and
+ * outcome as one number.  With two sides, battles in which the second model stood first
+ * stand behind all others, in a second row of pairs.
+ */
+void
+voters_bind(Voters *voters, const Tally *tally, int num_sides)
+{
+	voters->tally = tally;
+	if (num_sides == 1)
+		forget_places(voters);
+	for (int64 c = 0; c < voters->num_cells; c++)
+	{
+		uint32		what = voters->cells[c].what;
+		int			slot = tally_find_pair(tally, FIRST_OF(what), SECOND_OF(what));
 
 		CHECK_FOR_INTERRUPTS_AT(c);
-		cell->what = MEANING_OF(cell->what) + NUM_OUTCOMES *
-			tally_find_pair(tally, FIRST_OF(cell->what), SECOND_OF(cell->what));
-		voters->num_known += cell->voter >= 0;
+		if (IS_TURNED(what))
+			slot += tally->num_pairs;
+		voters->cells[c].what = NUM_OUTCOMES * slot + PLACED_OUTCOME(what);
 	}
+	count_slots(voters, num_sides * tally->num_pairs);
+}
+
+/*
+ * Add battles of a voter by what they are among slots, NUM_OUTCOMES times the slot plus
+ * the outcome, in the order of voters, those without one last.
+ */
+void
+voters_add_to_slot(Voters *voters, int voter, uint32 what, int64 count)
+{
+	if (voters->num_cells == voters->max_cells)
+		make_room(voters);
+	voters->cells[voters->num_cells++] = (VoterCell)
+	{
+		voter, what, count
+	};
+	voters->num_voters = Max(voters->num_voters, voter + 1);
+	if (voter < 0)
+		voters->num_unknown += count;
+}
+
+/*
+ * What voters_bind() does for those that were added to slots.
+ */
+void
+voters_bind_to_slots(Voters *voters, int num_slots)
+{
+	count_slots(voters, num_slots);
 }
 
 /*
@@ -451,7 +522,7 @@ find_width(const Voters *voters)
 }
 
 static void
-prepare_replicates(Voters *voters)
+prepare_replicates(Voters *voters, bool with_ties)
 {
 	int			num_pairs = voters->num_pairs;
 	Size		width = find_width(voters);
@@ -462,6 +533,9 @@ prepare_replicates(Voters *voters)
 										   mul_size(voters->num_voters + 1, width));
 	voters->on_sides = points_create(1);
 	voters->of_unknown = points_create(num_pairs);
+	if (with_ties)
+		voters->of_unknown.ties = MemoryContextAllocHuge(CurrentMemoryContext,
+														 mul_size(num_pairs + 1, sizeof(double)));
 	if (width > 1)
 		voters->counts = MemoryContextAllocHuge(CurrentMemoryContext,
 												mul_size(mul_size(num_pairs, NUM_OUTCOMES * width),
@@ -518,7 +592,7 @@ draw_voters(Voters *voters, uint64 seed, int replicate, int lane)
 
 /*
  * Count the battles without a voter that were drawn.  Of their points half ones are as
- * many on either side: one tie says them, if there is one.
+ * many on either side: one tie says them, if there is one and nobody asks for ties.
  */
 static void
 count_unknown(Voters *voters, int lane)
@@ -528,11 +602,13 @@ count_unknown(Voters *voters, int lane)
 	for (int p = 0; p < voters->num_pairs; p++)
 	{
 		int32	   *counts = voters->counts + (Size) p * NUM_OUTCOMES * AT_ONCE + lane;
-		int32		first = voters->of_unknown.first[p];
+		double		first = voters->of_unknown.first[p];
+		int32		ties = voters->of_unknown.ties ?
+			voters->of_unknown.ties[p] : first > (int32) first;
 
-		counts[OUTCOME_FIRST * AT_ONCE] = first;
-		counts[OUTCOME_SECOND * AT_ONCE] = voters->of_unknown.second[p];
-		counts[OUTCOME_TIE * AT_ONCE] = voters->of_unknown.first[p] > first;
+		counts[OUTCOME_FIRST * AT_ONCE] = first - 0.5 * ties;
+		counts[OUTCOME_SECOND * AT_ONCE] = voters->of_unknown.second[p] - 0.5 * ties;
+		counts[OUTCOME_TIE * AT_ONCE] = ties;
 	}
 }
 
@@ -605,9 +681,13 @@ draw_replicate(Voters *voters, uint64 seed, int replicate, PairPoints points)
 	memset(voters->times, 0, voters->num_voters);
 	memset(voters->of_unknown.first, 0, size);
 	memset(voters->of_unknown.second, 0, size);
+	if (points.ties)
+		memset(voters->of_unknown.ties, 0, size);
 	draw_voters(voters, seed, replicate, 0);
 	memcpy(points.first, voters->of_unknown.first, size);
 	memcpy(points.second, voters->of_unknown.second, size);
+	if (points.ties)
+		memcpy(points.ties, voters->of_unknown.ties, size);
 	for (int64 c = 0; c < voters->num_known; c++)
 	{
 		const VoterCell *cell = &voters->cells[c];
@@ -617,6 +697,8 @@ draw_replicate(Voters *voters, uint64 seed, int replicate, PairPoints points)
 		CHECK_FOR_INTERRUPTS_AT(c);
 		points.first[p] += count * points_of_first[cell->what % NUM_OUTCOMES];
 		points.second[p] += count * points_of_second[cell->what % NUM_OUTCOMES];
+		if (points.ties && cell->what % NUM_OUTCOMES == OUTCOME_TIE)
+			points.ties[p] += count;
 	}
 }
 
@@ -630,7 +712,7 @@ resample_voters(Voters *voters, uint64 seed, int replicate, PairPoints points)
 	Size		lane;
 
 	if (voters->times == NULL)
-		prepare_replicates(voters);
+		prepare_replicates(voters, points.ties != NULL);
 	if (voters->width == 1)
 	{
 		draw_replicate(voters, seed, replicate, points);
@@ -646,35 +728,45 @@ resample_voters(Voters *voters, uint64 seed, int replicate, PairPoints points)
 
 		points.first[p] = count[OUTCOME_FIRST * AT_ONCE] + 0.5 * ties;
 		points.second[p] = count[OUTCOME_SECOND * AT_ONCE] + 0.5 * ties;
+		if (points.ties)
+			points.ties[p] = ties;
 	}
 }
 
 /*
- * What one battle of a cell gives to the first model's gradient: the points that it
- * took less those that it was to take.
+ * What one battle of a pair of a fitted tally gives to the gradient: to the first model
+ * the points that it took less those that it was to take, and as much off the second.
  */
-static double
-residual(const Voters *voters, const VoterCell *cell, const double *strengths)
+int
+battle_residual(const void *context, uint32 what, int *models, double *amounts)
 {
-	const Pair *pair = &voters->tally->pairs[cell->what / NUM_OUTCOMES];
-	double		ahead = strengths[pair->first] - strengths[pair->second];
+	const FittedTally *fitted = context;
+	const Pair *pair = &fitted->tally->pairs[what / NUM_OUTCOMES];
+	double		ahead = fitted->strengths[pair->first] - fitted->strengths[pair->second];
 	double		p = 1 / (1 + exp(-ahead));
 	double		q = 1 / (1 + exp(ahead));
 
-	switch ((Outcome) (cell->what % NUM_OUTCOMES))
+	models[0] = pair->first;
+	models[1] = pair->second;
+	switch ((Outcome) (what % NUM_OUTCOMES))
 	{
 		case OUTCOME_FIRST:
-			return q;
+			amounts[0] = q;
+			break;
 		case OUTCOME_SECOND:
-			return -p;
+			amounts[0] = -p;
+			break;
 		case OUTCOME_TIE:
+			amounts[0] = (q - p) / 2;
 			break;
 	}
-	return (q - p) / 2;
+	amounts[1] = -amounts[0];
+	return 2;
 }
 
 /*
- * Add the square of a voter's gradient, of the models that it touches, to a matrix.
+ * Add the square of a voter's gradient, of the parameters that it touches, to a
+ * matrix.
  */
 static void
 add_square(const double *gradient, const int *touched, int num_touched,
@@ -704,32 +796,20 @@ touch(double *gradient, bool *is_touched, int *touched, int *num_touched, int mo
 }
 
 /*
- * Add what so many battles of a cell give to the gradient.
- */
-static void
-add_residual(const Voters *voters, const VoterCell *cell, const double *strengths,
-			 double times, double *gradient, bool *is_touched, int *touched,
-			 int *num_touched)
-{
-	const Pair *pair = &voters->tally->pairs[cell->what / NUM_OUTCOMES];
-	double		amount = residual(voters, cell, strengths) * times;
-
-	touch(gradient, is_touched, touched, num_touched, pair->first, amount);
-	touch(gradient, is_touched, touched, num_touched, pair->second, -amount);
-}
-
-/*
  * The covariance of the gradient: the sum of the squares of what voters give to it,
- * times G / (G - 1), as a full matrix.
+ * times G / (G - 1), as a full matrix.  What one battle gives is asked of a function.
  */
 void
-voters_gradient_squares(const Voters *voters, const double *strengths, double *matrix)
+voters_gradient_squares(const Voters *voters, BattleGradient battle_gradient,
+						const void *context, int num_parameters, double *matrix)
 {
-	Size		n = voters->tally->num_models;
+	Size		n = num_parameters;
 	double		number = (double) voters_number(voters);
 	double	   *gradient = palloc(sizeof(double) * n);
 	bool	   *is_touched = palloc0(sizeof(bool) * n);
 	int		   *touched = palloc(sizeof(int) * n);
+	int		   *places = palloc(sizeof(int) * n);
+	double	   *amounts = palloc(sizeof(double) * n);
 
 	memset(matrix, 0, sizeof(double) * n * n);
 	for (int64 c = 0; c < voters->num_cells;)
@@ -743,9 +823,11 @@ voters_gradient_squares(const Voters *voters, const double *strengths, double *m
 		for (; c < end; c++)
 		{
 			const VoterCell *cell = &voters->cells[c];
+			int			num_places = battle_gradient(context, cell->what, places, amounts);
 
-			add_residual(voters, cell, strengths, voter < 0 ? times : cell->count,
-						 gradient, is_touched, touched, &num_touched);
+			for (int k = 0; k < num_places; k++)
+				touch(gradient, is_touched, touched, &num_touched, places[k],
+					  amounts[k] * (voter < 0 ? times : cell->count));
 		}
 		add_square(gradient, touched, num_touched, matrix, n);
 		for (int a = 0; a < num_touched; a++)
@@ -756,6 +838,8 @@ voters_gradient_squares(const Voters *voters, const double *strengths, double *m
 	pfree(gradient);
 	pfree(is_touched);
 	pfree(touched);
+	pfree(places);
+	pfree(amounts);
 }
 
 /*
@@ -769,6 +853,7 @@ voters_gradient(const Voters *voters, int64 *place, const double *strengths,
 				double *gradient, bool *is_touched, int *touched, int *voter,
 				int64 *battles)
 {
+	FittedTally fitted = {voters->tally, strengths};
 	int			num_touched = 0;
 	int64		end;
 
@@ -780,10 +865,14 @@ voters_gradient(const Voters *voters, int64 *place, const double *strengths,
 	for (; *place < end; (*place)++)
 	{
 		const VoterCell *cell = &voters->cells[*place];
+		int			models[2];
+		double		amounts[2];
 
 		*battles += cell->count;
-		add_residual(voters, cell, strengths, cell->count, gradient, is_touched, touched,
-					 &num_touched);
+		(void) battle_residual(&fitted, cell->what, models, amounts);
+		for (int k = 0; k < 2; k++)
+			touch(gradient, is_touched, touched, &num_touched, models[k],
+				  amounts[k] * cell->count);
 	}
 	for (int a = 0; a < num_touched; a++)
 		is_touched[touched[a]] = false;

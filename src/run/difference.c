@@ -44,8 +44,7 @@ bixarena_range_difference(PG_FUNCTION_ARGS)
 	shown = find_shown_battles(argument_text(fcinfo, ARGUMENT_ARENA),
 							   argument_text(fcinfo, ARGUMENT_LEADERBOARD),
 							   all ? NULL : &until);
-	read_shown_battles(shown, shown->settings->cluster_by_voter ? VOTERS_TOLD_APART :
-					   VOTERS_NOT_READ);
+	read_shown_battles(shown, voter_reading(shown->settings));
 	ranking = rank_by_settings(shown->settings, shown->battles, shown->contenders);
 	result = form_difference_of(fcinfo, ranking, shown->contenders->slugs, caller);
 	SPI_finish();

@@ -43,6 +43,8 @@ read_examined(FunctionCallInfo fcinfo, int until, VoterReading by_voter)
 	}
 	shown = find_shown_battles(argument_text(fcinfo, until + 1),
 							   argument_text(fcinfo, ARGUMENT_LEADERBOARD), moment);
+	/* nothing but strengths is asked for */
+	shown->settings->covariates = NIL;
 	read_shown_battles(shown, by_voter);
 	return shown;
 }

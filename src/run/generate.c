@@ -245,6 +245,8 @@ rank_options(const Settings *settings, const Battles *battles,
 
 	options.intervals = settings->intervals;
 	options.voters = battles->voters;
+	options.covariates = battles->covariates;
+	options.terms = settings_terms(settings);
 	options.num_bootstrap = settings->num_bootstrap;
 	options.min_evaluations = settings->min_evaluations;
 	options.rank_by_significance = settings->rank_by_significance;
@@ -310,9 +312,8 @@ read_run(Run *run, Battles *battles, Contenders **contenders)
 	int64		count;
 
 	INSTR_TIME_SET_CURRENT(start);
-	if (battles == NULL || run->settings->cluster_by_voter)
-		battles = read_present_battles(run->leaderboard, run->as_of,
-									   run->settings->cluster_by_voter, true);
+	if (battles == NULL || run->settings->cluster_by_voter || run->settings->covariates)
+		battles = read_present_battles(run->leaderboard, run->as_of, run->settings, true);
 	*contenders = read_contenders(run->leaderboard, battles);
 	run->read_seconds += seconds_since(start);
 
@@ -354,8 +355,10 @@ rank_run(Run *run, const Battles *battles, const Contenders *contenders)
 	run->bootstrap_seconds = ranking->bootstrap_seconds;
 	run->num_incomplete = ranking->num_incomplete;
 	run->unranked = unranked_models(ranking, contenders);
-	if (battles->voters)
+	if (run->settings->cluster_by_voter)
 		run->voters = voters_of_run(ranking);
+	if (any_terms(options.terms))
+		run->terms = terms_of_run(ranking, battles, options.terms);
 	if (run->reason == NULL)
 	{
 		run->ranges = ranges_of_run(ranking, contenders);

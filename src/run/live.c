@@ -62,7 +62,7 @@ put_rating(ReturnSetInfo *result, const char *model, const Rating *rating)
 static Ranking *
 rank_now(const Leaderboard *leaderboard, Settings *settings, Contenders **contenders)
 {
-	Battles    *battles = read_live_battles(leaderboard, settings->cluster_by_voter);
+	Battles    *battles = read_live_battles(leaderboard, settings);
 	char	   *source = psprintf("leaderboard \"%s\"", leaderboard->slug);
 	RankOptions options;
 	Ranking    *ranking;

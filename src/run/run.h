@@ -58,6 +58,8 @@ typedef struct Run
 								 * intervals; 0: battles were independent */
 	Datum		ranges;			/* jsonb: ranks that the data allow, by id */
 	Datum		soundness;		/* jsonb: how far it can be leaned on */
+	Datum		terms;			/* jsonb: what besides strengths decides
+								 * battles; 0: nothing else was asked for */
 
 	double		read_seconds;
 	double		fit_seconds;
@@ -69,7 +71,7 @@ typedef struct Run
 typedef struct ShownBattles
 {
 	const Leaderboard *leaderboard;
-	const Settings *settings;
+	Settings   *settings;
 	const TimestampTz *until;	/* or NULL */
 	VoterReading by_voter;
 	const BattleSource *source;
@@ -126,6 +128,10 @@ typedef struct QueuePosition
 /* run_setting.c */
 extern const Settings *settings_of(const Run *run);
 extern Settings *read_run_settings(const Run *run);
+
+/* terms.c */
+extern Datum terms_of_run(const Ranking *ranking, const Battles *battles,
+						  ModelTerms asked);
 
 /* run.c */
 extern void check_correlation_id(Datum correlation_id);

@@ -3,8 +3,8 @@
  * shown.c
  *	  The battles of a leaderboard up to the moment of a snapshot, read again.
  *
- * Nobody keeps what any two models differ by, or which battles carry a lead.  So battles
- * are read again, and looked at as the settings in force say.
+ * Nobody keeps what any two models differ by, which battles carry a lead, or what standing
+ * first is worth.  So battles are read again, and looked at as the settings in force say.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,7 +40,7 @@ read_source(void *argument)
 }
 
 /*
- * Read them, and who they are between.
+ * Read them as its settings ask, but for voters, and who they are between.
  */
 void
 read_shown_battles(ShownBattles *shown, VoterReading by_voter)
@@ -49,8 +49,8 @@ read_shown_battles(ShownBattles *shown, VoterReading by_voter)
 	char	   *name = psprintf("leaderboard \"%s\"", shown->leaderboard->slug);
 
 	shown->by_voter = by_voter;
-	shown->source = find_leaderboard_source(arena, shown->until,
-											by_voter != VOTERS_NOT_READ);
+	shown->settings->cluster_by_voter = by_voter != VOTERS_NOT_READ;
+	shown->source = find_leaderboard_source(arena, shown->until, shown->settings);
 	watch(arena, shown->source->relation ? shown->source->relation : BATTLE_RELATION,
 		  read_source, shown);
 	shown->contenders = read_contenders(shown->leaderboard, shown->battles);

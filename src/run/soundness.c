@@ -81,7 +81,8 @@ append_fit(StringInfo json, const Ranking *ranking, const Contenders *contenders
 }
 
 /*
- * What there is to be known of a ranking of two models at least, as jsonb; 0 of fewer.
+ * What there is to be known of a ranking of two models at least, as jsonb; 0 of fewer, and
+ * where more than strengths decides battles.
  */
 Datum
 soundness_of_run(const Ranking *ranking, const Contenders *contenders, uint64 seed)

@@ -100,7 +100,8 @@ CREATE TABLE bixarena.run (
 	call_id uuid,
 	ranges jsonb,
 	voters jsonb,
-	soundness jsonb
+	soundness jsonb,
+	terms jsonb
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
@@ -171,6 +172,9 @@ COMMENT ON COLUMN bixarena.run.voters IS
 	'of intervals by voter: how many voters, battles of the busiest, and how many times as wide as by battle; null: every battle was taken as independent';
 COMMENT ON COLUMN bixarena.run.soundness IS
 	'how many battles carry the lead of the first model, and whether one number for each model describes the battles';
+
+COMMENT ON COLUMN bixarena.run.terms IS
+	'what decides battles besides strengths, as far as settings ask: position, covariates and ties, as found; null: strengths alone';
 
 -- also in a row that is restored from a dump: another server numbers roles otherwise
 CREATE FUNCTION bixarena.trigger_run_role()

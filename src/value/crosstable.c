@@ -348,7 +348,10 @@ crosstable_battles(const Crosstable *table)
 		tally->pairs[p].first = pair->first;
 		tally->pairs[p].second = pair->second;
 		for (int i = 0; i < NUM_OUTCOMES; i++)
+		{
 			tally->pairs[p].count[i] = pair->count[0][i] + pair->count[1][i];
+			tally->pairs[p].turned[i] = pair->count[1][i];
+		}
 	}
 	battles->tally = tally;
 	battles->models = table->models;

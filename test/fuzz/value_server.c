@@ -199,12 +199,6 @@ pnstrdup(const char *string, Size length)
 	return copy;
 }
 
-void *
-repalloc_huge(void *block, Size size)
-{
-	return repalloc(block, size);
-}
-
 Size
 add_size(Size a, Size b)
 {

@@ -109,6 +109,7 @@ my %part_of = (
 	comparison => 'read/comparison',
 	matchup => 'read/matchup',
 	range => 'read/range',
+	term => 'read/term',
 	examine => 'read/examine',
 	text => 'chart/text',
 	chart => 'chart/*chart',

@@ -91,6 +91,27 @@ $$;
 COMMENT ON FUNCTION bixarena.report_unranked(jsonb) IS
 	'models without a rank as a table of a page';
 
+CREATE FUNCTION bixarena.report_term(kind text, terms jsonb)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(CASE
+		WHEN t.status <> 'fitted' THEN 'not estimated: ' || t.status
+		WHEN t.kind = 'ties' THEN format('of the battles of equals %s %% end in a tie (%s to %s)',
+			to_char(100 / (1 + 2 / t.tie_odds), 'FM990.0'),
+			to_char(100 / (1 + 2 * exp(-t.estimate_q025)), 'FM990.0'),
+			to_char(100 / (1 + 2 * exp(-t.estimate_q975)), 'FM990.0'))
+		ELSE format('%s%s points (%s to %s)', t.covariate || ': ',
+			to_char(t.points, 'FMSG999990.0'),
+			CASE WHEN abs(t.points_q025) = 'Infinity' THEN 'open' ELSE to_char(t.points_q025, 'FMSG999990.0') END,
+			CASE WHEN abs(t.points_q975) = 'Infinity' THEN 'open' ELSE to_char(t.points_q975, 'FMSG999990.0') END)
+		END, '; ')
+	FROM bixarena.term_rows(terms) AS t WHERE t.kind = report_term.kind
+$$;
+COMMENT ON FUNCTION bixarena.report_term(text, jsonb) IS
+	'what was found of what decides battles besides strengths, for a page';
+
 CREATE FUNCTION bixarena.report_making(made bixarena.run)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -110,6 +131,9 @@ AS $$
 				to_char((made.voters ->> 'widening')::numeric, 'FM999990.00'))
 			WHEN made.parameters ? 'num_bootstrap'
 			THEN 'by battle: every battle was taken as independent, whoever cast it' END,
+		'Standing first is worth', bixarena.report_term('position', made.terms),
+		'Ties', bixarena.report_term('ties', made.terms),
+		'Adjusted for', bixarena.report_term('covariate', made.terms),
 		'Replicates that could not place all models', made.incomplete_replicates::text,
 		'Settings', (SELECT string_agg(p.name || ' ' || p.value, ', ' ORDER BY p.name)
 			FROM jsonb_each_text(made.parameters) AS p (name, value)))
@@ -185,8 +209,17 @@ AS $$
 	SELECT string_agg(format('<p>%s</p>', p), '')
 	FROM unnest(ARRAY[
 		'<strong>Score.</strong> People compare the answers of two models; a Bradley&#8211;Terry model turns'
-		' these battles into scores, a tie counting as half a win for either. A lead of 100 points means'
-		' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1). Only differences mean anything.',
+		' these battles into scores, '
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "ties" && @.status == "fitted")')
+			THEN 'a tie being an outcome with a chance of its own (Davidson''s model). A lead of 100 points means'
+				' winning 64 % of the battles that do not end in a tie, one of 400 points 91 % (odds of 10 to 1).'
+			ELSE 'a tie counting as half a win for either. A lead of 100 points means'
+				' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1).' END
+		|| ' Only differences mean anything.'
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "position" && @.status == "fitted")')
+			THEN ' What it is worth to stand first was taken out of the scores.' ELSE '' END
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "covariate")')
+			THEN ' They are those of battles in which everything that they are adjusted for is 0.' ELSE '' END,
 		'<strong>95 % interval.</strong> How much the score would vary if '
 		|| CASE WHEN made.voters IS NULL THEN 'as many other battles had been fought'
 			ELSE 'as many other people had voted' END
