@@ -572,7 +572,7 @@ prepare_placed_models(Ranking *ranking, const Tally *among, const int *index,
 }
 
 /*
- * Say who the voters of the placed models' battles are.
+ * Say who the voters of the placed models' battles are.  One alone has no interval.
  */
 static void
 count_voters(Ranking *ranking, const RankOptions *options)

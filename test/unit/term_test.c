@@ -22,6 +22,7 @@
 static const ModelTerms davidson = {.ties = TIES_DAVIDSON};
 static const ModelTerms position = {.position = true};
 static const ModelTerms both = {.position = true,.ties = TIES_DAVIDSON};
+static const ModelTerms nothing_else = {0};
 
 /* A fit with terms, and what it has found */
 typedef struct FittedTerms
@@ -334,14 +335,10 @@ test_column_of_ones(void)
 
 	for (int ties = TIES_HALF; ties <= TIES_DAVIDSON; ties++)
 	{
-		RankOptions of_ones = options_with((ModelTerms)
-		{
-			.ties = ties,.num_covariates = 1
-		}, INTERVALS_SANDWICH);
-		RankOptions of_position = options_with((ModelTerms)
-		{
-			.ties = ties,.position = true
-		}, INTERVALS_SANDWICH);
+		ModelTerms	one = {.ties = ties,.num_covariates = 1};
+		ModelTerms	standing = {.ties = ties,.position = true};
+		RankOptions of_ones = options_with(one, INTERVALS_SANDWICH);
+		RankOptions of_position = options_with(standing, INTERVALS_SANDWICH);
 		Ranking    *a,
 				   *b;
 
@@ -360,10 +357,8 @@ test_column_of_ones(void)
 static void
 rank_with_covariates(void *argument)
 {
-	RankOptions options = options_with((ModelTerms)
-	{
-		.num_covariates = covariates_number(argument)
-	}, INTERVALS_SANDWICH);
+	ModelTerms	terms = {.num_covariates = covariates_number(argument)};
+	RankOptions options = options_with(terms, INTERVALS_SANDWICH);
 
 	options.covariates = argument;
 	(void) rank_battles(davidson_puddings(), &options);
@@ -568,10 +563,7 @@ static void
 test_left_out(void)
 {
 	BattleList *battles = battles_create(3);
-	RankOptions plain = options_with((ModelTerms)
-	{
-		0
-	}, INTERVALS_BOOTSTRAP);
+	RankOptions plain = options_with(nothing_else, INTERVALS_BOOTSTRAP);
 	RankOptions asked = options_with(davidson, INTERVALS_BOOTSTRAP);
 	Ranking    *a,
 			   *b;
