@@ -20,7 +20,11 @@ SQL_PARTS = \
 	src/sql/header.sql \
 	src/sql/tables.sql \
 	src/sql/arena/rank.sql \
+	src/sql/arena/term.sql \
 	src/sql/value/tally.sql \
+	src/sql/value/term.sql \
+	src/sql/arena/examine.sql \
+	src/sql/value/examine.sql \
 	src/sql/arena/arena.sql \
 	src/sql/arena/node_script.sql \
 	src/sql/arena/remote.sql \
@@ -30,6 +34,7 @@ SQL_PARTS = \
 	src/sql/live/doubt.sql \
 	src/sql/live/fold.sql \
 	src/sql/live/tally.sql \
+	src/sql/live/far.sql \
 	src/sql/run/generate.sql \
 	src/sql/run/request.sql \
 	src/sql/read/paging.sql \
@@ -38,6 +43,8 @@ SQL_PARTS = \
 	src/sql/read/comparison.sql \
 	src/sql/read/matchup.sql \
 	src/sql/read/range.sql \
+	src/sql/read/term.sql \
+	src/sql/read/examine.sql \
 	src/sql/chart/text.sql \
 	src/sql/chart/chart.sql \
 	src/sql/chart/leaderboard_chart.sql \

@@ -116,7 +116,9 @@ CREATE TABLE bixarena.run (
 	request_number bigint,
 	call_id uuid,
 	ranges jsonb,
-	voters jsonb
+	voters jsonb,
+	soundness jsonb,
+	terms jsonb
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
@@ -185,6 +187,11 @@ COMMENT ON COLUMN bixarena.run.ranges IS
 	'ids of the ranked models, and the ranks that the battles allow them';
 COMMENT ON COLUMN bixarena.run.voters IS
 	'of intervals by voter: how many voters, battles of the busiest, and how many times as wide as by battle; null: every battle was taken as independent';
+COMMENT ON COLUMN bixarena.run.soundness IS
+	'how many battles carry the lead of the first model, and whether one number for each model describes the battles';
+
+COMMENT ON COLUMN bixarena.run.terms IS
+	'what decides battles besides strengths, as far as settings ask: position, covariates and ties, as found; null: strengths alone';
 
 -- also in a row that is restored from a dump: another server numbers roles otherwise
 CREATE FUNCTION bixarena.trigger_run_role()
@@ -251,7 +258,10 @@ CREATE FUNCTION bixarena_rank(
 	max_unread_percent double precision DEFAULT 1,
 	num_battles text DEFAULT NULL,
 	intervals text DEFAULT 'bootstrap',
-	voter text DEFAULT NULL)
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -263,7 +273,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'bixarena_rank'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
+COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
 	'Bradley-Terry ranking of the models in any table or view of battles';
 
 CREATE TYPE bixarena_rank_range AS (
@@ -296,12 +306,15 @@ CREATE FUNCTION bixarena_rank_ranges(
 	max_unread_percent double precision DEFAULT 1,
 	num_battles text DEFAULT NULL,
 	intervals text DEFAULT 'bootstrap',
-	voter text DEFAULT NULL)
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
 RETURNS SETOF bixarena_rank_range
 AS 'MODULE_PATHNAME', 'bixarena_rank_ranges'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank_ranges(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
+COMMENT ON FUNCTION bixarena_rank_ranges(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
 	'the ranks that any table or view of battles allows each model';
 
 CREATE TYPE bixarena_difference AS (
@@ -331,14 +344,142 @@ CREATE FUNCTION bixarena_rank_difference(
 	max_unread_percent double precision DEFAULT 1,
 	num_battles text DEFAULT NULL,
 	intervals text DEFAULT 'bootstrap',
-	voter text DEFAULT NULL)
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
 RETURNS bixarena_difference
 AS 'MODULE_PATHNAME', 'bixarena_rank_difference'
 LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank_difference(regclass, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
+COMMENT ON FUNCTION bixarena_rank_difference(regclass, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
 	'by how much a model of any table or view of battles is ahead of another, with the interval of the difference';
 
+/*
+ * What decides battles besides strengths: what standing first is worth, covariates, and
+ * how often ties are.
+ */
+
+CREATE TYPE bixarena_term AS (
+	kind text,
+	covariate text,
+	estimate double precision,
+	standard_error double precision,
+	information_error double precision,
+	estimate_q025 double precision,
+	estimate_q975 double precision,
+	points double precision,
+	points_q025 double precision,
+	points_q975 double precision,
+	p_value double precision,
+	tie_odds double precision,
+	mean double precision,
+	standard_deviation double precision,
+	status text
+);
+COMMENT ON TYPE bixarena_term IS 'what decides battles besides strengths';
+
+CREATE TYPE bixarena_position AS (
+	points double precision,
+	points_q025 double precision,
+	points_q975 double precision,
+	p_value double precision,
+	status text
+);
+COMMENT ON TYPE bixarena_position IS 'what standing first is worth';
+
+CREATE FUNCTION bixarena_rank_terms(
+	battles regclass,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL,
+	intervals text DEFAULT 'bootstrap',
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
+RETURNS SETOF bixarena_term
+AS 'MODULE_PATHNAME', 'bixarena_rank_terms'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 3 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_terms(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
+	'what decides the battles in any table or view besides strengths: position, ties and covariates, as far as asked for';
+
+CREATE FUNCTION bixarena_rank_position(
+	battles regclass,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL,
+	intervals text DEFAULT 'bootstrap',
+	voter text DEFAULT NULL,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
+RETURNS bixarena_position
+AS 'MODULE_PATHNAME', 'bixarena_rank_position'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_position(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, text, text[]) IS
+	'points that standing first is worth in any table or view of battles';
+
+CREATE TYPE bixarena_rank_matchup AS (
+	model1 text,
+	model2 text,
+	battles bigint,
+	wins1 bigint,
+	wins2 bigint,
+	ties bigint,
+	observed_share double precision,
+	predicted_share double precision,
+	predicted_wins1 double precision,
+	predicted_wins2 double precision,
+	predicted_ties double precision,
+	fit_p_value double precision
+);
+COMMENT ON TYPE bixarena_rank_matchup IS 'two models, the battles between them, and what the scores predict of these';
+
+CREATE FUNCTION bixarena_rank_matchups(
+	battles regclass,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL,
+	intervals text DEFAULT 'bootstrap',
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
+RETURNS SETOF bixarena_rank_matchup
+AS 'MODULE_PATHNAME', 'bixarena_rank_matchups'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_matchups(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
+	'each two models that have met in any table or view of battles: how they fared, and were to fare';
 /*
  * A tally as a value: what battles come to, for any query that can name two models and
  * an outcome.  It holds counts and reads no table, so everybody may use it.
@@ -430,7 +571,9 @@ CREATE FUNCTION bixarena_rank_tally(
 	anchor_model text DEFAULT NULL,
 	anchor_score double precision DEFAULT 1000,
 	seed bigint DEFAULT 0,
-	intervals text DEFAULT 'bootstrap')
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -441,7 +584,7 @@ RETURNS TABLE (
 	status text)
 AS 'MODULE_PATHNAME', 'bixarena_rank_tally'
 LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 100 COST 1000000;
-COMMENT ON FUNCTION bixarena_rank_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+COMMENT ON FUNCTION bixarena_rank_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
 	'Bradley-Terry ranking of the models in a tally';
 
 CREATE FUNCTION bixarena_rank_ranges_tally(
@@ -453,11 +596,13 @@ CREATE FUNCTION bixarena_rank_ranges_tally(
 	anchor_model text DEFAULT NULL,
 	anchor_score double precision DEFAULT 1000,
 	seed bigint DEFAULT 0,
-	intervals text DEFAULT 'bootstrap')
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
 RETURNS SETOF bixarena_rank_range
 AS 'MODULE_PATHNAME', 'bixarena_rank_ranges_tally'
 LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 100 COST 1000000;
-COMMENT ON FUNCTION bixarena_rank_ranges_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+COMMENT ON FUNCTION bixarena_rank_ranges_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
 	'the ranks that a tally allows each model';
 
 CREATE FUNCTION bixarena_rank_difference_tally(
@@ -471,11 +616,13 @@ CREATE FUNCTION bixarena_rank_difference_tally(
 	anchor_model text DEFAULT NULL,
 	anchor_score double precision DEFAULT 1000,
 	seed bigint DEFAULT 0,
-	intervals text DEFAULT 'bootstrap')
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
 RETURNS bixarena_difference
 AS 'MODULE_PATHNAME', 'bixarena_rank_difference_tally'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
-COMMENT ON FUNCTION bixarena_rank_difference_tally(bixarena_tally, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+COMMENT ON FUNCTION bixarena_rank_difference_tally(bixarena_tally, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
 	'by how much a model of a tally is ahead of another, with the interval of the difference';
 
 CREATE FUNCTION bixarena.tally_to_jsonb(bixarena_tally)
@@ -668,6 +815,262 @@ CREATE AGGREGATE bixarena_tally(tally bixarena_tally) (
 );
 COMMENT ON AGGREGATE bixarena_tally(bixarena_tally) IS
 	'the battles of all tallies together';
+/*
+ * What decides the battles of a tally besides strengths.
+ */
+
+CREATE FUNCTION bixarena_rank_terms_tally(
+	tally bixarena_tally,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
+RETURNS SETOF bixarena_term
+AS 'MODULE_PATHNAME', 'bixarena_rank_terms_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 2 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_terms_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
+	'what decides the battles of a tally besides strengths: position and ties, as far as asked for';
+
+CREATE FUNCTION bixarena_rank_position_tally(
+	tally bixarena_tally,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap',
+	tie_model text DEFAULT 'half')
+RETURNS bixarena_position
+AS 'MODULE_PATHNAME', 'bixarena_rank_position_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_position_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text) IS
+	'points that standing first is worth in a tally';
+
+CREATE FUNCTION bixarena_rank_matchups_tally(
+	tally bixarena_tally,
+	num_bootstrap bigint DEFAULT 1000,
+	min_evaluations bigint DEFAULT 0,
+	rank_by_significance boolean DEFAULT false,
+	prior_battles double precision DEFAULT 0,
+	anchor_model text DEFAULT NULL,
+	anchor_score double precision DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
+RETURNS SETOF bixarena_rank_matchup
+AS 'MODULE_PATHNAME', 'bixarena_rank_matchups_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 1000 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_matchups_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
+	'each two models that have met in a tally: how they fared, and were to fare';
+
+/*
+ * How far a ranking of any relation can be leaned on.
+ */
+
+CREATE TYPE bixarena_robustness AS (
+	rank integer,
+	leader text,
+	rival text,
+	points double precision,
+	battles bigint,
+	share double precision,
+	points_after double precision
+);
+COMMENT ON TYPE bixarena_robustness IS 'how many battles carry the lead of one model over another';
+
+CREATE FUNCTION bixarena_rank_robustness(
+	battles regclass,
+	neighbours boolean DEFAULT false,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
+RETURNS SETOF bixarena_robustness
+AS 'MODULE_PATHNAME', 'bixarena_rank_robustness'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_robustness(regclass, boolean, bigint, double precision, text, text, text, double precision, text) IS
+	'how many battles of any table or view carry the lead of its first model';
+
+CREATE TYPE bixarena_voter_pull AS (
+	voter text,
+	battles bigint,
+	points double precision,
+	raised text,
+	raised_points double precision,
+	lowered text,
+	lowered_points double precision,
+	lead_points double precision
+);
+COMMENT ON TYPE bixarena_voter_pull IS 'what a voter does to the scores';
+
+CREATE FUNCTION bixarena_rank_voters(
+	battles regclass,
+	voter text,
+	n bigint DEFAULT 20,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
+RETURNS SETOF bixarena_voter_pull
+AS 'MODULE_PATHNAME', 'bixarena_rank_voters'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_voters(regclass, text, bigint, bigint, double precision, text, text, text, double precision, text) IS
+	'the voters of any table or view of battles who move its scores most';
+
+CREATE TYPE bixarena_fit AS (
+	models integer,
+	pairs integer,
+	battles bigint,
+	deviance double precision,
+	degrees_of_freedom integer,
+	expected_deviance double precision,
+	p_value double precision,
+	by_replicates boolean,
+	excess double precision,
+	cycles bigint,
+	expected_cycles double precision,
+	cycles_p_value double precision
+);
+COMMENT ON TYPE bixarena_fit IS 'whether one number for each model describes the battles';
+
+CREATE FUNCTION bixarena_rank_fit(
+	battles regclass,
+	num_bootstrap bigint DEFAULT 200,
+	seed bigint DEFAULT 0,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
+RETURNS bixarena_fit
+AS 'MODULE_PATHNAME', 'bixarena_rank_fit'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_fit(regclass, bigint, bigint, bigint, double precision, text, text, text, double precision, text) IS
+	'whether one number for each model describes the battles of any table or view';
+
+CREATE TYPE bixarena_misfit AS (
+	model1 text,
+	model2 text,
+	battles bigint,
+	observed_share double precision,
+	predicted_share double precision,
+	deviations double precision
+);
+COMMENT ON TYPE bixarena_misfit IS 'two models whose battles went otherwise than their scores predict';
+
+CREATE FUNCTION bixarena_rank_misfits(
+	battles regclass,
+	n bigint DEFAULT 20,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
+RETURNS SETOF bixarena_misfit
+AS 'MODULE_PATHNAME', 'bixarena_rank_misfits'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_misfits(regclass, bigint, bigint, double precision, text, text, text, double precision, text) IS
+	'the pairs of models of any table or view of battles that fit their scores worst';
+
+CREATE TYPE bixarena_next_battle AS (
+	model1 text,
+	model2 text,
+	probability double precision,
+	battles bigint,
+	predicted_share double precision
+);
+COMMENT ON TYPE bixarena_next_battle IS 'two models that might battle next';
+
+CREATE FUNCTION bixarena_rank_next_battles(
+	battles regclass,
+	n bigint DEFAULT NULL,
+	goal text DEFAULT 'scores',
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 1,
+	model1 text DEFAULT 'model1',
+	model2 text DEFAULT 'model2',
+	outcome text DEFAULT 'outcome',
+	max_unread_percent double precision DEFAULT 1,
+	num_battles text DEFAULT NULL)
+RETURNS SETOF bixarena_next_battle
+AS 'MODULE_PATHNAME', 'bixarena_rank_next_battles'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena_rank_next_battles(regclass, bigint, text, bigint, double precision, text, text, text, double precision, text) IS
+	'the pairs of models of any table or view whose next battle tells most, as a distribution';
+
+/*
+ * How far a ranking of a tally can be leaned on.
+ */
+
+CREATE FUNCTION bixarena_rank_robustness_tally(
+	tally bixarena_tally,
+	neighbours boolean DEFAULT false,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0)
+RETURNS SETOF bixarena_robustness
+AS 'MODULE_PATHNAME', 'bixarena_rank_robustness_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 1 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_robustness_tally(bixarena_tally, boolean, bigint, double precision) IS
+	'how many battles of a tally carry the lead of its first model';
+
+CREATE FUNCTION bixarena_rank_fit_tally(
+	tally bixarena_tally,
+	num_bootstrap bigint DEFAULT 200,
+	seed bigint DEFAULT 0,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0)
+RETURNS bixarena_fit
+AS 'MODULE_PATHNAME', 'bixarena_rank_fit_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_fit_tally(bixarena_tally, bigint, bigint, bigint, double precision) IS
+	'whether one number for each model describes the battles of a tally';
+
+CREATE FUNCTION bixarena_rank_misfits_tally(
+	tally bixarena_tally,
+	n bigint DEFAULT 20,
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 0)
+RETURNS SETOF bixarena_misfit
+AS 'MODULE_PATHNAME', 'bixarena_rank_misfits_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 20 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_misfits_tally(bixarena_tally, bigint, bigint, double precision) IS
+	'the pairs of models of a tally that fit their scores worst';
+
+CREATE FUNCTION bixarena_rank_next_battles_tally(
+	tally bixarena_tally,
+	n bigint DEFAULT NULL,
+	goal text DEFAULT 'scores',
+	min_evaluations bigint DEFAULT 0,
+	prior_battles double precision DEFAULT 1)
+RETURNS SETOF bixarena_next_battle
+AS 'MODULE_PATHNAME', 'bixarena_rank_next_battles_tally'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 1000 COST 1000000;
+COMMENT ON FUNCTION bixarena_rank_next_battles_tally(bixarena_tally, bigint, text, bigint, double precision) IS
+	'the pairs of models of a tally whose next battle tells most, as a distribution';
 /*
  * Arenas.
  */
@@ -1052,7 +1455,32 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.node_body(text) IS 'the body of a function between dollars';
 
-CREATE FUNCTION bixarena.node_functions(schema text)
+CREATE FUNCTION bixarena.node_battle_groups(schema text, validated boolean, categorized boolean, battle text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_node_battle_groups'
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.node_battle_groups(text, boolean, boolean, text) IS
+	'for what the battles count, by the application''s tables at an age of theirs: of the battle that an '
+	'expression has the id of, or with null of all';
+
+CREATE FUNCTION bixarena.node_kept_reading(is_kept boolean, counts text, columns text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN is_kept THEN format($body$
+	IF bixarena_node.live_is_sure() THEN
+		RETURN QUERY EXECUTE 'SELECT %2$s, sum(t.battles)::bigint FROM ('
+			|| bixarena_node.%1$s(bixarena_node.live_arena(), 'bixarena_node_live', NULL)
+			|| ') AS t GROUP BY %2$s HAVING sum(t.battles) > 0' USING slug;
+		RETURN;
+	END IF;$body$, counts, columns) ELSE '' END
+$$;
+COMMENT ON FUNCTION bixarena.node_kept_reading(boolean, text, text) IS
+	'where a tally is kept: the statements that read it';
+
+CREATE FUNCTION bixarena.node_functions(schema text, is_kept boolean)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -1137,18 +1565,19 @@ BEGIN
 		|| bixarena_node.battle_query() || ') AS b WHERE b.leaderboard = $1' USING slug;
 END
 $body$),
-		bixarena.node_body($body$
-BEGIN
+		bixarena.node_body(format($body$
+BEGIN%s
 	RETURN QUERY EXECUTE 'SELECT b.model1_id, b.model2_id, b.outcome, count(*) FROM ('
 		|| bixarena_node.battle_query() || ') AS b WHERE b.leaderboard = $1 GROUP BY 1, 2, 3' USING slug;
 END
-$body$),
-		bixarena.node_body($body$
-BEGIN
+$body$, bixarena.node_kept_reading(is_kept, 'live_counts_of_sql', 't.model1_id, t.model2_id, t.outcome'))),
+		bixarena.node_body(format($body$
+BEGIN%s
 	RETURN QUERY EXECUTE 'SELECT b.leaderboard, b.model1_id, b.model2_id, b.outcome, count(*) FROM ('
 		|| bixarena_node.battle_query() || ') AS b GROUP BY 1, 2, 3, 4';
 END
-$body$),
+$body$, replace(bixarena.node_kept_reading(is_kept, 'live_counts_sql', 't.leaderboard, t.model1_id, t.model2_id, t.outcome'),
+			' USING slug', ''))),
 		bixarena.node_body(format($body$
 DECLARE
 	needed constant text[] := ARRAY[
@@ -1226,7 +1655,7 @@ BEGIN
 END
 $body$, schema)))
 $script$;
-COMMENT ON FUNCTION bixarena.node_functions(text) IS
+COMMENT ON FUNCTION bixarena.node_functions(text, boolean) IS
 	'the functions of the schema bixarena_node, for a schema of the application''s';
 
 CREATE FUNCTION bixarena.node_grants(schema text, role text)
@@ -1242,11 +1671,13 @@ $script$;
 COMMENT ON FUNCTION bixarena.node_grants(text, text) IS
 	'the rights of a rank node''s role on a schema of the application''s';
 
-CREATE FUNCTION bixarena_node_script(schema text)
+CREATE FUNCTION bixarena_node_script(schema text, keep_tally boolean DEFAULT false)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $script$
+DECLARE
+	is_kept boolean := coalesce(keep_tally, false);
 BEGIN
 	IF schema IS NULL THEN
 		RAISE EXCEPTION 'schema must not be null'
@@ -1258,9 +1689,9 @@ BEGIN
 --
 --	- may read its tables of battles: the functions do it with the rights of the role
 --	  that runs this, since the role bixarena_node has no right on a battle;
---	- may grant rights on its tables, and create schemas and (the first time) roles.
+--	- may grant rights on its tables, and create schemas and (the first time) roles%6$s.
 --
--- Nothing is created in the schema %5$s, and nothing here depends on its tables.
+-- %7$s and nothing here depends on its tables.
 -- Afterwards the role needs a password: \password bixarena_node
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -1289,6 +1720,7 @@ END
 $owner$;
 
 CREATE SCHEMA IF NOT EXISTS bixarena_node;
+%8$s
 DROP VIEW IF EXISTS bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tally,
 	bixarena_node.arena_tally, bixarena_node.node_rights, bixarena_node.snapshot_writer;
 DROP FUNCTION IF EXISTS bixarena_node.battle_query(), bixarena_node.slugs(),
@@ -1320,6 +1752,7 @@ SELECT NULL::uuid AS id, NULL::uuid AS leaderboard_id, NULL::text AS base, NULL:
 CREATE TRIGGER write_snapshot INSTEAD OF UPDATE ON bixarena_node.snapshot_writer
 	FOR EACH ROW EXECUTE FUNCTION bixarena_node.write_snapshot();
 
+%9$s
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA bixarena_node FROM PUBLIC;
 GRANT USAGE ON SCHEMA bixarena_node TO bixarena_node;
 GRANT EXECUTE ON FUNCTION bixarena_node.slugs(), bixarena_node.battles(text),
@@ -1328,14 +1761,21 @@ GRANT SELECT ON bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tall
 	bixarena_node.arena_tally, bixarena_node.node_rights TO bixarena_node;
 GRANT SELECT, UPDATE ON bixarena_node.snapshot_writer TO bixarena_node;
 %3$s
+%10$s
 COMMIT;
-$sql$, schema, bixarena.node_functions(schema), bixarena.node_grants(schema, 'bixarena_node'),
+$sql$, schema, bixarena.node_functions(schema, is_kept), bixarena.node_grants(schema, 'bixarena_node'),
 		(SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'),
 		-- in a comment, which ends with its line
-		translate(quote_ident(schema), E'\n\r', '  '));
+		translate(quote_ident(schema), E'\n\r', '  '),
+		CASE WHEN is_kept THEN E';\n--\t- owns its tables of battles: they get triggers, by which the tally is kept' ELSE '' END,
+		CASE WHEN is_kept THEN 'Nothing else is created in that schema,'
+			ELSE 'Nothing is created in the schema ' || translate(quote_ident(schema), E'\n\r', '  ') || ',' END,
+		bixarena.live_far_drop(),
+		CASE WHEN is_kept THEN bixarena.live_far_make(schema) ELSE '' END,
+		CASE WHEN is_kept THEN bixarena.live_far_grants('bixarena_node') ELSE '' END);
 END
 $script$;
-COMMENT ON FUNCTION bixarena_node_script(text) IS
+COMMENT ON FUNCTION bixarena_node_script(text, boolean) IS
 	'the SQL that the administrator of a database without this extension runs for a rank node beside it';
 /*
  * An arena whose tables are on another server, which postgres_fdw reads and writes.
@@ -1532,6 +1972,8 @@ DECLARE
 	script text := format('Run there what SELECT bixarena_node_script(%L) prints.', schema);
 	tables constant text[] := '{leaderboard,model,leaderboard_snapshot,leaderboard_entry}';
 	relations constant text[] := '{leaderboard_battle,leaderboard_tally,arena_tally,node_rights,snapshot_writer}';
+	-- only where the tally is kept there
+	kept_relations constant text[] := '{tally_keeper,tally_state,tally_difference}';
 	relation text;
 BEGIN
 	IF schema IS NULL THEN
@@ -1541,7 +1983,7 @@ BEGIN
 	arena := coalesce(arena, schema);
 	IF EXISTS (SELECT FROM pg_class AS c
 			WHERE c.relnamespace = to_regnamespace(quote_ident(arena)) AND c.relkind <> 'f'
-				AND c.relname = ANY (tables || relations)) THEN
+				AND c.relname = ANY (tables || relations || kept_relations)) THEN
 		RAISE EXCEPTION 'schema "%" has tables of its own', arena
 			USING ERRCODE = 'duplicate_schema',
 				HINT = 'The foreign tables go into another schema with arena => ''...''.';
@@ -1554,7 +1996,7 @@ BEGIN
 			'an arena of bixarena_rank whose tables are on server ' || server);
 	END IF;
 	BEGIN
-		PERFORM bixarena.remote_import(server, 'bixarena_node', relations, arena);
+		PERFORM bixarena.remote_import(server, 'bixarena_node', relations || kept_relations, arena);
 	EXCEPTION WHEN fdw_schema_not_found THEN
 		RAISE EXCEPTION 'schema "bixarena_node" is missing on server "%"', server
 			USING ERRCODE = 'invalid_schema_name', HINT = script;
@@ -1842,7 +2284,7 @@ DECLARE
 	categorization oid := to_regclass(format('%I.battle_categorization', arena));
 	category oid := to_regclass(format('%I.battle_categorization_category', arena));
 	everything text[] := '{INSERT,UPDATE,DELETE}';
-	columns name[] := '{id,model1_id,model2_id}';
+	columns name[] := '{id,model1_id,model2_id,user_id}';
 BEGIN
 	IF validation IS NOT NULL THEN
 		columns := columns || 'effective_validation_id'::name;
@@ -2092,7 +2534,7 @@ AS $$
 				(SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) FROM pg_enum AS e WHERE e.enumtypid = a.atttypid)), ' '
 				ORDER BY a.attnum)
 			FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,
+				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,user_id,voter_id,
 					effective_validation_id,effective_categorization_id,is_biomedical,status,category}'
 					OPERATOR(pg_catalog.||) (SELECT coalesce(array_agg(k.attname), '{}')
 						FROM pg_depend AS d JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = d.refobjsubid
@@ -2223,8 +2665,71 @@ COMMENT ON FUNCTION bixarena.live_doubt(text, text[]) IS
  * those whose changes it sees.  An entry that comes later is of the next fold.  A
  * battle that is named for no reason costs its recount, and changes nothing.
  *
+ * A row of what is counted is a battle with all its leaderboards, and a row of the
+ * tally two models and an outcome with all theirs: so a battle changes one row of
+ * each, whatever it counts for.
+ *
  * These run with the rights of the tally's owner (tally.c).
  */
+
+CREATE FUNCTION bixarena.live_application_groups(arena text, battle text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_application_groups'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.live_application_groups(text, text) IS
+	'the query that says for what the battles count, by the application''s tables: of the battle that an '
+	'expression has the id of, or with null of all';
+
+CREATE FUNCTION bixarena.live_slugs(slugs text[], more text[])
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'bixarena_live_slugs'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.live_slugs(text[], text[]) IS
+	'slugs, and those of more that are not among them';
+
+CREATE FUNCTION bixarena.live_sums(slugs text[], counts bigint[], more text[], changes bigint[])
+RETURNS bigint[]
+AS 'MODULE_PATHNAME', 'bixarena_live_sums'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.live_sums(text[], bigint[], text[], bigint[]) IS
+	'counts of what live_slugs() gives: those of slugs, with the changes of more added';
+
+CREATE FUNCTION bixarena.live_has_voters(arena text)
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT to_regclass(format('%I.leaderboard_battle', arena)) IS NULL OR EXISTS (
+		SELECT FROM pg_attribute AS a
+		WHERE a.attrelid = to_regclass(format('%I.leaderboard_battle', arena))
+			AND a.attname = 'voter_id' AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped)
+$$;
+COMMENT ON FUNCTION bixarena.live_has_voters(text) IS 'is it known who cast the battles of an arena?';
+
+CREATE FUNCTION bixarena.live_groups_sql(arena text, battle text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- what is sorted before it is grouped is not sorted in each group
+	SELECT CASE WHEN to_regclass(format('%I.leaderboard_battle', arena)) IS NULL
+		THEN bixarena.live_application_groups(arena, battle)
+		ELSE format($sql$
+			SELECT s.battle_id, s.model1_id, s.model2_id, s.outcome, s.voter_id, array_agg(s.leaderboard) AS leaderboards
+			FROM (
+				SELECT q.battle_id, q.model1_id, q.model2_id, q.outcome::text COLLATE "C" AS outcome, %s AS voter_id,
+					q.leaderboard::text COLLATE "C" AS leaderboard
+				FROM (%s) AS q
+				WHERE q.leaderboard IS NOT NULL %s
+				ORDER BY 1, 2, 3, 4, 5, 6) AS s
+			GROUP BY 1, 2, 3, 4, 5$sql$,
+			CASE WHEN bixarena.live_has_voters(arena) THEN 'q.voter_id' ELSE 'NULL::uuid' END,
+			bixarena.live_battle_query(arena), 'AND q.battle_id = ' || battle) END
+$$;
+COMMENT ON FUNCTION bixarena.live_groups_sql(text, text) IS
+	'the query that says for what the battles count, a row each: of the battle that an expression has the id of, '
+	'or with null of all';
 
 CREATE FUNCTION bixarena.live_named_sql(arena text, schema text, sources jsonb, take boolean)
 RETURNS text
@@ -2234,27 +2739,18 @@ AS $$
 	-- The parts of a statement that find what counts of the battles that the log names
 	-- ("fresh"), and what was counted of them ("old").  The subquery is planned for one
 	-- battle, by its id: without OFFSET it would be joined, and all battles be read.
-	-- What is sorted before it is grouped is not sorted in each group.
 	SELECT format($sql$
 		taken AS MATERIALIZED (%3$s),
 		entry AS (SELECT t.kind, k.key FROM taken AS t, unnest(t.keys) AS k (key)),
-		named AS MATERIALIZED (SELECT e.key AS battle_id FROM entry AS e WHERE e.kind = 'b' %4$s),
+		named AS MATERIALIZED (SELECT DISTINCT a.battle_id
+			FROM (SELECT e.key AS battle_id FROM entry AS e WHERE e.kind = 'b' %4$s) AS a),
 		fresh AS MATERIALIZED (
-			SELECT s.battle_id, s.model1_id, s.model2_id, s.outcome, array_agg(s.leaderboard) AS leaderboards
-			FROM (
-				SELECT r.* FROM (SELECT DISTINCT n.battle_id FROM named AS n) AS n
-				CROSS JOIN LATERAL (
-					SELECT q.battle_id, q.model1_id, q.model2_id,
-						q.outcome::text COLLATE "C" AS outcome, q.leaderboard::text COLLATE "C" AS leaderboard
-					FROM (%1$s) AS q WHERE q.battle_id = n.battle_id OFFSET 0) AS r
-				WHERE r.leaderboard IS NOT NULL
-				ORDER BY 1, 2, 3, 4, 5) AS s
-			GROUP BY 1, 2, 3, 4),
+			SELECT r.battle_id, r.model1_id, r.model2_id, r.outcome, r.voter_id, r.leaderboards
+			FROM named AS n CROSS JOIN LATERAL (%1$s OFFSET 0) AS r),
 		old AS MATERIALIZED (
-			SELECT c.ctid AS place, c.battle_id, c.model1_id, c.model2_id, c.outcome, c.leaderboards
-			FROM (SELECT DISTINCT n.battle_id FROM named AS n) AS n
-			JOIN %2$I.counted AS c ON c.battle_id = n.battle_id)$sql$,
-		bixarena.live_battle_query(arena), schema,
+			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards
+			FROM named AS n JOIN %2$I.counted AS c ON c.battle_id = n.battle_id)$sql$,
+		bixarena.live_groups_sql(arena, 'n.battle_id'), schema,
 		CASE WHEN take THEN format('DELETE FROM %I.log AS l RETURNING l.kind, l.keys', schema)
 			ELSE format('SELECT l.kind, l.keys FROM %I.log AS l', schema) END,
 		(SELECT string_agg(DISTINCT format(
@@ -2273,22 +2769,30 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format($sql$
 		taken AS (DELETE FROM %2$I.log),
-		fresh AS MATERIALIZED (
-			SELECT s.battle_id, s.model1_id, s.model2_id, s.outcome, array_agg(s.leaderboard) AS leaderboards
-			FROM (
-				SELECT q.battle_id, q.model1_id, q.model2_id,
-					q.outcome::text COLLATE "C" AS outcome, q.leaderboard::text COLLATE "C" AS leaderboard
-				FROM (%1$s) AS q
-				WHERE q.leaderboard IS NOT NULL
-				ORDER BY 1, 2, 3, 4, 5) AS s
-			GROUP BY 1, 2, 3, 4),
+		fresh AS MATERIALIZED (%1$s),
 		old AS MATERIALIZED (
-			SELECT c.ctid AS place, c.battle_id, c.model1_id, c.model2_id, c.outcome, c.leaderboards
-			FROM %2$I.counted AS c)$sql$,
-		bixarena.live_battle_query(arena), schema)
+			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards FROM %2$I.counted AS c)$sql$,
+		bixarena.live_groups_sql(arena, NULL), schema)
 $$;
 COMMENT ON FUNCTION bixarena.live_all_sql(text, text) IS
 	'parts of a statement: what counts, and was counted, of all battles';
+
+CREATE FUNCTION bixarena.live_changed_sql()
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- one grouping, to which nulls are alike
+	SELECT $sql$,
+		changed_row AS MATERIALIZED (
+			SELECT d.battle_id, d.model1_id, d.model2_id, d.outcome, d.voter_id, d.leaderboards, sum(d.battles) AS battles
+			FROM (SELECT f.*, 1 AS battles FROM fresh AS f UNION ALL SELECT o.*, -1 FROM old AS o) AS d
+			GROUP BY 1, 2, 3, 4, 5, 6
+			HAVING sum(d.battles) <> 0),
+		changed AS MATERIALIZED (SELECT DISTINCT r.battle_id FROM changed_row AS r)$sql$
+$$;
+COMMENT ON FUNCTION bixarena.live_changed_sql() IS
+	'parts of a statement: in what that which counts differs from what was counted';
 
 CREATE FUNCTION bixarena.live_difference_sql()
 RETURNS text
@@ -2296,43 +2800,67 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT $sql$,
-		lost AS MATERIALIZED (
-			SELECT o.* FROM old AS o WHERE NOT EXISTS (SELECT FROM fresh AS f
-				WHERE f.battle_id = o.battle_id AND f.model1_id IS NOT DISTINCT FROM o.model1_id
-					AND f.model2_id IS NOT DISTINCT FROM o.model2_id
-					AND f.outcome IS NOT DISTINCT FROM o.outcome AND f.leaderboards = o.leaderboards)),
-		gained AS MATERIALIZED (
-			SELECT f.* FROM fresh AS f WHERE NOT EXISTS (SELECT FROM old AS o
-				WHERE o.battle_id = f.battle_id AND f.model1_id IS NOT DISTINCT FROM o.model1_id
-					AND f.model2_id IS NOT DISTINCT FROM o.model2_id
-					AND f.outcome IS NOT DISTINCT FROM o.outcome AND f.leaderboards = o.leaderboards)),
 		difference AS (
-			SELECT l.leaderboard, d.model1_id, d.model2_id, d.outcome, sum(d.battles)::bigint AS battles
-			FROM (
-				SELECT g.model1_id, g.model2_id, g.outcome, g.leaderboards, 1 AS battles FROM gained AS g
-				UNION ALL
-				SELECT o.model1_id, o.model2_id, o.outcome, o.leaderboards, -1 FROM lost AS o
-			) AS d, unnest(d.leaderboards) AS l (leaderboard)
+			SELECT l.leaderboard, r.model1_id, r.model2_id, r.outcome, sum(r.battles)::bigint AS battles
+			FROM changed_row AS r, unnest(r.leaderboards) AS l (leaderboard)
 			GROUP BY 1, 2, 3, 4
-			HAVING sum(d.battles) <> 0)$sql$
+			HAVING sum(r.battles) <> 0)$sql$
 $$;
 COMMENT ON FUNCTION bixarena.live_difference_sql() IS
-	'parts of a statement: in what that which counts differs from what was counted';
+	'parts of a statement: by how many battles the tally differs from what counts';
 
 CREATE FUNCTION bixarena.live_store_sql(schema text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format($sql$,
-		dropped AS (DELETE FROM %1$I.counted AS c USING lost AS o
-			WHERE c.battle_id = o.battle_id AND c.ctid = o.place),
-		stored AS (INSERT INTO %1$I.counted (battle_id, model1_id, model2_id, outcome, leaderboards)
-			SELECT g.battle_id, g.model1_id, g.model2_id, g.outcome, g.leaderboards FROM gained AS g)$sql$,
+		dropped AS (DELETE FROM %1$I.counted AS c USING changed AS h WHERE c.battle_id = h.battle_id),
+		stored AS (INSERT INTO %1$I.counted (battle_id, model1_id, model2_id, outcome, voter_id, leaderboards)
+			SELECT f.battle_id, f.model1_id, f.model2_id, f.outcome, f.voter_id, f.leaderboards
+			FROM fresh AS f JOIN changed AS h ON h.battle_id = f.battle_id)$sql$,
 		schema)
 $$;
 COMMENT ON FUNCTION bixarena.live_store_sql(text) IS
 	'parts of a statement: what counts becomes what was counted';
+
+CREATE FUNCTION bixarena.live_sum_sql(schema text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format($sql$,
+		summed AS (INSERT INTO %1$I.tally AS t (model1_id, model2_id, outcome, leaderboards, battles)
+			SELECT d.model1_id, d.model2_id, d.outcome, array_agg(d.leaderboard), array_agg(d.battles)
+			FROM difference AS d
+			GROUP BY 1, 2, 3
+			ON CONFLICT (model1_id, model2_id, outcome)
+			DO UPDATE SET leaderboards = bixarena.live_slugs(t.leaderboards, EXCLUDED.leaderboards),
+				battles = bixarena.live_sums(t.leaderboards, t.battles, EXCLUDED.leaderboards, EXCLUDED.battles)
+			RETURNING 0 > ANY (t.battles) AS is_negative)$sql$,
+		schema)
+$$;
+COMMENT ON FUNCTION bixarena.live_sum_sql(text) IS
+	'parts of a statement: the difference goes into the tally';
+
+CREATE FUNCTION bixarena.live_is_long(schema text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	is_long boolean;
+BEGIN
+	-- a battle is found by its id in the time that eight are counted in, of about 150
+	-- bytes each
+	EXECUTE format('SELECT coalesce(sum(cardinality(l.keys)), 0) > greatest(10000, pg_relation_size($1) / (8 * 150)) FROM %I.log AS l', schema)
+	INTO is_long
+	USING to_regclass(format('%I.counted', schema));
+	RETURN is_long;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_is_long(text) IS
+	'does a log name so many battles that it takes less to count all?';
 
 CREATE FUNCTION bixarena.live_fold(arena text, schema text, sources jsonb, OUT changed bigint, OUT doubt text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -2340,24 +2868,22 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
 DECLARE
-	least bigint;
+	is_negative boolean;
 	entries bigint;
 	is_asked boolean;
 BEGIN
+	IF bixarena.live_is_long(schema) THEN
+		doubt := 'so many battles had changed';
+		RETURN;
+	END IF;
 	EXECUTE 'WITH ' || bixarena.live_named_sql(arena, schema, sources, true)
-		|| bixarena.live_difference_sql() || bixarena.live_store_sql(schema) || format($sql$,
-		summed AS (INSERT INTO %I.tally AS t (leaderboard, model1_id, model2_id, outcome, battles)
-			SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, d.battles FROM difference AS d
-			ON CONFLICT (leaderboard, model1_id, model2_id, outcome)
-			DO UPDATE SET battles = t.battles + EXCLUDED.battles
-			RETURNING t.battles)
-		SELECT (SELECT count(DISTINCT b.battle_id)
-				FROM (SELECT g.battle_id FROM gained AS g UNION ALL SELECT o.battle_id FROM lost AS o) AS b),
-			(SELECT min(s.battles) FROM summed AS s), (SELECT count(*) FROM taken),
-			EXISTS (SELECT FROM taken AS t WHERE t.kind = '*')$sql$, schema)
-	INTO changed, least, entries, is_asked;
+		|| bixarena.live_changed_sql() || bixarena.live_difference_sql()
+		|| bixarena.live_store_sql(schema) || bixarena.live_sum_sql(schema) || $sql$
+		SELECT (SELECT count(*) FROM changed), (SELECT bool_or(s.is_negative) FROM summed AS s),
+			(SELECT count(*) FROM taken), EXISTS (SELECT FROM taken AS t WHERE t.kind = '*')$sql$
+	INTO changed, is_negative, entries, is_asked;
 	doubt := CASE WHEN is_asked THEN 'all battles may have changed'
-		WHEN least < 0 THEN 'it had fewer battles than were counted' END;
+		WHEN is_negative THEN 'it had fewer battles than were counted' END;
 	IF doubt IS NULL AND entries > 0 THEN
 		EXECUTE format('UPDATE %I.state SET folded_at = clock_timestamp(), changed = changed + $1', schema)
 		USING changed;
@@ -2374,43 +2900,41 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
 DECLARE
+	is_first boolean;
 	counted bigint;
 	nameless bigint;
 	changed bigint;
 BEGIN
-	-- what is not distinct is not hashed: without equality of the ids, every row of a
-	-- leaderboard would be compared with every other
-	EXECUTE 'WITH ' || bixarena.live_all_sql(arena, schema)
-		|| bixarena.live_difference_sql() || bixarena.live_store_sql(schema) || format($sql$,
-		total AS MATERIALIZED (
-			SELECT l.leaderboard, f.model1_id, f.model2_id, f.outcome, count(*) AS battles
-			FROM fresh AS f, unnest(f.leaderboards) AS l (leaderboard)
-			GROUP BY 1, 2, 3, 4),
-		summed AS (INSERT INTO %1$I.tally AS t (leaderboard, model1_id, model2_id, outcome, battles)
-			SELECT n.leaderboard, n.model1_id, n.model2_id, n.outcome, n.battles FROM total AS n
-			WHERE NOT EXISTS (SELECT FROM %1$I.tally AS k
-				WHERE k.leaderboard = n.leaderboard AND k.battles = n.battles
-					AND k.model1_id IS NOT DISTINCT FROM n.model1_id
-					AND k.model2_id IS NOT DISTINCT FROM n.model2_id
-					AND k.outcome IS NOT DISTINCT FROM n.outcome
-					AND coalesce(k.model1_id, '00000000-0000-0000-0000-000000000000') = coalesce(n.model1_id, '00000000-0000-0000-0000-000000000000')
-					AND coalesce(k.model2_id, '00000000-0000-0000-0000-000000000000') = coalesce(n.model2_id, '00000000-0000-0000-0000-000000000000'))
-			ON CONFLICT (leaderboard, model1_id, model2_id, outcome)
-			DO UPDATE SET battles = EXCLUDED.battles),
-		cleared AS (DELETE FROM %1$I.tally AS t WHERE NOT EXISTS (SELECT FROM total AS n
-			WHERE n.leaderboard = t.leaderboard AND n.model1_id IS NOT DISTINCT FROM t.model1_id
-				AND n.model2_id IS NOT DISTINCT FROM t.model2_id AND n.outcome IS NOT DISTINCT FROM t.outcome
-				AND coalesce(n.model1_id, '00000000-0000-0000-0000-000000000000') = coalesce(t.model1_id, '00000000-0000-0000-0000-000000000000')
-				AND coalesce(n.model2_id, '00000000-0000-0000-0000-000000000000') = coalesce(t.model2_id, '00000000-0000-0000-0000-000000000000')))
-		SELECT f.counted, f.nameless, greatest((SELECT count(*) FROM gained), (SELECT count(*) FROM lost))
-		FROM (SELECT count(*) AS counted, count(*) FILTER (WHERE f.battle_id IS NULL) AS nameless FROM fresh AS f) AS f$sql$,
-		schema)
+	EXECUTE format('SELECT NOT EXISTS (SELECT FROM %I.counted)', schema) INTO is_first;
+	EXECUTE 'WITH ' || bixarena.live_all_sql(arena, schema) || CASE WHEN is_first
+		THEN format($sql$,
+		changed AS (SELECT f.battle_id FROM fresh AS f),
+		stored AS (INSERT INTO %I.counted (battle_id, model1_id, model2_id, outcome, voter_id, leaderboards)
+			SELECT f.battle_id, f.model1_id, f.model2_id, f.outcome, f.voter_id, f.leaderboards FROM fresh AS f)$sql$, schema)
+		ELSE bixarena.live_changed_sql() || bixarena.live_store_sql(schema) END
+		-- the tally itself is counted, too, whatever has been done to it
+		|| format($sql$,
+		difference AS (
+			SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, sum(d.battles)::bigint AS battles
+			FROM (
+				SELECT l.leaderboard, f.model1_id, f.model2_id, f.outcome, 1 AS battles
+				FROM fresh AS f, unnest(f.leaderboards) AS l (leaderboard)
+				UNION ALL
+				SELECT u.leaderboard, t.model1_id, t.model2_id, t.outcome, -u.battles
+				FROM %1$I.tally AS t, unnest(t.leaderboards, t.battles) AS u (leaderboard, battles)
+			) AS d
+			GROUP BY 1, 2, 3, 4
+			HAVING sum(d.battles) <> 0)$sql$, schema)
+		|| bixarena.live_sum_sql(schema) || $sql$
+		SELECT f.counted, f.nameless, (SELECT count(*) FROM changed)
+		FROM (SELECT count(*) AS counted, count(*) FILTER (WHERE f.battle_id IS NULL) AS nameless FROM fresh AS f) AS f$sql$
 	INTO counted, nameless, changed;
 	IF nameless > 0 THEN
 		RAISE EXCEPTION 'battles of arena "%" have no battle_id', arena
 			USING ERRCODE = 'null_value_not_allowed',
 				HINT = 'A tally can be kept of battles that have one each.';
 	END IF;
+	EXECUTE format('DELETE FROM %I.tally AS t WHERE 0 = ALL (t.battles)', schema);
 	EXECUTE format('UPDATE %I.state SET facts = $1, folded_at = clock_timestamp(),'
 		' recounted_at = clock_timestamp(), recounted_why = $2, changed = changed + $3', schema)
 	USING facts, why, changed;
@@ -2420,14 +2944,19 @@ $$;
 COMMENT ON FUNCTION bixarena.live_recount(text, text, jsonb, text, text[]) IS
 	'count all battles of a kept tally; returns how many count';
 
+/*
+ * Reading: what the tally would be if it were folded now.
+ */
+
 CREATE FUNCTION bixarena.live_counts_sql(arena text, schema text, sources jsonb)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT 'WITH ' || bixarena.live_named_sql(arena, schema, sources, false)
-		|| bixarena.live_difference_sql() || format($sql$
-		SELECT t.leaderboard, t.model1_id, t.model2_id, t.outcome, t.battles FROM %I.tally AS t
+		|| bixarena.live_changed_sql() || bixarena.live_difference_sql() || format($sql$
+		SELECT u.leaderboard, t.model1_id, t.model2_id, t.outcome, u.battles
+		FROM %I.tally AS t, unnest(t.leaderboards, t.battles) AS u (leaderboard, battles)
 		UNION ALL
 		SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, d.battles FROM difference AS d$sql$,
 		schema)
@@ -2435,7 +2964,48 @@ $$;
 COMMENT ON FUNCTION bixarena.live_counts_sql(text, text, jsonb) IS
 	'the query that says what a kept tally would be if it were folded now';
 
-CREATE FUNCTION bixarena.live_compare_sql(arena text, schema text, sources jsonb)
+CREATE FUNCTION bixarena.live_counts_of_sql(arena text, schema text, sources jsonb)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'WITH ' || bixarena.live_named_sql(arena, schema, sources, false)
+		|| bixarena.live_changed_sql() || bixarena.live_difference_sql() || format($sql$
+		SELECT $1 AS leaderboard, t.model1_id, t.model2_id, t.outcome,
+			t.battles[array_position(t.leaderboards, $1 COLLATE "C")] AS battles
+		FROM %I.tally AS t
+		WHERE $1 COLLATE "C" = ANY (t.leaderboards)
+		UNION ALL
+		SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, d.battles FROM difference AS d
+		WHERE d.leaderboard = $1$sql$,
+		schema)
+$$;
+COMMENT ON FUNCTION bixarena.live_counts_of_sql(text, text, jsonb) IS
+	'the same for one leaderboard, $1';
+
+CREATE FUNCTION bixarena.live_voters_sql(arena text, schema text, sources jsonb, with_log boolean)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a battle may count more than once for a leaderboard; there are hardly fewer groups
+	-- than battles, and the reader puts them together
+	SELECT format($sql$
+		%s
+		SELECT c.model1_id, c.model2_id, c.outcome,
+			cardinality(array_positions(c.leaderboards, $1 COLLATE "C"))::bigint AS battles, c.voter_id
+		FROM (SELECT k.* FROM %I.counted AS k %s) AS c
+		WHERE $1 COLLATE "C" = ANY (c.leaderboards)
+		ORDER BY 5$sql$,
+		CASE WHEN with_log THEN 'WITH ' || bixarena.live_named_sql(arena, schema, sources, false) END, schema,
+		CASE WHEN with_log THEN 'WHERE NOT EXISTS (SELECT FROM named AS n WHERE n.battle_id = k.battle_id)'
+			' UNION ALL SELECT f.* FROM fresh AS f' END)
+	WHERE bixarena.live_has_voters(arena)
+$$;
+COMMENT ON FUNCTION bixarena.live_voters_sql(text, text, jsonb, boolean) IS
+	'the query that says what counts for a leaderboard, $1, and who has cast it; null: it is not known';
+
+CREATE FUNCTION bixarena.live_compare_sql(arena text, schema text, sources jsonb, of_one boolean)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -2457,10 +3027,29 @@ AS $$
 		GROUP BY 1, 2, 3, 4
 		HAVING sum(b.kept) <> sum(b.recounted)
 		ORDER BY 1, 2, 3, 4$sql$,
-		bixarena.live_counts_sql(arena, schema, sources), bixarena.live_battle_query(arena))
+		CASE WHEN of_one THEN bixarena.live_counts_of_sql(arena, schema, sources)
+			ELSE bixarena.live_counts_sql(arena, schema, sources) END,
+		bixarena.live_battle_query(arena))
 $$;
-COMMENT ON FUNCTION bixarena.live_compare_sql(text, text, jsonb) IS
-	'the query that says in what a kept tally and a recount of the battles differ';
+COMMENT ON FUNCTION bixarena.live_compare_sql(text, text, jsonb, boolean) IS
+	'the query that says in what a kept tally and a recount of the battles differ, of the leaderboard $1 or where that is null of all';
+
+CREATE FUNCTION bixarena.live_is_due(schema text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	is_due boolean;
+BEGIN
+	-- a call that is made daily is not always made on the second
+	EXECUTE format('SELECT coalesce(s.verified_at < clock_timestamp() - interval ''23 hours'', true) FROM %I.state AS s', schema)
+	INTO is_due;
+	RETURN is_due;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_is_due(text) IS
+	'is it a day since a kept tally was compared with its battles?';
 
 CREATE FUNCTION bixarena.live_note_verified(schema text, differences bigint)
 RETURNS void
@@ -2608,6 +3197,7 @@ BEGIN
 			model1_id uuid,
 			model2_id uuid,
 			outcome text COLLATE "C",
+			voter_id uuid,
 			leaderboards text[] COLLATE "C" NOT NULL
 		) USING heap;
 		CREATE INDEX counted_battle ON %1$I.counted (battle_id);
@@ -2615,15 +3205,15 @@ BEGIN
 		COMMENT ON TABLE %1$I.counted IS 'what is counted of each battle';
 
 		CREATE TABLE %1$I.tally (
-			leaderboard text COLLATE "C" NOT NULL,
 			model1_id uuid,
 			model2_id uuid,
 			outcome text COLLATE "C",
-			battles bigint NOT NULL,
-			UNIQUE NULLS NOT DISTINCT (leaderboard, model1_id, model2_id, outcome)
-		) USING heap WITH (fillfactor = 70);
+			leaderboards text[] COLLATE "C" NOT NULL,
+			battles bigint[] NOT NULL,
+			UNIQUE NULLS NOT DISTINCT (model1_id, model2_id, outcome)
+		) USING heap WITH (fillfactor = 60);
 		ALTER TABLE %1$I.tally REPLICA IDENTITY FULL;
-		COMMENT ON TABLE %1$I.tally IS 'how many battles count, by leaderboard, models and outcome';
+		COMMENT ON TABLE %1$I.tally IS 'how many battles of two models with an outcome count, for each of the leaderboards';
 
 		CREATE TABLE %1$I.state (
 			only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
@@ -2666,6 +3256,12 @@ BEGIN
 		RAISE EXCEPTION 'the tally of arena "%" is kept already', found_arena
 			USING ERRCODE = 'duplicate_object',
 				HINT = 'bixarena_drop_tally() ends that, bixarena_rebuild_tally() counts anew.';
+	END IF;
+	IF EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = to_regnamespace(quote_ident(found_arena))
+			AND c.relname = 'leaderboard_snapshot' AND c.relkind = 'f') THEN
+		RAISE EXCEPTION 'the tally of arena "%" cannot be kept on this server', found_arena
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'Its tables are on another one.',
+				HINT = format('Run on that server what bixarena_node_script(%L, keep_tally => true) prints, and attach it again.', found_arena);
 	END IF;
 	PERFORM bixarena.live_battle_query(found_arena);
 	reason := bixarena.live_refusal(found_arena, sources);
@@ -2779,6 +3375,337 @@ LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.live_state(text) IS
 	'what there is to say of the kept tally of an arena; no row: there is none';
+/*
+ * The tally kept on a server without this extension, beside the battles: what
+ * bixarena_node_script() adds to the schema bixarena_node for it.
+ *
+ * Most of it are the functions of fold.sql, doubt.sql and source.sql, which know no C
+ * and are copied by their definitions.  Only what those call that is C, or that asks
+ * for a relation of the arena's own, has another body there.
+ *
+ * The rank node folds by an update of the one row of tally_keeper.  It reads as ever:
+ * where the tally can be trusted, the functions behind leaderboard_tally and
+ * arena_tally read that, with what the log would change in it.
+ *
+ * All that a rank node does there is at the isolation level repeatable read, by
+ * postgres_fdw.  A fold is then of the moment at which its transaction began.  If
+ * another has folded since, that is an error of the server's, and the node reads
+ * without a fold.
+ */
+
+CREATE FUNCTION bixarena.live_far_copies()
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(replace(pg_get_functiondef(p.oid), 'bixarena.', 'bixarena_node.') || ';', E'\n\n' ORDER BY w.place, p.oid)
+	FROM unnest('{live_parts,live_views,live_points,live_application_sources,live_triggers,
+		live_trigger_sql,live_found_triggers,live_relation_facts,live_facts,live_lost,live_doubt,
+		live_named_sql,live_all_sql,live_changed_sql,live_difference_sql,live_store_sql,live_sum_sql,
+		live_is_long,live_fold,live_recount,live_counts_sql,live_counts_of_sql,live_compare_sql,
+		live_note_verified,live_state_of,live_make_triggers,live_make_tables}'::name[]) WITH ORDINALITY AS w (name, place)
+	JOIN pg_proc AS p ON p.proname = w.name AND p.pronamespace = 'bixarena'::regnamespace
+$$;
+COMMENT ON FUNCTION bixarena.live_far_copies() IS
+	'functions of a kept tally as they are here, for the schema bixarena_node';
+
+CREATE FUNCTION bixarena.live_far_groups(schema text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $script$
+	-- of each age, for one battle and for all
+	SELECT bixarena.node_body(format($body$
+BEGIN
+	RETURN CASE
+%s	END;
+END
+$body$, string_agg(format(E'\t\tWHEN %s AND %s AND %s THEN %L\n',
+			CASE WHEN a.validated THEN 'validated' ELSE 'NOT validated' END,
+			CASE WHEN a.categorized THEN 'categorized' ELSE 'NOT categorized' END,
+			CASE WHEN a.battle IS NULL THEN 'battle IS NULL' ELSE 'battle IS NOT NULL' END,
+			bixarena.node_battle_groups(schema, a.validated, a.categorized, a.battle)), ''
+			ORDER BY a.validated DESC, a.categorized DESC, a.battle)))
+	FROM (SELECT v.validated, c.categorized, b.battle
+		FROM (VALUES (true), (false)) AS v (validated), (VALUES (true), (false)) AS c (categorized),
+			(VALUES (NULL), ('n.battle_id')) AS b (battle)) AS a
+$script$;
+COMMENT ON FUNCTION bixarena.live_far_groups(text) IS
+	'body of the function that says on the other server for what the battles count';
+
+CREATE FUNCTION bixarena.live_far_functions(schema text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $script$
+	SELECT format($sql$
+CREATE TYPE bixarena_node.live_source AS (kind "char", relation oid, key_column name, columns name[],
+	operations text[], via oid, via_column name, via_battle name);
+CREATE TYPE bixarena_node.live_trigger AS (relation oid, name text, operation text, arguments text[]);
+
+-- Whose tally it is
+CREATE FUNCTION bixarena_node.live_arena() RETURNS text
+LANGUAGE sql IMMUTABLE AS %3$s;
+
+-- What is C on the node, and what an arena there may have
+CREATE FUNCTION bixarena_node.live_battle_query(arena text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$SELECT bixarena_node.battle_query()$$;
+
+CREATE FUNCTION bixarena_node.live_groups_of(validated boolean, categorized boolean, battle text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS %1$s;
+
+CREATE FUNCTION bixarena_node.live_groups_sql(arena text, battle text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$SELECT bixarena_node.live_groups_of(strpos(q.query, '.battle_validation AS ') > 0,
+	strpos(q.query, '.battle_categorization AS ') > 0, battle) FROM bixarena_node.battle_query() AS q (query)$$;
+
+CREATE FUNCTION bixarena_node.live_refusal(arena text, sources jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$SELECT NULL::text$$;
+
+CREATE FUNCTION bixarena_node.live_slugs(slugs text[], more text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$SELECT slugs || ARRAY(SELECT m FROM unnest(more) AS m WHERE m <> ALL (slugs))$$;
+
+CREATE FUNCTION bixarena_node.live_sums(slugs text[], counts bigint[], more text[], changes bigint[]) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$SELECT ARRAY(SELECT u.n + coalesce(changes[array_position(more, u.slug)], 0)
+		FROM unnest(slugs, counts) WITH ORDINALITY AS u (slug, n, place) ORDER BY u.place)
+	|| ARRAY(SELECT u.n FROM unnest(more, changes) WITH ORDINALITY AS u (slug, n, place)
+		WHERE u.slug <> ALL (slugs) ORDER BY u.place)$$;
+
+-- The trigger.  It has the rights of the role that ran this, so that writers need none
+-- on the log.
+CREATE FUNCTION bixarena_node.live_note() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF to_regclass('bixarena_node_live.log') IS NULL THEN
+		RETURN NULL;
+	ELSIF TG_OP = 'TRUNCATE' THEN
+		INSERT INTO bixarena_node_live.log (kind) VALUES ('*');
+	ELSIF TG_LEVEL = 'ROW' THEN
+		INSERT INTO bixarena_node_live.log (kind, keys)
+		SELECT TG_ARGV[1]::"char", array_agg(DISTINCT (k.seen ->> TG_ARGV[2])::uuid)
+		FROM (VALUES (to_jsonb(OLD)), (to_jsonb(NEW))) AS k (seen) WHERE k.seen IS NOT NULL;
+	ELSIF TG_OP = 'INSERT' THEN
+		INSERT INTO bixarena_node_live.log (kind, keys)
+		SELECT TG_ARGV[1]::"char", array_agg(k.key)
+		FROM (SELECT (to_jsonb(a) ->> TG_ARGV[2])::uuid AS key, (row_number() OVER () - 1) / 100 AS part FROM after AS a) AS k
+		GROUP BY k.part;
+	ELSIF TG_OP = 'DELETE' THEN
+		INSERT INTO bixarena_node_live.log (kind, keys)
+		SELECT TG_ARGV[1]::"char", array_agg(k.key)
+		FROM (SELECT (to_jsonb(b) ->> TG_ARGV[2])::uuid AS key, (row_number() OVER () - 1) / 100 AS part FROM before AS b) AS k
+		GROUP BY k.part;
+	ELSE
+		-- what is the same in all that matters is not noted
+		WITH earlier AS (SELECT r.seen ->> TG_ARGV[2] AS key, ARRAY(SELECT r.seen ->> c FROM unnest(TG_ARGV[3:]) AS c)
+			FROM (SELECT to_jsonb(b) FROM before AS b) AS r (seen)),
+		later AS (SELECT r.seen ->> TG_ARGV[2] AS key, ARRAY(SELECT r.seen ->> c FROM unnest(TG_ARGV[3:]) AS c)
+			FROM (SELECT to_jsonb(a) FROM after AS a) AS r (seen)),
+		changed AS ((TABLE earlier EXCEPT TABLE later) UNION ALL (TABLE later EXCEPT TABLE earlier))
+		INSERT INTO bixarena_node_live.log (kind, keys)
+		SELECT TG_ARGV[1]::"char", array_agg(k.key)
+		FROM (SELECT d.key, (row_number() OVER () - 1) / 100 AS part FROM (SELECT DISTINCT c.key::uuid AS key FROM changed AS c) AS d) AS k
+		GROUP BY k.part;
+	END IF;
+	RETURN NULL;
+END
+$$;
+
+-- The same as on the node
+%2$s
+
+CREATE FUNCTION bixarena_node.live_sources(arena text, sources jsonb) RETURNS SETOF bixarena_node.live_source
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$SELECT s.* FROM bixarena_node.live_application_sources(arena) AS s$$;
+
+-- The tables as they are until the end of the transaction
+CREATE FUNCTION bixarena_node.live_hold() RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE 'SELECT FROM (' || bixarena_node.battle_query() || ') AS b LIMIT 0';
+END
+$$;
+
+-- Can the tally be trusted?  If not, for whatever reason, the battles are read.
+CREATE FUNCTION bixarena_node.live_is_sure() RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM bixarena_node.live_hold();
+	RETURN bixarena_node.live_lost(bixarena_node.live_arena(), 'bixarena_node_live', NULL) IS NULL
+		AND bixarena_node.live_doubt('bixarena_node_live',
+			bixarena_node.live_facts(bixarena_node.live_arena(), 'bixarena_node_live', NULL)) IS NULL;
+EXCEPTION WHEN OTHERS THEN
+	RETURN false;
+END
+$$;
+
+CREATE FUNCTION bixarena_node.live_state()
+RETURNS TABLE (lost text, doubt text, log_bytes bigint, folded_at timestamptz, recounted_at timestamptz,
+	recounted_why text, verified_at timestamptz, differences bigint)
+LANGUAGE plpgsql STABLE ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM bixarena_node.live_hold();
+	RETURN QUERY SELECT bixarena_node.live_lost(bixarena_node.live_arena(), 'bixarena_node_live', NULL), s.*
+	FROM bixarena_node.live_state_of('bixarena_node_live',
+		bixarena_node.live_facts(bixarena_node.live_arena(), 'bixarena_node_live', NULL)) AS s;
+END
+$$;
+
+-- In what it differs from its battles, for a leaderboard or with null for all
+CREATE FUNCTION bixarena_node.live_differences(slug text)
+RETURNS TABLE (leaderboard text, model1_id uuid, model2_id uuid, outcome text, kept bigint, recounted bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE bixarena_node.live_compare_sql(bixarena_node.live_arena(), 'bixarena_node_live', NULL,
+		slug IS NOT NULL) USING slug;
+END
+$$;
+
+-- What the node asks for: to fold, to make missing triggers, to count all, or to put on
+-- record how many rows have differed
+CREATE FUNCTION bixarena_node.live_keep() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB'
+AS $$
+DECLARE
+	facts text[];
+BEGIN
+	PERFORM bixarena_node.live_hold();
+	IF NOT pg_try_advisory_xact_lock(hashtext('bixarena_node_live')) THEN
+		NEW.is_busy := true;
+		RETURN NEW;
+	END IF;
+	NEW.lost := bixarena_node.live_lost(bixarena_node.live_arena(), 'bixarena_node_live', NULL);
+	IF NEW.lost IS NOT NULL AND NEW.asked IN ('mend', 'rebuild') THEN
+		SET LOCAL lock_timeout = '200ms';
+		PERFORM bixarena_node.live_make_triggers(bixarena_node.live_arena(), 'bixarena_node_live', NULL);
+		NEW.lost := bixarena_node.live_lost(bixarena_node.live_arena(), 'bixarena_node_live', NULL);
+	END IF;
+	IF NEW.asked = 'verified' THEN
+		PERFORM bixarena_node.live_note_verified('bixarena_node_live', NEW.changed);
+	ELSIF NEW.lost IS NULL AND NEW.asked IN ('fold', 'rebuild') THEN
+		facts := bixarena_node.live_facts(bixarena_node.live_arena(), 'bixarena_node_live', NULL);
+		NEW.doubt := CASE NEW.asked WHEN 'rebuild' THEN 'bixarena_rebuild_tally()'
+			ELSE bixarena_node.live_doubt('bixarena_node_live', facts) END;
+		IF NEW.doubt IS NULL THEN
+			SELECT f.changed, f.doubt INTO NEW.changed, NEW.doubt
+			FROM bixarena_node.live_fold(bixarena_node.live_arena(), 'bixarena_node_live', NULL) AS f;
+		END IF;
+		IF NEW.doubt IS NOT NULL THEN
+			NEW.changed := bixarena_node.live_recount(bixarena_node.live_arena(), 'bixarena_node_live', NULL, NEW.doubt, facts);
+		END IF;
+	END IF;
+	RETURN NEW;
+EXCEPTION WHEN serialization_failure THEN
+	NEW.is_busy := true;
+	RETURN NEW;
+END
+$$;
+$sql$, bixarena.live_far_groups(schema), bixarena.live_far_copies(),
+		bixarena.node_body(format('SELECT %L::text', schema)))
+$script$;
+COMMENT ON FUNCTION bixarena.live_far_functions(text) IS
+	'the functions of a kept tally in the schema bixarena_node, for a schema of the application''s';
+
+CREATE FUNCTION bixarena.live_far_drop()
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $script$
+	SELECT $sql$
+-- A tally that has been kept, with its triggers
+DO $drop$
+DECLARE
+	found record;
+BEGIN
+	DROP VIEW IF EXISTS bixarena_node.tally_keeper, bixarena_node.tally_state, bixarena_node.tally_difference;
+	FOR found IN
+		SELECT t.tgrelid::regclass AS relation, t.tgname
+		FROM pg_catalog.pg_trigger AS t
+		JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+		WHERE p.pronamespace = 'bixarena_node'::regnamespace AND p.proname = 'live_note' AND NOT t.tgisinternal
+		ORDER BY 1, 2
+	LOOP
+		EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.relation);
+	END LOOP;
+	FOR found IN
+		SELECT p.oid::regprocedure AS function FROM pg_catalog.pg_proc AS p
+		WHERE p.pronamespace = 'bixarena_node'::regnamespace AND p.proname LIKE 'live\_%'
+	LOOP
+		EXECUTE format('DROP FUNCTION %s CASCADE', found.function);
+	END LOOP;
+	DROP TYPE IF EXISTS bixarena_node.live_source, bixarena_node.live_trigger;
+	IF to_regnamespace('bixarena_node_live') IS NOT NULL THEN
+		DROP TABLE IF EXISTS bixarena_node_live.log, bixarena_node_live.counted, bixarena_node_live.tally,
+			bixarena_node_live.state;
+		DROP SCHEMA bixarena_node_live;
+	END IF;
+END
+$drop$;
+$sql$
+$script$;
+COMMENT ON FUNCTION bixarena.live_far_drop() IS
+	'the statements that drop a kept tally of the schema bixarena_node';
+
+CREATE FUNCTION bixarena.live_far_make(schema text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $script$
+	SELECT format($sql$
+-- A kept tally: triggers on the tables of battles of %2$s, which write the keys of what
+-- changes into a log.  Until the end of this transaction writers wait.
+DO $version$
+BEGIN
+	IF current_setting('server_version_num')::integer < 150000 THEN
+		RAISE EXCEPTION 'a tally cannot be kept by PostgreSQL %%', current_setting('server_version')
+			USING ERRCODE = 'feature_not_supported', HINT = 'It takes PostgreSQL 15.';
+	END IF;
+END
+$version$;
+SET LOCAL check_function_bodies = off;
+%3$s
+SELECT bixarena_node.live_make_tables('bixarena_node_live',
+	(SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user));
+SELECT bixarena_node.live_make_triggers(%1$L, 'bixarena_node_live', NULL);
+
+CREATE VIEW bixarena_node.tally_keeper AS
+SELECT NULL::text AS asked, NULL::bigint AS changed, NULL::text AS lost, NULL::text AS doubt, NULL::boolean AS is_busy;
+CREATE TRIGGER keep_tally INSTEAD OF UPDATE ON bixarena_node.tally_keeper
+	FOR EACH ROW EXECUTE FUNCTION bixarena_node.live_keep();
+
+CREATE VIEW bixarena_node.tally_state AS
+SELECT s.lost, s.doubt, s.log_bytes, s.folded_at, s.recounted_at, s.recounted_why, s.verified_at, s.differences
+FROM bixarena_node.live_state() AS s;
+
+-- Of the leaderboard that is asked for, or where that is null of all
+CREATE VIEW bixarena_node.tally_difference AS
+SELECT l.slug AS asked, d.leaderboard, d.model1_id, d.model2_id, d.outcome, d.kept, d.recounted
+FROM (SELECT s.slug FROM bixarena_node.slugs() AS s (slug) UNION ALL SELECT NULL) AS l
+CROSS JOIN LATERAL bixarena_node.live_differences(l.slug) AS d;
+$sql$, schema, translate(quote_ident(schema), E'\n\r', '  '), bixarena.live_far_functions(schema))
+$script$;
+COMMENT ON FUNCTION bixarena.live_far_make(text) IS
+	'the statements that make a kept tally in the schema bixarena_node';
+
+CREATE FUNCTION bixarena.live_far_grants(role text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $script$
+	SELECT format($sql$GRANT EXECUTE ON FUNCTION bixarena_node.live_state(), bixarena_node.live_differences(text) TO %1$I;
+GRANT SELECT ON bixarena_node.tally_state, bixarena_node.tally_difference TO %1$I;
+GRANT SELECT, UPDATE ON bixarena_node.tally_keeper TO %1$I;$sql$, role)
+$script$;
+COMMENT ON FUNCTION bixarena.live_far_grants(text) IS
+	'the rights of a rank node''s role on a tally that is kept there';
 /*
  * Making snapshots.
  */
@@ -3407,7 +4334,11 @@ CREATE TYPE bixarena_matchup AS (
 	wins2 bigint,
 	ties bigint,
 	observed_share double precision,
-	predicted_share double precision
+	predicted_share double precision,
+	predicted_wins1 double precision,
+	predicted_wins2 double precision,
+	predicted_ties double precision,
+	fit_p_value double precision
 );
 COMMENT ON TYPE bixarena_matchup IS 'two models and the battles between them';
 
@@ -3415,13 +4346,38 @@ CREATE FUNCTION bixarena.matchup_rows(
 	leaderboard_id text,
 	snapshot uuid,
 	until timestamptz,
-	arena text)
+	arena text,
+	"position" double precision,
+	tie_odds double precision,
+	tested boolean)
 RETURNS SETOF bixarena_matchup
 AS 'MODULE_PATHNAME', 'bixarena_matchup_rows'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.matchup_rows(text, uuid, timestamptz, text) IS
+COMMENT ON FUNCTION bixarena.matchup_rows(text, uuid, timestamptz, text, double precision, double precision, boolean) IS
 	'the pairs of models that have met up to a moment, as a snapshot ranks them';
+
+CREATE FUNCTION bixarena.matchup_of_snapshot(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	arena text)
+RETURNS SETOF bixarena_matchup
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	terms jsonb := bixarena.term_recorded(shown.id, shown.snapshot_identifier, arena);
+BEGIN
+	-- covariates of each battle are not on record: with them nothing is tested
+	RETURN QUERY SELECT m.*
+		FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena,
+			(jsonb_path_query_first(terms, '$[*] ? (@.kind == "position").estimate') #>> '{}')::float8,
+			(jsonb_path_query_first(terms, '$[*] ? (@.kind == "ties").tie_odds') #>> '{}')::float8,
+			NOT coalesce(jsonb_path_exists(terms, '$[*] ? (@.kind == "covariate")'), false)) AS m;
+END
+$$;
+COMMENT ON FUNCTION bixarena.matchup_of_snapshot(text, bixarena.snapshot_key, text) IS
+	'the pairs of models that have met up to a snapshot, and what it predicts of their battles';
 
 CREATE FUNCTION bixarena_matchups(
 	leaderboard_id text,
@@ -3437,7 +4393,7 @@ DECLARE
 		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
 	RETURN QUERY SELECT m.*
-		FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, found_arena) AS m;
+		FROM bixarena.matchup_of_snapshot(leaderboard_id, shown, found_arena) AS m;
 END
 $$;
 COMMENT ON FUNCTION bixarena_matchups(text, text, text) IS
@@ -3455,7 +4411,7 @@ AS $$
 	-- of all pairs, which may be two million, those that are drawn
 	WITH drawn AS MATERIALIZED (SELECT DISTINCT m.slug FROM unnest(models) AS m)
 	SELECT array_agg(m)
-	FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena) AS m
+	FROM bixarena.matchup_of_snapshot(leaderboard_id, shown, arena) AS m
 	WHERE m.slug1 IN (SELECT d.slug FROM drawn AS d) AND m.slug2 IN (SELECT d.slug FROM drawn AS d)
 $$;
 COMMENT ON FUNCTION bixarena.matchup_among(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS
@@ -3570,6 +4526,250 @@ END
 $$;
 COMMENT ON FUNCTION bixarena_leaderboard_difference(text, text, text, text, text) IS
 	'by how much a model of a leaderboard is ahead of another, with the interval of the difference';
+/*
+ * What decides the battles of a leaderboard besides strengths.
+ */
+
+CREATE FUNCTION bixarena.term_recorded(
+	snapshot uuid,
+	snapshot_identifier text,
+	arena text)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'bixarena_term_recorded'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.term_recorded(uuid, text, text) IS
+	'what besides strengths decided the battles of a snapshot, for who may read its entries';
+
+CREATE FUNCTION bixarena.term_rows(recorded jsonb)
+RETURNS SETOF bixarena_term
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 3
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT t.* FROM jsonb_array_elements(recorded) WITH ORDINALITY AS e,
+		jsonb_to_record(e.value) AS t (
+			kind text, covariate text, estimate double precision,
+			standard_error double precision, information_error double precision,
+			estimate_q025 double precision, estimate_q975 double precision,
+			points double precision,
+			points_q025 double precision, points_q975 double precision,
+			p_value double precision, tie_odds double precision, mean double precision,
+			standard_deviation double precision, status text)
+	ORDER BY e.ordinality
+$$;
+COMMENT ON FUNCTION bixarena.term_rows(jsonb) IS
+	'terms as the record of a run has them, as rows';
+
+CREATE FUNCTION bixarena_leaderboard_terms(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_term
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 3
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT t.* FROM bixarena.term_rows(
+		bixarena.term_recorded(shown.id, shown.snapshot_identifier, found_arena)) AS t;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_terms(text, text, text) IS
+	'what besides strengths decided the battles of a snapshot: position, ties and covariates, as far as its settings asked';
+
+CREATE FUNCTION bixarena.term_position(
+	leaderboard_id text,
+	until timestamptz,
+	arena text)
+RETURNS bixarena_position
+AS 'MODULE_PATHNAME', 'bixarena_term_position'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.term_position(text, timestamptz, text) IS
+	'points that standing first is worth in battles of a leaderboard up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_position(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS bixarena_position
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN bixarena.term_position(leaderboard_id, shown.created_at, found_arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_position(text, text, text) IS
+	'points that standing first is worth in the battles of a leaderboard';
+
+/*
+ * How far a leaderboard can be leaned on: battles up to the moment of a snapshot are
+ * read again.
+ */
+
+CREATE FUNCTION bixarena.examine_robustness(
+	leaderboard_id text,
+	neighbours boolean,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_robustness
+AS 'MODULE_PATHNAME', 'bixarena_examine_robustness'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_robustness(text, boolean, timestamptz, text) IS
+	'how many battles up to a moment carry the lead of a leaderboard''s first model';
+
+CREATE FUNCTION bixarena_leaderboard_robustness(
+	leaderboard_id text,
+	neighbours boolean DEFAULT false,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_robustness
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT r.* FROM bixarena.examine_robustness(
+		leaderboard_id, neighbours, shown.created_at, found_arena) AS r;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_robustness(text, boolean, text, text) IS
+	'how many battles carry the lead of a leaderboard''s first model';
+
+CREATE FUNCTION bixarena.examine_voters(
+	leaderboard_id text,
+	n bigint,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_voter_pull
+AS 'MODULE_PATHNAME', 'bixarena_examine_voters'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_voters(text, bigint, timestamptz, text) IS
+	'the voters who move a leaderboard most, in battles up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_voters(
+	leaderboard_id text,
+	n bigint DEFAULT 20,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_voter_pull
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT p.* FROM bixarena.examine_voters(
+		leaderboard_id, n, shown.created_at, found_arena) AS p;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_voters(text, bigint, text, text) IS
+	'the voters who move a leaderboard most';
+
+CREATE FUNCTION bixarena.examine_fit(leaderboard_id text, until timestamptz, arena text)
+RETURNS bixarena_fit
+AS 'MODULE_PATHNAME', 'bixarena_examine_fit'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_fit(text, timestamptz, text) IS
+	'whether one number for each model describes a leaderboard''s battles up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_fit(
+	leaderboard_id text,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS bixarena_fit
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN bixarena.examine_fit(leaderboard_id, shown.created_at, found_arena);
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_fit(text, text, text) IS
+	'whether one number for each model describes a leaderboard''s battles';
+
+CREATE FUNCTION bixarena.examine_misfits(
+	leaderboard_id text,
+	n bigint,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_misfit
+AS 'MODULE_PATHNAME', 'bixarena_examine_misfits'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_misfits(text, bigint, timestamptz, text) IS
+	'the pairs of a leaderboard''s models that fit their scores worst, in battles up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_misfits(
+	leaderboard_id text,
+	n bigint DEFAULT 20,
+	snapshot_identifier text DEFAULT NULL,
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_misfit
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_arena text := bixarena.arena_resolve(arena);
+	shown bixarena.snapshot_key :=
+		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
+BEGIN
+	RETURN QUERY SELECT m.* FROM bixarena.examine_misfits(
+		leaderboard_id, n, shown.created_at, found_arena) AS m;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_misfits(text, bigint, text, text) IS
+	'the pairs of a leaderboard''s models that fit their scores worst';
+
+CREATE FUNCTION bixarena.examine_next_battles(
+	leaderboard_id text,
+	n bigint,
+	goal text,
+	until timestamptz,
+	arena text)
+RETURNS SETOF bixarena_next_battle
+AS 'MODULE_PATHNAME', 'bixarena_examine_next_battles'
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000 COST 1000000
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.examine_next_battles(text, bigint, text, timestamptz, text) IS
+	'the pairs of a leaderboard''s models whose next battle tells most, after those up to a moment';
+
+CREATE FUNCTION bixarena_leaderboard_next_battles(
+	leaderboard_id text,
+	n bigint DEFAULT NULL,
+	goal text DEFAULT 'scores',
+	arena text DEFAULT NULL)
+RETURNS SETOF bixarena_next_battle
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT b.* FROM bixarena.examine_next_battles(
+		leaderboard_id, n, goal, NULL, bixarena.arena_resolve(arena)) AS b;
+END
+$$;
+COMMENT ON FUNCTION bixarena_leaderboard_next_battles(text, bigint, text, text) IS
+	'the pairs of a leaderboard''s models whose next battle tells most, as a distribution';
 
 /*
  * Markup: text as SVG and XHTML want it.  The names of models are data, and may
@@ -3999,11 +5199,11 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN range.lowest_rank < range.highest_rank
-		THEN format('%s–%s', range.lowest_rank, range.highest_rank)
+		THEN format('%s&#8211;%s', range.lowest_rank, range.highest_rank)
 		ELSE range.lowest_rank::text END
 $$;
 COMMENT ON FUNCTION bixarena.chart_range_text(bixarena_leaderboard_range) IS
-	'the ranks that the battles allow, for people';
+	'the ranks that the battles allow, for people, as a part of a page';
 
 CREATE FUNCTION bixarena.chart_with_comparison(
 	rows bixarena_leaderboard_row[],
@@ -4046,7 +5246,7 @@ AS $$
 			bixarena.chart_score_axis(rows, 14, width - 14))::bixarena.chart_layout
 		ELSE (width, 24, label, names, 16.5, 12,
 			bixarena.chart_score_axis(rows, label + names + 16, width - 56))::bixarena.chart_layout END
-	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(bixarena.chart_range_text(g)) + 8), 0)
+	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(replace(bixarena.chart_range_text(g), '&#8211;', 'n')) + 8), 0)
 			FROM unnest(ranges) AS g WHERE g.lowest_rank IS NOT NULL) AS l (label),
 		(SELECT least(0.38 * width, max(13 * bixarena.text_width(r.model)) + 2)
 			FROM unnest(rows) AS r) AS n (names)
@@ -4057,6 +5257,7 @@ COMMENT ON FUNCTION bixarena.chart_leaderboard_layout(bixarena_leaderboard_row[]
 CREATE FUNCTION bixarena.chart_leaderboard_row(
 	line bixarena_leaderboard_row,
 	range bixarena_leaderboard_range,
+	interval_name text,
 	layout bixarena.chart_layout,
 	y double precision)
 RETURNS text
@@ -4064,7 +5265,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- the references keep a name's direction of writing to itself
-	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s%s, score %s, 95 %% interval %s to %s, battles: %s</title>'
+	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s%s, score %s, %s to %s, battles: %s</title>'
 		'<text class="muted" text-anchor="end" x="32" y="%9$s">%2$s</text>%12$s'
 		'<text class="ink" x="%13$s" y="%9$s">%8$s</text>'
 		'<text class="ink" text-anchor="end" x="%10$s" y="%9$s">%4$s</text>%11$s</g>',
@@ -4072,7 +5273,7 @@ AS $$
 		CASE WHEN range.lowest_rank IS NOT NULL
 			THEN format(' (%s to %s possible)', range.lowest_rank, range.highest_rank) END,
 		round(line.bt_score),
-		bixarena.chart_bound_text(line.bootstrap_q025, line.bt_score),
+		interval_name || ' ' || bixarena.chart_bound_text(line.bootstrap_q025, line.bt_score),
 		bixarena.chart_bound_text(line.bootstrap_q975, line.bt_score),
 		line.vote_count, bixarena.text_fit(line.model, layout.label_width / 13),
 		bixarena.chart_pixel(y + layout.text_y), bixarena.chart_pixel(layout.width - 8),
@@ -4082,7 +5283,7 @@ AS $$
 				bixarena.chart_pixel(y + layout.text_y), bixarena.chart_range_text(range)) END,
 		bixarena.chart_pixel(layout.label))
 $$;
-COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, bixarena.chart_layout, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, text, bixarena.chart_layout, double precision) IS
 	'a model''s line in the chart of a leaderboard';
 
 CREATE FUNCTION bixarena.chart_score_ticks(axis bixarena.axis)
@@ -4129,6 +5330,8 @@ DECLARE
 	top constant double precision := 26;
 	notes text[];
 	total bigint := (rows[1]).total_count;
+	interval_name constant text :=
+		CASE intervals WHEN 'comparison' THEN 'comparison interval' ELSE '95 % interval' END;
 	layout bixarena.chart_layout;
 	bottom double precision;
 	drawn text;
@@ -4148,7 +5351,7 @@ BEGIN
 		bixarena.chart_pixel(top + layout.row_height * n), width, bixarena.chart_pixel(layout.row_height)), '')
 	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
 	SELECT concat(drawn, bixarena.chart_score_grid(layout.axis, top, bottom), string_agg(
-		bixarena.chart_leaderboard_row(rows[n], ranges[n], layout, top + layout.row_height * (n - 1)),
+		bixarena.chart_leaderboard_row(rows[n], ranges[n], interval_name, layout, top + layout.row_height * (n - 1)),
 		'' ORDER BY n))
 	INTO drawn FROM generate_subscripts(rows, 1) AS n;
 	notes := ARRAY['score in points; 400 more are odds of 10 to 1']
@@ -4159,8 +5362,7 @@ BEGIN
 
 	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1
 			+ (cardinality(rows) < total)::integer), theme,
-		format('Scores of %s with %s', bixarena.chart_count(cardinality(rows), total),
-			CASE intervals WHEN 'comparison' THEN 'comparison intervals' ELSE '95 % intervals' END),
+		format('Scores of %s with %ss', bixarena.chart_count(cardinality(rows), total), interval_name),
 		drawn || (SELECT string_agg(format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
 				width - 8, bixarena.chart_pixel(bottom + 18 + 18 * n), notes[n]), '' ORDER BY n)
 			FROM generate_subscripts(notes, 1) AS n)
@@ -5065,7 +6267,8 @@ AS $$
 		coalesce(one.parameters ->> s.name, s.before), coalesce(other.parameters ->> s.name, s.before)),
 		'; ' ORDER BY s.number)
 	FROM (VALUES (1, 'intervals', 'bootstrap'), (2, 'cluster_by_voter', 'false'),
-		(3, 'prior_battles', '0'), (4, 'anchor_model', 'none'), (5, 'anchor_score', '1000'))
+		(3, 'prior_battles', '0'), (4, 'anchor_model', 'none'), (5, 'anchor_score', '1000'),
+		(6, 'adjust_position', 'false'), (7, 'tie_model', 'half'), (8, 'covariates', 'none'))
 			AS s (number, name, before)
 	WHERE one.parameters IS NOT NULL AND other.parameters IS NOT NULL
 		AND coalesce(one.parameters ->> s.name, s.before)
@@ -6092,7 +7295,9 @@ BEGIN
 	RETURN QUERY SELECT c.* FROM bixarena.health_cron_job(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_success_share(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_duration_spread(arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.live_health(arena) AS c;
+	IF far_side.status IS DISTINCT FROM 'critical' THEN
+		RETURN QUERY SELECT c.* FROM bixarena.live_health(arena) AS c;
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION bixarena.health_checks(text) IS 'all checks of an arena, one after the other';
@@ -6671,7 +7876,7 @@ AS $$
 			|| CASE WHEN k.known THEN '{#?Battles}'::text[] ELSE '{#Battles}' END),
 		string_agg(concat(E'\n<tr>', bixarena.page_cell(r.rank::text, 'number'),
 			CASE WHEN k.known
-				THEN bixarena.page_cell(bixarena.chart_range_text(ranges[r.ordinality]), 'number') END,
+				THEN format('<td class="number">%s</td>', bixarena.chart_range_text(ranges[r.ordinality])) END,
 			CASE WHEN since IS NOT NULL
 				THEN format('<td class="number">%s</td>', bixarena.page_rank_change(r.rank_change)) END,
 			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(r.model)),
@@ -6739,6 +7944,27 @@ $$;
 COMMENT ON FUNCTION bixarena.report_unranked(jsonb) IS
 	'models without a rank as a table of a page';
 
+CREATE FUNCTION bixarena.report_term(kind text, terms jsonb)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(CASE
+		WHEN t.status <> 'fitted' THEN 'not estimated: ' || t.status
+		WHEN t.kind = 'ties' THEN format('of the battles of equals %s %% end in a tie (%s to %s)',
+			to_char(100 / (1 + 2 / t.tie_odds), 'FM990.0'),
+			to_char(100 / (1 + 2 * exp(-t.estimate_q025)), 'FM990.0'),
+			to_char(100 / (1 + 2 * exp(-t.estimate_q975)), 'FM990.0'))
+		ELSE format('%s%s points (%s to %s)', t.covariate || ': ',
+			to_char(t.points, 'FMSG999990.0'),
+			CASE WHEN abs(t.points_q025) = 'Infinity' THEN 'open' ELSE to_char(t.points_q025, 'FMSG999990.0') END,
+			CASE WHEN abs(t.points_q975) = 'Infinity' THEN 'open' ELSE to_char(t.points_q975, 'FMSG999990.0') END)
+		END, '; ')
+	FROM bixarena.term_rows(terms) AS t WHERE t.kind = report_term.kind
+$$;
+COMMENT ON FUNCTION bixarena.report_term(text, jsonb) IS
+	'what was found of what decides battles besides strengths, for a page';
+
 CREATE FUNCTION bixarena.report_making(made bixarena.run)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -6758,12 +7984,75 @@ AS $$
 				to_char((made.voters ->> 'widening')::numeric, 'FM999990.00'))
 			WHEN made.parameters ? 'num_bootstrap'
 			THEN 'by battle: every battle was taken as independent, whoever cast it' END,
+		'Standing first is worth', bixarena.report_term('position', made.terms),
+		'Ties', bixarena.report_term('ties', made.terms),
+		'Adjusted for', bixarena.report_term('covariate', made.terms),
 		'Replicates that could not place all models', made.incomplete_replicates::text,
 		'Settings', (SELECT string_agg(p.name || ' ' || p.value, ', ' ORDER BY p.name)
 			FROM jsonb_each_text(made.parameters) AS p (name, value)))
 $$;
 COMMENT ON FUNCTION bixarena.report_making(bixarena.run) IS
 	'how a snapshot was made, for a page';
+
+CREATE FUNCTION bixarena.report_lead(lead jsonb, rows bixarena_leaderboard_row[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null: it is not on record, or no such battles were found
+	SELECT format('The first place hangs on %s of the battles (%s %%): had %s not been fought, %s would be ahead of %s.',
+		lead ->> 'battles',
+		CASE WHEN s.percent < 0.01 THEN 'less than 0.01' ELSE trim_scale(round(s.percent, 2))::text END,
+		CASE lead ->> 'battles' WHEN '1' THEN 'this one' ELSE 'these' END, rival.model, leader.model)
+	FROM (SELECT 100 * (lead ->> 'share')::numeric) AS s (percent),
+		unnest(rows) AS leader, unnest(rows) AS rival
+	WHERE lead ->> 'battles' IS NOT NULL
+		AND leader.id = (lead ->> 'leader')::uuid AND rival.id = (lead ->> 'rival')::uuid
+$$;
+COMMENT ON FUNCTION bixarena.report_lead(jsonb, bixarena_leaderboard_row[]) IS
+	'how many battles carry the first place, in a sentence';
+
+CREATE FUNCTION bixarena.report_fit(fit jsonb, rows bixarena_leaderboard_row[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null: it is not on record, or could not be tested
+	SELECT CASE
+		WHEN f.p_value >= 0.05 THEN
+			format('One score for each model describes these battles: how the models fared against each other is what the scores predict, but for chance (p = %s).',
+				round(f.p_value, 2))
+		ELSE
+			format('One score for each model does not describe these battles fully (%s): beyond chance, the shares of wins that the scores predict are off by about %s percentage points',
+				CASE WHEN f.p_value < 0.01 THEN 'p < 0.01' ELSE 'p = ' || round(f.p_value, 3) END,
+				round(100 * (fit ->> 'excess')::numeric, 1))
+			|| coalesce(format(', most of all where %s took %s %% of %s battles against %s and the scores predict %s %%',
+				m.model1, round(100 * f.observed), f.battles, m.model2, round(100 * f.predicted)), '') || '.'
+		END
+	FROM (SELECT (fit ->> 'p_value')::numeric, fit #>> '{worst,battles}',
+			(fit #>> '{worst,observed_share}')::numeric, (fit #>> '{worst,predicted_share}')::numeric)
+		AS f (p_value, battles, observed, predicted)
+	LEFT JOIN (SELECT one.model, other.model FROM unnest(rows) AS one, unnest(rows) AS other
+		WHERE one.id = (fit #>> '{worst,model1}')::uuid AND other.id = (fit #>> '{worst,model2}')::uuid
+		LIMIT 1) AS m (model1, model2) ON true
+	WHERE f.p_value IS NOT NULL
+$$;
+COMMENT ON FUNCTION bixarena.report_fit(jsonb, bixarena_leaderboard_row[]) IS
+	'whether the model holds, in a sentence';
+
+CREATE FUNCTION bixarena.report_soundness(soundness jsonb, rows bixarena_leaderboard_row[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.page_section('How far to trust it', string_agg(bixarena.page_paragraph(s), '' ORDER BY n))
+	FROM (VALUES (1, bixarena.report_lead(soundness -> 'lead', rows)),
+		(2, bixarena.report_fit(soundness -> 'fit', rows))) AS p (n, s)
+	WHERE s IS NOT NULL
+	HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION bixarena.report_soundness(jsonb, bixarena_leaderboard_row[]) IS
+	'how far a snapshot can be leaned on, as a part of a page; null where nothing is on record';
 
 CREATE FUNCTION bixarena.report_how_to_read(made bixarena.run)
 RETURNS text
@@ -6773,8 +8062,17 @@ AS $$
 	SELECT string_agg(format('<p>%s</p>', p), '')
 	FROM unnest(ARRAY[
 		'<strong>Score.</strong> People compare the answers of two models; a Bradley&#8211;Terry model turns'
-		' these battles into scores, a tie counting as half a win for either. A lead of 100 points means'
-		' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1). Only differences mean anything.',
+		' these battles into scores, '
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "ties" && @.status == "fitted")')
+			THEN 'a tie being an outcome with a chance of its own (Davidson''s model). A lead of 100 points means'
+				' winning 64 % of the battles that do not end in a tie, one of 400 points 91 % (odds of 10 to 1).'
+			ELSE 'a tie counting as half a win for either. A lead of 100 points means'
+				' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1).' END
+		|| ' Only differences mean anything.'
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "position" && @.status == "fitted")')
+			THEN ' What it is worth to stand first was taken out of the scores.' ELSE '' END
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "covariate")')
+			THEN ' They are those of battles in which everything that they are adjusted for is 0.' ELSE '' END,
 		'<strong>95 % interval.</strong> How much the score would vary if '
 		|| CASE WHEN made.voters IS NULL THEN 'as many other battles had been fought'
 			ELSE 'as many other people had voted' END
@@ -6792,7 +8090,13 @@ AS $$
 		' model. They follow from differences of scores, which intervals of single scores do not show.',
 		'<strong>Ties in rank.</strong> Two models whose intervals overlap may well be equally good,'
 		' whatever their order. Where ranks are by significance, a model''s rank is one more than the'
-		' number of models whose interval lies wholly above its own, so that some share a rank.']) AS p
+		' number of models whose interval lies wholly above its own, so that some share a rank.']
+		|| CASE WHEN made.soundness IS NULL THEN '{}'::text[] ELSE ARRAY[
+		'<strong>How far to trust it.</strong> A first place that hangs on a handful of battles is not a firm one.'
+		' p is how likely it would be that models fare against each other so differently from what the scores predict,'
+		' if chance were the only reason. Where it is small, A may beat B more than the scores say, or A, B and C'
+		' each other in a circle; voters who cast many battles each, and agree with themselves, look the same.']
+		END) AS p
 $$;
 COMMENT ON FUNCTION bixarena.report_how_to_read(bixarena.run) IS 'what a reader of a report should know';
 
@@ -6873,6 +8177,7 @@ BEGIN
 	END IF;
 	RETURN concat(
 		bixarena.page_section('Ranking', bixarena.report_table(rows, ranges, earlier.snapshot_identifier)),
+		bixarena.report_soundness(made.soundness, rows),
 		bixarena.report_charts(leaderboard_id, shown, rows, ranges, arena),
 		bixarena.page_section('Movers', CASE WHEN earlier.id IS NULL
 			THEN bixarena.page_paragraph('There is no earlier snapshot to compare with.')
@@ -9282,6 +10587,10 @@ AS $$
 		('operator', 'TABLE', arena, 'leaderboard_snapshot', 'INSERT'),
 		('operator', 'TABLE', arena, 'leaderboard_snapshot', 'UPDATE'),
 		('operator', 'TABLE', arena, 'leaderboard_entry', 'INSERT'),
+		('operator', 'TABLE', arena, 'tally_keeper', 'SELECT'),
+		('operator', 'TABLE', arena, 'tally_keeper', 'UPDATE'),
+		('operator', 'TABLE', arena, 'tally_state', 'SELECT'),
+		('operator', 'TABLE', arena, 'tally_difference', 'SELECT'),
 		('operator', 'TABLE', 'bixarena', 'run', 'SELECT'),
 		('operator', 'TABLE', 'bixarena', 'arena', 'SELECT'),
 		('operator', 'TABLE', 'bixarena', 'metrics', 'SELECT'),

@@ -29,6 +29,8 @@
 #include "arena/arena.h"
 
 PG_FUNCTION_INFO_V1(bixarena_node_battle_query);
+PG_FUNCTION_INFO_V1(bixarena_node_battle_groups);
+PG_FUNCTION_INFO_V1(bixarena_application_groups);
 
 static const RequiredColumn evaluation_columns[] = {
 	{"battle", "id", REQUIRED_UUID},
@@ -53,6 +55,10 @@ static const RequiredColumn category_columns[] = {
 	{"battle_categorization_category", "categorization_id", REQUIRED_UUID},
 	{"battle_categorization_category", "category", REQUIRED_TEXT}
 };
+
+/* What makes a battle count since there are validations */
+#define VALIDATION_JOIN \
+	"JOIN %s.battle_validation AS v ON v.id = b.effective_validation_id AND v.is_biomedical"
 
 /*
  * Does an arena have an age of the application?  Any of its relations or columns
@@ -93,10 +99,7 @@ append_branch(StringInfo query, const char *slug, const char *schema,
 					 "JOIN %s.battle_evaluation AS e ON e.battle_id = b.id",
 					 slug, schema, schema);
 	if (validated)
-		appendStringInfo(query,
-						 "\nJOIN %s.battle_validation AS v"
-						 " ON v.id = b.effective_validation_id AND v.is_biomedical",
-						 schema);
+		appendStringInfo(query, "\n" VALIDATION_JOIN, schema);
 }
 
 /*
@@ -125,6 +128,57 @@ query_of_age(const char *arena, bool validated, bool categorized)
 }
 
 /*
+ * The slugs of the categories that a battle counts for, as an array: of one battle
+ * by a subquery, of all by a join with what is grouped.  The latter is looked for in
+ * the order of the index that there is on it, the primary key.
+ */
+static const char *
+categories_join(const char *schema, bool of_one)
+{
+	return psprintf(of_one ?
+					"LEFT JOIN LATERAL (\n"
+					"    SELECT array_agg(c.category::text COLLATE \"C\" ORDER BY c.category::text COLLATE \"C\") AS slugs\n"
+					"    FROM %1$s.battle_categorization AS k\n"
+					"    JOIN %1$s.battle_categorization_category AS c"
+					" ON c.categorization_id = k.id AND c.category <> 'overall'\n"
+					"    WHERE k.id = b.effective_categorization_id AND k.status = 'matched') AS g ON true" :
+					"LEFT JOIN (%1$s.battle_categorization AS k JOIN (\n"
+					"    SELECT c.categorization_id, array_agg(c.category) AS slugs\n"
+					"    FROM (SELECT c.categorization_id, c.category::text COLLATE \"C\" AS category\n"
+					"        FROM %1$s.battle_categorization_category AS c\n"
+					"        WHERE c.category <> 'overall' ORDER BY 1, 2) AS c\n"
+					"    GROUP BY 1) AS g ON g.categorization_id = k.id)\n"
+					"    ON k.id = b.effective_categorization_id AND k.status = 'matched'", schema);
+}
+
+/*
+ * The same battles, at an age of theirs, each with all that it counts for: of the
+ * battle that an expression has the id of, or with NULL of all.
+ */
+static char *
+groups_of_age(const char *arena, bool validated, bool categorized, const char *battle)
+{
+	const char *schema = quote_identifier(arena);
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfo(&query,
+					 "SELECT b.id AS battle_id, b.model1_id, b.model2_id,\n"
+					 "       e.outcome::text COLLATE \"C\" AS outcome, b.user_id AS voter_id,\n"
+					 "       ARRAY['overall'::text COLLATE \"C\"]%s AS leaderboards\n"
+					 "FROM %s.battle AS b\n"
+					 "JOIN %s.battle_evaluation AS e ON e.battle_id = b.id",
+					 categorized ? " || g.slugs" : "", schema, schema);
+	if (validated)
+		appendStringInfo(&query, "\n" VALIDATION_JOIN, schema);
+	if (categorized)
+		appendStringInfo(&query, "\n%s", categories_join(schema, battle != NULL));
+	if (battle)
+		appendStringInfo(&query, "\nWHERE b.id = %s", battle);
+	return query.data;
+}
+
+/*
  * bixarena.node_battle_query(schema, validated, categorized): the same for SQL, for
  * tables of a server where this extension is not.
  */
@@ -138,6 +192,33 @@ bixarena_node_battle_query(PG_FUNCTION_ARGS)
 }
 
 /*
+ * bixarena.node_battle_groups(schema, validated, categorized, battle)
+ */
+Datum
+bixarena_node_battle_groups(PG_FUNCTION_ARGS)
+{
+	char	   *schema = argument_text(fcinfo, 0);
+
+	if (schema == NULL || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(groups_of_age(schema, PG_GETARG_BOOL(1),
+												   PG_GETARG_BOOL(2),
+												   argument_text(fcinfo, 3))));
+}
+
+/*
+ * Of which ages the application's tables are.
+ */
+static void
+find_ages(const char *arena, bool *validated, bool *categorized)
+{
+	check_battle_columns(arena, evaluation_columns, lengthof(evaluation_columns), NULL);
+	check_moment(arena, "battle_evaluation", "created_at");
+	*validated = has_age(arena, validation_columns, lengthof(validation_columns));
+	*categorized = has_age(arena, category_columns, lengthof(category_columns));
+}
+
+/*
  * The query from the application's tables as they are.
  */
 char *
@@ -146,11 +227,25 @@ application_query(const char *arena)
 	bool		validated,
 				categorized;
 
-	check_battle_columns(arena, evaluation_columns, lengthof(evaluation_columns), NULL);
-	check_moment(arena, "battle_evaluation", "created_at");
-	validated = has_age(arena, validation_columns, lengthof(validation_columns));
-	categorized = has_age(arena, category_columns, lengthof(category_columns));
+	find_ages(arena, &validated, &categorized);
 	return query_of_age(arena, validated, categorized);
+}
+
+/*
+ * bixarena.live_application_groups(arena, battle)
+ */
+Datum
+bixarena_application_groups(PG_FUNCTION_ARGS)
+{
+	char	   *arena = argument_text(fcinfo, 0);
+	bool		validated,
+				categorized;
+
+	if (arena == NULL)
+		PG_RETURN_NULL();
+	find_ages(arena, &validated, &categorized);
+	PG_RETURN_TEXT_P(cstring_to_text(groups_of_age(arena, validated, categorized,
+												   argument_text(fcinfo, 1))));
 }
 
 /*

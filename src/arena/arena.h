@@ -31,12 +31,21 @@
 /* Options that follow each other in functions that rank: see rank_call.c */
 #define NUM_FIRST_OPTIONS	7
 
+/* The same of functions that examine a ranking: see examination.c */
+#define NUM_PLAIN_OPTIONS	2
+
+/* How many rows they give at most, where the caller names their number */
+#define MAX_ROWS			10000
+
 /* Where a function that ranks has its options, as numbers of arguments */
 typedef struct RankArguments
 {
 	int			first;			/* of NUM_FIRST_OPTIONS */
 	int			intervals;
 	int			voter;			/* 0: it has none */
+	int			adjust_position;	/* 0: it always does */
+	int			tie_model;
+	int			covariates;		/* 0: it has none */
 } RankArguments;
 
 /* A model as the battles name it: an id's or a name's bytes */
@@ -45,6 +54,12 @@ typedef struct ModelKey
 	char	   *bytes;
 	int			length;
 } ModelKey;
+
+/* What is said of the battles of two models: see rank_matchups.c */
+#define NUM_MATCHUP_VALUES	10
+
+/* Covariates that a ranking may have */
+#define MAX_COVARIATES		50
 
 /* How many battles could not be used, by reason */
 typedef struct IgnoredBattles
@@ -59,6 +74,17 @@ typedef struct IgnoredBattles
 /* Models of an arena: see contenders.c */
 typedef struct ArenaModels ArenaModels;
 
+/* A pair of models of a ranking that is off what the scores predict */
+typedef struct MisfitPair
+{
+	int			model1;			/* took more than was predicted */
+	int			model2;
+	int64		battles;
+	double		observed_share; /* of the points, that the first one took */
+	double		predicted_share;
+	double		deviations;		/* standard ones, by which it is off */
+} MisfitPair;
+
 /* What was read: a tally and the models that it speaks of, in its order */
 typedef struct Battles
 {
@@ -66,6 +92,9 @@ typedef struct Battles
 	Tally	   *tally;
 	Voters	   *voters;			/* who cast them, or NULL if that was not
 								 * asked */
+	Covariates *covariates;		/* what is known of each, likewise */
+	char	  **voter_names;	/* by the numbers under which they were added,
+								 * or NULL likewise */
 	ModelKey   *models;			/* as read, ascending by their bytes */
 	IgnoredBattles ignored;
 	OutcomeReading reading;
@@ -74,6 +103,24 @@ typedef struct Battles
 	Datum		leaderboard_id; /* a uuid, where it was read along, or 0 */
 	const ArenaModels *known_models;	/* likewise, or NULL */
 } Battles;
+
+/* What decides battles besides strengths, as users are told */
+typedef struct FoundTerm
+{
+	const char *kind;			/* position, covariate or ties */
+	const char *covariate;		/* its name, or NULL */
+	const char *status;			/* fitted, or why not */
+	bool		is_fitted;
+	bool		is_ties;
+	TermEstimate estimate;		/* in natural logs, of a covariate for 1 of it */
+	CovariateScale scale;
+} FoundTerm;
+
+typedef struct FoundTerms
+{
+	int			number;
+	FoundTerm  *terms;
+} FoundTerms;
 
 /* The models of a tally of an arena, in its order */
 typedef struct Contenders
@@ -105,6 +152,14 @@ typedef struct RequiredColumn
 
 /* The relation of an arena's own that has battles */
 #define BATTLE_RELATION "leaderboard_battle"
+
+/* What is read of who cast battles */
+typedef enum VoterReading
+{
+	VOTERS_NOT_READ,
+	VOTERS_TOLD_APART,
+	VOTERS_NAMED				/* and their names are kept */
+} VoterReading;
 
 /* What the battles of an arena are read for */
 typedef enum BattleReading
@@ -138,6 +193,7 @@ typedef struct BattleSource
 	const char *outcome;
 	CountColumns counts;
 	VoterColumn voter;			/* only where voters are asked for */
+	List	   *covariates;		/* names of columns, only where they are */
 } BattleSource;
 
 /* An arena's leaderboard */
@@ -163,6 +219,9 @@ typedef struct Settings
 	int64		num_bootstrap;
 	IntervalKind intervals;
 	bool		cluster_by_voter;
+	bool		adjust_position;
+	TieModel	tie_model;
+	List	   *covariates;		/* names of columns */
 	int64		min_evaluations;
 	int64		min_total_battles;
 	int64		min_total_models;
@@ -235,6 +294,9 @@ extern void watch_leaderboard(const char *arena, const char *slug);
 /* setting.c */
 extern Settings *default_settings(void);
 extern Settings *read_settings(const char *arena, const char *slug);
+extern ModelTerms settings_terms(const Settings *settings);
+extern List *parse_covariates(const char *array);
+extern List *covariate_names(Datum array);
 extern void check_setting_integer(const char *name, int64 number);
 extern void check_setting_number(const char *name, double number);
 
@@ -247,6 +309,9 @@ extern CountColumns counted_rows(void);
 extern CountColumns counted_by(Oid relation, const char *name);
 extern VoterColumn no_voter(void);
 extern VoterColumn grouped_by_voter(Oid relation, const char *name);
+extern void check_covariate_column(Oid relation, const char *name, const char *place);
+extern char *covariate_columns(List *covariates);
+extern char *covariate_grouping(List *covariates, bool by_voter);
 
 /* application.c */
 extern bool has_application(const char *arena);
@@ -257,6 +322,8 @@ extern void check_has_battles(const char *arena);
 extern BattleSource *find_battle_source(const char *arena,
 										BattleReading reading);
 extern BattleSource *find_voter_source(const char *arena);
+extern BattleSource *find_covariate_source(const char *arena, List *covariates,
+										   bool by_voter);
 
 /* model_key.c */
 extern int	compare_models(ModelKey a, ModelKey b);
@@ -264,8 +331,8 @@ extern Outcome named_model(const char *string, ModelKey model1, ModelKey model2)
 
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
-						  bool uuid_models, List *slugs, bool by_voter,
-						  bool now, char *source);
+						  bool uuid_models, List *slugs, VoterReading by_voter,
+						  List *covariates, bool now, char *source);
 extern void keep_models(Battles *battles, const int *index, int num_kept);
 
 /* unread.c */
@@ -277,14 +344,15 @@ extern void report_ignored(const Battles *battles, const char *source);
 /* arena_battles.c */
 extern Battles *read_source_battles(const BattleSource *source,
 									const Leaderboard *leaderboard,
-									const TimestampTz *as_of, bool by_voter,
-									bool now);
+									const TimestampTz *as_of,
+									VoterReading by_voter, bool now);
 extern Battles *read_leaderboard_battles(const Leaderboard *leaderboard,
-										 const TimestampTz *as_of, bool by_voter,
-										 bool now);
+										 const TimestampTz *as_of,
+										 const Settings *settings, bool now);
 extern BattleSource *find_leaderboard_source(const char *arena,
 											 const TimestampTz *as_of,
-											 bool by_voter);
+											 const Settings *settings);
+extern VoterReading voter_reading(const Settings *settings);
 extern void allow_maintenance_memory(void);
 extern List *read_arena_battles(const char *arena, List *slugs);
 extern Battles *no_battles(void);
@@ -293,15 +361,39 @@ extern Battles *no_battles(void);
 extern bool are_comparable_types(Oid type1, Oid type2);
 extern Battles *read_relation_battles(Oid relation, const char *model1,
 									  const char *model2, const char *outcome,
-									  const char *num_battles, const char *voter);
+									  const char *num_battles, const char *voter,
+									  VoterReading by_voter, List *covariates);
 
 /* rank_call.c */
+extern void report_one_voter(void);
 extern void report_null(const char *argument);
 extern void check_rank_arguments(FunctionCallInfo fcinfo, RankArguments at);
 extern Ranking *rank_as_called(FunctionCallInfo fcinfo, RankArguments at,
 							   const Battles *battles, bool keep_differences);
 extern void put_ranking(FunctionCallInfo fcinfo, RankArguments at,
 						const Battles *battles);
+
+extern ModelTerms called_terms(FunctionCallInfo fcinfo, RankArguments at,
+							   const Battles *battles);
+
+/* rank_matchups.c */
+extern void fill_matchup(const Pair *pair, const Prediction *prediction,
+						 bool has_ties, bool is_tested, Datum *values, bool *nulls);
+extern void put_rank_matchups(FunctionCallInfo fcinfo, RankArguments at,
+							  const Battles *battles);
+
+/* rank_terms.c */
+extern FoundTerms find_terms(const Ranking *ranking, const Battles *battles,
+							 ModelTerms asked);
+extern void put_terms_of(ReturnSetInfo *result, const Ranking *ranking,
+						 const Battles *battles, ModelTerms asked);
+extern void put_terms(FunctionCallInfo fcinfo, RankArguments at,
+					  const Battles *battles);
+extern Datum form_position_of(FunctionCallInfo fcinfo, const Ranking *ranking,
+							  const Battles *battles, ModelTerms asked,
+							  MemoryContext memory);
+extern Datum form_position(FunctionCallInfo fcinfo, RankArguments at,
+						   const Battles *battles, MemoryContext memory);
 
 /* rank_difference.c */
 extern void put_ranges(FunctionCallInfo fcinfo, RankArguments at,
@@ -314,6 +406,33 @@ extern Datum form_difference_of(FunctionCallInfo fcinfo, const Ranking *ranking,
 extern Datum form_difference(FunctionCallInfo fcinfo, RankArguments at,
 							 const Battles *battles, MemoryContext memory);
 
+/* examination.c */
+extern void check_plain_arguments(FunctionCallInfo fcinfo, int first);
+extern RankOptions plain_options(int64 min_evaluations, double prior_battles,
+								 const int *name_order);
+extern Ranking *rank_plainly(const Battles *battles, RankOptions options);
+extern Ranking *rank_plainly_as_called(FunctionCallInfo fcinfo, int first,
+									   const Battles *battles);
+extern char **model_names(const Battles *battles);
+extern int64 argument_number(FunctionCallInfo fcinfo, int argument, const char *name,
+							 int64 lowest, int64 highest);
+extern int	argument_limit(FunctionCallInfo fcinfo, int argument);
+extern int	argument_trials(FunctionCallInfo fcinfo, int argument);
+extern bool argument_choice(FunctionCallInfo fcinfo, int argument, const char *name);
+extern void put_robustness(ReturnSetInfo *result, const Ranking *ranking,
+						   char **names, bool neighbours);
+extern void put_pulls(ReturnSetInfo *result, const Ranking *ranking, char **names,
+					  const Battles *battles, int limit);
+extern Datum form_fit(FunctionCallInfo fcinfo, const Ranking *ranking, int num_trials,
+					  uint64 seed, MemoryContext memory);
+extern MisfitPair *worst_pairs(const Ranking *ranking, const double *residuals,
+							   int limit, int *num_pairs);
+extern void put_misfits(ReturnSetInfo *result, const Ranking *ranking, char **names,
+						int limit);
+extern BattleGoal argument_goal(FunctionCallInfo fcinfo, int argument);
+extern void put_next_battles(ReturnSetInfo *result, const Ranking *ranking,
+							 char **names, BattleGoal goal, int limit);
+
 /* contenders.c */
 extern ArenaModels *read_arena_models(const char *arena);
 extern Contenders *read_contenders(const Leaderboard *leaderboard,
@@ -321,6 +440,7 @@ extern Contenders *read_contenders(const Leaderboard *leaderboard,
 
 /* snapshot.c */
 extern bool has_writer(const char *arena);
+extern double stored_bound(double bound, double score);
 extern void write_snapshot(StoredSnapshot *snapshot, const Ranking *ranking,
 						   const Contenders *contenders);
 

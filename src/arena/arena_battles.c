@@ -57,10 +57,10 @@ allow_maintenance_memory(void)
  */
 Battles *
 read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
-					const TimestampTz *as_of, bool by_voter, bool now)
+					const TimestampTz *as_of, VoterReading by_voter, bool now)
 {
 	ParamListInfo parameters = makeParamList(2);
-	VoterColumn voter = by_voter ? source->voter : no_voter();
+	VoterColumn voter = by_voter == VOTERS_NOT_READ ? no_voter() : source->voter;
 	int			guc_level = NewGUCNestLevel();
 	List	   *battles;
 	char	   *sql;
@@ -70,15 +70,17 @@ read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
 	set_parameter(&parameters->params[1], TIMESTAMPTZOID,
 				  as_of ? TimestampTzGetDatum(*as_of) : (Datum) 0,
 				  as_of == NULL);
-	sql = psprintf("SELECT b.model1_id, b.model2_id, %s, %s%s%s FROM (%s) AS b"
-				   " WHERE %s OPERATOR(pg_catalog.=) $1%s GROUP BY 1, 2, 3%s",
+	sql = psprintf("SELECT b.model1_id, b.model2_id, %s, %s%s%s%s FROM (%s) AS b"
+				   " WHERE %s OPERATOR(pg_catalog.=) $1%s GROUP BY 1, 2, 3%s%s",
 				   source->outcome, source->counts.count, voter.voter,
-				   source->counts.unusable, source->query, source->leaderboard,
+				   covariate_columns(source->covariates), source->counts.unusable,
+				   source->query, source->leaderboard,
 				   as_of ? " AND b.created_at OPERATOR(pg_catalog.<=) $2" : "",
+				   covariate_grouping(source->covariates, by_voter != VOTERS_NOT_READ),
 				   voter.grouping);
-	if (by_voter)
+	if (by_voter != VOTERS_NOT_READ || source->covariates)
 		allow_maintenance_memory();
-	battles = read_battles(sql, parameters, true, NIL, by_voter, now,
+	battles = read_battles(sql, parameters, true, NIL, by_voter, source->covariates, now,
 						   psprintf("leaderboard \"%s\" from %s",
 									leaderboard->slug, source->place));
 	AtEOXact_GUC(true, guc_level);
@@ -86,22 +88,36 @@ read_source_battles(const BattleSource *source, const Leaderboard *leaderboard,
 }
 
 /*
- * Where the battles of a leaderboard are read, with as_of only those up to then.
+ * What settings ask to read of who cast the battles.
+ */
+VoterReading
+voter_reading(const Settings *settings)
+{
+	return settings->cluster_by_voter ? VOTERS_TOLD_APART : VOTERS_NOT_READ;
+}
+
+/*
+ * Where the battles of a leaderboard are read as settings ask, with as_of only those up
+ * to then.
  */
 BattleSource *
-find_leaderboard_source(const char *arena, const TimestampTz *as_of, bool by_voter)
+find_leaderboard_source(const char *arena, const TimestampTz *as_of,
+						const Settings *settings)
 {
-	if (by_voter)
+	if (settings->covariates)
+		return find_covariate_source(arena, settings->covariates,
+									 settings->cluster_by_voter);
+	if (settings->cluster_by_voter)
 		return find_voter_source(arena);
 	return find_battle_source(arena, as_of ? READ_AS_OF : READ_LEADERBOARD);
 }
 
 Battles *
 read_leaderboard_battles(const Leaderboard *leaderboard,
-						 const TimestampTz *as_of, bool by_voter, bool now)
+						 const TimestampTz *as_of, const Settings *settings, bool now)
 {
-	return read_source_battles(find_leaderboard_source(leaderboard->arena, as_of, by_voter),
-							   leaderboard, as_of, by_voter, now);
+	return read_source_battles(find_leaderboard_source(leaderboard->arena, as_of, settings),
+							   leaderboard, as_of, voter_reading(settings), now);
 }
 
 /*
@@ -172,7 +188,7 @@ read_arena_battles(const char *arena, List *slugs)
 								   source->outcome, source->counts.count,
 								   source->leaderboard, source->counts.unusable,
 								   source->query, source->leaderboard),
-						  parameters, true, slugs, false, true,
+						  parameters, true, slugs, VOTERS_NOT_READ, NIL, true,
 						  psprintf("all leaderboards from %s", source->place));
 	AtEOXact_GUC(true, guc_level);
 	if (is_remote(arena))

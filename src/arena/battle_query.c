@@ -235,6 +235,31 @@ find_voter_source(const char *arena)
 }
 
 /*
+ * Where the battles of an arena are to be read with covariates, and with by_voter with
+ * who cast them, too: in a relation of battles of its own.
+ */
+BattleSource *
+find_covariate_source(const char *arena, List *covariates, bool by_voter)
+{
+	const OwnRelation *own = find_own_relation(arena, READ_AS_OF);
+	BattleSource *source;
+	ListCell   *cell;
+
+	if (own == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("covariates of the battles of arena \"%s\" cannot be told", arena),
+				 errdetail("It has no relation " BATTLE_RELATION "."),
+				 errhint("A relation " BATTLE_RELATION " in the arena, with a numeric column for each covariate, can tell.")));
+	source = by_voter ? find_voter_source(arena) : find_battle_source(arena, READ_AS_OF);
+	foreach(cell, covariates)
+		check_covariate_column(find_arena_relation(arena, own->name), lfirst(cell),
+							   source->place);
+	source->covariates = covariates;
+	return source;
+}
+
+/*
  * The reading of this name.
  */
 static BattleReading

@@ -29,12 +29,15 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "nodes/pg_list.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -51,7 +54,8 @@ enum
 	COLUMN_COUNT,
 	COLUMN_LEADERBOARD,			/* only where all of an arena are read */
 	COLUMN_VOTER = COLUMN_LEADERBOARD,	/* only where voters are */
-	MAX_COLUMNS = 6				/* the last one: counts that are none */
+	MAX_COLUMNS = 6 + MAX_COVARIATES	/* the last one: counts that are none;
+										 * before it: covariates */
 };
 
 /* Room for so many models or pairs at first */
@@ -112,9 +116,16 @@ typedef struct BattleReader
 	int			num_pairs;
 	Voters	   *voters;			/* or NULL */
 	int			num_voters;
+	Covariates *covariates;		/* or NULL */
+	int			num_covariates;
+	int			first_covariate;	/* column of the query */
+	int64	   *unknown_covariates; /* battles of which each is not known */
+	char	  **voter_names;	/* or NULL: they are not kept */
+	Size		name_bytes;		/* that these take */
 	char	   *last_voter;		/* as text, */
 	Datum		last_value;		/* or where that is no reference as it is */
 	FmgrInfo	output[MAX_COLUMNS];
+	bool		is_packed;		/* a row has arrays of counts and leaderboards */
 	int			unusable_column;	/* of a query for counts, or 0 */
 	char	   *count_column;	/* its name, quoted */
 	Oid			outcome_type;	/* under any domain */
@@ -226,6 +237,36 @@ find_named(BattleReader *reader, const char *string, ModelKey model1, ModelKey m
 }
 
 /*
+ * Keep the name of the voter who has got the last number, within the memory that
+ * voters may take.
+ */
+static void
+keep_voter_name(BattleReader *reader, TupleTableSlot *slot)
+{
+	int			number = reader->num_voters - 1;
+	MemoryContext row_memory;
+	char	   *name;
+
+	if (reader->voter_names == NULL)
+		return;
+	name = column_text(reader, slot, COLUMN_VOTER);
+	reader->name_bytes += strlen(name) + 1 + sizeof(char *) + sizeof(int);
+	if (reader->name_bytes > (Size) maintenance_work_mem * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the names of voters do not fit into maintenance_work_mem"),
+				 errdetail("There are more than %d voters.", number),
+				 errhint("Increase maintenance_work_mem.")));
+	row_memory = MemoryContextSwitchTo(reader->result);
+	/* where the number is a power of two, there is no more room */
+	if ((number & (number - 1)) == 0)
+		reader->voter_names = repalloc_huge(reader->voter_names,
+											mul_size(2 * (Size) number + 1, sizeof(char *)));
+	reader->voter_names[number] = pstrdup(name);
+	MemoryContextSwitchTo(row_memory);
+}
+
+/*
  * The number of the voter of a row, -1 where there is none.  The rows of one follow
  * each other.
  */
@@ -240,7 +281,10 @@ voter_number(BattleReader *reader, TupleTableSlot *slot)
 	if (TupleDescAttr(slot->tts_tupleDescriptor, COLUMN_VOTER)->attbyval)
 	{
 		if (reader->num_voters == 0 || value != reader->last_value)
+		{
 			reader->num_voters++;
+			keep_voter_name(reader, slot);
+		}
 		reader->last_value = value;
 		return reader->num_voters - 1;
 	}
@@ -251,6 +295,7 @@ voter_number(BattleReader *reader, TupleTableSlot *slot)
 			pfree(reader->last_voter);
 		reader->last_voter = MemoryContextStrdup(reader->memory, voter);
 		reader->num_voters++;
+		keep_voter_name(reader, slot);
 	}
 	return reader->num_voters - 1;
 }
@@ -309,12 +354,38 @@ row_count(BattleReader *reader, TupleTableSlot *slot)
 }
 
 /*
- * Take one row: so many battles between these models with this outcome.
+ * Take the covariates of one row.
  */
 static void
-take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
+take_covariates(BattleReader *reader, TupleTableSlot *slot, int model1, int model2,
+				Meaning meaning, int64 count)
 {
-	int64		count = row_count(reader, slot);
+	double		x[MAX_COVARIATES];
+	bool		known = true;
+
+	for (int k = 0; k < reader->num_covariates; k++)
+	{
+		int			column = reader->first_covariate + k;
+
+		x[k] = slot->tts_isnull[column] ? NAN : DatumGetFloat8(slot->tts_values[column]);
+		if (!isfinite(x[k]))
+		{
+			reader->unknown_covariates[k] += count;
+			known = false;
+		}
+	}
+	if (known)
+		covariates_add(reader->covariates,
+					   reader->voters ? voter_number(reader, slot) : -1,
+					   model1, model2, meaning, count, x);
+}
+
+/*
+ * Take of one row so many battles between these models with this outcome.
+ */
+static void
+take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot, int64 count)
+{
 	ModelKey	model1,
 				model2;
 	char	   *string;
@@ -346,7 +417,9 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot)
 	number1 = model_number(reader, group, model1);
 	number2 = model_number(reader, group, model2);
 	ballots_add(group->ballots, meaning, number1, number2, count);
-	if (reader->voters)
+	if (reader->covariates)
+		take_covariates(reader, slot, number1, number2, meaning, count);
+	else if (reader->voters)
 		voters_add(reader->voters, voter_number(reader, slot), number1, number2, meaning,
 				   count);
 	reader->num_pairs += ballots_size(group->ballots) - size;
@@ -377,23 +450,19 @@ compare_slugs(const void *a, const void *b)
 }
 
 /*
- * The group that a row belongs to, NULL if it is of no leaderboard.
+ * The group of a leaderboard, NULL if it is not one that is read.  Where none are told
+ * apart, there is one group.
  */
 static BattleGroup *
-find_group(BattleReader *reader, TupleTableSlot *slot)
+find_group(BattleReader *reader, const char *leaderboard)
 {
 	int			number = 0;
 
 	if (reader->slugs)
 	{
-		char	   *leaderboard;
-		char	  **slug;
+		char	  **slug = bsearch(&leaderboard, reader->slugs, reader->num_groups,
+								   sizeof(char *), compare_slugs);
 
-		if (slot->tts_isnull[COLUMN_LEADERBOARD])
-			return NULL;
-		leaderboard = column_text(reader, slot, COLUMN_LEADERBOARD);
-		slug = bsearch(&leaderboard, reader->slugs, reader->num_groups,
-					   sizeof(char *), compare_slugs);
 		if (slug == NULL)
 			return NULL;
 		number = slug - reader->slugs;
@@ -404,17 +473,56 @@ find_group(BattleReader *reader, TupleTableSlot *slot)
 	return reader->groups[number];
 }
 
+/*
+ * Take a row of several leaderboards, with a count for each.
+ */
+static void
+take_packed_row(BattleReader *reader, TupleTableSlot *slot)
+{
+	Datum	   *slugs;
+	Datum	   *counts;
+	bool	   *nulls;
+	int			num_slugs,
+				num_counts;
+
+	deconstruct_array(DatumGetArrayTypeP(slot->tts_values[COLUMN_LEADERBOARD]), TEXTOID, -1,
+					  false, TYPALIGN_INT, &slugs, NULL, &num_slugs);
+	deconstruct_array(DatumGetArrayTypeP(slot->tts_values[COLUMN_COUNT]), INT8OID, sizeof(int64),
+					  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &counts, &nulls, &num_counts);
+	for (int i = 0; i < Min(num_slugs, num_counts); i++)
+	{
+		int64		count = nulls[i] ? 0 : DatumGetInt64(counts[i]);
+		BattleGroup *group = count > 0 ? find_group(reader, TextDatumGetCString(slugs[i])) : NULL;
+
+		if (group)
+			take_row(reader, group, slot, count);
+	}
+}
+
+static void
+take_plain_row(BattleReader *reader, TupleTableSlot *slot)
+{
+	BattleGroup *group;
+
+	if (reader->slugs && slot->tts_isnull[COLUMN_LEADERBOARD])
+		return;
+	group = find_group(reader, reader->slugs ?
+					   column_text(reader, slot, COLUMN_LEADERBOARD) : NULL);
+	if (group)
+		take_row(reader, group, slot, row_count(reader, slot));
+}
+
 static bool
 receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
 	BattleReader *reader = (BattleReader *) self;
 	MemoryContext caller = MemoryContextSwitchTo(reader->row_memory);
-	BattleGroup *group;
 
 	slot_getallattrs(slot);
-	group = find_group(reader, slot);
-	if (group)
-		take_row(reader, group, slot);
+	if (reader->is_packed)
+		take_packed_row(reader, slot);
+	else
+		take_plain_row(reader, slot);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(reader->row_memory);
 	return true;
@@ -427,6 +535,10 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 	BattleReader *reader = (BattleReader *) self;
 	int			num_plain = reader->slugs || reader->voters ? COLUMN_VOTER + 1 : COLUMN_COUNT + 1;
 
+	reader->first_covariate = num_plain;
+	num_plain += reader->num_covariates;
+	reader->is_packed = reader->slugs &&
+		TupleDescAttr(columns, COLUMN_LEADERBOARD)->atttypid == TEXTARRAYOID;
 	if (columns->natts > num_plain)
 		reader->unusable_column = num_plain;
 	reader->count_column =
@@ -522,6 +634,13 @@ finish_group(const BattleReader *reader, BattleGroup *group)
 	battles->ignored.unknown_outcome = battles->reading.unknown;
 	battles->ignored.null_outcome = battles->reading.none;
 	battles->voters = reader->voters;
+	battles->covariates = reader->covariates;
+	if (battles->covariates)
+	{
+		battles->voters = NULL;
+		covariates_finish(battles->covariates, battles->reading.vocabulary, position);
+	}
+	battles->voter_names = reader->voter_names;
 	if (battles->voters)
 		voters_finish(battles->voters, battles->reading.vocabulary, position);
 	if (battles->reading.unknown + battles->reading.none > 0)
@@ -536,11 +655,44 @@ reading_context(void *source)
 }
 
 /*
+ * Make a reader read covariates, too.
+ */
+static void
+add_covariates(BattleReader *reader, bool by_voter, List *covariates)
+{
+	char	  **names = palloc(sizeof(char *) * list_length(covariates));
+	ListCell   *cell;
+
+	foreach(cell, covariates)
+		names[reader->num_covariates++] = pstrdup(lfirst(cell));
+	reader->unknown_covariates = palloc0(sizeof(int64) * reader->num_covariates);
+	reader->covariates = covariates_begin(reader->num_covariates, names, by_voter,
+										  (Size) maintenance_work_mem * 1024);
+}
+
+/*
+ * An error for battles of which a covariate is not known.
+ */
+static void
+check_known_covariates(const BattleReader *reader)
+{
+	for (int k = 0; k < reader->num_covariates; k++)
+		if (reader->unknown_covariates[k] > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("covariate \"%s\" is not known of all battles",
+							covariate_name(reader->covariates, k)),
+					 errdetail("Of %lld battles it is null or not finite.",
+							   (long long) reader->unknown_covariates[k]),
+					 errhint("A view can leave these battles out, or say what to take for it.")));
+}
+
+/*
  * A reader of battles of these leaderboards, or where there are none of a whole
  * relation.
  */
 static BattleReader *
-create_reader(bool uuid_models, List *slugs, bool by_voter)
+create_reader(bool uuid_models, List *slugs, VoterReading by_voter, List *covariates)
 {
 	MemoryContext memory = AllocSetContextCreate(CurTransactionContext,
 												 "bixarena_rank reading",
@@ -557,10 +709,21 @@ create_reader(bool uuid_models, List *slugs, bool by_voter)
 	reader->uuid_models = uuid_models;
 	reader->memory = memory;
 	reader->result = caller;
-	if (by_voter)
+	if (by_voter != VOTERS_NOT_READ)
 	{
 		MemoryContextSwitchTo(caller);
 		reader->voters = voters_begin((Size) maintenance_work_mem * 1024);
+		if (by_voter == VOTERS_NAMED)
+		{
+			reader->voter_names = palloc(sizeof(char *));
+			voters_keep_numbers(reader->voters);
+		}
+		MemoryContextSwitchTo(memory);
+	}
+	if (covariates != NIL)
+	{
+		MemoryContextSwitchTo(caller);
+		add_covariates(reader, by_voter != VOTERS_NOT_READ, covariates);
 		MemoryContextSwitchTo(memory);
 	}
 	reader->row_memory = AllocSetContextCreate(memory, "bixarena_rank row",
@@ -596,17 +759,19 @@ check_watched_parameters(const char *sql, ParamListInfo parameters)
 
 /*
  * Run a query for (model1, model2, outcome, count), or these and leaderboard, or by
- * voter these and the voter, whose rows follow each other, in an SPI connection.
+ * voter these and the voter, whose rows follow each other, in an SPI connection.  Then
+ * come covariates, as numbers of float8.  Count and leaderboard may also be arrays, of
+ * several leaderboards.
  * Where count is the sum of a column, a last column says how many of its values are no
  * number of battles (grouping.c).  The result is a list of Battles, one for each of the
  * leaderboards that has some; or where there are none, of one.
  */
 List *
 read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
-			 List *slugs, bool by_voter, bool now, char *source)
+			 List *slugs, VoterReading by_voter, List *covariates, bool now, char *source)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	BattleReader *reader = create_reader(uuid_models, slugs, by_voter);
+	BattleReader *reader = create_reader(uuid_models, slugs, by_voter, covariates);
 	SPIExecuteOptions options = {0};
 	ErrorContextCallback context = {
 		.previous = error_context_stack,
@@ -633,6 +798,7 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 		elog(ERROR, "unexpected result of a query: %s",
 			 SPI_result_code_string(code));
 	error_context_stack = context.previous;
+	check_known_covariates(reader);
 
 	for (int i = 0; i < reader->num_groups; i++)
 		if (reader->groups[i])
@@ -660,4 +826,6 @@ keep_models(Battles *battles, const int *index, int num_kept)
 	battles->models = models;
 	if (battles->voters)
 		voters_keep(battles->voters, index);
+	if (battles->covariates)
+		covariates_keep(battles->covariates, index);
 }

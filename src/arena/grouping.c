@@ -160,3 +160,54 @@ grouped_by_voter(Oid relation, const char *name)
 							   is_text ? " COLLATE pg_catalog.\"C\"" : "");
 	return column;
 }
+
+/*
+ * An error unless a column of a relation is a number.
+ */
+void
+check_covariate_column(Oid relation, const char *name, const char *place)
+{
+	AttrNumber	number = get_attnum(relation, name);
+	Oid			type;
+
+	if (number <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("covariate \"%s\" is no column of %s", name, place),
+				 errhint("covariates name numeric columns beside those of the models and the outcome.")));
+	type = get_atttype(relation, number);
+	if (!is_count_type(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("covariate \"%s\" is not numeric", name),
+				 errdetail("It is of type %s.", format_type_be(type))));
+}
+
+/*
+ * Covariates as columns of a query, each with a comma before it.
+ */
+char *
+covariate_columns(List *covariates)
+{
+	char	   *columns = "";
+	ListCell   *cell;
+
+	foreach(cell, covariates)
+		columns = psprintf("%s, b.%s::pg_catalog.float8", columns,
+						   quote_identifier(lfirst(cell)));
+	return columns;
+}
+
+/*
+ * Their numbers among the columns of a query that groups by the first three, and by
+ * voter by the fifth.
+ */
+char *
+covariate_grouping(List *covariates, bool by_voter)
+{
+	char	   *grouping = "";
+
+	for (int k = 0; k < list_length(covariates); k++)
+		grouping = psprintf("%s, %d", grouping, 5 + by_voter + k);
+	return grouping;
+}

@@ -33,7 +33,10 @@ enum
 	ARGUMENT_LEADERBOARD,
 	ARGUMENT_SNAPSHOT,
 	ARGUMENT_UNTIL,
-	ARGUMENT_ARENA
+	ARGUMENT_ARENA,
+	ARGUMENT_POSITION,			/* null: it has no worth */
+	ARGUMENT_TIE_ODDS,			/* null: ties are halves */
+	ARGUMENT_TESTED
 };
 
 /* A value that may be null */
@@ -134,33 +137,36 @@ rank_contenders(Battles *battles)
 	return models;
 }
 
+/* What decided the battles of the snapshot besides strengths */
+typedef struct SnapshotTerms
+{
+	double		position;		/* in natural logs */
+	double		tie_odds;		/* 0: ties are halves */
+	bool		is_tested;
+} SnapshotTerms;
+
 static void
 put_matchup(ReturnSetInfo *result, const Pair *pair, const RankedModel *first,
-			const RankedModel *second)
+			const RankedModel *second, SnapshotTerms terms)
 {
-	const int64 *count = pair->count;
-	int64		battles = count[OUTCOME_FIRST] + count[OUTCOME_SECOND] +
-		count[OUTCOME_TIE];
-	double		share = (count[OUTCOME_FIRST] + 0.5 * count[OUTCOME_TIE]) / battles;
 	Nullable	row[] = {
-		first->name, second->name, first->slug, second->slug,
-		first->rank, second->rank,
-		{Int64GetDatum(battles), false},
-		{Int64GetDatum(count[OUTCOME_FIRST]), false},
-		{Int64GetDatum(count[OUTCOME_SECOND]), false},
-		{Int64GetDatum(count[OUTCOME_TIE]), false},
-		{Float8GetDatum(share), false},
-		{Float8GetDatum(win_share(first->score, second->score)),
-		first->rank.isnull || second->rank.isnull}
+		first->name, second->name, first->slug, second->slug, first->rank, second->rank
 	};
-	Datum		values[lengthof(row)];
-	bool		nulls[lengthof(row)];
+	bool		is_predicted = !first->rank.isnull && !second->rank.isnull;
+	Datum		values[lengthof(row) + NUM_MATCHUP_VALUES];
+	bool		nulls[lengthof(row) + NUM_MATCHUP_VALUES];
+	Prediction	prediction;
 
 	for (Size i = 0; i < lengthof(row); i++)
 	{
 		values[i] = row[i].value;
 		nulls[i] = row[i].isnull;
 	}
+	if (is_predicted)
+		prediction = predict_pair(pair, first->score, second->score, terms.position,
+								  terms.tie_odds);
+	fill_matchup(pair, is_predicted ? &prediction : NULL, terms.tie_odds > 0,
+				 terms.is_tested, values + lengthof(row), nulls + lengthof(row));
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -179,12 +185,12 @@ read_matchups(void *argument)
 	MatchupReading *reading = argument;
 
 	reading->battles = read_source_battles(reading->source, reading->leaderboard,
-										   reading->until, false, false);
+										   reading->until, VOTERS_NOT_READ, false);
 }
 
 /*
- * bixarena.matchup_rows(leaderboard_id, snapshot, until, arena): a row for each
- * two models that have met in battles up to a moment, or in any if it is null.
+ * bixarena.matchup_rows(leaderboard_id, snapshot, until, arena, position, tie_odds,
+ * tested): a row for each two models that have met in battles up to a moment, or in any if it is null.
  */
 Datum
 bixarena_matchup_rows(PG_FUNCTION_ARGS)
@@ -193,6 +199,11 @@ bixarena_matchup_rows(PG_FUNCTION_ARGS)
 	char	   *slug = argument_text(fcinfo, ARGUMENT_LEADERBOARD);
 	bool		all = PG_ARGISNULL(ARGUMENT_UNTIL);
 	TimestampTz until = all ? 0 : PG_GETARG_TIMESTAMPTZ(ARGUMENT_UNTIL);
+	SnapshotTerms terms = {
+		PG_ARGISNULL(ARGUMENT_POSITION) ? 0 : PG_GETARG_FLOAT8(ARGUMENT_POSITION),
+		PG_ARGISNULL(ARGUMENT_TIE_ODDS) ? 0 : PG_GETARG_FLOAT8(ARGUMENT_TIE_ODDS),
+		!PG_ARGISNULL(ARGUMENT_TESTED) && PG_GETARG_BOOL(ARGUMENT_TESTED)
+	};
 	MatchupReading reading = {0};
 	Battles    *battles;
 	RankedModel *models;
@@ -220,7 +231,8 @@ bixarena_matchup_rows(PG_FUNCTION_ARGS)
 		const Pair *pair = &battles->tally->pairs[p];
 
 		CHECK_FOR_INTERRUPTS_AT(p);
-		put_matchup(result, pair, &models[pair->first], &models[pair->second]);
+		put_matchup(result, pair, &models[pair->first], &models[pair->second],
+					terms);
 	}
 	SPI_finish();
 	return (Datum) 0;

@@ -67,6 +67,25 @@ check_rank_arguments(FunctionCallInfo fcinfo, RankArguments at)
 	check_setting_number("anchor_score",
 						 PG_GETARG_FLOAT8(at.first + ARGUMENT_ANCHOR_SCORE));
 	parse_interval_kind(argument_text(fcinfo, at.intervals));
+	if (at.adjust_position && PG_ARGISNULL(at.adjust_position))
+		report_null("adjust_position");
+	if (PG_ARGISNULL(at.tie_model))
+		report_null("tie_model");
+	parse_tie_model(argument_text(fcinfo, at.tie_model));
+}
+
+/*
+ * What besides strengths is to decide battles, by the options of a call.
+ */
+ModelTerms
+called_terms(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles)
+{
+	return (ModelTerms)
+	{
+		at.adjust_position == 0 || PG_GETARG_BOOL(at.adjust_position),
+			parse_tie_model(argument_text(fcinfo, at.tie_model)),
+			battles->covariates ? covariates_number(battles->covariates) : 0
+	};
 }
 
 static int
@@ -106,8 +125,35 @@ call_options(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles)
 	options.seed = (uint64) PG_GETARG_INT64(at.first + ARGUMENT_SEED);
 	options.intervals = parse_interval_kind(argument_text(fcinfo, at.intervals));
 	options.voters = battles->voters;
+	options.covariates = battles->covariates;
+	options.terms = called_terms(fcinfo, at, battles);
 	options.name_order = name_order;
 	return options;
+}
+
+void
+report_one_voter(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("intervals by voter need at least two voters")));
+}
+
+/*
+ * Tell of terms that were asked for and left out.
+ */
+static void
+tell_left_out(const Ranking *ranking)
+{
+	const char *no_position = why_no_position(ranking->separation);
+	const char *no_ties = why_no_ties(ranking->separation);
+
+	if (no_position)
+		ereport(NOTICE,
+				(errmsg("scores are not adjusted for position: %s", no_position)));
+	if (no_ties)
+		ereport(NOTICE,
+				(errmsg("ties count as half a win for either: %s", no_ties)));
 }
 
 /*
@@ -128,6 +174,9 @@ rank_as_called(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles
 	options = call_options(fcinfo, at, battles);
 	options.keep_differences = keep_differences;
 	ranking = rank_models(battles->tally, &options);
+	tell_left_out(ranking);
+	if (ranking->one_voter)
+		report_one_voter();
 	if (ranking->anchor_lost)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -149,7 +149,8 @@ form_difference_of(FunctionCallInfo fcinfo, const Ranking *ranking, char **names
 	values[2] = Float8GetDatum(round_score(difference.points));
 	values[3] = Float8GetDatum(round_score(difference.lower));
 	values[4] = Float8GetDatum(round_score(difference.upper));
-	values[5] = Float8GetDatum(round_score(win_share(difference.points, 0)));
+	values[5] = Float8GetDatum(round_score(expected_share(difference.points, 0,
+														  ranking->tie_odds)));
 	row = heap_form_tuple(BlessTupleDesc(columns), values, nulls);
 	MemoryContextSwitchTo(before);
 	return HeapTupleGetDatum(row);

@@ -113,11 +113,13 @@ check_count_column(Relation relation, const char *name)
 /*
  * The battles in any table or view, of these columns.  num_battles is that which
  * holds how many battles a row stands for, NULL: each is one.  voter is that which says
- * who cast them, or NULL.
+ * who cast them, or NULL, and by_voter what is kept of them.  covariates name columns of
+ * numbers.
  */
 Battles *
 read_relation_battles(Oid relation_id, const char *model1, const char *model2,
-					  const char *outcome, const char *num_battles, const char *voter)
+					  const char *outcome, const char *num_battles, const char *voter,
+					  VoterReading by_voter, List *covariates)
 {
 	Relation	relation = try_relation_open(relation_id, AccessShareLock);
 	List	   *battles;
@@ -125,8 +127,9 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 				type2;
 	CountColumns counts;
 	char	   *name;
-	VoterColumn by_voter = no_voter();
+	VoterColumn column = no_voter();
 	int			guc_level = NewGUCNestLevel();
+	ListCell   *cell;
 
 	if (relation == NULL)
 		ereport(ERROR,
@@ -147,19 +150,25 @@ read_relation_battles(Oid relation_id, const char *model1, const char *model2,
 	if (voter)
 	{
 		(void) find_column(relation, voter, "voter");
-		by_voter = grouped_by_voter(relation_id, voter);
-		allow_maintenance_memory();
+		column = grouped_by_voter(relation_id, voter);
 	}
+	foreach(cell, covariates)
+		check_covariate_column(relation_id, lfirst(cell), "the relation");
+	if (voter || covariates)
+		allow_maintenance_memory();
 
 	name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 									  RelationGetRelationName(relation));
-	battles = read_battles(psprintf("SELECT %s, %s, %s, %s%s%s FROM %s AS b GROUP BY 1, 2, 3%s",
+	battles = read_battles(psprintf("SELECT %s, %s, %s, %s%s%s%s FROM %s AS b GROUP BY 1, 2, 3%s%s",
 									grouped_column(relation_id, model1),
 									grouped_column(relation_id, model2),
 									grouped_column(relation_id, outcome),
-									counts.count, by_voter.voter, counts.unusable, name,
-									by_voter.grouping),
-						   NULL, false, NIL, voter != NULL, false,
+									counts.count, column.voter,
+									covariate_columns(covariates), counts.unusable, name,
+									covariate_grouping(covariates, voter != NULL),
+									column.grouping),
+						   NULL, false, NIL, voter ? by_voter : VOTERS_NOT_READ,
+						   covariates, false,
 						   psprintf("relation %s", name));
 	AtEOXact_GUC(true, guc_level);
 	relation_close(relation, NoLock);

@@ -22,7 +22,9 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 
 #include "arena/arena.h"
 
@@ -33,7 +35,9 @@ typedef enum SettingType
 	SETTING_NUMBER,
 	SETTING_TEXT,
 	SETTING_NOTIFY_RUNS,
-	SETTING_INTERVALS
+	SETTING_INTERVALS,
+	SETTING_TIE_MODEL,
+	SETTING_COVARIATES
 } SettingType;
 
 typedef struct SettingDefinition
@@ -66,6 +70,15 @@ static const SettingDefinition definitions[] = {
 	{"cluster_by_voter", SETTING_BOOLEAN, offsetof(Settings, cluster_by_voter),
 		"false", 0, 0,
 	"intervals take voters, not battles, as independent"},
+	{"adjust_position", SETTING_BOOLEAN, offsetof(Settings, adjust_position),
+		"false", 0, 0,
+	"what standing first is worth is estimated, and taken out of the scores"},
+	{"tie_model", SETTING_TIE_MODEL, offsetof(Settings, tie_model),
+		"half", 0, 0,
+	"how ties are taken: half a win for either, or davidson, with a chance of their own"},
+	{"covariates", SETTING_COVARIATES, offsetof(Settings, covariates),
+		NULL, 0, 0,
+	"numeric columns of leaderboard_battle that scores are adjusted for, as an array"},
 	{"min_evaluations", SETTING_INTEGER, offsetof(Settings, min_evaluations),
 		"10", 0, MAX_BATTLES,
 	"battles that a model needs to be ranked"},
@@ -188,6 +201,54 @@ parse_notify_runs(const char *value)
 }
 
 /*
+ * The names in an array of covariates.
+ */
+List *
+covariate_names(Datum array)
+{
+	Datum	   *names;
+	bool	   *nulls;
+	int			number;
+	List	   *list = NIL;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &names,
+					  &nulls, &number);
+	if (number > MAX_COVARIATES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("there can be %d covariates, not %d", MAX_COVARIATES, number)));
+	for (int k = 0; k < number; k++)
+	{
+		char	   *name = nulls[k] ? NULL : TextDatumGetCString(names[k]);
+		ListCell   *cell;
+
+		if (name == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("the name of a covariate must not be null")));
+		foreach(cell, list)
+		{
+			if (strcmp(lfirst(cell), name) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("covariate \"%s\" is named twice", name)));
+		}
+		list = lappend(list, name);
+	}
+	return list;
+}
+
+/*
+ * The same of an array that is written as text.
+ */
+List *
+parse_covariates(const char *array)
+{
+	return covariate_names(OidInputFunctionCall(F_ARRAY_IN, unconstify(char *, array),
+												TEXTOID, -1));
+}
+
+/*
  * Put a value where it belongs in settings; it is an error when it is none of
  * the setting's type and range.  NULL is none: a text that is NULL, a number
  * that is 0.
@@ -235,6 +296,12 @@ assign_setting(const SettingDefinition *definition, const char *value,
 			break;
 		case SETTING_INTERVALS:
 			*(IntervalKind *) place = parse_interval_kind(value);
+			break;
+		case SETTING_TIE_MODEL:
+			*(TieModel *) place = parse_tie_model(value);
+			break;
+		case SETTING_COVARIATES:
+			*(List **) place = parse_covariates(value);
 			break;
 	}
 }
@@ -462,4 +529,16 @@ bixarena_pauses(PG_FUNCTION_ARGS)
 	}
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/*
+ * What besides strengths is to decide battles, by settings.
+ */
+ModelTerms
+settings_terms(const Settings *settings)
+{
+	return (ModelTerms)
+	{
+		settings->adjust_position, settings->tie_model, list_length(settings->covariates)
+	};
 }

@@ -285,7 +285,7 @@ insert_snapshot(StoredSnapshot *snapshot, TimestampTz moment, TimestampTz create
 /*
  * A bound as decimal(10,6) can hold it.
  */
-static double
+double
 stored_bound(double bound, double score)
 {
 	if (isinf(bound))

@@ -80,9 +80,13 @@ translator(const Battles *battles)
 static char *
 mapping_hint(const Battles *battles)
 {
+	bool		is_name;
 	const char *example = unread_example(battles->outcomes,
-										 battles->reading.vocabulary);
+										 battles->reading.vocabulary, &is_name);
 
+	if (is_name)
+		return psprintf("%s can say which model won, as by CASE %s WHEN model1 THEN 'model1' WHEN model2 THEN 'model2' ELSE %s END.",
+						translator(battles), outcome_column(battles), outcome_column(battles));
 	if (example)
 		return psprintf("%s can translate them, as by CASE %s WHEN %s THEN 'model1' WHEN ... THEN 'model2' ELSE 'tie' END.",
 						translator(battles), outcome_column(battles),

@@ -23,6 +23,9 @@
 PG_FUNCTION_INFO_V1(bixarena_rank);
 PG_FUNCTION_INFO_V1(bixarena_rank_ranges);
 PG_FUNCTION_INFO_V1(bixarena_rank_difference);
+PG_FUNCTION_INFO_V1(bixarena_rank_terms);
+PG_FUNCTION_INFO_V1(bixarena_rank_matchups);
+PG_FUNCTION_INFO_V1(bixarena_rank_position);
 
 #define ARGUMENT_BATTLES 0
 
@@ -40,7 +43,10 @@ enum
 /* Where the options are if they follow these arguments */
 #define RANK_ARGUMENTS(number) \
 	((RankArguments) {.first = (number), .intervals = (number) + NUM_VOTE_ARGUMENTS, \
-			.voter = (number) + NUM_VOTE_ARGUMENTS + 1})
+			.voter = (number) + NUM_VOTE_ARGUMENTS + 1, \
+			.adjust_position = (number) + NUM_VOTE_ARGUMENTS + 2, \
+			.tie_model = (number) + NUM_VOTE_ARGUMENTS + 3, \
+			.covariates = (number) + NUM_VOTE_ARGUMENTS + 4})
 
 /*
  * The checks that need no battles, so that none are read in vain.
@@ -68,6 +74,8 @@ check_arguments(FunctionCallInfo fcinfo, RankArguments at)
 static Battles *
 read_votes(FunctionCallInfo fcinfo, RankArguments at)
 {
+	List	   *covariates = PG_ARGISNULL(at.covariates) ? NIL :
+		covariate_names(PG_GETARG_DATUM(at.covariates));
 	Battles    *battles;
 
 	battles = read_relation_battles(PG_GETARG_OID(ARGUMENT_BATTLES),
@@ -75,7 +83,8 @@ read_votes(FunctionCallInfo fcinfo, RankArguments at)
 									argument_text(fcinfo, at.first + ARGUMENT_MODEL2),
 									argument_text(fcinfo, at.first + ARGUMENT_OUTCOME),
 									argument_text(fcinfo, at.first + ARGUMENT_NUM_BATTLES),
-									argument_text(fcinfo, at.voter));
+									argument_text(fcinfo, at.voter), VOTERS_TOLD_APART,
+									covariates);
 	check_outcomes(battles, PG_GETARG_FLOAT8(at.first + ARGUMENT_MAX_UNREAD_PERCENT),
 				   "the relation");
 	report_ignored(battles, "the relation");
@@ -116,6 +125,66 @@ bixarena_rank_ranges(PG_FUNCTION_ARGS)
 	put_ranges(fcinfo, at, read_votes(fcinfo, at));
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/*
+ * bixarena_rank_matchups(battles, options)
+ */
+Datum
+bixarena_rank_matchups(PG_FUNCTION_ARGS)
+{
+	RankArguments at = RANK_ARGUMENTS(1);
+
+	check_version();
+	PreventCommandIfParallelMode("bixarena_rank_matchups()");
+	check_arguments(fcinfo, at);
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	put_rank_matchups(fcinfo, at, read_votes(fcinfo, at));
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/*
+ * bixarena_rank_terms(battles, options)
+ */
+Datum
+bixarena_rank_terms(PG_FUNCTION_ARGS)
+{
+	RankArguments at = RANK_ARGUMENTS(1);
+
+	check_version();
+	PreventCommandIfParallelMode("bixarena_rank_terms()");
+	check_arguments(fcinfo, at);
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	put_terms(fcinfo, at, read_votes(fcinfo, at));
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/*
+ * bixarena_rank_position(battles, options), which has no adjust_position
+ */
+Datum
+bixarena_rank_position(PG_FUNCTION_ARGS)
+{
+	RankArguments at = RANK_ARGUMENTS(1);
+	MemoryContext caller = CurrentMemoryContext;
+	Battles    *battles;
+	Datum		result;
+
+	at.adjust_position = 0;
+	at.tie_model--;
+	at.covariates--;
+	check_version();
+	PreventCommandIfParallelMode("bixarena_rank_position()");
+	check_arguments(fcinfo, at);
+	SPI_connect();
+	battles = read_votes(fcinfo, at);
+	result = form_position(fcinfo, at, battles, caller);
+	SPI_finish();
+	PG_RETURN_DATUM(result);
 }
 
 /*

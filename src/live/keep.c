@@ -19,7 +19,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -29,7 +28,6 @@
 #include "live/live.h"
 
 PG_FUNCTION_INFO_V1(bixarena_live_register);
-PG_FUNCTION_INFO_V1(bixarena_live_state);
 
 /*
  * The kept tally of an arena, NULL if there is none.  One that is not of the arena's
@@ -244,7 +242,8 @@ recount(const KeptTally *kept, const char *why, Datum facts)
 /*
  * Bring a tally up to date, in doubt by a recount.  Doubt may also come of the fold
  * itself: where the log says that anything may have changed, which may have come since
- * that was looked at, and where a count would fall below zero.
+ * that was looked at; where it names so many battles that it takes less to count all;
+ * and where a count would fall below zero.
  */
 int64
 fold(const KeptTally *kept, const char *doubt, Datum facts)
@@ -265,14 +264,28 @@ fold(const KeptTally *kept, const char *doubt, Datum facts)
 }
 
 /*
- * The query that says what a tally would be if it were folded now.
+ * The query that a function makes, NULL if it makes none.
  */
 char *
-counts_sql(const KeptTally *kept)
+made_sql(const KeptTally *kept, const char *sql)
 {
-	call_for_tally(kept, "SELECT bixarena.live_counts_sql($1, $2, $3::pg_catalog.jsonb)",
-				   NULL, (Datum) 0);
+	call_for_tally(kept, sql, NULL, (Datum) 0);
 	return result_text(0, 1);
+}
+
+/*
+ * An error where changes of the battles are not followed, also after a rebuild has made
+ * what triggers are missing.
+ */
+void
+report_lost_changes(const char *arena, const char *lost, bool rebuilt)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("changes of the battles of arena \"%s\" are not followed", arena),
+			 errdetail("%s.", lost),
+			 rebuilt ? errhint("Once the trigger is enabled again, the tally can be counted.") :
+			 errhint("bixarena_rebuild_tally() makes what triggers are missing.")));
 }
 
 /*
@@ -328,66 +341,4 @@ bixarena_live_register(PG_FUNCTION_ARGS)
 	leave_owner(scope);
 	SPI_finish();
 	PG_RETURN_VOID();
-}
-
-/* What bixarena.live_state() tells of a tally */
-typedef struct StateStep
-{
-	KeptTally  *kept;
-	ReturnSetInfo *result;
-} StateStep;
-
-#define NUM_STATE_COLUMNS 9
-
-/*
- * Step: the state of a tally becomes the result of a function.
- */
-static void
-put_state(void *argument)
-{
-	StateStep  *step = argument;
-	OwnerScope	scope = become_tally_owner(step->kept);
-	Datum		values[NUM_STATE_COLUMNS];
-	bool		nulls[NUM_STATE_COLUMNS] = {false};
-
-	(void) find_battle_source(step->kept->arena, READ_AS_OF);
-	call_for_tally(step->kept, "SELECT $2, bixarena.live_lost($1, $2, $3::pg_catalog.jsonb), s.*"
-				   " FROM bixarena.live_state_of($2,"
-				   " bixarena.live_facts($1, $2, $3::pg_catalog.jsonb)) AS s",
-				   NULL, (Datum) 0);
-	for (int i = 0; i < NUM_STATE_COLUMNS; i++)
-		values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1,
-								  &nulls[i]);
-	tuplestore_putvalues(step->result->setResult, step->result->setDesc, values, nulls);
-	leave_owner(scope);
-}
-
-/*
- * bixarena.live_state(arena): what there is to say of its kept tally.  If that is
- * an error, this is it.
- */
-Datum
-bixarena_live_state(PG_FUNCTION_ARGS)
-{
-	StateStep	step = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
-	ErrorData  *error;
-
-	InitMaterializedSRF(fcinfo, 0);
-	SPI_connect();
-	step.kept = find_kept_tally(argument_text(fcinfo, 0));
-	error = step.kept ? try_step(put_state, &step) : NULL;
-	rethrow_cancel(error);
-	if (error)
-	{
-		Datum		values[NUM_STATE_COLUMNS] = {0};
-		bool		nulls[NUM_STATE_COLUMNS];
-
-		memset(nulls, true, sizeof(nulls));
-		nulls[0] = nulls[1] = false;
-		values[0] = CStringGetTextDatum(step.kept->schema);
-		values[1] = CStringGetTextDatum(error->message);
-		tuplestore_putvalues(step.result->setResult, step.result->setDesc, values, nulls);
-	}
-	SPI_finish();
-	return (Datum) 0;
 }

@@ -24,6 +24,14 @@ typedef struct KeptTally
 	Oid			owner;
 } KeptTally;
 
+/* What another server has answered that keeps a tally */
+typedef struct FarTally
+{
+	int64		changed;		/* battles that count otherwise */
+	char	   *lost;			/* why it cannot be followed, or NULL */
+	bool		is_busy;		/* somebody else is at it */
+} FarTally;
+
 /* keep.c */
 extern KeptTally *find_kept_tally(const char *arena);
 extern KeptTally *find_readable_tally(const char *arena);
@@ -36,17 +44,24 @@ extern void call_for_tally(const KeptTally *kept, const char *sql, const char *w
 extern char *find_doubt(const KeptTally *kept, char **lost, Datum *facts);
 extern int64 recount(const KeptTally *kept, const char *why, Datum facts);
 extern int64 fold(const KeptTally *kept, const char *doubt, Datum facts);
-extern char *counts_sql(const KeptTally *kept);
+extern char *made_sql(const KeptTally *kept, const char *sql);
+extern void report_lost_changes(const char *arena, const char *lost, bool rebuilt);
 extern void rethrow_cancel(ErrorData *error);
+
+/* far.c */
+extern bool has_far_tally(const char *arena);
+extern FarTally ask_far_tally(const char *arena, const char *what, int64 differences);
+extern void fold_far_tally(const char *arena);
+extern int64 keep_far_tally(const char *arena, const char *what);
 
 /* verify.c */
 extern void sample_tally(const char *arena, int64 num_leaderboards);
 
 /* tally.c */
 extern Battles *read_present_battles(const Leaderboard *leaderboard,
-									 const TimestampTz *as_of, bool by_voter,
+									 const TimestampTz *as_of, const Settings *settings,
 									 bool now);
-extern Battles *read_live_battles(const Leaderboard *leaderboard, bool by_voter);
+extern Battles *read_live_battles(const Leaderboard *leaderboard, const Settings *settings);
 extern List *read_all_present_battles(const char *arena, List *slugs);
 
 /* mend.c */

@@ -46,6 +46,15 @@ make_triggers(void *argument)
 }
 
 /*
+ * Step: the same on another server.
+ */
+static void
+mend_there(void *argument)
+{
+	(void) ask_far_tally(argument, "mend", -1);
+}
+
+/*
  * Make what triggers of the tally of an arena are missing, as after a migration that
  * has added tables, if there is a tally and it can be done at once.  It locks these
  * tables against writers until the transaction ends, so the caller is to commit.
@@ -55,72 +64,62 @@ mend_tally(const char *arena)
 {
 	KeptTally  *kept = find_kept_tally(arena);
 
-	if (kept && may_fold() && may_read_battles(arena))
+	if (may_fold() && kept == NULL && has_far_tally(arena))
+		rethrow_cancel(try_step(mend_there, pstrdup(arena)));
+	else if (kept && may_fold() && may_read_battles(arena))
 		rethrow_cancel(try_step(make_triggers, kept));
 }
 
 /*
- * The kept tally of the arena that a call means, which must be.
+ * The arena that a call means, whose tally is to be brought up to date.
  */
-static KeptTally *
-named_tally(FunctionCallInfo fcinfo)
+static char *
+named_arena(FunctionCallInfo fcinfo)
 {
-	KeptTally  *kept = find_readable_tally(resolve_arena(argument_text(fcinfo, 0)));
+	char	   *arena = resolve_arena(argument_text(fcinfo, 0));
 
-	if (!may_fold())
+	if (!may_fold() && (has_far_tally(arena) || find_readable_tally(arena)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
 				 errmsg("the tally of arena \"%s\" cannot be brought up to date in this transaction",
-						kept->arena),
+						arena),
 				 errhint("It takes a transaction that writes, at the isolation level read committed.")));
-	return kept;
+	return arena;
 }
 
 /*
- * bixarena_fold_tally(arena): bring it up to date.  If somebody is at it, that is
- * waited for.
+ * Bring a kept tally up to date.  If somebody is at it, that is waited for.
  */
-Datum
-bixarena_fold_tally(PG_FUNCTION_ARGS)
+static int64
+fold_kept(KeptTally *kept)
 {
-	KeptTally  *kept;
 	OwnerScope	scope;
 	int64		count;
 	char	   *lost;
 	char	   *doubt;
 	Datum		facts;
 
-	SPI_connect();
-	kept = named_tally(fcinfo);
 	(void) lock_tally(kept, true);
 	scope = become_tally_owner(kept);
 	doubt = find_doubt(kept, &lost, &facts);
 	if (lost)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("changes of the battles of arena \"%s\" are not followed", kept->arena),
-				 errdetail("%s.", lost),
-				 errhint("bixarena_rebuild_tally() makes what triggers are missing.")));
+		report_lost_changes(kept->arena, lost, false);
 	count = fold(kept, doubt, facts);
 	leave_owner(scope);
-	SPI_finish();
-	PG_RETURN_INT64(count);
+	return count;
 }
 
 /*
- * bixarena_rebuild_tally(arena): count all battles, whether or not there is doubt.
+ * Count all battles of a kept tally, with what triggers are missing.
  */
-Datum
-bixarena_rebuild_tally(PG_FUNCTION_ARGS)
+static int64
+rebuild_kept(KeptTally *kept)
 {
-	KeptTally  *kept;
 	OwnerScope	scope;
 	int64		count;
 	char	   *lost;
 	Datum		facts;
 
-	SPI_connect();
-	kept = named_tally(fcinfo);
 	(void) lock_tally(kept, true);
 	scope = become_tally_owner(kept);
 	(void) find_doubt(kept, &lost, &facts);
@@ -131,13 +130,42 @@ bixarena_rebuild_tally(PG_FUNCTION_ARGS)
 		(void) find_doubt(kept, &lost, &facts);
 	}
 	if (lost)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("changes of the battles of arena \"%s\" are not followed", kept->arena),
-				 errdetail("%s.", lost),
-				 errhint("Once the trigger is enabled again, the tally can be counted.")));
+		report_lost_changes(kept->arena, lost, true);
 	count = recount(kept, "bixarena_rebuild_tally()", facts);
 	leave_owner(scope);
+	return count;
+}
+
+/*
+ * bixarena_fold_tally(arena): bring it up to date.
+ */
+Datum
+bixarena_fold_tally(PG_FUNCTION_ARGS)
+{
+	char	   *arena;
+	int64		count;
+
+	SPI_connect();
+	arena = named_arena(fcinfo);
+	count = has_far_tally(arena) ? keep_far_tally(arena, "fold") :
+		fold_kept(find_readable_tally(arena));
+	SPI_finish();
+	PG_RETURN_INT64(count);
+}
+
+/*
+ * bixarena_rebuild_tally(arena): count all battles, whether or not there is doubt.
+ */
+Datum
+bixarena_rebuild_tally(PG_FUNCTION_ARGS)
+{
+	char	   *arena;
+	int64		count;
+
+	SPI_connect();
+	arena = named_arena(fcinfo);
+	count = has_far_tally(arena) ? keep_far_tally(arena, "rebuild") :
+		rebuild_kept(find_readable_tally(arena));
 	SPI_finish();
 	PG_RETURN_INT64(count);
 }

@@ -7,7 +7,11 @@
  * of all that was committed before.  Where it cannot fold it reads the tally and, in
  * the same statement, what the log would change in it: while somebody else folds,
  * in a transaction that sees an older state, or where nothing can be written.  So
- * nobody ever waits for anybody.
+ * nobody ever waits for anybody.  If there was nothing in the log, the tally is as it
+ * was then, or a later fold has brought it further.
+ *
+ * By voter, what is counted of each battle is read: there are hardly fewer voters with
+ * a pair and an outcome than battles, so that to sum them up would save nothing.
  *
  * If a tally cannot be trusted (doubt.sql says when), all battles are counted anew
  * before it is read.  Where that cannot be, and for whatever else may be wrong with a
@@ -36,6 +40,7 @@ typedef enum TallyUse
 } TallyUse;
 
 /* So many battles are counted in without folding by who only looks */
+#define SMALL_LOG_KEYS 1000
 #define SMALL_LOG "1000"
 
 /* What is tried in a subtransaction */
@@ -46,15 +51,17 @@ typedef struct TallyStep
 	TallyUse	use;
 } TallyStep;
 
-static bool
-log_is_small(const KeptTally *kept)
+/*
+ * How many keys the log has, as far as it matters.
+ */
+static int64
+count_log(const KeptTally *kept)
 {
-	execute_query(psprintf("SELECT coalesce(pg_catalog.sum(pg_catalog.cardinality(l.keys))"
-						   " OPERATOR(pg_catalog.<=) " SMALL_LOG ", true)"
-						   " FROM (SELECT l.keys FROM %s.log AS l LIMIT " SMALL_LOG ") AS l",
+	execute_query(psprintf("SELECT coalesce(pg_catalog.sum(coalesce(pg_catalog.cardinality(l.keys), 1)), 0)"
+						   " FROM (SELECT l.keys FROM %s.log AS l LIMIT " SMALL_LOG " + 1) AS l",
 						   quote_identifier(kept->schema)),
-				  SPI_OK_SELECT, true, NULL);
-	return strcmp(result_text(0, 1), "t") == 0;
+				  SPI_OK_SELECT, false, NULL);
+	return strtoi64(result_text(0, 1), NULL, 10);
 }
 
 /*
@@ -66,6 +73,7 @@ prepare_tally(void *argument)
 	TallyStep  *step = argument;
 	KeptTally  *kept = step->kept;
 	OwnerScope	scope;
+	int64		log;
 	bool		locked;
 	char	   *lost;
 	char	   *doubt;
@@ -74,8 +82,9 @@ prepare_tally(void *argument)
 	/* the tables are as they are until the end of the transaction */
 	(void) find_battle_source(kept->arena, READ_AS_OF);
 	scope = become_tally_owner(kept);
+	log = count_log(kept);
 	/* what it is compared with is looked at when nobody else folds */
-	locked = may_fold() && !(step->only_looks && log_is_small(kept)) &&
+	locked = may_fold() && log > (step->only_looks ? SMALL_LOG_KEYS : 0) &&
 		lock_tally(kept, false);
 	doubt = find_doubt(kept, &lost, &facts);
 	if (doubt && !locked && may_fold() && lock_tally(kept, false))
@@ -91,7 +100,7 @@ prepare_tally(void *argument)
 		step->use = USE_AS_IS;
 	}
 	else
-		step->use = doubt ? USE_NOT : USE_WITH_LOG;
+		step->use = doubt ? USE_NOT : log == 0 ? USE_AS_IS : USE_WITH_LOG;
 	leave_owner(scope);
 }
 
@@ -105,6 +114,8 @@ choose_use(const char *arena, bool only_looks, KeptTally **kept)
 	ErrorData  *error;
 
 	*kept = find_kept_tally(arena);
+	if (*kept == NULL && !only_looks)
+		fold_far_tally(arena);
 	if (*kept == NULL || !may_read_battles(arena))
 		return USE_NOT;
 	step.kept = *kept;
@@ -114,32 +125,60 @@ choose_use(const char *arena, bool only_looks, KeptTally **kept)
 }
 
 /*
- * The query for the counts of a tally, of the leaderboards that a condition names: as
- * they stand there, or with what the log would change summed up.
+ * The query for the counts of a leaderboard, $1.
  */
 static char *
-tally_query(const KeptTally *kept, TallyUse use, const char *condition, bool with_slugs)
+one_query(const KeptTally *kept, TallyUse use)
 {
-	const char *slugs = with_slugs ? ", t.leaderboard" : "";
-
 	if (use == USE_AS_IS)
-		return psprintf("SELECT t.model1_id, t.model2_id, t.outcome, t.battles%s FROM %s.tally AS t"
-						" WHERE t.leaderboard OPERATOR(pg_catalog.=) %s"
-						" AND t.battles OPERATOR(pg_catalog.>) 0",
-						slugs, quote_identifier(kept->schema), condition);
+		return psprintf("SELECT t.model1_id, t.model2_id, t.outcome, t.battles[t.place]"
+						" FROM (SELECT t.*, pg_catalog.array_position(t.leaderboards, $1 COLLATE \"C\") AS place"
+						" FROM %s.tally AS t) AS t"
+						" WHERE t.battles[t.place] OPERATOR(pg_catalog.>) 0",
+						quote_identifier(kept->schema));
 	return psprintf("SELECT t.model1_id, t.model2_id, t.outcome,"
-					" pg_catalog.sum(t.battles)::pg_catalog.int8%s FROM (%s) AS t"
-					" WHERE t.leaderboard OPERATOR(pg_catalog.=) %s"
-					" GROUP BY t.model1_id, t.model2_id, t.outcome, t.leaderboard"
+					" pg_catalog.sum(t.battles)::pg_catalog.int8 FROM (%s) AS t"
+					" GROUP BY t.model1_id, t.model2_id, t.outcome"
 					" HAVING pg_catalog.sum(t.battles) OPERATOR(pg_catalog.>) 0",
-					slugs, counts_sql(kept), condition);
+					made_sql(kept, "SELECT bixarena.live_counts_of_sql($1, $2, $3::pg_catalog.jsonb)"));
 }
 
 /*
- * Read battles from a tally: those of a leaderboard, or of many.
+ * The query for the counts of many leaderboards, $1.
+ */
+static char *
+many_query(const KeptTally *kept, TallyUse use)
+{
+	if (use == USE_AS_IS)
+		return psprintf("SELECT t.model1_id, t.model2_id, t.outcome, t.battles, t.leaderboards FROM %s.tally AS t"
+						" WHERE t.leaderboards OPERATOR(pg_catalog.&&) $1",
+						quote_identifier(kept->schema));
+	return psprintf("SELECT t.model1_id, t.model2_id, t.outcome,"
+					" pg_catalog.sum(t.battles)::pg_catalog.int8, t.leaderboard FROM (%s) AS t"
+					" WHERE t.leaderboard OPERATOR(pg_catalog.=) ANY ($1)"
+					" GROUP BY t.model1_id, t.model2_id, t.outcome, t.leaderboard"
+					" HAVING pg_catalog.sum(t.battles) OPERATOR(pg_catalog.>) 0",
+					made_sql(kept, "SELECT bixarena.live_counts_sql($1, $2, $3::pg_catalog.jsonb)"));
+}
+
+/*
+ * The query for what counts for a leaderboard, $1, and who has cast it.  NULL: it is
+ * not known.
+ */
+static char *
+voter_query(const KeptTally *kept, TallyUse use)
+{
+	return made_sql(kept, use == USE_AS_IS ?
+					"SELECT bixarena.live_voters_sql($1, $2, $3::pg_catalog.jsonb, false)" :
+					"SELECT bixarena.live_voters_sql($1, $2, $3::pg_catalog.jsonb, true)");
+}
+
+/*
+ * Read battles from a tally by a query: those of a leaderboard, or of many.
  */
 static List *
-read_tally(const KeptTally *kept, TallyUse use, Datum slug, List *slugs, char *source)
+read_tally(const KeptTally *kept, const char *sql, Datum slug, List *slugs,
+		   VoterReading by_voter, char *source)
 {
 	ParamListInfo parameters = makeParamList(1);
 	OwnerScope	scope = become_tally_owner(kept);
@@ -149,18 +188,47 @@ read_tally(const KeptTally *kept, TallyUse use, Datum slug, List *slugs, char *s
 	parameters->params[0].value = slug;
 	parameters->params[0].isnull = false;
 	parameters->params[0].pflags = PARAM_FLAG_CONST;
-	result = read_battles(tally_query(kept, use, slugs ? "ANY ($1)" : "$1", slugs != NIL),
-						  parameters, true, slugs, false, true, source);
+	result = read_battles(sql, parameters, true, slugs, by_voter, NIL, true,
+						  source);
 	leave_owner(scope);
 	return result;
 }
 
+/*
+ * The battles that count for a leaderboard, from its tally; NULL if that has not what
+ * is asked for.
+ */
 static Battles *
-read_leaderboard_tally(const KeptTally *kept, TallyUse use, const Leaderboard *leaderboard)
+read_leaderboard_tally(const KeptTally *kept, TallyUse use, const Leaderboard *leaderboard,
+					   bool by_voter)
 {
-	return linitial(read_tally(kept, use, CStringGetTextDatum(leaderboard->slug), NIL,
+	OwnerScope	scope = become_tally_owner(kept);
+	char	   *sql = by_voter ? voter_query(kept, use) : one_query(kept, use);
+
+	leave_owner(scope);
+	if (sql == NULL)
+		return NULL;
+	return linitial(read_tally(kept, sql, CStringGetTextDatum(leaderboard->slug), NIL,
+							   by_voter ? VOTERS_TOLD_APART : VOTERS_NOT_READ,
 							   psprintf("leaderboard \"%s\" from the kept tally of arena \"%s\"",
 										leaderboard->slug, leaderboard->arena)));
+}
+
+/*
+ * The battles that count for a leaderboard at this moment, and what settings ask to know
+ * of them: from the tally, which has no covariates, or else as ever.
+ */
+static Battles *
+read_moment(const Leaderboard *leaderboard, const Settings *settings, bool only_looks,
+			bool now)
+{
+	KeptTally  *kept;
+	TallyUse	use = settings->covariates ? USE_NOT :
+		choose_use(leaderboard->arena, only_looks, &kept);
+	Battles    *battles = use == USE_NOT ? NULL :
+		read_leaderboard_tally(kept, use, leaderboard, settings->cluster_by_voter);
+
+	return battles ? battles : read_leaderboard_battles(leaderboard, NULL, settings, now);
 }
 
 /*
@@ -168,27 +236,19 @@ read_leaderboard_tally(const KeptTally *kept, TallyUse use, const Leaderboard *l
  */
 Battles *
 read_present_battles(const Leaderboard *leaderboard, const TimestampTz *as_of,
-					 bool by_voter, bool now)
+					 const Settings *settings, bool now)
 {
-	KeptTally  *kept;
-	TallyUse	use = as_of || by_voter ? USE_NOT :
-		choose_use(leaderboard->arena, false, &kept);
-
-	return use == USE_NOT ? read_leaderboard_battles(leaderboard, as_of, by_voter, now) :
-		read_leaderboard_tally(kept, use, leaderboard);
+	return as_of ? read_leaderboard_battles(leaderboard, as_of, settings, now) :
+		read_moment(leaderboard, settings, false, now);
 }
 
 /*
  * The same for who only looks, and folds a log only if it has grown long.
  */
 Battles *
-read_live_battles(const Leaderboard *leaderboard, bool by_voter)
+read_live_battles(const Leaderboard *leaderboard, const Settings *settings)
 {
-	KeptTally  *kept;
-	TallyUse	use = by_voter ? USE_NOT : choose_use(leaderboard->arena, true, &kept);
-
-	return use == USE_NOT ? read_leaderboard_battles(leaderboard, NULL, by_voter, true) :
-		read_leaderboard_tally(kept, use, leaderboard);
+	return read_moment(leaderboard, settings, true, true);
 }
 
 static Datum
@@ -212,9 +272,14 @@ read_all_present_battles(const char *arena, List *slugs)
 {
 	KeptTally  *kept;
 	TallyUse	use = choose_use(arena, false, &kept);
+	OwnerScope	scope;
+	char	   *sql;
 
 	if (use == USE_NOT || slugs == NIL)
 		return read_arena_battles(arena, slugs);
-	return read_tally(kept, use, text_array(slugs), slugs,
+	scope = become_tally_owner(kept);
+	sql = many_query(kept, use);
+	leave_owner(scope);
+	return read_tally(kept, sql, text_array(slugs), slugs, VOTERS_NOT_READ,
 					  psprintf("all leaderboards from the kept tally of arena \"%s\"", arena));
 }

@@ -35,14 +35,18 @@
 typedef struct Bootstrap
 {
 	const Tally *tally;
-	Fitter	   *fitter;
+	Fitter	   *fitter;			/* of strengths alone, */
+	Estimator  *estimator;		/* or else with terms */
 	BattleGraph *graph;
 	Resampler  *resampler;		/* of battles, */
 	Voters	   *voters;			/* or else of voters */
 	PointEstimate estimate;
 
 	/* Of the replicate at hand */
-	PairPoints	points;
+	PairPoints	points;			/* of what is drawn: pairs, or cells */
+	const Tally *drawn;
+	int			num_terms;
+	double	   *terms;
 	Standing   *standing;
 	bool	   *placed;
 	bool	   *reference;
@@ -56,12 +60,15 @@ typedef struct Bootstrap
 static void
 drop_other_pairs(Bootstrap *bootstrap)
 {
-	for (int p = 0; p < bootstrap->tally->num_pairs; p++)
+	for (int p = 0; p < bootstrap->drawn->num_pairs; p++)
 	{
-		const Pair *pair = &bootstrap->tally->pairs[p];
+		const Pair *pair = &bootstrap->drawn->pairs[p];
 
-		if (!bootstrap->placed[pair->first] || !bootstrap->placed[pair->second])
-			bootstrap->points.first[p] = bootstrap->points.second[p] = 0;
+		if (bootstrap->placed[pair->first] && bootstrap->placed[pair->second])
+			continue;
+		bootstrap->points.first[p] = bootstrap->points.second[p] = 0;
+		if (bootstrap->points.ties)
+			bootstrap->points.ties[p] = 0;
 	}
 }
 
@@ -116,6 +123,19 @@ scale_replicate(Bootstrap *bootstrap)
 }
 
 /*
+ * Fit the replicate at hand: models that are placed, NULL: all.
+ */
+static void
+fit_strengths(Bootstrap *bootstrap, const bool *placed)
+{
+	if (bootstrap->estimator)
+		estimator_fit_replicate(bootstrap->estimator, bootstrap->points, placed,
+								bootstrap->scores, bootstrap->terms);
+	else
+		fit_replicate(bootstrap->fitter, bootstrap->points, placed, bootstrap->scores);
+}
+
+/*
  * Make one replicate; false when it could not place all models.
  */
 static bool
@@ -126,6 +146,8 @@ make_replicate(Bootstrap *bootstrap, uint64 seed, int replicate, bool always_com
 	int			num_placed = n;
 
 	bootstrap->centring = 0;
+	for (int k = 0; k < bootstrap->num_terms; k++)
+		bootstrap->terms[k] = NAN;
 	if (bootstrap->voters)
 		resample_voters(bootstrap->voters, seed, replicate, bootstrap->points);
 	else
@@ -134,7 +156,10 @@ make_replicate(Bootstrap *bootstrap, uint64 seed, int replicate, bool always_com
 		resample(bootstrap->resampler, &prng, bootstrap->points);
 	}
 	if (!always_complete)
-		num_placed = graph_find_standings(bootstrap->graph, bootstrap->points,
+		num_placed = graph_find_standings(bootstrap->graph,
+										  bootstrap->estimator ?
+										  estimator_pair_points(bootstrap->estimator, bootstrap->points) :
+										  bootstrap->points,
 										  bootstrap->standing);
 	for (int i = 0; i < n; i++)
 		bootstrap->placed[i] = bootstrap->standing[i] == STANDING_PLACED;
@@ -144,9 +169,7 @@ make_replicate(Bootstrap *bootstrap, uint64 seed, int replicate, bool always_com
 			drop_other_pairs(bootstrap);
 		memcpy(bootstrap->scores, bootstrap->estimate.strengths,
 			   sizeof(double) * n);
-		fit_replicate(bootstrap->fitter, bootstrap->points,
-					  num_placed < n ? bootstrap->placed : NULL,
-					  bootstrap->scores);
+		fit_strengths(bootstrap, num_placed < n ? bootstrap->placed : NULL);
 		for (int i = 0; i < n; i++)
 			bootstrap->scores[i] *= POINTS_PER_STRENGTH;
 		scale_replicate(bootstrap);
@@ -165,8 +188,8 @@ make_replicate(Bootstrap *bootstrap, uint64 seed, int replicate, bool always_com
 }
 
 static Bootstrap *
-bootstrap_create(Fitter *fitter, const Tally *tally, PointEstimate estimate,
-				 Voters *voters)
+bootstrap_create(Fitter *fitter, Estimator *estimator, const Tally *tally,
+				 PointEstimate estimate, Voters *voters)
 {
 	Bootstrap  *bootstrap = palloc0(sizeof(Bootstrap));
 	int			n = tally->num_models;
@@ -175,9 +198,19 @@ bootstrap_create(Fitter *fitter, const Tally *tally, PointEstimate estimate,
 	bootstrap->fitter = fitter;
 	bootstrap->graph = graph_create(tally);
 	bootstrap->voters = voters;
-	bootstrap->resampler = voters ? NULL : resampler_create(tally);
+	bootstrap->estimator = estimator;
+	bootstrap->drawn = estimator ? estimator_tally(estimator) : tally;
+	bootstrap->resampler = voters ? NULL : resampler_create(bootstrap->drawn);
 	bootstrap->estimate = estimate;
-	bootstrap->points = points_create(tally->num_pairs);
+	bootstrap->points = points_create(bootstrap->drawn->num_pairs);
+	if (estimator)
+	{
+		bootstrap->num_terms = terms_number(estimator_terms(estimator));
+		bootstrap->terms = palloc(sizeof(double) * bootstrap->num_terms);
+		bootstrap->points.ties = MemoryContextAllocHuge(CurrentMemoryContext,
+														mul_size(bootstrap->drawn->num_pairs + 1,
+																 sizeof(double)));
+	}
 	bootstrap->standing = palloc(sizeof(Standing) * n);
 	bootstrap->placed = palloc(sizeof(bool) * n);
 	bootstrap->reference = palloc(sizeof(bool) * n);
@@ -206,23 +239,29 @@ replicates_free(Replicates *replicates)
 {
 	pfree(replicates->values);
 	pfree(replicates->centring);
+	if (replicates->terms)
+		pfree(replicates->terms);
 	pfree(replicates);
 }
 
 /*
- * Make all replicates of the scores.  With a prior every one is complete.
+ * Make all replicates of the scores, and with an estimator of its terms.  With a prior
+ * every one is complete.
  */
 Replicates *
-bootstrap_replicates(Fitter *fitter, const Tally *tally, PointEstimate estimate,
-					 const RankOptions *options)
+bootstrap_replicates(Fitter *fitter, Estimator *estimator, const Tally *tally,
+					 PointEstimate estimate, const RankOptions *options)
 {
-	Bootstrap  *bootstrap = bootstrap_create(fitter, tally, estimate,
+	Bootstrap  *bootstrap = bootstrap_create(fitter, estimator, tally, estimate,
 											 options->voters);
 	Replicates *replicates = replicates_create(tally->num_models,
 											   options->num_bootstrap);
 	int			n = tally->num_models;
 	Size		num_bootstrap = options->num_bootstrap;
 
+	replicates->num_terms = bootstrap->num_terms;
+	replicates->terms = palloc(mul_size(sizeof(double) * num_bootstrap,
+										bootstrap->num_terms + 1));
 	for (Size r = 0; r < num_bootstrap; r++)
 	{
 		if (!make_replicate(bootstrap, options->seed, (int) r,
@@ -231,6 +270,8 @@ bootstrap_replicates(Fitter *fitter, const Tally *tally, PointEstimate estimate,
 		replicates->centring[r] = bootstrap->centring;
 		for (int i = 0; i < n; i++)
 			replicates->values[i * num_bootstrap + r] = bootstrap->scores[i];
+		for (int k = 0; k < bootstrap->num_terms; k++)
+			replicates->terms[k * num_bootstrap + r] = bootstrap->terms[k];
 		if (options->progress)
 			options->progress((int) r + 1, options->num_bootstrap);
 	}

@@ -18,8 +18,14 @@
  * differences mean anything.  A score is such a difference: that of a strength and the
  * mean of those which fix the scale.
  *
+ * When every battle stands for itself, the variance of a difference is a sum of squares,
+ * one for each pair of models that has met.  Those of scores need no more than that.
+ * They are summed up for COLUMNS_AT_ONCE models at once, so that what is read of H^-1
+ * stays in the processor's cache; the whole of V would take longer.
+ *
  * Time: a pass over all models for each pair of them that has met.
- * Memory: two full matrices, or with covariance_matrix() three.
+ * Memory: one full matrix and 8 bytes a pair; by voter two, with covariance_matrix()
+ * one more.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,20 +37,19 @@
 
 #include "method/method.h"
 
+/* Models whose variances are summed up in one pass over the pairs */
+#define COLUMNS_AT_ONCE 64
+
 struct Covariance
 {
 	int			num_models;
+	double	   *known;			/* V itself; else NULL, and */
 	double	   *inverse;		/* of H */
-	double	   *product;		/* M times that */
+	const Tally *tally;
+	double	   *weights;		/* of its pairs in M, every battle standing
+								 * for itself; else NULL, and */
+	double	   *product;		/* M times the inverse */
 };
-
-static double *
-matrix_create(int num_models)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext,
-								  mul_size(mul_size(num_models, num_models),
-										   sizeof(double)));
-}
 
 /*
  * The sum of the squared residuals of a pair's battles.
@@ -63,53 +68,17 @@ squared_residuals(const Pair *pair, double ahead)
 		pair->count[OUTCOME_TIE] * off * off;
 }
 
-/*
- * Add a weight of two models to M, as it is multiplied with the inverse of H.  That
- * takes longer than a product with M does, but where groups of models hang together by
- * a thread it keeps the digits that the sums in M lose.
- */
-static void
-add_weight(const Covariance *covariance, int first, int second, double weight)
+static Covariance *
+covariance_create(Fitter *fitter, const Tally *tally, PairPoints points,
+				  const double *strengths)
 {
-	Size		n = covariance->num_models;
-	const double *restrict a = covariance->inverse + first * n;
-	const double *restrict b = covariance->inverse + second * n;
-	double	   *restrict to_a = covariance->product + first * n;
-	double	   *restrict to_b = covariance->product + second * n;
+	Covariance *covariance = palloc0(sizeof(Covariance));
 
-#pragma omp simd
-	for (Size i = 0; i < n; i++)
-	{
-		double		flow = weight * (a[i] - b[i]);
-
-		to_a[i] += flow;
-		to_b[i] -= flow;
-	}
-}
-
-/*
- * products = left times right, of full matrices.  Rows of the right one are added up,
- * which is quicker than sums across its columns.
- */
-static void
-multiply(const double *left, const double *right, double *products, int n)
-{
-	for (Size i = 0; i < (Size) n; i++)
-	{
-		double	   *restrict row = products + i * n;
-
-		CHECK_FOR_INTERRUPTS();
-		memset(row, 0, sizeof(double) * n);
-		for (Size k = 0; k < (Size) n; k++)
-		{
-			const double *restrict other = right + k * n;
-			double		factor = left[i * n + k];
-
-#pragma omp simd
-			for (int j = 0; j < n; j++)
-				row[j] += factor * other[j];
-		}
-	}
+	covariance->num_models = tally->num_models;
+	covariance->tally = tally;
+	covariance->inverse = full_matrix(tally->num_models);
+	fitter_inverse(fitter, points, strengths, covariance->inverse);
+	return covariance;
 }
 
 /*
@@ -120,22 +89,18 @@ Covariance *
 covariance_by_battle(Fitter *fitter, const Tally *tally, PairPoints points,
 					 const double *strengths)
 {
-	Covariance *covariance = palloc(sizeof(Covariance));
-	int			n = tally->num_models;
+	Covariance *covariance = covariance_create(fitter, tally, points, strengths);
 
-	covariance->num_models = n;
-	covariance->inverse = matrix_create(n);
-	covariance->product = matrix_create(n);
-	fitter_inverse(fitter, points, strengths, covariance->inverse);
-	memset(covariance->product, 0, sizeof(double) * n * n);
+	covariance->weights = MemoryContextAllocHuge(CurrentMemoryContext,
+												 mul_size(tally->num_pairs + 1,
+														  sizeof(double)));
 	for (int p = 0; p < tally->num_pairs; p++)
 	{
 		const Pair *pair = &tally->pairs[p];
 
-		CHECK_FOR_INTERRUPTS_AT(p * 64);
-		add_weight(covariance, pair->first, pair->second,
-				   squared_residuals(pair, strengths[pair->first] -
-									 strengths[pair->second]));
+		CHECK_FOR_INTERRUPTS_AT(p);
+		covariance->weights[p] =
+			squared_residuals(pair, strengths[pair->first] - strengths[pair->second]);
 	}
 	return covariance;
 }
@@ -147,29 +112,109 @@ Covariance *
 covariance_by_voter(Fitter *fitter, const Voters *voters, const Tally *tally,
 					PairPoints points, const double *strengths)
 {
-	Covariance *covariance = palloc(sizeof(Covariance));
+	Covariance *covariance = covariance_create(fitter, tally, points, strengths);
+	FittedTally fitted = {tally, strengths};
 	int			n = tally->num_models;
-	double	   *squares = matrix_create(n);
+	double	   *squares = full_matrix(n);
 
-	covariance->num_models = n;
-	covariance->inverse = matrix_create(n);
-	covariance->product = matrix_create(n);
-	fitter_inverse(fitter, points, strengths, covariance->inverse);
-	voters_gradient_squares(voters, strengths, squares);
-	multiply(squares, covariance->inverse, covariance->product, n);
+	covariance->product = full_matrix(n);
+	voters_gradient_squares(voters, battle_residual, &fitted, n, squares);
+	multiply_full(squares, covariance->inverse, covariance->product, n);
 	pfree(squares);
 	return covariance;
 }
 
-static double
-dot(const double *restrict a, const double *restrict b, int n)
+/*
+ * A covariance that is known, as a full matrix, which it takes.
+ */
+Covariance *
+covariance_of_matrix(double *matrix, int num_models)
 {
-	double		sum = 0;
+	Covariance *covariance = palloc0(sizeof(Covariance));
 
-#pragma omp simd reduction(+:sum)
-	for (int i = 0; i < n; i++)
-		sum += a[i] * b[i];
-	return sum;
+	covariance->num_models = num_models;
+	covariance->known = matrix;
+	return covariance;
+}
+
+/*
+ * Copy some columns of the inverse of H, less what the mean of the models that fix the
+ * scale is in each row.  Columns that are missing are zero.
+ */
+static void
+copy_columns(const Covariance *covariance, int begin, const double *means, double *columns)
+{
+	int			n = covariance->num_models;
+	int			width = Min(COLUMNS_AT_ONCE, n - begin);
+
+	memset(columns, 0, sizeof(double) * n * COLUMNS_AT_ONCE);
+	for (Size k = 0; k < (Size) n; k++)
+		for (int i = 0; i < width; i++)
+			columns[k * COLUMNS_AT_ONCE + i] =
+				covariance->inverse[k * n + begin + i] - means[k];
+}
+
+/*
+ * Variances by battle: for each pair, its weight times the square of what its models
+ * differ by in a column.
+ */
+static void
+sum_squares(const Covariance *covariance, const double *columns, double *variances)
+{
+	const Tally *tally = covariance->tally;
+
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		const Pair *pair = &tally->pairs[p];
+		const double *restrict a = columns + (Size) pair->first * COLUMNS_AT_ONCE;
+		const double *restrict b = columns + (Size) pair->second * COLUMNS_AT_ONCE;
+		double	   *restrict sums = variances;
+		double		weight = covariance->weights[p];
+
+		CHECK_FOR_INTERRUPTS_AT(p);
+#pragma omp simd
+		for (int i = 0; i < COLUMNS_AT_ONCE; i++)
+			sums[i] += weight * (a[i] - b[i]) * (a[i] - b[i]);
+	}
+}
+
+/*
+ * Variances by voter: the sum of the products of a column and what M makes of it.
+ */
+static void
+sum_products(const Covariance *covariance, const double *columns, const double *weights,
+			 int begin, double *variances)
+{
+	int			n = covariance->num_models;
+	int			width = Min(COLUMNS_AT_ONCE, n - begin);
+
+	for (Size k = 0; k < (Size) n; k++)
+	{
+		const double *row = covariance->product + k * n;
+		double		mean = dot_product(row, weights, n);
+
+		for (int i = 0; i < width; i++)
+			variances[i] += columns[k * COLUMNS_AT_ONCE + i] * (row[begin + i] - mean);
+	}
+}
+
+/*
+ * Variances by a covariance that is known.
+ */
+static void
+known_variances(const Covariance *covariance, const double *weights, int begin,
+				double *variances)
+{
+	int			n = covariance->num_models;
+	double	   *with_mean = palloc(sizeof(double) * n);
+	double		of_mean;
+
+	for (Size i = 0; i < (Size) n; i++)
+		with_mean[i] = dot_product(covariance->known + i * n, weights, n);
+	of_mean = dot_product(weights, with_mean, n);
+	for (Size i = begin; i < (Size) n && i < (Size) begin + COLUMNS_AT_ONCE; i++)
+		variances[i - begin] = covariance->known[i * n + i] - 2 * with_mean[i] + of_mean;
+	pfree(with_mean);
 }
 
 /*
@@ -183,35 +228,81 @@ covariance_deviations(const Covariance *covariance, const bool *reference,
 {
 	int			n = covariance->num_models;
 	double	   *weights = palloc(sizeof(double) * n);
-	double	   *sums = palloc(sizeof(double) * n);
-	double	   *own = palloc0(sizeof(double) * n);
-	double	   *with_mean = palloc(sizeof(double) * n);
-	double		of_mean;
+	double	   *means = palloc(sizeof(double) * n);
+	double	   *columns = palloc(sizeof(double) * n * COLUMNS_AT_ONCE);
 	int			num_reference = 0;
 
 	for (int i = 0; i < n; i++)
 		num_reference += reference[i];
 	for (int i = 0; i < n; i++)
 		weights[i] = reference[i] ? 1.0 / num_reference : 0;
-	for (Size k = 0; k < (Size) n; k++)
+	for (Size k = 0; k < (Size) n && covariance->inverse; k++)
+		means[k] = dot_product(covariance->inverse + k * n, weights, n);
+	for (int begin = 0; begin < n; begin += COLUMNS_AT_ONCE)
 	{
-		const double *restrict inverse = covariance->inverse + k * n;
-		const double *restrict product = covariance->product + k * n;
+		double		variances[COLUMNS_AT_ONCE] = {0};
 
-		sums[k] = dot(product, weights, n);
-		for (int i = 0; i < n; i++)
-			own[i] += inverse[i] * product[i];
+		CHECK_FOR_INTERRUPTS();
+		if (covariance->inverse)
+			copy_columns(covariance, begin, means, columns);
+		if (covariance->known)
+			known_variances(covariance, weights, begin, variances);
+		else if (covariance->weights)
+			sum_squares(covariance, columns, variances);
+		else
+			sum_products(covariance, columns, weights, begin, variances);
+		for (int i = begin; i < n && i < begin + COLUMNS_AT_ONCE; i++)
+			deviations[i] = reference[i] && num_reference == 1 ? 0 :
+				POINTS_PER_STRENGTH * sqrt(Max(variances[i - begin], 0));
 	}
-	for (Size i = 0; i < (Size) n; i++)
-		with_mean[i] = dot(covariance->inverse + i * n, sums, n);
-	of_mean = dot(weights, with_mean, n);
-	for (int i = 0; i < n; i++)
-		deviations[i] = reference[i] && num_reference == 1 ? 0 :
-			POINTS_PER_STRENGTH * sqrt(Max(own[i] - 2 * with_mean[i] + of_mean, 0));
 	pfree(weights);
-	pfree(sums);
-	pfree(own);
-	pfree(with_mean);
+	pfree(means);
+	pfree(columns);
+}
+
+/*
+ * Add a weight of two models to M, as it is multiplied with the inverse of H.  That
+ * takes longer than a product with M does, but where groups of models hang together by
+ * a thread it keeps the digits that the sums in M lose.
+ */
+static void
+add_weight(const Covariance *covariance, int first, int second, double weight,
+		   double *product)
+{
+	Size		n = covariance->num_models;
+	const double *restrict a = covariance->inverse + first * n;
+	const double *restrict b = covariance->inverse + second * n;
+	double	   *restrict to_a = product + first * n;
+	double	   *restrict to_b = product + second * n;
+
+#pragma omp simd
+	for (Size i = 0; i < n; i++)
+	{
+		double		flow = weight * (a[i] - b[i]);
+
+		to_a[i] += flow;
+		to_b[i] -= flow;
+	}
+}
+
+/*
+ * M times the inverse of H, every battle standing for itself.
+ */
+static double *
+multiply_weights(const Covariance *covariance)
+{
+	const Tally *tally = covariance->tally;
+	Size		n = covariance->num_models;
+	double	   *product = full_matrix(n);
+
+	memset(product, 0, sizeof(double) * n * n);
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		CHECK_FOR_INTERRUPTS_AT(p * 64);
+		add_weight(covariance, tally->pairs[p].first, tally->pairs[p].second,
+				   covariance->weights[p], product);
+	}
+	return product;
 }
 
 /*
@@ -219,12 +310,20 @@ covariance_deviations(const Covariance *covariance, const bool *reference,
  * anything.
  */
 double *
-covariance_matrix(const Covariance *covariance)
+covariance_matrix(Covariance *covariance)
 {
-	double	   *matrix = matrix_create(covariance->num_models);
+	Size		n = covariance->num_models;
+	double	   *matrix = full_matrix(n);
 
-	multiply(covariance->inverse, covariance->product, matrix,
-			 covariance->num_models);
+	if (covariance->known)
+	{
+		memcpy(matrix, covariance->known, sizeof(double) * n * n);
+		return matrix;
+	}
+	if (covariance->product == NULL)
+		covariance->product = multiply_weights(covariance);
+	multiply_full(covariance->inverse, covariance->product, matrix,
+				  covariance->num_models);
 	return matrix;
 }
 
@@ -237,7 +336,13 @@ covariance_num_models(const Covariance *covariance)
 void
 covariance_free(Covariance *covariance)
 {
-	pfree(covariance->inverse);
-	pfree(covariance->product);
+	if (covariance->known)
+		pfree(covariance->known);
+	if (covariance->inverse)
+		pfree(covariance->inverse);
+	if (covariance->weights)
+		pfree(covariance->weights);
+	if (covariance->product)
+		pfree(covariance->product);
 	pfree(covariance);
 }

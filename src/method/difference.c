@@ -239,7 +239,7 @@ draw_replicates(const Differences *differences, const double *root, uint64 seed)
  * Differences as a covariance of strengths tells them, of the models that are ranked.
  */
 Differences *
-differences_of_covariance(const Covariance *covariance, const double *scores,
+differences_of_covariance(Covariance *covariance, const double *scores,
 						  const int *ranked, int num_ranked, int num_draws,
 						  uint64 seed, double point)
 {
@@ -446,6 +446,11 @@ find_difference(const Differences *differences, int a, int b)
 	{
 		difference.lower = find_quantile(lower, num_replicates, LOWER_QUANTILE);
 		difference.upper = find_quantile(upper, num_replicates, UPPER_QUANTILE);
+		/* half way from -infinity to +infinity nothing is known */
+		if (isnan(difference.lower))
+			difference.lower = -INFINITY;
+		if (isnan(difference.upper))
+			difference.upper = INFINITY;
 	}
 	pfree(lower);
 	pfree(upper);

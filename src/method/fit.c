@@ -13,8 +13,7 @@
  *
  * A bootstrap replicate starts at the point estimate and takes quasi-Newton
  * steps, by the one Hessian that the point estimate left: a limited-memory
- * BFGS (Nocedal 1980; the two loops of Nocedal and Wright, Numerical
- * Optimization, algorithm 7.4) whose initial matrix is its inverse.  As the
+ * BFGS (quasi_newton.c) whose initial matrix is its inverse.  As the
  * Hessian of a resample differs little from that of the data, five or six steps
  * do where all pairs have met often.  It ends when the remaining distance,
  * extrapolated from the last steps, is well within REPLICATE_TOLERANCE.  Should
@@ -33,8 +32,7 @@
  * Both climbs see models, and the sums of what their battles give.  Where some are
  * tied to each other by much and to the rest by nearly nothing, that is lost in the
  * rounding of the sums, and steps end that should not.  So neither is believed before
- * pairs that curve the likelihood by at least a certain part of what a model does,
- * where it ended, are seen to tie all models together.  Where they do not, the climb
+ * all models are seen to be tied together (threads.c).  Where they are not, the climb
  * goes on along a tree (tree.c), which is slower, but loses no digit; of replicates
  * of such data that is the only climb.  The replicate of other data may have lost what
  * tied it, and then steps by a Hessian that knows nothing of it are too short: where
@@ -94,22 +92,10 @@
 /* A fit is hard where directions differ in curvature by more than this */
 #define EASY_CURVATURES		1e5
 
-/*
- * Pairs must tie the models together that curve the likelihood by this part of the
- * most that a model does, else only the tree is believed
- */
-#define LEAST_TIE			1e-10
-
-/* By which part of what ties the data together a replicate must be, to be quick */
-#define LEAST_TIE_LEFT		(1.0 / 64)
-
 #define MAX_NEWTON_STEPS	100
 #define STEPS_BETWEEN		12
 #define MAX_REPLICATE_STEPS	100
 #define MAX_CUTS			1000
-
-/* Pairs of step and change of gradient that quasi-Newton steps remember */
-#define MEMORY 8
 
 struct Fitter
 {
@@ -124,17 +110,11 @@ struct Fitter
 	Curvature  *own_curvature;	/* of a replicate that needed its own */
 
 	/* Whether models hang by threads */
-	double		least_tie;		/* else they do, curvature of a pair */
-	double		least_tie_left; /* of a replicate, to be quick */
+	Threads    *threads;
 	bool		by_tree;		/* the data do: replicates climb along trees */
 	Tree	   *tree;			/* NULL until something did */
-	int		   *groups;			/* workspace, one more than num_models */
 
-	/* Memory of quasi-Newton steps: newest at (num_remembered - 1) % MEMORY */
-	int			num_remembered;
-	double	   *moves[MEMORY];
-	double	   *changes[MEMORY];	/* by how much the gradient fell */
-	double		products[MEMORY];	/* of the two */
+	StepMemory *memory;			/* of quasi-Newton steps */
 
 	/* Workspace, num_models each */
 	double	   *gradient;
@@ -157,11 +137,7 @@ fitter_create(const Tally *tally, double prior_battles)
 	fitter->tally = tally;
 	fitter->likelihood = likelihood_create(tally, prior_battles);
 	fitter->curvature = curvature_create(tally->num_models);
-	for (int m = 0; m < MEMORY; m++)
-	{
-		fitter->moves[m] = palloc(size);
-		fitter->changes[m] = palloc(size);
-	}
+	fitter->memory = memory_create(tally->num_models);
 	fitter->gradient = palloc(size);
 	fitter->next_gradient = palloc(size);
 	fitter->step = palloc(size);
@@ -169,31 +145,8 @@ fitter_create(const Tally *tally, double prior_battles)
 	fitter->middle = palloc(size);
 	fitter->middle_gradient = palloc(size);
 	fitter->start = palloc(size);
-	fitter->groups = palloc(sizeof(int) * (tally->num_models + 1));
+	fitter->threads = threads_create(tally, prior_battles);
 	return fitter;
-}
-
-static double
-dot(const double *a, const double *b, int n)
-{
-	double		sum = 0;
-
-#pragma omp simd reduction(+:sum)
-	for (int i = 0; i < n; i++)
-		sum += a[i] * b[i];
-	return sum;
-}
-
-/*
- * Add a multiple of a vector to a sum.
- */
-static void
-add_multiple(double *restrict sum, double factor, const double *restrict vector,
-			 int n)
-{
-#pragma omp simd
-	for (int i = 0; i < n; i++)
-		sum[i] += factor * vector[i];
 }
 
 /* The largest movement of any score, in points; infinite if one is no number */
@@ -212,32 +165,6 @@ largest_move(const double *step, int n)
 }
 
 /*
- * Make the Hessian positive definite where it is only flat: along a shift of
- * all strengths, and for models that have no battles (of a replicate).
- */
-static void
-fill_flat_directions(const Fitter *fitter, double *matrix)
-{
-	Size		n = fitter->num_models;
-	double		trace = 0;
-	double		lift;
-
-	for (Size i = 0; i < n; i++)
-		trace += matrix[i * n + i];
-	lift = trace / ((double) n * n);
-
-	for (Size j = 0; j < n; j++)
-	{
-		double	   *diagonal = &matrix[j * n + j];
-
-		if (*diagonal == 0)
-			*diagonal = trace / n;
-		for (Size i = j; i < n; i++)
-			matrix[j * n + i] += lift;
-	}
-}
-
-/*
  * Factor the Hessian at these strengths, the slow way where of the quick one's
  * result too few digits are true (models tied to each other by 2^50 battles and to
  * the rest by three).  False when that does not succeed either.
@@ -249,7 +176,7 @@ factor_hessian(Fitter *fitter, Curvature *curvature, PairPoints points,
 	double	   *matrix = curvature_matrix(curvature);
 
 	likelihood_hessian(fitter->likelihood, points, strengths, matrix);
-	fill_flat_directions(fitter, matrix);
+	curvature_fill_flat_directions(curvature);
 	if (curvature_factor(curvature))
 		return true;
 	likelihood_hessian(fitter->likelihood, points, strengths, matrix);
@@ -264,52 +191,14 @@ static double
 find_step(Fitter *fitter, const Curvature *curvature, const bool *placed)
 {
 	int			n = fitter->num_models;
-	int			oldest = Max(0, fitter->num_remembered - MEMORY);
-	double	   *bent = fitter->next_gradient;	/* free until the step is
-												 * taken */
-	double		weights[MEMORY];
 
-	memcpy(bent, fitter->gradient, sizeof(double) * n);
-	for (int k = fitter->num_remembered - 1; k >= oldest; k--)
-	{
-		int			m = k % MEMORY;
-
-		weights[m] = dot(fitter->moves[m], bent, n) / fitter->products[m];
-		add_multiple(bent, -weights[m], fitter->changes[m], n);
-	}
-
-	curvature_solve(curvature, bent, fitter->step);
-
-	for (int k = oldest; k < fitter->num_remembered; k++)
-	{
-		int			m = k % MEMORY;
-		double		excess = weights[m] -
-			dot(fitter->changes[m], fitter->step, n) / fitter->products[m];
-
-		add_multiple(fitter->step, excess, fitter->moves[m], n);
-	}
-
+	curvature_solve(curvature, memory_bend(fitter->memory, fitter->gradient),
+					fitter->step);
+	memory_bend_back(fitter->memory, fitter->step);
 	for (int i = 0; i < n && placed; i++)
 		if (!placed[i])
 			fitter->step[i] = 0;
 	return largest_move(fitter->step, n);
-}
-
-/*
- * Remember the step just taken, unless rounding has eaten what it would teach.
- */
-static void
-remember_step(Fitter *fitter)
-{
-	int			n = fitter->num_models;
-	int			m = fitter->num_remembered % MEMORY;
-
-	memcpy(fitter->moves[m], fitter->step, sizeof(double) * n);
-	memcpy(fitter->changes[m], fitter->gradient, sizeof(double) * n);
-	add_multiple(fitter->changes[m], -1, fitter->next_gradient, n);
-	fitter->products[m] = dot(fitter->moves[m], fitter->changes[m], n);
-	if (fitter->products[m] > 0)
-		fitter->num_remembered++;
 }
 
 /*
@@ -353,7 +242,7 @@ find_part(Fitter *fitter, PairPoints points, const double *strengths,
 	for (int i = 0; i < n; i++)
 		fitter->middle[i] = strengths[i] + fitter->step[i] / 2;
 	find_gradient(fitter, points, fitter->middle, fitter->middle_gradient);
-	middle_slope = dot(fitter->middle_gradient, fitter->step, n);
+	middle_slope = dot_product(fitter->middle_gradient, fitter->step, n);
 	if (middle_slope >= -end_slope)
 		return 1;
 	return middle_slope < 0 ? 0.25 : 0.5;
@@ -371,7 +260,7 @@ take_step(Fitter *fitter, PairPoints points, double *strengths)
 
 	for (int cuts = 0;; cuts++)
 	{
-		double		slope = dot(fitter->gradient, fitter->step, n);
+		double		slope = dot_product(fitter->gradient, fitter->step, n);
 		double		part;
 
 		memcpy(fitter->next_strengths, strengths, sizeof(double) * n);
@@ -379,14 +268,15 @@ take_step(Fitter *fitter, PairPoints points, double *strengths)
 		find_gradient(fitter, points, fitter->next_strengths,
 					  fitter->next_gradient);
 		part = find_part(fitter, points, strengths, slope,
-						 dot(fitter->next_gradient, fitter->step, n));
+						 dot_product(fitter->next_gradient, fitter->step, n));
 		if (part == 1 || cuts == MAX_CUTS)
 			break;
 		for (int i = 0; i < n; i++)
 			fitter->step[i] *= part;
 	}
 
-	remember_step(fitter);
+	memory_remember(fitter->memory, fitter->step, fitter->gradient,
+					fitter->next_gradient);
 	memcpy(strengths, fitter->next_strengths, sizeof(double) * n);
 	gradient = fitter->next_gradient;
 	fitter->next_gradient = fitter->gradient;
@@ -462,7 +352,7 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 
 		if (!factor_hessian(fitter, curvature, points, strengths))
 			return false;
-		fitter->num_remembered = 0;
+		memory_forget(fitter->memory);
 		before = find_bounded_step(fitter, curvature, placed);
 		if (!isfinite(before))
 			return false;
@@ -485,107 +375,6 @@ climb_by_newton(Fitter *fitter, Curvature *curvature, PairPoints points,
 		}
 	}
 	return false;
-}
-
-/* The group of a model: each leads to another of its group, but one to itself */
-static int
-find_group(int *groups, int i)
-{
-	while (groups[i] != i)
-		i = groups[i] = groups[groups[i]];
-	return i;
-}
-
-/* Put two models into one group.  Returns how many groups that takes away. */
-static int
-join_groups(int *groups, int i, int j)
-{
-	i = find_group(groups, i);
-	j = find_group(groups, j);
-	groups[i] = j;
-	return i != j;
-}
-
-/*
- * Do pairs that curve the likelihood by at least so much tie together all models
- * (that are placed)?  As a rule, the first few pairs tell.
- */
-static bool
-are_tied(const Fitter *fitter, PairPoints points, const bool *placed,
-		 const double *strengths, double least)
-{
-	const Tally *tally = fitter->tally;
-	int			n = fitter->num_models;
-	int			num_groups = 0;
-	double		shift;
-
-	for (int i = 0; i <= n; i++)
-	{
-		fitter->groups[i] = i;
-		num_groups += i < n && (placed == NULL || placed[i]);
-	}
-	for (int p = 0; p < tally->num_pairs && num_groups > 1; p++)
-	{
-		const Pair *pair = &tally->pairs[p];
-		double		battles = points.first[p] + points.second[p];
-		double		ahead = strengths[pair->first] - strengths[pair->second];
-
-		CHECK_FOR_INTERRUPTS_AT(p);
-		if (battles >= 4 * least && curvature_of(battles, ahead) >= least)
-			num_groups -= join_groups(fitter->groups, pair->first, pair->second);
-	}
-	if (num_groups == 1 || !(fitter->prior_battles > 0))
-		return num_groups == 1;
-
-	/* the virtual opponent of a prior is one more group */
-	shift = best_shift(strengths, n);
-	for (int i = 0; i < n; i++)
-		if (curvature_of(fitter->prior_battles, strengths[i] + shift) >= least)
-			num_groups -= join_groups(fitter->groups, i, n);
-	return num_groups == 0;
-}
-
-/* The most that a model's battles curve the likelihood, but for the prior */
-static double
-largest_curvature(const Fitter *fitter, PairPoints points, const double *strengths)
-{
-	const Tally *tally = fitter->tally;
-	double	   *curvatures = palloc0(sizeof(double) * fitter->num_models);
-	double		largest = 0;
-
-	for (int p = 0; p < tally->num_pairs; p++)
-	{
-		const Pair *pair = &tally->pairs[p];
-		double		weight = curvature_of(points.first[p] + points.second[p],
-										  strengths[pair->first] -
-										  strengths[pair->second]);
-
-		CHECK_FOR_INTERRUPTS_AT(p);
-		curvatures[pair->first] += weight;
-		curvatures[pair->second] += weight;
-	}
-	for (int i = 0; i < fitter->num_models; i++)
-		largest = Max(largest, curvatures[i]);
-	pfree(curvatures);
-	return largest;
-}
-
-/*
- * Find by how much all models are tied together at these strengths, and what that
- * asks of replicates.  False when that is too little to believe a climb that was not
- * along a tree.
- */
-static bool
-judge_ties(Fitter *fitter, PairPoints points, const double *strengths)
-{
-	double		most = largest_curvature(fitter, points, strengths);
-	double		tie = most;
-
-	fitter->least_tie = LEAST_TIE * most;
-	while (tie >= fitter->least_tie && !are_tied(fitter, points, NULL, strengths, tie))
-		tie /= 4;
-	fitter->least_tie_left = LEAST_TIE_LEFT * tie;
-	return tie >= fitter->least_tie;
 }
 
 static bool
@@ -657,7 +446,7 @@ fit_maximum(Fitter *fitter, PairPoints points, double *strengths)
 	if (!climb_by_newton(fitter, fitter->curvature, points, NULL, POINT_TOLERANCE,
 						 strengths))
 		memset(strengths, 0, size);
-	else if (judge_ties(fitter, points, strengths))
+	else if (threads_judge(fitter->threads, points, strengths))
 	{
 		curvature_invert(fitter->curvature);
 		judge_difficulty(fitter);
@@ -699,7 +488,7 @@ climb_by_quasi_newton(Fitter *fitter, PairPoints points, const bool *placed,
 	double		contraction = 1;
 
 	fitter->careful = false;
-	fitter->num_remembered = 0;
+	memory_forget(fitter->memory);
 	find_gradient(fitter, points, strengths, fitter->gradient);
 	for (int steps = 0; steps < MAX_REPLICATE_STEPS; steps++)
 	{
@@ -745,7 +534,7 @@ fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
 		if (!climb_by_quasi_newton(fitter, points, placed, strengths))
 			memcpy(strengths, fitter->start, size);
 		else if (!fitter->rounding_matters &&
-				 are_tied(fitter, points, placed, strengths, fitter->least_tie_left))
+				 are_tied(fitter->threads, points, placed, strengths, true))
 			return;
 
 		if (fitter->own_curvature == NULL)
@@ -753,7 +542,7 @@ fit_replicate(Fitter *fitter, PairPoints points, const bool *placed,
 		if (!climb_by_newton(fitter, fitter->own_curvature, points, placed,
 							 REPLICATE_AIM, strengths))
 			memset(strengths, 0, size);
-		else if (are_tied(fitter, points, placed, strengths, fitter->least_tie))
+		else if (are_tied(fitter->threads, points, placed, strengths, false))
 			return;
 	}
 	if (climb_by_tree(fitter, points, placed, REPLICATE_AIM, strengths))

@@ -79,9 +79,9 @@ copy_column(const double *values, double *copy, int num_values, double unknown)
  * The bounds of a model.  What is unknown stands below for the lower, and above
  * for the upper; and half way from -infinity to +infinity nothing is known.
  */
-static void
-find_bounds(const double *values, double *copy, int num_values,
-			double *lower, double *upper)
+void
+find_quantile_bounds(const double *values, double *copy, int num_values,
+					 double *lower, double *upper)
 {
 	int			num_unknown = copy_column(values, copy, num_values, -INFINITY);
 
@@ -108,8 +108,8 @@ percentile_bounds(const Replicates *replicates, Bounds bounds)
 	for (int i = 0; i < replicates->num_models; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		find_bounds(&replicates->values[i * num_replicates], copy, num_replicates,
-					&bounds.lower[i], &bounds.upper[i]);
+		find_quantile_bounds(&replicates->values[i * num_replicates], copy, num_replicates,
+							 &bounds.lower[i], &bounds.upper[i]);
 	}
 	pfree(copy);
 }
@@ -169,4 +169,39 @@ wald_bounds(const Covariance *covariance, const double *scores,
 		bounds.upper[i] = scores[i] + point * deviations[i];
 	}
 	pfree(deviations);
+}
+
+/*
+ * The chance of a deviate that is no nearer to 0, of Student's t with so many degrees of
+ * freedom (Abramowitz and Stegun, 26.7.3 and 26.7.4).
+ */
+static double
+student_chance(double deviate, int degrees)
+{
+	double		angle = atan(fabs(deviate) / sqrt(degrees));
+	double		square = cos(angle) * cos(angle);
+	double		term = degrees % 2 ? cos(angle) : 1;
+	double		sum = 0;
+
+	for (int k = degrees % 2 ? 3 : 2; k <= degrees; k += 2)
+	{
+		sum += term;
+		term *= square * (k - 1) / k;
+	}
+	sum *= sin(angle);
+	if (degrees % 2)
+		sum = (sum + angle) * 2 / M_PI;
+	return Max(1 - sum, 0);
+}
+
+/*
+ * The two-sided p-value of a term that is so many standard deviations from 0; by so many
+ * voters, or with 0 by battle.
+ */
+double
+wald_chance(double deviate, int64 num_voters)
+{
+	if (num_voters >= 2 && num_voters < MANY_VOTERS)
+		return student_chance(deviate, (int) num_voters - 1);
+	return erfc(fabs(deviate) / M_SQRT2);
 }

@@ -150,6 +150,33 @@ tile_size(const Curvature *curvature, int i)
 }
 
 /*
+ * Make H positive definite where it is only flat: along a shift of all strengths, and
+ * for models that have no battles (of a replicate).
+ */
+void
+curvature_fill_flat_directions(Curvature *curvature)
+{
+	Size		n = curvature->size;
+	double	   *matrix = curvature->matrix;
+	double		trace = 0;
+	double		lift;
+
+	for (Size i = 0; i < n; i++)
+		trace += matrix[i * n + i];
+	lift = trace / ((double) n * n);
+
+	for (Size j = 0; j < n; j++)
+	{
+		double	   *diagonal = &matrix[j * n + j];
+
+		if (*diagonal == 0)
+			*diagonal = trace / n;
+		for (Size i = j; i < n; i++)
+			matrix[j * n + i] += lift;
+	}
+}
+
+/*
  * Take the product of the finished column of tiles k off the tiles to its
  * right.
  */
@@ -375,34 +402,6 @@ curvature_variances(const Curvature *curvature, double *variances)
 }
 
 /*
- * The whole inverse of H, which is X' X: entry (i, j) is the product of columns i
- * and j of X, L having been inverted.
- */
-void
-curvature_inverse(const Curvature *curvature, double *inverse)
-{
-	int			n = curvature->size;
-
-	Assert(curvature->inverted);
-	for (int j = 0; j < n; j++)
-	{
-		const double *restrict column = tile_at(curvature, 0, j);
-
-		CHECK_FOR_INTERRUPTS();
-		for (int i = j; i < n; i++)
-		{
-			const double *restrict other = tile_at(curvature, 0, i);
-			double		sum = 0;
-
-#pragma omp simd reduction(+:sum)
-			for (int k = i; k < n; k++)
-				sum += column[k] * other[k];
-			inverse[(Size) j * n + i] = inverse[(Size) i * n + j] = sum;
-		}
-	}
-}
-
-/*
  * The columns that one pass takes, from column j on.  Behind the last one it
  * stands again, for a factor of 0.
  */
@@ -439,15 +438,15 @@ multiply(const Curvature *curvature, const double *vector,
 }
 
 /*
- * products = X' vector, down the columns of X as well.
+ * products = X' vector, down the columns of X as well, from one of them on.
  */
 static void
-multiply_transposed(const Curvature *curvature, const double *vector,
+multiply_transposed(const Curvature *curvature, const double *vector, int from,
 					double *products)
 {
 	int			n = curvature->size;
 
-	for (int j = 0; j < n; j += COLUMNS_AT_ONCE)
+	for (int j = from; j < n; j += COLUMNS_AT_ONCE)
 	{
 		const double *columns[COLUMNS_AT_ONCE];
 		double		sum0 = 0,
@@ -488,10 +487,29 @@ curvature_solve(const Curvature *curvature, const double *gradient,
 	if (curvature->inverted)
 	{
 		multiply(curvature, gradient, curvature->work);
-		multiply_transposed(curvature, curvature->work, step);
+		multiply_transposed(curvature, curvature->work, 0, step);
 		return;
 	}
 	memcpy(step, gradient, sizeof(double) * n);
 	dpotrs_("L", &n, &one_column, curvature->matrix, &n, step, &n, &info, 1);
 	Assert(info == 0);
+}
+
+/*
+ * The whole inverse of H, which is X' X: entry (i, j) is the product of columns i
+ * and j of X, L having been inverted.
+ */
+void
+curvature_inverse(const Curvature *curvature, double *inverse)
+{
+	Size		n = curvature->size;
+
+	Assert(curvature->inverted);
+	for (Size j = 0; j < n; j++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		multiply_transposed(curvature, tile_at(curvature, 0, j), j, inverse + j * n);
+		for (Size i = j + 1; i < n; i++)
+			inverse[i * n + j] = inverse[j * n + i];
+	}
 }

@@ -45,15 +45,6 @@
 
 #define MAX_SHIFT_STEPS 100
 
-/* pairs pair, pair + 1, ... are first's with second, second + 1, ... */
-typedef struct PairRun
-{
-	int32		first;
-	int32		second;
-	int32		pair;
-	int32		length;
-} PairRun;
-
 struct Likelihood
 {
 	int			num_models;
@@ -99,6 +90,21 @@ find_runs(const Tally *tally, PairRun *runs)
 	return num_runs;
 }
 
+/*
+ * The runs of consecutive pairs of a tally, and how many there are.
+ */
+PairRun *
+find_pair_runs(const Tally *tally, int *num_runs)
+{
+	PairRun    *runs;
+
+	*num_runs = find_runs(tally, NULL);
+	runs = MemoryContextAllocHuge(CurrentMemoryContext,
+								  mul_size(*num_runs, sizeof(PairRun)));
+	find_runs(tally, runs);
+	return runs;
+}
+
 Likelihood *
 likelihood_create(const Tally *tally, double prior_battles)
 {
@@ -108,11 +114,7 @@ likelihood_create(const Tally *tally, double prior_battles)
 	Assert(tally->num_pairs > 0);
 	likelihood->num_models = n;
 	likelihood->prior_battles = prior_battles;
-	likelihood->num_runs = find_runs(tally, NULL);
-	likelihood->runs = MemoryContextAllocHuge(CurrentMemoryContext,
-											  mul_size(likelihood->num_runs,
-													   sizeof(PairRun)));
-	find_runs(tally, likelihood->runs);
+	likelihood->runs = find_pair_runs(tally, &likelihood->num_runs);
 	likelihood->worths = palloc(sizeof(double) * n);
 	likelihood->lost = palloc(sizeof(double) * n);
 	likelihood->p = palloc(sizeof(double) * n);

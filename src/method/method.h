@@ -3,9 +3,16 @@
  * method.h
  *	  The method: from outcomes to a ranking.
  *
- *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree -> fit
+ *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree, matrix
+ *			-> threads, quasi_newton -> fit
  *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
- *			-> ranking
+ *			-> ranking -> robustness, pull; binomial -> reenact, cycles, chi_square
+ *			-> goodness, next_battle
+ *
+ *	Where more than strengths decides battles:
+ *
+ *	covariates -> separation, outcome_likelihood -> bordered -> regression -> estimator
+ *			-> term_covariance
  *
  * This half knows no table, no SPI and no GUC.  Of the server it uses palloc,
  * ereport, interrupts, its hash functions and its PRNG, so that it can be tested
@@ -38,6 +45,9 @@
 #define MIN_BOOTSTRAP		10
 #define MAX_BOOTSTRAP		10000
 #define DEFAULT_BOOTSTRAP	1000
+
+/* How often battles are fought again to test the fit, where nobody says otherwise */
+#define DEFAULT_TRIALS		200
 
 /* Scores are on the scale of the Elo system: points = 1000 + 400/ln 10 * strength */
 #define POINTS_PER_STRENGTH	173.71779276130073	/* 400 / ln 10 */
@@ -74,6 +84,8 @@ typedef struct Pair
 	int32		first;
 	int32		second;
 	int64		count[NUM_OUTCOMES];
+	int64		turned[NUM_OUTCOMES];	/* those of them in which the second
+										 * stood first */
 } Pair;
 
 /*
@@ -152,6 +164,13 @@ typedef struct OutcomeReading
 typedef struct Voters Voters;
 
 /*
+ * What one battle gives to a gradient: to which places, and how much.  Returns to how
+ * many.  It is named by NUM_OUTCOMES times its slot, plus its outcome.
+ */
+typedef int (*BattleGradient) (const void *context, uint32 what, int *places,
+							   double *amounts);
+
+/*
  * The points that the two sides of each pair of a tally took off each other,
  * a tie counted as half a point for either: arrays of num_pairs.  A tally has
  * one such set, each bootstrap replicate another.
@@ -160,7 +179,112 @@ typedef struct PairPoints
 {
 	double	   *first;
 	double	   *second;
+	double	   *ties;			/* how many there were; NULL: nobody asks */
 } PairPoints;
+
+/* pairs pair, pair + 1, ... of a tally are first's with second, second + 1, ... */
+typedef struct PairRun
+{
+	int32		first;
+	int32		second;
+	int32		pair;
+	int32		length;
+} PairRun;
+
+/* How ties are taken */
+typedef enum TieModel
+{
+	TIES_HALF,					/* half a win for either */
+	TIES_DAVIDSON				/* an outcome with a chance of its own */
+} TieModel;
+
+/* What besides strengths decides a battle */
+typedef struct ModelTerms
+{
+	bool		position;		/* standing first */
+	TieModel	ties;
+	int			num_covariates;
+} ModelTerms;
+
+/*
+ * Battles as more than strengths decides them: cells with all that is known of them.
+ * Where there are no covariates these are the pairs, or two rows of the pairs: those
+ * in which the first model stood first, and those in which the second did.
+ */
+typedef struct OutcomeCells
+{
+	const Tally *pairs;
+	const Tally *tally;			/* the cells, each as a pair */
+	int			num_sides;
+	const double *x;			/* position and covariates of each cell, or
+								 * NULL */
+} OutcomeCells;
+
+/* The chances of a battle */
+typedef struct OutcomeChances
+{
+	double		first;
+	double		second;
+	double		tie;
+} OutcomeChances;
+
+/* What a ranking predicts of the battles of a pair */
+typedef struct Prediction
+{
+	double		points;			/* of the first model */
+	double		share;			/* the same of all points */
+	double		outcomes[NUM_OUTCOMES];
+	double		chance;			/* p-value of being as far off */
+} Prediction;
+
+/* The log-likelihood of outcomes: see outcome_likelihood.c */
+typedef struct OutcomeLikelihood OutcomeLikelihood;
+
+/* Which way terms go to infinity that battles do not bound: 1, -1, or 0: they do */
+typedef struct Separation
+{
+	int			position;
+	int			ties;
+} Separation;
+
+/* Battles with what is known of each besides: see covariates.c */
+typedef struct Covariates Covariates;
+
+/* A covariate over all battles */
+typedef struct CovariateScale
+{
+	double		mean;
+	double		deviation;		/* 0: it is always the same */
+	double		unit;			/* that the fit measures it in */
+} CovariateScale;
+
+/* The Hessian of strengths with a border of terms: see bordered.c */
+typedef struct Bordered Bordered;
+
+/* The climb with terms: see regression.c */
+typedef struct Regression Regression;
+
+/* Which terms are fitted, of the battles and of replicates: see estimator.c */
+typedef struct Estimator Estimator;
+
+/* The negative of its Hessian, in three parts */
+typedef struct OutcomeHessian
+{
+	double	   *strengths;
+	double	   *cross;			/* of each term, with each strength */
+	double	   *terms;
+} OutcomeHessian;
+
+/* What one battle of each outcome adds to them */
+static const double points_of_first[NUM_OUTCOMES] = {1.0, 0.0, 0.5};
+static const double points_of_second[NUM_OUTCOMES] = {0.0, 1.0, 0.5};
+
+/* Of whose battles residuals are asked for */
+typedef struct FittedTally
+{
+	const Tally *tally;
+	const double *strengths;
+} FittedTally;
 
 /* The neighbours of each model in a tally: see components.c */
 typedef struct BattleGraph BattleGraph;
@@ -199,6 +323,12 @@ typedef struct Curvature Curvature;
 /* The climb where models hang by threads: see tree.c */
 typedef struct Tree Tree;
 
+/* What the last steps of a climb teach: see quasi_newton.c */
+typedef struct StepMemory StepMemory;
+
+/* By how much models are tied together: see threads.c */
+typedef struct Threads Threads;
+
 /* Workspace of the climb to the maximum: see fit.c */
 typedef struct Fitter Fitter;
 
@@ -234,6 +364,10 @@ typedef struct Replicates
 	double	   *values;
 	double	   *centring;		/* of a replicate: what brings scores to the
 								 * mean of the ranked */
+	int			num_terms;
+	double	   *terms;			/* likewise, term after term, in natural logs:
+								 * infinite where a replicate does not bound
+								 * it */
 	int			num_incomplete; /* replicates that could not place all models */
 } Replicates;
 
@@ -262,15 +396,121 @@ typedef struct Difference
 	double		upper;			/* likewise */
 } Difference;
 
+/* The models that can be placed, at their point estimate */
+typedef struct PlacedFit
+{
+	const Tally *tally;			/* of the battles among them */
+	PairPoints	points;			/* of its pairs */
+	double		prior_battles;
+	Fitter	   *fitter;
+	const double *strengths;
+	const bool *ranked;			/* which of them are */
+	const int  *models;			/* their numbers in the ranking */
+} PlacedFit;
+
+/* How many battles carry the lead of one model over another */
+typedef struct Robustness
+{
+	double		lead;			/* in points */
+	int64		battles;		/* without these it is behind; -1: none were
+								 * found */
+	double		lead_after;		/* without them */
+	int64	   *removed;		/* of each pair and outcome, or NULL */
+} Robustness;
+
+/* What a voter's battles do to the scores, in points */
+typedef struct VoterPull
+{
+	int			voter;			/* the number under which he was added */
+	int64		battles;
+	double		points;			/* the largest difference that he moves */
+	int			raised;			/* the model that he raises most, of the fit */
+	double		raised_points;
+	int			lowered;		/* ... and lowers most */
+	double		lowered_points;
+	double		lead_points;	/* that he adds to one model's lead over
+								 * another */
+} VoterPull;
+
+/* A chance, ready for binomial draws: see binomial.c */
+typedef struct Chance
+{
+	double		rarer;			/* it, or else 1 less it */
+	double		log_none;		/* ln (1 - rarer) */
+	bool		is_mirrored;
+} Chance;
+
+/* Battles fought again as a fit predicts: see reenact.c; arrays of num_pairs */
+typedef struct Reenactment
+{
+	const Tally *tally;
+	double	   *shares;			/* that the first model takes of the points */
+	double	   *ties;			/* chances of these */
+	Chance	   *tied;			/* the same, and */
+	Chance	   *won;			/* of a win if it is no tie, for draws */
+} Reenactment;
+
+/* Counts cycles of three models: see cycles.c */
+typedef struct CycleCounter CycleCounter;
+
+/* Whether one number for each model describes the battles: see goodness.c */
+typedef struct Goodness
+{
+	int			num_pairs;
+	int			degrees;		/* of freedom; 0: nothing can be tested */
+	double		deviance;
+	double		expected_deviance;	/* by chance */
+	bool		is_simulated;	/* the p-value, by fighting battles again */
+	double		p_value;		/* NAN: there is none */
+	double		excess;			/* of the error of shares over chance */
+	double	   *residuals;		/* of each pair, in standard deviations */
+	int64		cycles;
+	double		expected_cycles;	/* by chance */
+	double		cycles_p_value; /* likewise */
+} Goodness;
+
+/* What one wants to know from the next battle */
+typedef enum BattleGoal
+{
+	GOAL_SCORES,
+	GOAL_TOP,					/* which model is the first */
+	GOAL_RANKS
+} BattleGoal;
+
+/* Two models of a fit that might meet next */
+typedef struct NextBattle
+{
+	int			first;
+	int			second;
+	int64		battles;		/* that they have had */
+	double		gain;			/* see next_battle.c */
+	double		chance;			/* to draw them, of all pairs */
+} NextBattle;
+
 /* How intervals are found */
 typedef enum IntervalKind
 {
 	INTERVALS_BOOTSTRAP,
-	INTERVALS_SANDWICH
+	INTERVALS_SANDWICH,
+	INTERVALS_NONE				/* bounds are infinite; nobody chooses that */
 } IntervalKind;
+
+/* What besides strengths decides battles, as it was found, in natural logs */
+typedef struct TermEstimate
+{
+	double		value;
+	double		lower;			/* possibly infinite */
+	double		upper;
+	double		deviation;		/* standard, as votes vary */
+	double		by_information; /* likewise, if they varied as the model says */
+	double		chance;			/* two-sided p-value of its being 0 */
+} TermEstimate;
 
 typedef struct RankOptions
 {
+	ModelTerms	terms;			/* that decide besides strengths */
+	Covariates *covariates;		/* of the tally's battles, which are used up,
+								 * or NULL */
 	IntervalKind intervals;
 	Voters	   *voters;			/* of the tally's battles, which are used up;
 								 * NULL: battles are independent */
@@ -282,6 +522,7 @@ typedef struct RankOptions
 	double		anchor_score;	/* its score in points */
 	uint64		seed;
 	bool		keep_differences;	/* for rank_ranges() and the like */
+	bool		keep_fit;		/* for find_robustness() and the like */
 	const int  *name_order;		/* place of each model in the order of names */
 	void		(*progress) (int done, int total);	/* told of the replicates
 													 * done, or NULL */
@@ -307,13 +548,22 @@ typedef struct Ranking
 	int			num_ranked;
 	bool		anchor_lost;	/* the anchor cannot be placed: nobody is
 								 * ranked */
+	bool		one_voter;		/* intervals by voter need another: likewise */
 	int			num_incomplete; /* replicates that could not place all models */
 	int64		num_voters;		/* 0: battles were taken as independent */
 	int64		busiest_voter;	/* battles that he cast */
 	double		widening;		/* by voter, intervals are so many times as
 								 * wide as by battle */
+	ModelTerms	terms;			/* those asked for that the battles bound */
+	Separation	separation;		/* of the others */
+	int			num_terms;
+	TermEstimate *term_estimates;	/* position, covariates, odds of ties */
+	double		tie_odds;		/* beside those of a win of equals; 0: ties
+								 * are halves */
 	Differences *differences;	/* of the ranked models, or NULL */
 	int		   *compared;		/* number of each model among these, or -1 */
+	PlacedFit  *fit;			/* or NULL */
+	int		   *placed;			/* number of each model in the fit, or -1 */
 	double		fit_seconds;
 	double		bootstrap_seconds;
 } Ranking;
@@ -333,21 +583,33 @@ extern Tally *tally_finish(TallyBuilder *builder, int num_models,
 extern Tally *tally_among(const Tally *tally, const int *index, int num_kept);
 extern void tally_count_battles(const Tally *tally, int64 *battles);
 extern PairPoints tally_points(const Tally *tally);
+extern int	tally_find_pair(const Tally *tally, int first, int second);
 extern PairPoints points_create(int num_pairs);
 
 /* voters.c */
 extern Voters *voters_begin(Size max_bytes);
+extern void voters_keep_numbers(Voters *voters);
 extern void voters_add(Voters *voters, int voter, int model1, int model2,
 					   Meaning meaning, int64 count);
 extern void voters_finish(Voters *voters, int vocabulary, const int *position);
 extern void voters_keep(Voters *voters, const int *index);
-extern void voters_bind(Voters *voters, const Tally *tally);
+extern void voters_bind(Voters *voters, const Tally *tally, int num_sides);
+extern void voters_add_to_slot(Voters *voters, int voter, uint32 what, int64 count);
+extern void voters_bind_to_slots(Voters *voters, int num_slots);
 extern int64 voters_number(const Voters *voters);
 extern int64 voters_busiest(const Voters *voters);
 extern void resample_voters(Voters *voters, uint64 seed, int replicate,
 							PairPoints points);
-extern void voters_gradient_squares(const Voters *voters, const double *strengths,
+extern int	battle_residual(const void *context, uint32 what, int *models,
+							double *amounts);
+extern void voters_gradient_squares(const Voters *voters,
+									BattleGradient battle_gradient,
+									const void *context, int num_parameters,
 									double *matrix);
+extern int	voters_gradient(const Voters *voters, int64 *place,
+							const double *strengths, double *gradient,
+							bool *is_touched, int *touched, int *voter,
+							int64 *battles);
 
 /* components.c */
 extern BattleGraph *graph_create(const Tally *tally);
@@ -360,6 +622,7 @@ extern void graph_explain(BattleGraph *graph, PairPoints points,
 extern void lapack_init(void);
 extern Curvature *curvature_create(int size);
 extern void curvature_free(Curvature *curvature);
+extern void curvature_fill_flat_directions(Curvature *curvature);
 extern double *curvature_matrix(Curvature *curvature);
 extern bool curvature_factor(Curvature *curvature);
 extern bool curvature_factor_laplacian(Curvature *curvature);
@@ -369,7 +632,14 @@ extern void curvature_variances(const Curvature *curvature, double *variances);
 extern void curvature_solve(const Curvature *curvature,
 							const double *gradient, double *step);
 
+/* matrix.c */
+extern double *full_matrix(Size n);
+extern void multiply_full(const double *left, const double *right, double *products,
+						  Size n);
+extern double difference_variance(const double *covariance, Size n, int i, int j);
+
 /* likelihood.c */
+extern PairRun *find_pair_runs(const Tally *tally, int *num_runs);
 extern Likelihood *likelihood_create(const Tally *tally, double prior_battles);
 extern void likelihood_gradient(Likelihood *likelihood, PairPoints points,
 								const double *strengths, double *gradient);
@@ -381,11 +651,46 @@ extern void likelihood_hessian(Likelihood *likelihood, PairPoints points,
 							   const double *strengths, double *matrix);
 extern double best_shift(const double *strengths, int num_models);
 
+/* outcome_likelihood.c */
+extern OutcomeLikelihood *outcome_likelihood_create(const OutcomeCells *cells,
+													ModelTerms terms,
+													double prior_battles);
+extern OutcomeChances outcome_chances(double ahead, double ties);
+extern int	outcome_num_nodes(const OutcomeLikelihood *likelihood);
+extern int	outcome_num_terms(const OutcomeLikelihood *likelihood);
+extern void outcome_gradient(OutcomeLikelihood *likelihood, PairPoints points,
+							 double num_ties, const double *parameters,
+							 double *gradient);
+extern void outcome_hessian(OutcomeLikelihood *likelihood, PairPoints points,
+							const double *parameters, OutcomeHessian hessian);
+extern int	outcome_battle_gradient(const OutcomeLikelihood *likelihood, int cell,
+									Outcome outcome, const double *parameters,
+									int *places, double *amounts);
+extern double outcome_log_likelihood(const OutcomeLikelihood *likelihood,
+									 const double *parameters);
+
 /* tree.c */
 extern Tree *tree_create(const Tally *tally, double prior_battles);
 extern double curvature_of(double battles, double ahead);
 extern bool tree_climb(Tree *tree, PairPoints points, const bool *placed,
 					   double tolerance, double *strengths);
+
+/* quasi_newton.c */
+extern double dot_product(const double *a, const double *b, int n);
+extern void add_multiple(double *sum, double factor, const double *vector, int n);
+extern StepMemory *memory_create(int size);
+extern void memory_forget(StepMemory *memory);
+extern const double *memory_bend(StepMemory *memory, const double *gradient);
+extern void memory_bend_back(StepMemory *memory, double *step);
+extern void memory_remember(StepMemory *memory, const double *step,
+							const double *before, const double *after);
+
+/* threads.c */
+extern Threads *threads_create(const Tally *tally, double prior_battles);
+extern bool threads_judge(Threads *threads, PairPoints points,
+						  const double *strengths);
+extern bool are_tied(const Threads *threads, PairPoints points, const bool *placed,
+					 const double *strengths, bool to_be_quick);
 
 /* fit.c */
 extern Fitter *fitter_create(const Tally *tally, double prior_battles);
@@ -395,10 +700,87 @@ extern void fitter_inverse(Fitter *fitter, PairPoints points,
 extern void fit_replicate(Fitter *fitter, PairPoints points,
 						  const bool *placed, double *strengths);
 
+/* bordered.c */
+extern Bordered *bordered_create(int num_nodes, int num_terms);
+extern OutcomeHessian bordered_hessian(Bordered *bordered);
+extern Curvature *bordered_curvature(Bordered *bordered);
+extern int	bordered_factor_terms(Bordered *bordered);
+extern void bordered_solve(const Bordered *bordered, const double *gradient,
+						   double *step);
+extern void bordered_term_rows(const Bordered *bordered, double *rows);
+extern void bordered_inverse(const Bordered *bordered, double *inverse);
+
+/* regression.c */
+extern Regression *regression_create(const OutcomeCells *cells, ModelTerms terms,
+									 double prior_battles);
+extern void add_sides(const OutcomeCells *cells, PairPoints points,
+					  PairPoints of_pairs);
+extern bool regression_fit(Regression *regression, PairPoints points);
+extern bool regression_fit_replicate(Regression *regression, PairPoints points,
+									 const bool *placed);
+extern int	regression_untold_term(const Regression *regression);
+extern const double *regression_estimate(const Regression *regression);
+extern const double *regression_parameters(const Regression *regression);
+extern int	regression_num_nodes(const Regression *regression);
+extern int	regression_num_terms(const Regression *regression);
+extern const OutcomeLikelihood *regression_likelihood(const Regression *regression);
+extern void regression_term_rows(const Regression *regression, double *rows);
+extern void regression_inverse(const Regression *regression, double *inverse);
+extern void report_terms_without_maximum(void) pg_attribute_noreturn();
+
+/* separation.c */
+extern int	position_separation(const OutcomeCells *cells, PairPoints points,
+								double prior_battles);
+extern int	tie_separation(const OutcomeCells *cells, PairPoints points,
+						   double prior_battles, bool position);
+
+/* covariates.c */
+extern Covariates *covariates_begin(int number, char **names, bool by_voter,
+									Size max_bytes);
+extern void covariates_add(Covariates *covariates, int voter, int first, int second,
+						   Meaning meaning, int64 count, const double *x);
+extern void covariates_finish(Covariates *covariates, int vocabulary,
+							  const int *position);
+extern void covariates_keep(Covariates *covariates, const int *index);
+extern void covariates_bind(Covariates *covariates, const Tally *tally);
+extern Voters *covariates_voters(const Covariates *covariates);
+extern int	covariates_number(const Covariates *covariates);
+extern const char *covariate_name(const Covariates *covariates, int k);
+extern CovariateScale covariate_scale(const Covariates *covariates, int k);
+extern void check_covariates(const Covariates *covariates, bool position);
+extern void report_untold_covariate(const Covariates *covariates,
+									int k) pg_attribute_noreturn();
+extern const Tally *covariates_tally(const Covariates *covariates);
+extern const double *covariates_x(const Covariates *covariates, bool position);
+extern const int *covariates_pairs(const Covariates *covariates);
+
+/* estimator.c */
+extern TieModel parse_tie_model(const char *name);
+extern const char *tie_model_name(TieModel model);
+extern const char *why_no_position(Separation separation);
+extern const char *why_no_ties(Separation separation);
+extern bool any_terms(ModelTerms terms);
+extern int	terms_number(ModelTerms terms);
+extern ModelTerms terms_of_battles(const Tally *pairs, const Covariates *covariates,
+								   ModelTerms terms, double prior_battles,
+								   Separation *separation);
+extern Estimator *estimator_create(const Tally *pairs, const Covariates *covariates,
+								   ModelTerms terms, double prior_battles);
+extern const Tally *estimator_tally(const Estimator *estimator);
+extern int	estimator_num_sides(const Estimator *estimator);
+extern ModelTerms estimator_terms(const Estimator *estimator);
+extern PairPoints estimator_pair_points(Estimator *estimator, PairPoints points);
+extern const Regression *estimator_fit(Estimator *estimator, int *untold);
+extern void estimator_fit_replicate(Estimator *estimator, PairPoints points,
+									const bool *placed, double *strengths,
+									double *terms);
+
 /* resample.c */
 extern Resampler *resampler_create(const Tally *tally);
 extern void resample(Resampler *resampler, pg_prng_state *prng,
 					 PairPoints points);
+extern void resample_number(Resampler *resampler, pg_prng_state *prng,
+							int64 number, PairPoints points);
 extern void seed_replicate(pg_prng_state *prng, uint64 seed, int replicate);
 
 /* scale.c */
@@ -407,11 +789,16 @@ extern double mean_score(const double *scores, const bool *among,
 						 int num_models);
 extern void shift_scores(double *scores, int num_models, double points);
 extern double win_share(double score, double other_score);
+extern double expected_share(double score, double other_score, double tie_odds);
+
+/* prediction.c */
+extern Prediction predict_pair(const Pair *pair, double score, double other_score,
+							   double position, double tie_odds);
 
 /* bootstrap.c */
 extern Replicates *replicates_create(int num_models, int num_replicates);
-extern Replicates *bootstrap_replicates(Fitter *fitter, const Tally *tally,
-										PointEstimate estimate,
+extern Replicates *bootstrap_replicates(Fitter *fitter, Estimator *estimator,
+										const Tally *tally, PointEstimate estimate,
 										const RankOptions *options);
 extern void replicates_free(Replicates *replicates);
 
@@ -421,16 +808,27 @@ extern Covariance *covariance_by_battle(Fitter *fitter, const Tally *tally,
 extern Covariance *covariance_by_voter(Fitter *fitter, const Voters *voters,
 									   const Tally *tally, PairPoints points,
 									   const double *strengths);
+extern Covariance *covariance_of_matrix(double *matrix, int num_models);
 extern int	covariance_num_models(const Covariance *covariance);
 extern void covariance_deviations(const Covariance *covariance,
 								  const bool *reference, double *deviations);
-extern double *covariance_matrix(const Covariance *covariance);
+extern double *covariance_matrix(Covariance *covariance);
 extern void covariance_free(Covariance *covariance);
+
+/* term_covariance.c */
+extern Covariance *covariance_with_terms(const Regression *regression,
+										 const Tally *cells, const Voters *voters);
+extern void term_deviations(const Regression *regression, const Tally *cells,
+							const Voters *voters, double *deviations,
+							double *by_information);
 
 /* quantile.c */
 extern double find_quantile(double *values, int num_values, double chance);
 
 /* interval.c */
+extern void find_quantile_bounds(const double *values, double *copy, int num_values,
+								 double *lower, double *upper);
+extern double wald_chance(double deviate, int64 num_voters);
 extern void percentile_bounds(const Replicates *replicates, Bounds bounds);
 extern void centre_replicates(Replicates *replicates);
 extern void wald_bounds(const Covariance *covariance, const double *scores,
@@ -447,7 +845,7 @@ extern bool find_quasi_variances(const double *deviations, int num_models,
 extern Differences *differences_of_replicates(const Replicates *replicates,
 											  const double *scores,
 											  const int *ranked, int num_ranked);
-extern Differences *differences_of_covariance(const Covariance *covariance,
+extern Differences *differences_of_covariance(Covariance *covariance,
 											  const double *scores,
 											  const int *ranked, int num_ranked,
 											  int num_draws, uint64 seed,
@@ -461,6 +859,43 @@ extern Bounds bounds_create(int num_models);
 extern Ranking *rank_models(const Tally *tally, const RankOptions *options);
 extern const char *model_status_name(ModelStatus status);
 
+/* robustness.c */
+extern Robustness find_robustness(const PlacedFit *fit, int leader, int rival);
+
+/* pull.c */
+extern VoterPull *strongest_pulls(const PlacedFit *fit, const Voters *voters,
+								  int leader, int rival, int limit,
+								  int *num_pulls);
+
+/* binomial.c */
+extern Chance prepare_chance(double chance);
+extern int64 draw_binomial(pg_prng_state *prng, int64 number, Chance chance);
+
+/* chi_square.c */
+extern double chi_square_tail(double value, double degrees);
+
+/* reenact.c */
+extern double pair_battles(const Pair *pair);
+extern double predicted_share(const PlacedFit *fit, const Pair *pair);
+extern Reenactment *reenactment_create(const PlacedFit *fit);
+extern double dispersion(const Reenactment *reenactment, int pair);
+extern void reenact(const Reenactment *reenactment, pg_prng_state *prng,
+					PairPoints points);
+
+/* cycles.c */
+extern CycleCounter *cycle_counter_create(const Tally *tally);
+extern int64 count_cycles(CycleCounter *counter, PairPoints points);
+
+/* goodness.c */
+extern Goodness *test_goodness(const PlacedFit *fit, int num_replicates, uint64 seed,
+							   bool with_cycles);
+extern double *find_residuals(const PlacedFit *fit);
+
+/* next_battle.c */
+extern BattleGoal parse_battle_goal(const char *name);
+extern NextBattle *next_battles(const PlacedFit *fit, BattleGoal goal, int limit,
+								int *num_pairs);
+
 /* outcome.c */
 extern Meaning outcome_meaning(const char *string);
 extern OutcomeWords *outcome_words_create(void);
@@ -468,7 +903,8 @@ extern Meaning outcome_words_add(OutcomeWords *words, char *string, Outcome name
 								 int64 count);
 extern OutcomeReading read_outcomes(const OutcomeWords *words);
 extern char *list_outcomes(const OutcomeWords *words, int vocabulary, bool read);
-extern const char *unread_example(const OutcomeWords *words, int vocabulary);
+extern const char *unread_example(const OutcomeWords *words, int vocabulary,
+								  bool *is_name);
 extern bool outcomes_are_mixed(const OutcomeWords *words, int vocabulary);
 extern const char *vocabulary_name(int vocabulary);
 extern char *explain_rivals(const OutcomeWords *words,

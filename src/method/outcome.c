@@ -27,7 +27,7 @@
 /* Bytes of a word that a message shows; longer ones are in no vocabulary */
 #define WORD_LENGTH 60
 
-/* Words that are held for messages, and how many a message shows */
+/* Words, and names, that are held for messages, and how many a message shows */
 #define MAX_WORDS 1000
 #define NUM_EXAMPLES 5
 
@@ -149,7 +149,8 @@ typedef struct MeaningCount
 
 struct OutcomeWords
 {
-	wordtable_hash *table;		/* of MAX_WORDS at most */
+	wordtable_hash *table;		/* of MAX_WORDS at most, and as many names */
+	int			num_names;		/* of these: were names when they were met */
 	MemoryContext memory;
 	int			num_meanings;
 	MeaningCount meanings[MAX_MEANINGS];	/* of all words, but unknown ones */
@@ -399,17 +400,19 @@ find_entry(OutcomeWords *words, char *string, Meaning *meaning)
 }
 
 /*
- * Make an entry for a word that has none, unless there are too many already.
+ * Make an entry for a word that has none, unless there are too many already.  Names
+ * do not take the places of other words.
  */
 static WordEntry *
-add_entry(OutcomeWords *words, const char *string, Meaning meaning)
+add_entry(OutcomeWords *words, const char *string, Meaning meaning, bool is_name)
 {
 	int			length = strnlen(string, WORD_LENGTH + 1);
+	int			num_words = (int) words->table->members - words->num_names;
 	WordEntry  *entry;
 	char	   *word;
 	bool		found;
 
-	if (words->table->members >= MAX_WORDS)
+	if ((is_name ? words->num_names : num_words) >= MAX_WORDS)
 		return NULL;
 	if (length > WORD_LENGTH)
 		length = pg_mbcliplen(string, length, WORD_LENGTH);
@@ -419,6 +422,7 @@ add_entry(OutcomeWords *words, const char *string, Meaning meaning)
 	entry = wordtable_insert(words->table, word, &found);
 	if (found)					/* a cut text that means something else */
 		return NULL;
+	words->num_names += is_name;
 	entry->meaning = meaning;
 	entry->count = entry->named = 0;
 	return entry;
@@ -451,7 +455,7 @@ count_meaning(OutcomeWords *words, Meaning meaning, int64 count)
  * Count so many battles of this outcome, NULL if there is none.  named says
  * whether it is the name of one of the battle's own models: OUTCOME_FIRST,
  * OUTCOME_SECOND or, if it is not, OUTCOME_TIE.  Returns what it may mean, in
- * any vocabulary.  Names that are nothing else are not held: there are many.
+ * any vocabulary.
  */
 Meaning
 outcome_words_add(OutcomeWords *words, char *string, Outcome named, int64 count)
@@ -459,8 +463,8 @@ outcome_words_add(OutcomeWords *words, char *string, Outcome named, int64 count)
 	Meaning		meaning = NONE;
 	WordEntry  *entry = string ? find_entry(words, string, &meaning) : NULL;
 
-	if (string && entry == NULL && (named == OUTCOME_TIE || meaning != 0))
-		entry = add_entry(words, string, meaning);
+	if (string && entry == NULL)
+		entry = add_entry(words, string, meaning, named != OUTCOME_TIE && meaning == 0);
 	if (entry)
 		entry->count += count;
 	if (named != OUTCOME_TIE && meaning != NONE)
@@ -583,6 +587,7 @@ typedef struct Example
 {
 	const char *word;
 	int64		count;
+	bool		is_name;		/* of a model of each of its battles */
 } Example;
 
 static int
@@ -598,7 +603,7 @@ compare_examples(const void *a, const void *b)
 
 /*
  * The words that a vocabulary reads, or those that it does not, the most
- * frequent ones first.
+ * frequent ones first.  Names that are nothing else are not listed as read.
  */
 static Example *
 sort_examples(const OutcomeWords *words, int vocabulary, bool read, int *number)
@@ -615,11 +620,11 @@ sort_examples(const OutcomeWords *words, int vocabulary, bool read, int *number)
 
 		if (!read)
 			count = entry->count - count;
-		if (count > 0 && entry->meaning != NONE)
+		if (count > 0 && entry->meaning != NONE && !(read && entry->meaning == 0))
+			examples[(*number)++] = (Example)
 		{
-			examples[*number].word = entry->word;
-			examples[(*number)++].count = count;
-		}
+			entry->word, count, entry->named == entry->count
+		};
 	}
 	qsort(examples, *number, sizeof(Example), compare_examples);
 	return examples;
@@ -647,13 +652,15 @@ list_outcomes(const OutcomeWords *words, int vocabulary, bool read)
 
 /*
  * The most frequent word that a vocabulary does not read, NULL if it reads all.
+ * is_name tells whether it always was the name of one of the battle's models.
  */
 const char *
-unread_example(const OutcomeWords *words, int vocabulary)
+unread_example(const OutcomeWords *words, int vocabulary, bool *is_name)
 {
 	int			number;
 	Example    *examples = sort_examples(words, vocabulary, false, &number);
 
+	*is_name = number > 0 && examples[0].is_name;
 	return number > 0 ? examples[0].word : NULL;
 }
 

@@ -10,6 +10,9 @@
  * evaluations and a score that is not absurdly far out; the others inform the
  * fit but not the scale.  Then come the intervals (interval.c) and the ranks.
  *
+ * Where more than strengths is to decide battles, these are fitted with it
+ * (estimator.c), as far as the battles bound it; all the rest is the same.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -30,13 +33,16 @@ typedef struct RankingOrder
 /* The models that can be placed, once they are fitted */
 typedef struct PlacedModels
 {
-	Fitter	   *fitter;
+	Fitter	   *fitter;			/* of strengths alone, */
+	Estimator  *estimator;		/* or else with terms */
+	const Regression *regression;
 	const Tally *tally;
 	PairPoints	points;
 	PointEstimate estimate;
 	int		   *ranked;			/* those that are */
 	int			num_ranked;
 	const RankOptions *options;
+	Covariance *by_voter;		/* NULL: not found */
 } PlacedModels;
 
 static int	compare_models(const int *a, const int *b, RankingOrder *order);
@@ -201,6 +207,16 @@ bounds_create(int num_models)
 	return bounds;
 }
 
+static void
+open_bounds(Bounds bounds, int num_models)
+{
+	for (int i = 0; i < num_models; i++)
+	{
+		bounds.lower[i] = -INFINITY;
+		bounds.upper[i] = INFINITY;
+	}
+}
+
 /*
  * Number the placed models that are ranked, for their differences.  Returns how many
  * they are.
@@ -221,6 +237,25 @@ number_ranked(Ranking *ranking, const PointEstimate *estimate, const int *model,
 }
 
 /*
+ * The bounds of terms by the bootstrap, where there are any.
+ */
+static void
+find_percentile_terms(Ranking *ranking, const Replicates *replicates)
+{
+	int			num_replicates = replicates->num_replicates;
+	double	   *copy = palloc(sizeof(double) * num_replicates);
+
+	for (int k = 0; k < replicates->num_terms; k++)
+	{
+		TermEstimate *term = &ranking->term_estimates[k];
+
+		find_quantile_bounds(replicates->terms + (Size) k * num_replicates, copy,
+							 num_replicates, &term->lower, &term->upper);
+	}
+	pfree(copy);
+}
+
+/*
  * The bounds of all scores by the bootstrap, and with centred those where the mean of
  * the ranked models fixes the scale.
  */
@@ -229,8 +264,9 @@ find_percentile_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds,
 					   Bounds *centred)
 {
 	const RankOptions *options = placed.options;
-	Replicates *replicates = bootstrap_replicates(placed.fitter, placed.tally,
-												  placed.estimate, options);
+	Replicates *replicates = bootstrap_replicates(placed.fitter, placed.estimator,
+												  placed.tally, placed.estimate,
+												  options);
 
 	ranking->num_incomplete = replicates->num_incomplete;
 	percentile_bounds(replicates, bounds);
@@ -244,7 +280,24 @@ find_percentile_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds,
 														 placed.estimate.scores,
 														 placed.ranked,
 														 placed.num_ranked);
+	find_percentile_terms(ranking, replicates);
 	replicates_free(replicates);
+}
+
+/*
+ * The covariance of strengths, by voter or else by battle.
+ */
+static Covariance *
+find_covariance(PlacedModels placed, const Voters *voters)
+{
+	if (placed.regression)
+		return covariance_with_terms(placed.regression, estimator_tally(placed.estimator),
+									 voters);
+	return voters ?
+		covariance_by_voter(placed.fitter, voters, placed.tally, placed.points,
+							placed.estimate.strengths) :
+		covariance_by_battle(placed.fitter, placed.tally, placed.points,
+							 placed.estimate.strengths);
 }
 
 /*
@@ -254,11 +307,7 @@ static void
 find_wald_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
 {
 	const RankOptions *options = placed.options;
-	Covariance *covariance = options->voters ?
-		covariance_by_voter(placed.fitter, options->voters, placed.tally,
-							placed.points, placed.estimate.strengths) :
-		covariance_by_battle(placed.fitter, placed.tally, placed.points,
-							 placed.estimate.strengths);
+	Covariance *covariance = options->voters ? placed.by_voter : find_covariance(placed, NULL);
 	double		point = interval_point(ranking->num_voters);
 
 	wald_bounds(covariance, placed.estimate.scores, placed.estimate.reference, point,
@@ -273,7 +322,8 @@ find_wald_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *c
 														 placed.num_ranked,
 														 options->num_bootstrap,
 														 options->seed, point);
-	covariance_free(covariance);
+	if (covariance != placed.by_voter)
+		covariance_free(covariance);
 }
 
 /*
@@ -295,33 +345,130 @@ total_variance(const Covariance *covariance, const PointEstimate *estimate)
 }
 
 /*
- * Say who cast the battles, and what it makes of intervals that this counts: how many
- * times as wide those by voter are as those by battle, by the root of the mean of
- * variances.
+ * Say what it makes of intervals that voters count: how many times as wide those by voter
+ * are as those by battle, by the root of the mean of variances.  The covariance is kept
+ * where intervals come of it.
  */
 static void
-describe_voters(Ranking *ranking, PlacedModels placed)
+describe_voters(Ranking *ranking, PlacedModels *placed)
 {
-	Voters	   *voters = placed.options->voters;
-	Covariance *by_voter;
-	Covariance *by_battle;
+	Covariance *by_battle = find_covariance(*placed, NULL);
+	double		variance = total_variance(by_battle, &placed->estimate);
 
-	ranking->num_voters = voters_number(voters);
-	ranking->busiest_voter = voters_busiest(voters);
-	if (ranking->num_voters < 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("intervals by voter need at least two voters")));
-	if (placed.num_ranked < 2)
-		return;
-	by_voter = covariance_by_voter(placed.fitter, voters, placed.tally, placed.points,
-								   placed.estimate.strengths);
-	by_battle = covariance_by_battle(placed.fitter, placed.tally, placed.points,
-									 placed.estimate.strengths);
-	ranking->widening = sqrt(total_variance(by_voter, &placed.estimate) /
-							 total_variance(by_battle, &placed.estimate));
-	covariance_free(by_voter);
+	placed->by_voter = find_covariance(*placed, placed->options->voters);
+	/* of nothing but ties neither varies */
+	if (variance > 0)
+		ranking->widening = sqrt(total_variance(placed->by_voter, &placed->estimate) / variance);
 	covariance_free(by_battle);
+	if (placed->options->intervals != INTERVALS_SANDWICH)
+		covariance_free(placed->by_voter);
+}
+
+/*
+ * Say what was found of terms, their bounds by the covariance.
+ */
+static void
+describe_terms(Ranking *ranking, PlacedModels placed)
+{
+	const RankOptions *options = placed.options;
+	ModelTerms	terms = estimator_terms(placed.estimator);
+	const double *found = regression_estimate(placed.regression) +
+		regression_num_nodes(placed.regression);
+	double		point = interval_point(ranking->num_voters);
+	int			q = terms_number(terms);
+	double	   *deviations = palloc(sizeof(double) * q);
+	double	   *by_information = palloc(sizeof(double) * q);
+
+	term_deviations(placed.regression, estimator_tally(placed.estimator), options->voters,
+					deviations, by_information);
+	ranking->num_terms = q;
+	ranking->term_estimates = palloc(sizeof(TermEstimate) * q);
+	for (int k = 0; k < q; k++)
+		ranking->term_estimates[k] = (TermEstimate)
+	{
+		found[k], found[k] - point * deviations[k], found[k] + point * deviations[k],
+			deviations[k], by_information[k],
+			wald_chance(found[k] / deviations[k], ranking->num_voters)
+	};
+	if (terms.ties == TIES_DAVIDSON)
+		ranking->tie_odds = exp(found[q - 1]);
+}
+
+/*
+ * The intervals of the placed models, and what comes with them.
+ */
+static void
+find_bounds(Ranking *ranking, PlacedModels placed, Bounds bounds, Bounds *centred)
+{
+	if (placed.estimator)
+		describe_terms(ranking, placed);
+	if (placed.options->intervals == INTERVALS_NONE)
+	{
+		open_bounds(bounds, placed.tally->num_models);
+		if (centred)
+			open_bounds(*centred, placed.tally->num_models);
+		return;
+	}
+	if (placed.options->voters)
+		describe_voters(ranking, &placed);
+	if (placed.options->intervals == INTERVALS_SANDWICH)
+		find_wald_bounds(ranking, placed, bounds, centred);
+	else
+		find_percentile_bounds(ranking, placed, bounds, centred);
+}
+
+/*
+ * The fit for what is asked of it besides a ranking.
+ */
+static PlacedFit *
+keep_fit(PlacedModels placed, const int *models)
+{
+	PlacedFit  *fit = palloc(sizeof(PlacedFit));
+
+	fit->tally = placed.tally;
+	fit->points = placed.points;
+	fit->prior_battles = placed.options->prior_battles;
+	fit->fitter = placed.fitter;
+	fit->strengths = placed.estimate.strengths;
+	fit->ranked = placed.estimate.ranked;
+	fit->models = models;
+	return fit;
+}
+
+/*
+ * An error for terms that cannot be fitted.
+ */
+static void
+report_no_fit(const PlacedModels *placed, int untold)
+{
+	const RankOptions *options = placed->options;
+	int			covariate = untold - estimator_terms(placed->estimator).position;
+
+	if (options->covariates && covariate >= 0 &&
+		covariate < covariates_number(options->covariates))
+		report_untold_covariate(options->covariates, covariate);
+	report_terms_without_maximum();
+}
+
+/*
+ * Fit the strengths, and what else decides battles.
+ */
+static void
+fit_placed_models(PlacedModels *placed, double *strengths)
+{
+	int			untold = -1;
+
+	if (placed->estimator == NULL)
+	{
+		placed->fitter = fitter_create(placed->tally, placed->options->prior_battles);
+		fit_maximum(placed->fitter, placed->points, strengths);
+		return;
+	}
+	placed->regression = estimator_fit(placed->estimator, &untold);
+	if (placed->regression == NULL)
+		report_no_fit(placed, untold);
+	memcpy(strengths, regression_estimate(placed->regression),
+		   sizeof(double) * placed->tally->num_models);
 }
 
 /*
@@ -331,8 +478,8 @@ describe_voters(Ranking *ranking, PlacedModels placed)
  * 1000, whatever the anchor.
  */
 static void
-rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
-				   ModelStatus *status, int anchor, Bounds compared,
+rate_placed_models(Ranking *ranking, const Tally *tally, Estimator *estimator,
+				   const int *model, ModelStatus *status, int anchor, Bounds compared,
 				   const RankOptions *options)
 {
 	int			n = tally->num_models;
@@ -341,7 +488,7 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	Bounds		centred = recentre ? bounds_create(n) : bounds;
 	double		off_centre = 0;
 	PlacedModels placed = {
-		fitter_create(tally, options->prior_battles), tally, tally_points(tally),
+		.estimator = estimator,.tally = tally,.points = tally_points(tally),
 		.ranked = palloc(sizeof(int) * n),.options = options
 	};
 	PointEstimate estimate;
@@ -355,7 +502,7 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	estimate.reference = palloc(sizeof(bool) * n);
 
 	INSTR_TIME_SET_CURRENT(start);
-	fit_maximum(placed.fitter, placed.points, estimate.strengths);
+	fit_placed_models(&placed, estimate.strengths);
 	for (int i = 0; i < n; i++)
 		estimate.scores[i] = POINTS_PER_STRENGTH * estimate.strengths[i];
 	scale_estimate(&estimate, status, n, anchor, options->anchor_score);
@@ -363,12 +510,9 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 	placed.num_ranked = number_ranked(ranking, &estimate, model, n, placed.ranked);
 
 	INSTR_TIME_SET_CURRENT(fitted);
-	if (options->voters)
-		describe_voters(ranking, placed);
-	if (options->intervals == INTERVALS_SANDWICH)
-		find_wald_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
-	else
-		find_percentile_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
+	if (options->keep_fit && estimator == NULL)
+		ranking->fit = keep_fit(placed, model);
+	find_bounds(ranking, placed, bounds, recentre ? &centred : NULL);
 	if (recentre && choose_reference(&estimate, status, n, -1) > 0)
 		off_centre = mean_score(estimate.scores, estimate.ranked, n) - CENTRE_SCORE;
 	for (int i = 0; i < n; i++)
@@ -393,11 +537,62 @@ rate_placed_models(Ranking *ranking, const Tally *tally, const int *model,
 }
 
 /*
+ * Bring voters and covariates to the places of a tally of the models that are placed,
+ * and say what fits them: NULL, strengths alone.  Terms that the battles do not bound
+ * are left out.
+ */
+static Estimator *
+prepare_placed_models(Ranking *ranking, const Tally *among, const int *index,
+					  RankOptions *options)
+{
+	Covariates *covariates = options->terms.num_covariates > 0 ?
+		options->covariates : NULL;
+	Estimator  *estimator = NULL;
+
+	if (covariates)
+	{
+		covariates_keep(covariates, index);
+		covariates_bind(covariates, among);
+		check_covariates(covariates, options->terms.position);
+		options->voters = covariates_voters(covariates);
+	}
+	if (any_terms(options->terms))
+		ranking->terms = terms_of_battles(among, covariates, options->terms,
+										  options->prior_battles, &ranking->separation);
+	if (any_terms(ranking->terms))
+		estimator = estimator_create(among, covariates, ranking->terms,
+									 options->prior_battles);
+	if (options->voters && covariates == NULL)
+	{
+		voters_keep(options->voters, index);
+		voters_bind(options->voters, among,
+					estimator ? estimator_num_sides(estimator) : 1);
+	}
+	return estimator;
+}
+
+/*
+ * Say who the voters of the placed models' battles are.  One alone has no interval.
+ */
+static void
+count_voters(Ranking *ranking, const RankOptions *options)
+{
+	const Voters *voters = options->voters;
+
+	ranking->num_voters = voters_number(voters);
+	ranking->busiest_voter = voters_busiest(voters);
+	ranking->widening = 1;
+	ranking->one_voter = ranking->num_voters < 2 && options->intervals != INTERVALS_NONE;
+}
+
+/*
  * Rank the models of a tally.
  */
 Ranking *
-rank_models(const Tally *tally, const RankOptions *options)
+rank_models(const Tally *tally, const RankOptions *asked)
 {
+	RankOptions chosen = *asked;
+	RankOptions *options = &chosen;
 	int			n = tally->num_models;
 	Ranking    *ranking = palloc0(sizeof(Ranking));
 	ModelStatus *status = palloc0(sizeof(ModelStatus) * n);
@@ -413,6 +608,7 @@ rank_models(const Tally *tally, const RankOptions *options)
 	ranking->ratings = palloc0(sizeof(Rating) * n);
 	ranking->order = palloc(sizeof(int) * n);
 	ranking->compared = palloc(sizeof(int) * n);
+	ranking->placed = index;
 
 	/* status is MODEL_RANKED so far; with a prior, all can be placed */
 	if (!(options->prior_battles > 0))
@@ -441,21 +637,20 @@ rank_models(const Tally *tally, const RankOptions *options)
 		anchor = index[options->anchor_model];
 		ranking->anchor_lost = anchor < 0;
 	}
-	if (ranking->anchor_lost)
-		for (int i = 0; i < num_placed; i++)
-			ranking->ratings[placed[i]].status = MODEL_SEPARATED;
-	else if (num_placed > 0)
+	if (num_placed > 0 && !ranking->anchor_lost)
 	{
 		Tally	   *among = tally_among(tally, index, num_placed);
+		Estimator  *estimator = prepare_placed_models(ranking, among, index, options);
 
 		if (options->voters)
-		{
-			voters_keep(options->voters, index);
-			voters_bind(options->voters, among);
-		}
-		rate_placed_models(ranking, among, placed, placed_status, anchor, compared,
-						   options);
+			count_voters(ranking, options);
+		if (!ranking->one_voter)
+			rate_placed_models(ranking, among, estimator, placed, placed_status, anchor,
+							   compared, options);
 	}
+	if (ranking->anchor_lost || ranking->one_voter)
+		for (int i = 0; i < num_placed; i++)
+			ranking->ratings[placed[i]].status = MODEL_SEPARATED;
 	assign_ranks(ranking, compared, options);
 	return ranking;
 }

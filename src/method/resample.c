@@ -45,6 +45,9 @@
 /* Below the mean by this many standard deviations goes the first total */
 #define TOTAL_MARGIN 2.5
 
+/* Fewer battles than the tally's, by more standard deviations, are drawn by themselves */
+#define LARGEST_SHORTFALL 4
+
 /* The largest count drawn by a table of its own */
 #define MAX_TABLE_COUNT 4096
 
@@ -91,10 +94,6 @@ struct Resampler
 	PairTables *pair_tables;	/* NULL when one_by_one */
 	PoissonTable *tables;
 };
-
-/* What one battle of each outcome adds to the points of a pair's two sides */
-static const double points_of_first[NUM_OUTCOMES] = {1.0, 0.0, 0.5};
-static const double points_of_second[NUM_OUTCOMES] = {0.0, 1.0, 0.5};
 
 /*
  * The generator of one replicate.
@@ -404,6 +403,8 @@ draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
 
 	points.first[p] = first + 0.5 * ties;
 	points.second[p] = second + 0.5 * ties;
+	if (points.ties)
+		points.ties[p] = ties;
 	return first + second + ties;
 }
 
@@ -411,13 +412,16 @@ draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
  * Draw every cell from Poisson(fraction * count).  Returns the total.  Where
  * all cells of a pair have tables, integers do.
  */
-static double
-draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
-			   double fraction, PairPoints points)
+static pg_attribute_always_inline double
+draw_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
+		   PairPoints points, const bool with_ties)
 {
 	const PoissonTable *tables = resampler->tables;
 	const PairTables *pair_tables = resampler->pair_tables;
 	int			num_pairs = resampler->tally->num_pairs;
+	double	   *of_first = points.first;
+	double	   *of_second = points.second;
+	double	   *tied = points.ties;
 	double		large_total = 0;
 	int64		total = 0;
 
@@ -441,11 +445,26 @@ draw_all_cells(const Resampler *resampler, pg_prng_state *prng,
 		first = draw_from_table(&tables[table[OUTCOME_FIRST]], (uint32) bits);
 		second = draw_from_table(&tables[table[OUTCOME_SECOND]], bits >> 32);
 		ties = draw_from_table(&tables[table[OUTCOME_TIE]], more_bits >> 32);
-		points.first[p] = 0.5 * (2 * first + ties);
-		points.second[p] = 0.5 * (2 * second + ties);
+		of_first[p] = 0.5 * (2 * first + ties);
+		of_second[p] = 0.5 * (2 * second + ties);
+		if (with_ties)
+			tied[p] = ties;
 		total += first + second + ties;
 	}
 	return total + large_total;
+}
+
+/*
+ * The same, ties being counted where somebody asks for them.  That is decided here and
+ * not for each cell.
+ */
+static double
+draw_all_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
+			   PairPoints points)
+{
+	return points.ties ?
+		draw_cells(resampler, prng, fraction, points, true) :
+		draw_cells(resampler, prng, fraction, points, false);
 }
 
 /*
@@ -474,6 +493,8 @@ draw_more_cells(Resampler *resampler, pg_prng_state *prng, double fraction,
 			{
 				points->first[p] += drawn * points_of_first[i];
 				points->second[p] += drawn * points_of_second[i];
+				if (points->ties && i == OUTCOME_TIE)
+					points->ties[p] += drawn;
 			}
 		}
 	}
@@ -488,6 +509,9 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 			 PairPoints points)
 {
 	uint64		num_cells = (uint64) resampler->tally->num_pairs * NUM_OUTCOMES;
+	double	   *of_first = points.first;
+	double	   *of_second = points.second;
+	double	   *tied = points.ties;
 
 	for (int64 b = 0; b < num_battles; b++)
 	{
@@ -500,8 +524,10 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 
 		CHECK_FOR_INTERRUPTS_AT(b);
 		c = (c & keep_own) | ((uint32) column->alias & ~keep_own);
-		points.first[c / NUM_OUTCOMES] += points_of_first[c % NUM_OUTCOMES];
-		points.second[c / NUM_OUTCOMES] += points_of_second[c % NUM_OUTCOMES];
+		of_first[c / NUM_OUTCOMES] += points_of_first[c % NUM_OUTCOMES];
+		of_second[c / NUM_OUTCOMES] += points_of_second[c % NUM_OUTCOMES];
+		if (tied && c % NUM_OUTCOMES == OUTCOME_TIE)
+			tied[c / NUM_OUTCOMES]++;
 	}
 }
 
@@ -531,19 +557,23 @@ draw_missing(Resampler *resampler, pg_prng_state *prng, double missing,
 }
 
 /*
- * Draw one resample into points.
+ * Draw so many battles of the tally, with replacement, into points.  Where they are
+ * much fewer than it has, what is drawn at once would hardly ever be few enough.
  */
 void
-resample(Resampler *resampler, pg_prng_state *prng, PairPoints points)
+resample_number(Resampler *resampler, pg_prng_state *prng, int64 number,
+				PairPoints points)
 {
 	const Tally *tally = resampler->tally;
 	double		n = tally->num_battles;
 	double		total = 0;
 
-	if (resampler->one_by_one)
+	if (resampler->one_by_one || number < n - LARGEST_SHORTFALL * sqrt(n))
 	{
 		memset(points.first, 0, sizeof(double) * tally->num_pairs);
 		memset(points.second, 0, sizeof(double) * tally->num_pairs);
+		if (points.ties)
+			memset(points.ties, 0, sizeof(double) * tally->num_pairs);
 	}
 	else
 		do
@@ -551,7 +581,16 @@ resample(Resampler *resampler, pg_prng_state *prng, PairPoints points)
 			CHECK_FOR_INTERRUPTS();
 			total = draw_all_cells(resampler, prng, 1 - TOTAL_MARGIN / sqrt(n),
 								   points);
-		} while (total > n);
+		} while (total > number);
 
-	draw_missing(resampler, prng, n - total, points);
+	draw_missing(resampler, prng, number - total, points);
+}
+
+/*
+ * Draw one resample into points.
+ */
+void
+resample(Resampler *resampler, pg_prng_state *prng, PairPoints points)
+{
+	resample_number(resampler, prng, resampler->tally->num_battles, points);
 }

@@ -62,3 +62,19 @@ win_share(double score, double other_score)
 {
 	return 1 / (1 + exp((other_score - score) / POINTS_PER_STRENGTH));
 }
+
+/*
+ * The share of points that a model is to take off another where a tie has a chance of
+ * its own, its odds being given; with odds of 0 it is half a point for either.
+ */
+double
+expected_share(double score, double other_score, double tie_odds)
+{
+	double		root = exp(-fabs(score - other_score) / (2 * POINTS_PER_STRENGTH));
+	double		better;
+
+	if (tie_odds == 0)
+		return win_share(score, other_score);
+	better = (1 + tie_odds * root / 2) / (1 + root * root + tie_odds * root);
+	return score >= other_score ? better : 1 - better;
+}

@@ -10,7 +10,10 @@
  * caller names and the pairs are sorted by it, so that nothing later depends
  * on the order of the input.
  *
- * Memory: about 48 bytes a pair in the hash table, 32 in the tally; nothing
+ * Which model stood first is kept beside the counts.  Scores do not ask for it
+ * unless they are to be free of what the place is worth.
+ *
+ * Memory: about 80 bytes a pair in the hash table, 56 in the tally; nothing
  * grows with the number of battles.
  *
  *-------------------------------------------------------------------------
@@ -30,6 +33,7 @@ typedef struct PairEntry
 	uint64		key;			/* (lower number << 32) | higher number */
 	char		status;			/* used by simplehash */
 	int64		count[NUM_OUTCOMES];	/* first: the lower number */
+	int64		turned[NUM_OUTCOMES];	/* where the higher one stood first */
 } PairEntry;
 
 #define SH_PREFIX		pairtable
@@ -118,8 +122,8 @@ tally_begin(void)
 }
 
 /*
- * Add count battles between two different models.  Their numbers are the
- * caller's; tally_finish() puts them in order.
+ * Add count battles between two different models, of which the first stood first.
+ * Their numbers are the caller's; tally_finish() puts them in order.
  */
 void
 tally_add(TallyBuilder *builder, int model1, int model2, Outcome outcome,
@@ -128,6 +132,7 @@ tally_add(TallyBuilder *builder, int model1, int model2, Outcome outcome,
 	PairEntry  *entry;
 	uint64		key;
 	bool		found;
+	bool		is_turned = model1 > model2;
 
 	Assert(model1 != model2 && model1 >= 0 && model2 >= 0 && count > 0);
 
@@ -135,7 +140,7 @@ tally_add(TallyBuilder *builder, int model1, int model2, Outcome outcome,
 		report_too_many_battles();
 	builder->num_battles += count;
 
-	if (model1 > model2)
+	if (is_turned)
 	{
 		int			swap = model1;
 
@@ -149,6 +154,7 @@ tally_add(TallyBuilder *builder, int model1, int model2, Outcome outcome,
 	if (!found)
 	{
 		memset(entry->count, 0, sizeof(entry->count));
+		memset(entry->turned, 0, sizeof(entry->turned));
 		if (builder->table->members > MAX_PAIRS)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -157,6 +163,31 @@ tally_add(TallyBuilder *builder, int model1, int model2, Outcome outcome,
 							   MAX_PAIRS)));
 	}
 	entry->count[outcome] += count;
+	if (is_turned)
+		entry->turned[outcome] += count;
+}
+
+/*
+ * Add the battles of a pair of another tally in the making.
+ */
+static void
+pour_entry(TallyBuilder *builder, const PairEntry *entry, const int *outcomes)
+{
+	int			lower = entry->key >> 32;
+	int			higher = entry->key & PG_UINT32_MAX;
+
+	for (int i = 0; i < NUM_OUTCOMES; i++)
+	{
+		Outcome		outcome = (Outcome) outcomes[i];
+		int64		turned = entry->turned[i];
+
+		if (outcomes[i] < 0)
+			continue;
+		if (entry->count[i] > turned)
+			tally_add(builder, lower, higher, outcome, entry->count[i] - turned);
+		if (turned > 0)
+			tally_add(builder, higher, lower, mirrored(outcome), turned);
+	}
 }
 
 /*
@@ -174,10 +205,7 @@ tally_pour(TallyBuilder *builder, TallyBuilder *source, const int *outcomes)
 	while ((entry = pairtable_iterate(source->table, &iterator)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS_AT(num_entries++);
-		for (int i = 0; i < NUM_OUTCOMES; i++)
-			if (entry->count[i] > 0 && outcomes[i] >= 0)
-				tally_add(builder, entry->key >> 32, entry->key & PG_UINT32_MAX,
-						  (Outcome) outcomes[i], entry->count[i]);
+		pour_entry(builder, entry, outcomes);
 	}
 	pairtable_destroy(source->table);
 	pfree(source);
@@ -197,7 +225,7 @@ tally_num_pairs(const TallyBuilder *builder)
  * swapped where that turns their order around.
  */
 static Pair
-renumbered_pair(int first, int second, const int64 *count)
+renumbered_pair(int first, int second, const int64 *count, const int64 *turned)
 {
 	Pair		pair;
 
@@ -210,6 +238,7 @@ renumbered_pair(int first, int second, const int64 *count)
 		if (first > second)
 			outcome = mirrored(outcome);
 		pair.count[outcome] = count[i];
+		pair.turned[outcome] = first > second ? count[i] - turned[i] : turned[i];
 	}
 	return pair;
 }
@@ -237,7 +266,8 @@ tally_finish(TallyBuilder *builder, int num_models, const int *position)
 		CHECK_FOR_INTERRUPTS_AT(tally->num_pairs);
 		tally->pairs[tally->num_pairs++] =
 			renumbered_pair(position[entry->key >> 32],
-							position[entry->key & PG_UINT32_MAX], entry->count);
+							position[entry->key & PG_UINT32_MAX], entry->count,
+							entry->turned);
 	}
 	pairtable_destroy(builder->table);
 	pfree(builder);
@@ -268,7 +298,8 @@ tally_among(const Tally *tally, const int *index, int num_kept)
 		CHECK_FOR_INTERRUPTS_AT(p);
 		if (first < 0 || second < 0)
 			continue;
-		among->pairs[among->num_pairs++] = renumbered_pair(first, second, pair->count);
+		among->pairs[among->num_pairs++] = renumbered_pair(first, second, pair->count,
+														   pair->turned);
 		for (int i = 0; i < NUM_OUTCOMES; i++)
 			among->num_battles += pair->count[i];
 	}
@@ -304,6 +335,7 @@ points_create(int num_pairs)
 
 	points.first = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	points.second = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	points.ties = NULL;
 	return points;
 }
 
@@ -325,4 +357,28 @@ tally_points(const Tally *tally)
 		points.second[p] = count[OUTCOME_SECOND] + 0.5 * count[OUTCOME_TIE];
 	}
 	return points;
+}
+
+/*
+ * The number of the pair of two models, the first of which has the lower number; -1 if
+ * they have not met.
+ */
+int
+tally_find_pair(const Tally *tally, int first, int second)
+{
+	int			low = 0;
+	int			high = tally->num_pairs;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		const Pair *pair = &tally->pairs[middle];
+
+		if (pair->first < first || (pair->first == first && pair->second < second))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < tally->num_pairs && tally->pairs[low].first == first &&
+		tally->pairs[low].second == second ? low : -1;
 }

@@ -195,6 +195,8 @@ too_few_entries(const Settings *settings, const Ranking *ranking)
 	if (ranking->anchor_lost)
 		return psprintf("anchor model \"%s\" cannot be placed among the others",
 						settings->anchor_model);
+	if (ranking->one_voter)
+		return pstrdup("one voter only, and intervals by voter (cluster_by_voter) need two");
 	if (ranking->num_ranked == 0)
 		return pstrdup("no model could be ranked");
 	if (ranking->num_ranked < settings->min_total_models)
@@ -243,6 +245,8 @@ rank_options(const Settings *settings, const Battles *battles,
 
 	options.intervals = settings->intervals;
 	options.voters = battles->voters;
+	options.covariates = battles->covariates;
+	options.terms = settings_terms(settings);
 	options.num_bootstrap = settings->num_bootstrap;
 	options.min_evaluations = settings->min_evaluations;
 	options.rank_by_significance = settings->rank_by_significance;
@@ -252,6 +256,7 @@ rank_options(const Settings *settings, const Battles *battles,
 	options.seed = (uint64) settings->seed;
 	options.name_order = contenders->name_order;
 	options.keep_differences = true;
+	options.keep_fit = true;
 	options.progress = progress_replicates;
 	for (int i = 0; i < contenders->num_models && settings->anchor_model; i++)
 		if (strcmp(contenders->slugs[i], settings->anchor_model) == 0)
@@ -277,6 +282,8 @@ rank_by_settings(const Settings *settings, const Battles *battles,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("there are no battles to rank")));
 	ranking = anchor_missing ? NULL : rank_models(battles->tally, &options);
+	if (ranking && ranking->one_voter)
+		report_one_voter();
 	if (ranking == NULL || ranking->anchor_lost)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -305,9 +312,8 @@ read_run(Run *run, Battles *battles, Contenders **contenders)
 	int64		count;
 
 	INSTR_TIME_SET_CURRENT(start);
-	if (battles == NULL || run->settings->cluster_by_voter)
-		battles = read_present_battles(run->leaderboard, run->as_of,
-									   run->settings->cluster_by_voter, true);
+	if (battles == NULL || run->settings->cluster_by_voter || run->settings->covariates)
+		battles = read_present_battles(run->leaderboard, run->as_of, run->settings, true);
 	*contenders = read_contenders(run->leaderboard, battles);
 	run->read_seconds += seconds_since(start);
 
@@ -349,10 +355,15 @@ rank_run(Run *run, const Battles *battles, const Contenders *contenders)
 	run->bootstrap_seconds = ranking->bootstrap_seconds;
 	run->num_incomplete = ranking->num_incomplete;
 	run->unranked = unranked_models(ranking, contenders);
-	if (battles->voters)
+	if (run->settings->cluster_by_voter)
 		run->voters = voters_of_run(ranking);
+	if (any_terms(options.terms))
+		run->terms = terms_of_run(ranking, battles, options.terms);
 	if (run->reason == NULL)
+	{
 		run->ranges = ranges_of_run(ranking, contenders);
+		run->soundness = soundness_of_run(ranking, contenders, options.seed);
+	}
 	return run->reason ? NULL : ranking;
 }
 

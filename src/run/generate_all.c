@@ -100,7 +100,7 @@ tend_tally(Campaign *campaign, Run *call)
 {
 	static const Step steps[] = {mend, sample};
 	MemoryContext caller = MemoryContextSwitchTo(campaign->memory);
-	bool		is_kept = find_kept_tally(call->arena) != NULL;
+	bool		is_kept = find_kept_tally(call->arena) != NULL || has_far_tally(call->arena);
 
 	for (Size i = 0; is_kept && i < lengthof(steps); i++)
 	{

@@ -56,13 +56,13 @@ put_rating(ReturnSetInfo *result, const char *model, const Rating *rating)
 }
 
 /*
- * Rank the models of a leaderboard as a run would, NULL if it has no battles, or its
- * anchor model cannot be placed.
+ * Rank the models of a leaderboard as a run would, NULL if it has no battles, its anchor
+ * model cannot be placed, or a voter lacks a second one.
  */
 static Ranking *
 rank_now(const Leaderboard *leaderboard, Settings *settings, Contenders **contenders)
 {
-	Battles    *battles = read_live_battles(leaderboard, settings->cluster_by_voter);
+	Battles    *battles = read_live_battles(leaderboard, settings);
 	char	   *source = psprintf("leaderboard \"%s\"", leaderboard->slug);
 	RankOptions options;
 	Ranking    *ranking;
@@ -77,8 +77,9 @@ rank_now(const Leaderboard *leaderboard, Settings *settings, Contenders **conten
 	if (anchor_missing)
 		return NULL;
 	options.progress = NULL;
+	options.keep_differences = false;
 	ranking = rank_models(battles->tally, &options);
-	return ranking->anchor_lost ? NULL : ranking;
+	return ranking->anchor_lost || ranking->one_voter ? NULL : ranking;
 }
 
 Datum

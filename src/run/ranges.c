@@ -23,6 +23,7 @@
 #include "run/run.h"
 
 PG_FUNCTION_INFO_V1(bixarena_range_recorded);
+PG_FUNCTION_INFO_V1(bixarena_term_recorded);
 
 static void
 append_range(StringInfo json, Datum model, const RankRange *range)
@@ -61,8 +62,8 @@ ranges_of_run(const Ranking *ranking, const Contenders *contenders)
 		if (has_comparison)
 			appendStringInfo(&json, ", \"comparison_lower\": %.15g"
 							 ", \"comparison_upper\": %.15g",
-							 round_score(bounds.lower[place]),
-							 round_score(bounds.upper[place]));
+							 round_score(stored_bound(bounds.lower[place], 0)),
+							 round_score(stored_bound(bounds.upper[place], 0)));
 		appendStringInfoChar(&json, '}');
 	}
 	appendStringInfoChar(&json, '}');
@@ -83,17 +84,17 @@ voters_of_run(const Ranking *ranking)
 }
 
 /*
- * bixarena.range_recorded(snapshot, snapshot_identifier, arena): the ranges of a
- * snapshot, null where they are not on record, or the caller may not read entries.
+ * What a column of the record has of a snapshot, null where it is not on record, or the
+ * caller may not read entries.
  */
-Datum
-bixarena_range_recorded(PG_FUNCTION_ARGS)
+static Datum
+recorded(FunctionCallInfo fcinfo, const char *column)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	char	   *arena = argument_text(fcinfo, 2);
 	Leaderboard leaderboard = {.arena = arena};
 	Parameters	parameters = {0};
-	Jsonb	   *ranges = NULL;
+	Jsonb	   *value = NULL;
 
 	leaderboard.schema = pstrdup(quote_identifier(arena));
 	add_parameter(&parameters, UUIDOID, PG_GETARG_DATUM(0), false);
@@ -106,11 +107,11 @@ bixarena_range_recorded(PG_FUNCTION_ARGS)
 		bool		isnull = true;
 		Datum		found;
 
-		execute_query("SELECT r.ranges FROM bixarena.run AS r"
-					  " WHERE r.snapshot_id OPERATOR(pg_catalog.=) $1"
-					  " AND r.snapshot_identifier COLLATE pg_catalog.\"C\""
-					  " OPERATOR(pg_catalog.=) $2"
-					  " AND r.arena OPERATOR(pg_catalog.=) $3 LIMIT 1",
+		execute_query(psprintf("SELECT r.%s FROM bixarena.run AS r"
+							   " WHERE r.snapshot_id OPERATOR(pg_catalog.=) $1"
+							   " AND r.snapshot_identifier COLLATE pg_catalog.\"C\""
+							   " OPERATOR(pg_catalog.=) $2"
+							   " AND r.arena OPERATOR(pg_catalog.=) $3 LIMIT 1", column),
 					  SPI_OK_SELECT, true, &parameters);
 		leave_owner(scope);
 		found = SPI_processed == 0 ? (Datum) 0 :
@@ -119,12 +120,31 @@ bixarena_range_recorded(PG_FUNCTION_ARGS)
 		{
 			MemoryContext spi = MemoryContextSwitchTo(caller);
 
-			ranges = DatumGetJsonbPCopy(found);
+			value = DatumGetJsonbPCopy(found);
 			MemoryContextSwitchTo(spi);
 		}
 	}
 	SPI_finish();
-	if (ranges == NULL)
+	if (value == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_JSONB_P(ranges);
+	PG_RETURN_JSONB_P(value);
+}
+
+/*
+ * bixarena.range_recorded(snapshot, snapshot_identifier, arena): the ranges of a snapshot.
+ */
+Datum
+bixarena_range_recorded(PG_FUNCTION_ARGS)
+{
+	return recorded(fcinfo, "ranges");
+}
+
+/*
+ * bixarena.term_recorded(snapshot, snapshot_identifier, arena): what besides strengths
+ * decided its battles.
+ */
+Datum
+bixarena_term_recorded(PG_FUNCTION_ARGS)
+{
+	return recorded(fcinfo, "terms");
 }

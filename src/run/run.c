@@ -79,6 +79,23 @@ add_requested(StringInfo json, const Run *run)
 }
 
 /*
+ * The covariates that scores are adjusted for, null if there are none.
+ */
+static void
+add_covariates(StringInfo json, const Settings *settings)
+{
+	ListCell   *cell;
+
+	appendStringInfoString(json, ", \"covariates\": ");
+	foreach(cell, settings->covariates)
+	{
+		appendStringInfoString(json, foreach_current_index(cell) == 0 ? "[" : ", ");
+		escape_json(json, lfirst(cell));
+	}
+	appendStringInfoString(json, settings->covariates ? "]" : "null");
+}
+
+/*
  * With what a run is made, as jsonb: the settings in force, once they are known,
  * as_of, and what the request has set.
  */
@@ -99,6 +116,7 @@ run_parameters(const Run *run)
 		appendStringInfo(&json, ", \"num_bootstrap\": %lld, \"intervals\": \"%s\""
 						 ", \"cluster_by_voter\": %s"
 						 ", \"min_evaluations\": %lld, \"rank_by_significance\": %s, \"auto_publish\": %s"
+						 ", \"adjust_position\": %s"
 						 ", \"prior_battles\": %.15g, \"anchor_score\": %.15g"
 						 ", \"seed\": %lld",
 						 (long long) settings->num_bootstrap,
@@ -107,9 +125,12 @@ run_parameters(const Run *run)
 						 (long long) settings->min_evaluations,
 						 settings->rank_by_significance ? "true" : "false",
 						 settings->auto_publish ? "true" : "false",
+						 settings->adjust_position ? "true" : "false",
 						 settings->prior_battles, settings->anchor_score,
 						 (long long) settings->seed);
 		add_json_text(&json, "anchor_model", settings->anchor_model);
+		add_json_text(&json, "tie_model", tie_model_name(settings->tie_model));
+		add_covariates(&json, settings);
 	}
 	add_requested(&json, run);
 	appendStringInfoChar(&json, '}');
@@ -291,6 +312,8 @@ record_end(const Run *run)
 	add_number(&parameters, run->write_seconds, !computed);
 	add_parameter(&parameters, JSONBOID, run->ranges, run->ranges == (Datum) 0);
 	add_parameter(&parameters, JSONBOID, run->voters, run->voters == (Datum) 0);
+	add_parameter(&parameters, JSONBOID, run->soundness, run->soundness == (Datum) 0);
+	add_parameter(&parameters, JSONBOID, run->terms, run->terms == (Datum) 0);
 	check_recorded(run, write_record("UPDATE bixarena.run SET parameters = $2,"
 									 " status = $3, ended_at = $5, skip_reason = $6,"
 									 " snapshot_id = $7, snapshot_identifier = $8,"
@@ -299,7 +322,8 @@ record_end(const Run *run)
 									 " incomplete_replicates = $13,"
 									 " read_seconds = $14, fit_seconds = $15,"
 									 " bootstrap_seconds = $16,"
-									 " write_seconds = $17, ranges = $18, voters = $19, error_sqlstate = NULL,"
+									 " write_seconds = $17, ranges = $18, voters = $19,"
+									 " soundness = $20, terms = $21, error_sqlstate = NULL,"
 									 " error_message = NULL, error_detail = NULL"
 									 " WHERE correlation_id OPERATOR(pg_catalog.=) $1"
 									 " AND status OPERATOR(pg_catalog.=) 'running'"

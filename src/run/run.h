@@ -57,12 +57,27 @@ typedef struct Run
 	Datum		voters;			/* jsonb: how many, and what they make of
 								 * intervals; 0: battles were independent */
 	Datum		ranges;			/* jsonb: ranks that the data allow, by id */
+	Datum		soundness;		/* jsonb: how far it can be leaned on */
+	Datum		terms;			/* jsonb: what besides strengths decides
+								 * battles; 0: nothing else was asked for */
 
 	double		read_seconds;
 	double		fit_seconds;
 	double		bootstrap_seconds;
 	double		write_seconds;
 } Run;
+
+/* The battles of a leaderboard up to a moment, read to look at them: see shown.c */
+typedef struct ShownBattles
+{
+	const Leaderboard *leaderboard;
+	Settings   *settings;
+	const TimestampTz *until;	/* or NULL */
+	VoterReading by_voter;
+	const BattleSource *source;
+	Battles    *battles;
+	Contenders *contenders;
+} ShownBattles;
 
 /* A run, and the battles that have been read for it */
 typedef struct ReadRun
@@ -114,6 +129,10 @@ typedef struct QueuePosition
 extern const Settings *settings_of(const Run *run);
 extern Settings *read_run_settings(const Run *run);
 
+/* terms.c */
+extern Datum terms_of_run(const Ranking *ranking, const Battles *battles,
+						  ModelTerms asked);
+
 /* run.c */
 extern void check_correlation_id(Datum correlation_id);
 extern Datum run_parameters(const Run *run);
@@ -159,9 +178,18 @@ extern RankOptions rank_options(const Settings *settings, const Battles *battles
 								const Contenders *contenders, bool *anchor_missing);
 extern void make_snapshot(Run *run, Battles *battles, bool dry_run);
 
+/* shown.c */
+extern ShownBattles *find_shown_battles(const char *arena, const char *slug,
+										const TimestampTz *until);
+extern void read_shown_battles(ShownBattles *shown, VoterReading by_voter);
+
 /* ranges.c */
 extern Datum voters_of_run(const Ranking *ranking);
 extern Datum ranges_of_run(const Ranking *ranking, const Contenders *contenders);
+
+/* soundness.c */
+extern Datum soundness_of_run(const Ranking *ranking, const Contenders *contenders,
+							  uint64 seed);
 
 /* campaign.c */
 extern void campaign_begin(Campaign *campaign);

@@ -99,7 +99,9 @@ CREATE TABLE bixarena.run (
 	request_number bigint,
 	call_id uuid,
 	ranges jsonb,
-	voters jsonb
+	voters jsonb,
+	soundness jsonb,
+	terms jsonb
 );
 CREATE INDEX run_leaderboard
 	ON bixarena.run (arena, leaderboard, requested_at DESC);
@@ -168,6 +170,11 @@ COMMENT ON COLUMN bixarena.run.ranges IS
 	'ids of the ranked models, and the ranks that the battles allow them';
 COMMENT ON COLUMN bixarena.run.voters IS
 	'of intervals by voter: how many voters, battles of the busiest, and how many times as wide as by battle; null: every battle was taken as independent';
+COMMENT ON COLUMN bixarena.run.soundness IS
+	'how many battles carry the lead of the first model, and whether one number for each model describes the battles';
+
+COMMENT ON COLUMN bixarena.run.terms IS
+	'what decides battles besides strengths, as far as settings ask: position, covariates and ties, as found; null: strengths alone';
 
 -- also in a row that is restored from a dump: another server numbers roles otherwise
 CREATE FUNCTION bixarena.trigger_run_role()

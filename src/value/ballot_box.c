@@ -13,8 +13,9 @@
  *
  * Memory: 16 bytes for each two models, order and word that was met, in a table of
  * which up to half is empty; nothing grows with the number of battles.  Words that
- * nobody reads are counted without models.  Beyond MAX_WORDS of them a word counts
- * as another one of the same meaning.
+ * nobody reads are counted without models.  Beyond MAX_WORDS of them, or
+ * MAX_TEXT_BYTES of their texts, which may have any number of blanks around, a word
+ * counts as another one of the same meaning.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,6 +31,9 @@
 /* Different words, and bytes that are kept of one that nobody reads */
 #define MAX_WORDS 4096
 #define MAX_WORD_BYTES 240
+
+/* Bytes of all words; as many as of words that nobody reads */
+#define MAX_TEXT_BYTES (MAX_WORDS * MAX_WORD_BYTES)
 
 /* What a message shows of words that are not kept */
 #define OTHER_WORDS "..."
@@ -111,6 +115,13 @@ model_number(BallotBox *box, Spelling *model)
 	return model->number;
 }
 
+static bool
+has_room(const Names *words, const Spelling *word)
+{
+	return words->number < MAX_WORDS &&
+		words->num_bytes + word->name.length <= MAX_TEXT_BYTES;
+}
+
 /*
  * Where there are too many words: one that says the same of a battle of these
  * models.
@@ -144,7 +155,7 @@ word_number(BallotBox *box, Spelling *outcome, ModelKey model1, ModelKey model2)
 	if (outcome->box == box->id)
 		return FIRST_WORD + outcome->number;
 	number = find_name(words, outcome->name, outcome->hash);
-	if (number < 0 && words->number >= MAX_WORDS)
+	if (number < 0 && !has_room(words, outcome))
 		return FIRST_WORD + similar_word(box, outcome, model1, model2);
 	if (number < 0)
 		number = add_name(words, outcome->name, outcome->hash, outcome->meaning);
@@ -171,7 +182,7 @@ count_unread(BallotBox *box, const Spelling *outcome, int64 count)
 		word.meaning = outcome_meaning(word.name.bytes);
 	}
 	number = find_name(words, word.name, word.hash);
-	if (number < 0 && words->number < MAX_WORDS && word.meaning == 0)
+	if (number < 0 && has_room(words, &word) && word.meaning == 0)
 		number = add_name(words, word.name, word.hash, word.meaning);
 	if (number >= 0 && word.meaning == 0)
 		words->list[number].unread += count;
@@ -413,6 +424,7 @@ box_pack(const BallotBox *box)
 	StringInfoData bytes;
 	celltable_iterator iterator;
 	Cell	   *cell;
+	int			num_cells = 0;
 
 	pq_begintypsend(&bytes);
 	pack_names(&bytes, &box->models);
@@ -425,6 +437,7 @@ box_pack(const BallotBox *box)
 	celltable_start_iterate(box->cells, &iterator);
 	while ((cell = celltable_iterate(box->cells, &iterator)) != NULL)
 	{
+		CHECK_FOR_INTERRUPTS_AT(num_cells++);
 		pq_sendint64(&bytes, cell->key);
 		pq_sendint64(&bytes, cell->count);
 	}
@@ -452,6 +465,7 @@ box_unpack(MemoryContext memory, bytea *packed)
 		uint64		key = pq_getmsgint64(&bytes);
 		bool		found;
 
+		CHECK_FOR_INTERRUPTS_AT(i);
 		celltable_insert(box->cells, key, &found)->count = pq_getmsgint64(&bytes);
 	}
 	pq_getmsgend(&bytes);

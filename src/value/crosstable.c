@@ -259,7 +259,7 @@ merge_pairs(Crosstable *result, const Crosstable *a, const int *places_a,
 		int			order = compare_crosspairs(&pair, &other);
 		int64		num_battles;
 
-		CHECK_FOR_INTERRUPTS_AT(i + j);
+		CHECK_FOR_INTERRUPTS_AT(Max(i, j));
 		if (order > 0)
 		{
 			memset(pair.count, 0, sizeof(pair.count));
@@ -348,7 +348,10 @@ crosstable_battles(const Crosstable *table)
 		tally->pairs[p].first = pair->first;
 		tally->pairs[p].second = pair->second;
 		for (int i = 0; i < NUM_OUTCOMES; i++)
+		{
 			tally->pairs[p].count[i] = pair->count[0][i] + pair->count[1][i];
+			tally->pairs[p].turned[i] = pair->count[1][i];
+		}
 	}
 	battles->tally = tally;
 	battles->models = table->models;

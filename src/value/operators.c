@@ -25,16 +25,20 @@ PG_FUNCTION_INFO_V1(bixarena_num_models);
 PG_FUNCTION_INFO_V1(bixarena_pairs);
 
 /*
- * The same battles have the same bytes.
+ * The same battles have the same bytes.  What compares and hashes frees what it has
+ * detoasted: the server does it in memory that lasts as long as a query.
  */
 static bool
 are_equal(FunctionCallInfo fcinfo)
 {
 	struct varlena *a = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0));
 	struct varlena *b = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(1));
-
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+	bool		equal = VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
 		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+
+	PG_FREE_IF_COPY(a, 0);
+	PG_FREE_IF_COPY(b, 1);
+	return equal;
 }
 
 Datum
@@ -53,18 +57,23 @@ Datum
 bixarena_tally_hash(PG_FUNCTION_ARGS)
 {
 	struct varlena *value = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0));
+	uint32		hash = hash_bytes((unsigned char *) VARDATA_ANY(value),
+								  VARSIZE_ANY_EXHDR(value));
 
-	PG_RETURN_UINT32(hash_bytes((unsigned char *) VARDATA_ANY(value),
-								VARSIZE_ANY_EXHDR(value)));
+	PG_FREE_IF_COPY(value, 0);
+	PG_RETURN_UINT32(hash);
 }
 
 Datum
 bixarena_tally_hash_extended(PG_FUNCTION_ARGS)
 {
 	struct varlena *value = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0));
+	uint64		hash = hash_bytes_extended((unsigned char *) VARDATA_ANY(value),
+										   VARSIZE_ANY_EXHDR(value),
+										   PG_GETARG_INT64(1));
 
-	PG_RETURN_UINT64(hash_bytes_extended((unsigned char *) VARDATA_ANY(value),
-										 VARSIZE_ANY_EXHDR(value), PG_GETARG_INT64(1)));
+	PG_FREE_IF_COPY(value, 0);
+	PG_RETURN_UINT64(hash);
 }
 
 Datum
@@ -123,7 +132,7 @@ bixarena_pairs(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Crosstable *table = PG_GETARG_TALLY(0);
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	for (int p = 0; p < table->num_pairs; p++)
 	{
 		const Crosspair *pair = &table->pairs[p];

@@ -10,11 +10,12 @@
  * A pair names two models by their places in the list, from 0, and then has six
  * counts: of battles in which the first stood first, those that it won, those
  * that the second won, and ties; then the same of battles in which the second
- * stood first.  Models and pairs may be read in any order, none of them twice;
- * they are written in that of the stored form.
+ * stood first.  Members, models and pairs may be read in any order, none of them
+ * twice, as jsonb and other languages have orders of their own; they are written
+ * in that of the stored form.  There are no other members.
  *
  * It is read in one pass, so that no text can take more memory than its length
- * accounts for.  The members stand in this order, and there are no others.
+ * accounts for.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +27,7 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 
 #include "value/value.h"
 
@@ -34,6 +36,17 @@
 PG_FUNCTION_INFO_V1(bixarena_tally_in);
 PG_FUNCTION_INFO_V1(bixarena_tally_out);
 PG_FUNCTION_INFO_V1(bixarena_tally_to_jsonb);
+
+/* The members of the object */
+enum
+{
+	MEMBER_VERSION,
+	MEMBER_MODELS,
+	MEMBER_PAIRS,
+	NUM_MEMBERS
+};
+
+static const char *const member_names[] = {"version", "models", "pairs"};
 
 /* A text that is being read */
 typedef struct TextReader
@@ -81,12 +94,63 @@ bixarena_tally_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(tally_text(PG_GETARG_TALLY(0)));
 }
 
+static void
+push_number(JsonbParseState **json, JsonbIteratorToken token, int64 number)
+{
+	JsonbValue	value = {.type = jbvNumeric};
+
+	value.val.numeric = int64_to_numeric(number);
+	(void) pushJsonbValue(json, token, &value);
+}
+
+static void
+push_string(JsonbParseState **json, JsonbIteratorToken token, const char *bytes, int length)
+{
+	JsonbValue	value = {.type = jbvString};
+
+	value.val.string.val = unconstify(char *, bytes);
+	value.val.string.len = length;
+	(void) pushJsonbValue(json, token, &value);
+}
+
+static void
+push_pair(JsonbParseState **json, const Crosspair *pair)
+{
+	(void) pushJsonbValue(json, WJB_BEGIN_ARRAY, NULL);
+	push_number(json, WJB_ELEM, pair->first);
+	push_number(json, WJB_ELEM, pair->second);
+	for (int side = 0; side < NUM_SIDES; side++)
+		for (int i = 0; i < NUM_OUTCOMES; i++)
+			push_number(json, WJB_ELEM, pair->count[side][i]);
+	(void) pushJsonbValue(json, WJB_END_ARRAY, NULL);
+}
+
+/*
+ * The server would read the text as well, but would not see an interrupt.
+ */
 Datum
 bixarena_tally_to_jsonb(PG_FUNCTION_ARGS)
 {
-	char	   *json = tally_text(PG_GETARG_TALLY(0));
+	Crosstable *table = PG_GETARG_TALLY(0);
+	JsonbParseState *json = NULL;
 
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+	(void) pushJsonbValue(&json, WJB_BEGIN_OBJECT, NULL);
+	push_string(&json, WJB_KEY, "version", strlen("version"));
+	push_number(&json, WJB_VALUE, TEXT_VERSION);
+	push_string(&json, WJB_KEY, "models", strlen("models"));
+	(void) pushJsonbValue(&json, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < table->num_models; i++)
+		push_string(&json, WJB_ELEM, table->models[i].bytes, table->models[i].length);
+	(void) pushJsonbValue(&json, WJB_END_ARRAY, NULL);
+	push_string(&json, WJB_KEY, "pairs", strlen("pairs"));
+	(void) pushJsonbValue(&json, WJB_BEGIN_ARRAY, NULL);
+	for (int p = 0; p < table->num_pairs; p++)
+	{
+		CHECK_FOR_INTERRUPTS_AT(p);
+		push_pair(&json, &table->pairs[p]);
+	}
+	(void) pushJsonbValue(&json, WJB_END_ARRAY, NULL);
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&json, WJB_END_OBJECT, NULL)));
 }
 
 /*-------------------------------------------------------------------------
@@ -252,12 +316,24 @@ expect_string(TextReader *reader)
 	return key;
 }
 
-static void
-expect_member(TextReader *reader, const char *name)
+/*
+ * The name of a member that has not been there.
+ */
+static int
+expect_member(TextReader *reader, bool *seen)
 {
-	if (strcmp(expect_string(reader).bytes, name) != 0)
-		report_text(reader, psprintf("The member \"%s\" is missing", name));
+	ModelKey	name = expect_string(reader);
+	int			member = 0;
+
+	while (member < NUM_MEMBERS && strcmp(name.bytes, member_names[member]) != 0)
+		member++;
+	if (member == NUM_MEMBERS)
+		report_text(reader, "There is no such member");
+	if (seen[member])
+		report_text(reader, "A member is there twice");
+	seen[member] = true;
 	expect(reader, ':');
+	return member;
 }
 
 static void
@@ -287,12 +363,12 @@ read_model_list(TextReader *reader, Crosstable *table)
  * Read a pair: the places of two models, and six counts.
  */
 static void
-expect_pair(TextReader *reader, Crosspair *pair, int num_models)
+expect_pair(TextReader *reader, Crosspair *pair)
 {
 	expect(reader, '[');
-	pair->first = expect_number(reader, num_models - 1);
+	pair->first = expect_number(reader, MAX_MODELS - 1);
 	expect(reader, ',');
-	pair->second = expect_number(reader, num_models - 1);
+	pair->second = expect_number(reader, MAX_MODELS - 1);
 	for (int side = 0; side < NUM_SIDES; side++)
 		for (int i = 0; i < NUM_OUTCOMES; i++)
 		{
@@ -321,9 +397,56 @@ read_pair_list(TextReader *reader, Crosstable *table)
 			size *= 2;
 			table->pairs = repalloc_huge(table->pairs, mul_size(size, sizeof(Crosspair)));
 		}
-		expect_pair(reader, &table->pairs[table->num_pairs++], table->num_models);
+		expect_pair(reader, &table->pairs[table->num_pairs++]);
 	} while (skip(reader, ','));
 	expect(reader, ']');
+}
+
+static void
+read_member(TextReader *reader, bool *seen, Crosstable *table)
+{
+	switch (expect_member(reader, seen))
+	{
+		case MEMBER_VERSION:
+			if (expect_number(reader, PG_INT32_MAX) != TEXT_VERSION)
+				report_text(reader, psprintf("The version is not %d", TEXT_VERSION));
+			break;
+		case MEMBER_MODELS:
+			read_model_list(reader, table);
+			break;
+		case MEMBER_PAIRS:
+			read_pair_list(reader, table);
+			break;
+	}
+}
+
+static void
+read_members(TextReader *reader, Crosstable *table)
+{
+	bool		seen[NUM_MEMBERS] = {false};
+
+	expect(reader, '{');
+	for (int i = 0; i < NUM_MEMBERS; i++)
+	{
+		if (i > 0)
+			expect(reader, ',');
+		read_member(reader, seen, table);
+	}
+	expect(reader, '}');
+	if (peek(reader) != '\0')
+		report_text(reader, "Something follows");
+}
+
+/*
+ * Do the pairs name models of the list?
+ */
+static bool
+have_models(const Crosstable *table)
+{
+	for (int p = 0; p < table->num_pairs; p++)
+		if (Max(table->pairs[p].first, table->pairs[p].second) >= table->num_models)
+			return false;
+	return true;
 }
 
 Datum
@@ -337,19 +460,9 @@ bixarena_tally_in(PG_FUNCTION_ARGS)
 	reader.bytes.message = "invalid input syntax for type bixarena_tally";
 	reader.bytes.next = (const unsigned char *) reader.start;
 	reader.bytes.end = reader.bytes.next + strlen(reader.start);
-	expect(&reader, '{');
-	expect_member(&reader, "version");
-	if (expect_number(&reader, PG_INT32_MAX) != TEXT_VERSION)
-		report_text(&reader, psprintf("The version is not %d", TEXT_VERSION));
-	expect(&reader, ',');
-	expect_member(&reader, "models");
-	read_model_list(&reader, table);
-	expect(&reader, ',');
-	expect_member(&reader, "pairs");
-	read_pair_list(&reader, table);
-	expect(&reader, '}');
-	if (peek(&reader) != '\0')
-		report_text(&reader, "Something follows");
+	read_members(&reader, table);
+	if (!have_models(table))
+		report_fault(&reader.bytes, "A pair is of a model that it does not have.");
 	canonize(table);
 	fault = find_fault(table);
 	if (fault)

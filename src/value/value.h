@@ -169,4 +169,7 @@ extern Crosstable *unpack_tally(Datum value);
 #define PG_RETURN_TALLY(table) PG_RETURN_POINTER(pack_tally(table))
 #define PG_GETARG_TALLY(n) unpack_tally(PG_GETARG_DATUM(n))
 
+/* rank_tally.c */
+extern Battles *argument_battles(FunctionCallInfo fcinfo);
+
 #endif							/* BIXARENA_VALUE_H */

@@ -30,11 +30,18 @@
 /* Places between two models that are drawn by rank */
 #define MOST_APART 5
 
+/* How many are the likeliest */
+#define NUM_BEST 20
+
 /* How pairs of models come to be voted on */
 typedef enum Drawing
 {
 	PAIRS_AT_RANDOM,
-	PAIRS_BY_RANK				/* models that stand near each other so far */
+	PAIRS_BY_RANK,				/* models that stand near each other so far */
+	PAIRS_FOR_SCORES,			/* those that next_battles() names, by their */
+	PAIRS_FOR_TOP,				/* chances */
+	PAIRS_FOR_RANKS,
+	BEST_PAIRS_FOR_RANKS		/* only the likeliest of these */
 } Drawing;
 
 /* What is made up */
@@ -62,7 +69,12 @@ static const Scenario scenarios[] = {
 	{"few votes, 20 models, 200 votes", 20, 0, 200, 0, 0.5, 0, PAIRS_AT_RANDOM, 0},
 	{"few votes, 20 models, 200 votes, prior 1", 20, 0, 200, 0, 0.5, 0, PAIRS_AT_RANDOM, 1},
 	{"pairs drawn by rank, 50 models, 2,000 votes", 50, 0, 2000, 0, 0.5, 0, PAIRS_BY_RANK, 0},
-	{"pairs drawn by rank, 50 models, 2,000 votes, prior 4", 50, 0, 2000, 0, 0.5, 0, PAIRS_BY_RANK, 4}
+	{"pairs drawn by rank, 50 models, 2,000 votes, prior 4", 50, 0, 2000, 0, 0.5, 0, PAIRS_BY_RANK, 4},
+	{"pairs at random, 50 models, 2,000 votes", 50, 0, 2000, 0, 0.5, 0, PAIRS_AT_RANDOM, 0},
+	{"next battles for scores, 50 models, 2,000 votes", 50, 0, 2000, 0, 0.5, 0, PAIRS_FOR_SCORES, 0},
+	{"next battles for the top, 50 models, 2,000 votes", 50, 0, 2000, 0, 0.5, 0, PAIRS_FOR_TOP, 0},
+	{"next battles for ranks, 50 models, 2,000 votes", 50, 0, 2000, 0, 0.5, 0, PAIRS_FOR_RANKS, 0},
+	{"only the 20 likeliest of these, 50 models, 2,000 votes", 50, 0, 2000, 0, 0.5, 0, BEST_PAIRS_FOR_RANKS, 0}
 };
 
 /* Votes of one data set */
@@ -205,6 +217,42 @@ find_order(const BattleList *battles, int *order)
 }
 
 /*
+ * The pairs that should battle next after some battles, for what a scenario is about.
+ */
+static NextBattle *
+find_next(const Scenario *scenario, const BattleList *battles, int *num_pairs)
+{
+	RankOptions options = rank_options(battles->num_models, MIN_BOOTSTRAP);
+
+	options.intervals = INTERVALS_NONE;
+	options.keep_fit = true;
+	options.prior_battles = 1;
+	return next_battles(rank_battles(battles, &options)->fit,
+						scenario->drawing == PAIRS_FOR_SCORES ? GOAL_SCORES :
+						scenario->drawing == PAIRS_FOR_TOP ? GOAL_TOP : GOAL_RANKS,
+						scenario->drawing == BEST_PAIRS_FOR_RANKS ? NUM_BEST : PG_INT32_MAX,
+						num_pairs);
+}
+
+/*
+ * One of them by their chances.
+ */
+static void
+draw_next(Dice *dice, const NextBattle *pairs, int num_pairs, int *first, int *second)
+{
+	double		left = 0;
+	int			k = 0;
+
+	for (int pair = 0; pair < num_pairs; pair++)
+		left += pairs[pair].chance;
+	left *= dice_double(dice);
+	while (k < num_pairs - 1 && left >= pairs[k].chance)
+		left -= pairs[k++].chance;
+	*first = pairs[k].first;
+	*second = pairs[k].second;
+}
+
+/*
  * A voter's own strengths.
  */
 static void
@@ -235,6 +283,8 @@ draw_votes(const Scenario *scenario, Dice *dice, const double *strengths)
 	double		own[MAX_TRIED];
 	int			identity[MAX_TRIED];
 	int			order[MAX_TRIED];
+	NextBattle *next = NULL;
+	int			num_next = 0;
 	Votes		votes;
 
 	votes.voters = voters_begin(LARGE);
@@ -248,6 +298,7 @@ draw_votes(const Scenario *scenario, Dice *dice, const double *strengths)
 					second;
 		Outcome		outcome = OUTCOME_TIE;
 		bool		by_rank = scenario->drawing == PAIRS_BY_RANK && v >= n * 4;
+		bool		by_gain = scenario->drawing > PAIRS_BY_RANK && v >= n * 4;
 
 		while (num_voters > 0 && left == 0)
 		{
@@ -260,7 +311,12 @@ draw_votes(const Scenario *scenario, Dice *dice, const double *strengths)
 			draw_taste(scenario, dice, strengths, own);
 		if (by_rank && v % 50 == 0)
 			find_order(battles, order);
-		draw_pair(scenario, dice, by_rank ? order : NULL, &first, &second);
+		if (by_gain && v % 50 == 0)
+			next = find_next(scenario, battles, &num_next);
+		if (by_gain)
+			draw_next(dice, next, num_next, &first, &second);
+		else
+			draw_pair(scenario, dice, by_rank ? order : NULL, &first, &second);
 		if (!(dice_double(dice) < scenario->ties))
 			outcome = dice_double(dice) < chance_of(own[first] - own[second]) ?
 				OUTCOME_FIRST : OUTCOME_SECOND;
@@ -384,6 +440,7 @@ main(int argc, char **argv)
 	printf("| votes | intervals | score | rank | all ranks | best missed | false order | first too high |\n"
 		   "|---|---|---|---|---|---|---|---|\n");
 	for (int s = 0; s < (int) lengthof(scenarios); s++)
-		try_scenario(&scenarios[s], num_sets, num_replicates);
+		if (argc <= 3 || strstr(scenarios[s].name, argv[3]) != NULL)
+			try_scenario(&scenarios[s], num_sets, num_replicates);
 	return 0;
 }

@@ -60,7 +60,8 @@ write_scripts() {
 		INSERT INTO api.battle_evaluation (battle_id, outcome) SELECT id, 'tie' FROM drawn;
 	SQL
 	cat >"$folder/one.sql" <<-'SQL'
-		INSERT INTO api.battle_evaluation (battle_id, outcome) SELECT id, 'tie' FROM public.waiting WHERE n = nextval('public.next_waiting');
+		SELECT nextval('public.next_waiting') AS n \gset
+		INSERT INTO api.battle_evaluation (battle_id, outcome) SELECT id, 'tie' FROM public.waiting WHERE n = :n;
 	SQL
 	ask "DROP TABLE IF EXISTS public.numbered;
 		CREATE TABLE public.numbered AS SELECT row_number() OVER (ORDER BY slug) AS n, id FROM api.model;

@@ -3,11 +3,12 @@
  * fuzz.c
  *	  Between libFuzzer and a target.
  *
- * A target (*_fuzz.c) holds one step of the numeric half against what it
- * promises, on any battles.  This file decodes the bytes, calls the target and
- * frees its memory.  The stand-in for the server, the exact implementation and
- * the lists of battles are those of the unit tests; where these report a
- * failed check, the program ends here, and libFuzzer keeps the input.
+ * A target (*_fuzz.c) holds one step of the numeric half, or the tally as a
+ * value, against what it promises, on any battles.  This file decodes the bytes,
+ * calls the target and frees its memory.  The stand-in for the server, the exact
+ * implementation and the lists of battles are those of the unit tests; where
+ * these report a failed check, the program ends here, and libFuzzer keeps the
+ * input.
  *
  * An error that the code under test reports jumps back to the target, or here,
  * as to the server's main loop.  All battles that an input can tell are valid,

@@ -105,6 +105,8 @@ input_decode(const uint8 *data, size_t size, int max_models)
 	uint8		header[HEADER_BYTES] = {0};
 	int			n;
 
+	input->data = data;
+	input->size = size;
 	memcpy(header, data, Min(size, HEADER_BYTES));
 	n = decode_num_models(header[0], max_models);
 	input->options = decode_options(header, n, &input->dice);

@@ -31,6 +31,8 @@ typedef struct FuzzInput
 	BattleList *battles;		/* ... and without what exceeds MAX_BATTLES */
 	RankOptions options;
 	Dice		dice;			/* for what a target chooses by itself */
+	const uint8 *data;			/* the bytes themselves */
+	size_t		size;
 } FuzzInput;
 
 /* input.c */

@@ -141,7 +141,7 @@ check_bound(const char *name, int model, double found, double expected)
 			  "the %s bound of model %d is %f, not %f", name, model, found, expected);
 }
 
-/* A call of bootstrap_intervals(), for reports_error() */
+/* What percentile bounds are found of, for reports_error() */
 typedef struct Call
 {
 	Fitter	   *fitter;
@@ -166,10 +166,11 @@ find_intervals(void *argument)
 {
 	Call	   *call = argument;
 	Bounds		bounds = {call->lower, call->upper};
+	Replicates *replicates = bootstrap_replicates(call->fitter, call->tally,
+												  call->estimate, call->options);
 
-	call->num_incomplete = bootstrap_intervals(call->fitter, call->tally,
-											   call->estimate, call->options,
-											   bounds, NULL);
+	percentile_bounds(replicates, bounds);
+	call->num_incomplete = replicates->num_incomplete;
 }
 
 /*

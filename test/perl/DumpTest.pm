@@ -3,9 +3,10 @@
 #	  A database with all that a dump or an upgrade of the server must keep, and
 #	  what it holds.  Used by the tests of dumps and of pg_upgrade.
 #
-# Two arenas, one made and one attached, with names that must be quoted; settings,
-# members and their rights; runs of every status; snapshots, public and not; and
-# objects of the user's that are made of the extension's.
+# Two arenas, one made and one attached, with names that must be quoted, and the kept
+# tally of the one; settings, members and their rights; runs of every status;
+# snapshots, public and not; and objects of the user's that are made of the
+# extension's, tallies among them.
 #
 # The server must not start background workers (max_worker_processes = 0), which
 # would make the runs that are queued here.
@@ -76,6 +77,7 @@ sub fill_database
 		SELECT bixarena_create_arena($odd);
 		SELECT bixarena_simulate_battles(1000, 6, categories => '{rare,never,broken,private}',
 			arena => $odd);
+		SELECT bixarena_keep_tally($odd);
 
 		SELECT bixarena_configure(s, v, l, a) FROM (VALUES
 			('num_bootstrap', '10', NULL, 'api'),
@@ -136,6 +138,13 @@ sub fill_database
 			bixarena.run AS r WHERE r.leaderboard = 'rare';
 		CREATE TABLE mine.saved AS SELECT row_number() OVER () AS number, l AS entry
 		FROM bixarena_leaderboard('overall', arena => 'api') AS l;
+		CREATE TABLE mine.tallies AS
+		SELECT n, bixarena_tally('"a" \\ ' || n, 'ü', o, n) AS t
+		FROM generate_series(1, 3) AS n, unnest('{left,right,tie}'::text[]) AS o GROUP BY n;
+		CREATE INDEX ON mine.tallies USING hash (t);
+		CREATE MATERIALIZED VIEW mine.tallied AS SELECT bixarena_tally(t) AS t FROM mine.tallies;
+		CREATE VIEW mine.ranked AS SELECT r.* FROM mine.tallied AS k, bixarena_rank_tally(k.t, 10) AS r
+		WHERE k.t = k.t + k.t - k.t;
 		GRANT SELECT ON mine.best TO website;});
 	return;
 }
@@ -208,7 +217,9 @@ sub fresh_entries
 		SELECT model, rank, bt_score, bootstrap_q025, bootstrap_q975, vote_count
 		FROM bixarena_leaderboard('overall', arena => 'api');
 		SELECT model, rank, bt_score, bootstrap_q025, bootstrap_q975, vote_count
-		FROM bixarena_leaderboard('overall', arena => $odd);});
+		FROM bixarena_leaderboard('overall', arena => $odd);
+		SELECT 'kept tally', status, (SELECT count(*) FROM bixarena_verify_tally($odd))
+		FROM bixarena_health($odd) WHERE check_name = 'kept_tally';});
 }
 
 # Runs that waited when the database was saved are taken up like after a crash

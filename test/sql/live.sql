@@ -123,6 +123,14 @@ SELECT bixarena_rebuild_tally() AS counted \gset
 SELECT :counted = (SELECT count(*) FROM arena.battle) AS all_counted;
 SELECT * FROM health;
 
+-- if the log names very many, all are counted, which takes less
+INSERT INTO arena.battle (model1_id, model2_id, outcome)
+SELECT b.model1_id, b.model2_id, b.outcome FROM (SELECT * FROM arena.battle LIMIT 1000) AS b, generate_series(1, 11);
+SELECT count(*) FROM (SELECT unnest(keys) FROM arena_live.log) AS named;
+SELECT * FROM followed();
+DELETE FROM arena.battle WHERE ctid = ANY (ARRAY(SELECT ctid FROM arena.battle LIMIT 9999));
+SELECT * FROM followed();
+
 -- the same in a transaction that cannot fold, at whatever age
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 INSERT INTO arena.battle (model1_id, model2_id, outcome) SELECT model1_id, model2_id, 'model2' FROM copied;
@@ -149,6 +157,44 @@ SELECT count(*) FROM (SELECT model, bt_score, rank, bootstrap_q025, bootstrap_q9
 	FROM bixarena_leaderboard('overall') AS b JOIN arena.model AS m ON m.name = b.model) AS differences;
 SELECT * FROM bixarena_live('nothing');
 SELECT * FROM bixarena_live('overall', 1);
+
+--
+-- By voter: what is counted of each battle says who has cast it
+--
+
+UPDATE arena.battle SET voter_id = md5('voter' || length(outcome) + ascii(id::text) % 20)::uuid, created_at = now() - interval '1 day';
+SELECT bixarena_configure('cluster_by_voter', 'true');
+CREATE FUNCTION by_voter() RETURNS TABLE (status text, voters jsonb, differences bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	kept record;
+	past record;
+BEGIN
+	-- the past is read from the battles
+	kept := bixarena_generate_snapshot('overall', 50, seed => 1);
+	past := bixarena_generate_snapshot('overall', 50, seed => 1, as_of => now() - interval '1 hour');
+	status := kept.status;
+	voters := (SELECT r.voters -> 'voters' FROM bixarena.run AS r WHERE r.correlation_id = kept.correlation_id);
+	differences := (SELECT count(*) FROM (
+		SELECT model_id, rank, bt_score, bootstrap_q025, bootstrap_q975, vote_count FROM arena.leaderboard_entry WHERE snapshot_id = kept.snapshot_id
+		EXCEPT SELECT model_id, rank, bt_score, bootstrap_q025, bootstrap_q975, vote_count FROM arena.leaderboard_entry WHERE snapshot_id = past.snapshot_id) AS d);
+	RETURN NEXT;
+END
+$$;
+SELECT * FROM by_voter();
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+DELETE FROM arena.battle WHERE ctid = ANY (ARRAY(SELECT ctid FROM arena.battle LIMIT 50));
+UPDATE arena.battle SET voter_id = md5('another')::uuid WHERE ctid = ANY (ARRAY(SELECT ctid FROM arena.battle LIMIT 50));
+SELECT * FROM by_voter();
+COMMIT;
+SELECT * FROM by_voter();
+SELECT count(*) FROM bixarena_live('overall', 10);
+-- it is the tally that is read, which is wrong now
+UPDATE arena_live.counted SET voter_id = md5('another')::uuid;
+SELECT * FROM by_voter();
+SELECT bixarena_rebuild_tally() > 0 AS counted;
+SELECT * FROM by_voter();
+DROP FUNCTION by_voter;
+SELECT bixarena_configure('cluster_by_voter', 'false');
 
 --
 -- What nobody notes makes it doubtful
@@ -236,16 +282,19 @@ SELECT * FROM health;
 ALTER TABLE arena.battle DISABLE ROW LEVEL SECURITY;
 
 -- the tables of the tally itself
-DELETE FROM arena_live.tally WHERE leaderboard = 'code';
-UPDATE arena_live.tally SET battles = battles + 1 WHERE leaderboard = 'overall';
+UPDATE arena_live.tally AS t SET (leaderboards, battles) = (SELECT array_agg(u.slug), array_agg(u.n + (u.slug = 'overall')::int)
+	FROM unnest(t.leaderboards, t.battles) AS u (slug, n) WHERE u.slug <> 'code');
 SELECT leaderboard, kept > recounted AS too_many, count(*) > 0 AS differ FROM bixarena_verify_tally() GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT count(*) FROM bixarena_verify_tally(leaderboard_id => 'math');
 SELECT * FROM health;
 SELECT * FROM followed();
 SELECT status FROM health;
--- a call verifies a sample first
-UPDATE arena_live.tally SET battles = battles + 1;
+-- a call verifies a sample first, at most once a day
+UPDATE arena_live.tally AS t SET battles = (SELECT array_agg(u.n + 1) FROM unnest(t.battles) AS u (n));
 SELECT bixarena_configure('verify_leaderboards', '10');
+CALL bixarena_generate_snapshots();
+SELECT differences FROM arena_live.state;
+UPDATE arena_live.state SET verified_at = verified_at - interval '1 day';
 CALL bixarena_generate_snapshots();
 SELECT leaderboard, status, evaluation_count FROM bixarena.run ORDER BY requested_at DESC, leaderboard COLLATE "C" LIMIT 3;
 SELECT * FROM followed();

@@ -38,6 +38,11 @@ SELECT ranked('{ann bob ann 3,bob ann bob 2,ann bob draw 1}');
 -- a name that is spelt otherwise, or is another's, cannot be read
 SELECT ranked('{ann bob Ann 6,bob ann bob 2,ann bob tie}');
 SELECT ranked('{ann bob ann 6,bob ann bob 2,ann bob cat}');
+-- names beside sides: how many of each, also of one that is not always a name, in any order
+SELECT ranked('{ann bob left 100,ann bob ann 2,bob ann bob}');
+SELECT ranked('{ann bob left 100,ann bob ann}');
+SELECT ranked('{ann bob left 100,ann bob ann 2,cat bob ann}');
+SELECT ranked('{cat bob ann,ann bob ann 2,ann bob left 100}');
 -- numbers that are ids: 1 and 2 are no vocabulary where others win, too
 SELECT ranked('{57 1 57 3,1 57 1 2,2 57 2 2,57 2 57 1}', outcome_type => 'int');
 SELECT ranked('{57 1 57.0 3,1 57 1.0 2,2 57 2.0 2,57 2 57.0 1}');

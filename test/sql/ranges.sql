@@ -130,7 +130,8 @@ SELECT (regexp_match(bixarena_leaderboard_svg('overall', top => 1), 'range" x="4
 	bixarena_leaderboard_svg('overall', top => 1) ~ 'rank 1 \(1 to 1 possible\)' AS title,
 	bixarena_report('overall') ~ '>Possible</th>' AS report;
 -- intervals to compare are others than those of scores
-SELECT a <> b AS differ, b ~ 'comparison intervals' AS label
+SELECT a <> b AS differ, b ~ 'comparison intervals' AS label, a ~ ', 95 % interval [0-9]+ to [0-9]+,' AS of_scores,
+	b ~ ', comparison interval [0-9]+ to [0-9]+,' AND b !~ '95 %' AS to_compare
 FROM bixarena_leaderboard_svg('overall') AS a, bixarena_leaderboard_svg('overall', intervals => 'comparison') AS b;
 SELECT bixarena_leaderboard_svg('overall', intervals => 'quasi');
 SELECT bixarena_leaderboard_svg('overall', intervals => NULL);
@@ -138,6 +139,27 @@ DELETE FROM bixarena.run;
 SELECT slug, lowest_rank FROM bixarena_leaderboard_ranges('overall') LIMIT 1;
 SELECT bixarena_leaderboard_svg('overall') ~ 'range' AS chart, bixarena_report('overall') ~ '>Possible<' AS report,
 	bixarena_leaderboard_svg('overall', intervals => 'comparison') ~ 'No comparison intervals are on record' AS none;
+
+-- two voters of opposite taste, of models in a row: nobody knows how far its ends are apart
+INSERT INTO arena.leaderboard (slug, name) VALUES ('row', 'In a row');
+INSERT INTO arena.model (slug, name) SELECT 'r' || 100 + n, 'Model ' || n FROM generate_series(1, 60) AS n;
+CREATE VIEW arena.leaderboard_battle_of_row AS
+SELECT 'row'::text AS leaderboard, a.id AS model1_id, b.id AS model2_id, o.outcome,
+	md5(o.outcome)::uuid AS voter_id, now() - interval '1 hour' AS created_at, NULL::uuid AS battle_id
+FROM arena.model AS a JOIN arena.model AS b ON b.slug = 'r' || substr(a.slug, 2)::integer + 1,
+	(VALUES ('model1'), ('model2')) AS o (outcome) WHERE a.slug LIKE 'r___';
+ALTER VIEW arena.leaderboard_battle RENAME TO leaderboard_battle_of_puddings;
+CREATE VIEW arena.leaderboard_battle AS
+TABLE arena.leaderboard_battle_of_puddings UNION ALL TABLE arena.leaderboard_battle_of_row;
+SELECT count(bixarena_configure(s, v, leaderboard_id => 'row'))
+FROM (VALUES ('intervals', 'sandwich'), ('cluster_by_voter', 'true'), ('min_evaluations', '1')) AS c (s, v);
+SELECT status, entry_count FROM bixarena_generate_snapshot('row');
+SELECT min(comparison_lower), max(comparison_upper), count(*) FROM bixarena_leaderboard_ranges('row')
+WHERE lowest_rank = 1 AND highest_rank = 60;
+SELECT length(bixarena_report('row')) > 0 AS report, length(bixarena_leaderboard_svg('row')) > 0 AS chart;
+DROP VIEW arena.leaderboard_battle, arena.leaderboard_battle_of_row;
+ALTER VIEW arena.leaderboard_battle_of_puddings RENAME TO leaderboard_battle;
+DELETE FROM arena.leaderboard WHERE slug = 'row';
 
 -- who may read entries may read ranges, and nobody else
 SELECT status FROM bixarena_generate_snapshot('overall');

@@ -153,7 +153,7 @@ SELECT * FROM bixarena_compare_snapshots('overall', lookback => '-1 day');
 SELECT * FROM bixarena_matchups(NULL);
 SELECT * FROM bixarena_matchups('no such');
 SELECT * FROM bixarena_matchups('overall', 'no such');
-SELECT * FROM bixarena.matchup_rows(NULL, NULL, NULL, NULL);
+SELECT * FROM bixarena.matchup_rows(NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 
 DROP FUNCTION snapshot, list;
 SET client_min_messages = warning;

@@ -27,7 +27,7 @@ BEGIN
 EXCEPTION WHEN data_exception OR invalid_parameter_value OR datatype_mismatch THEN
 	GET STACKED DIAGNOSTICS said = PG_EXCEPTION_DETAIL, added = PG_EXCEPTION_HINT;
 	RETURN replace(replace(replace(format('%s %s / %s / %s', SQLSTATE, SQLERRM, said, added),
-		'the relation', 'the tally'), 'max_unread_percent', '1 %'), ' of the relation ', ' of the tally ');
+		'the relation', 'the tally'), 'max_unread_percent', '1 %'), 'A view can', 'An expression can');
 END
 $$;
 -- both ways, and what they say if it is not the same
@@ -118,7 +118,11 @@ SELECT in_words('1', '2', '0', 'int'), in_words('1', '0', '0.5', 'numeric'), in_
 	in_words('t', 'f', NULL, 'boolean'), in_words('left', 'right', 'tie', 'char(8)'), in_words('"left"', '"right"', '"tie"', 'json');
 
 -- the winner's own value; and whatever else a column may be, drawn by chance from all words
+CREATE VIEW battle_counts AS SELECT model1, model2, outcome, count(*) AS n FROM battles GROUP BY 1, 2, 3;
 CREATE FUNCTION drawn(seed int, words text[], names text[], num int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	a text;
+	b text;
 BEGIN
 	PERFORM setseed(seed / 1000.0);
 	TRUNCATE battles;
@@ -129,7 +133,10 @@ BEGIN
 	FROM generate_series(1, num) AS n,
 		LATERAL (SELECT CASE WHEN random() > 0.003 THEN names[1 + (n + floor(random() * cardinality(names))::int) % cardinality(names)] END) AS a (a),
 		LATERAL (SELECT CASE WHEN random() > 0.003 THEN names[1 + (n + floor(random() * cardinality(names))::int) % cardinality(names)] END) AS b (b);
-	RETURN compared('battles');
+	-- as counts, too
+	a := result('SELECT * FROM bixarena_rank(''battle_counts'', 10, num_battles => ''n'')');
+	b := result('SELECT r.* FROM (SELECT bixarena_tally(model1, model2, outcome, n) AS t FROM battle_counts) AS v, bixarena_rank_tally(v.t, 10) AS r');
+	RETURN CASE WHEN a = b THEN compared('battles') ELSE a || E'\n' || b END;
 END
 $$;
 SELECT drawn(n, ARRAY(SELECT DISTINCT w FROM words, unnest(ARRAY[first, second, tie]) AS w WHERE w IS NOT NULL AND random() < 2),
@@ -202,6 +209,7 @@ SELECT bixarena_tally(model1, model2, outcome) FROM ignored;
 INSERT INTO ignored VALUES ('a', 'b', NULL);
 SELECT bixarena_tally(model1, model2, outcome) FROM ignored;
 SELECT bixarena_tally(model1, model2, coalesce(outcome, 'tie')) FROM ignored;
+SELECT bixarena_tally('a', 'b', CASE n WHEN 1 THEN 'a' ELSE 'left' END) FROM generate_series(1, 100) AS n;
 SELECT bixarena_tally('a', 'b', n % 2) FROM generate_series(1, 5) AS n;
 SELECT bixarena_tally('a', 'b', o) FROM unnest(ARRAY[true, true, false, NULL]) AS o;
 SELECT bixarena_tally('tie', 'b', o) FROM unnest('{tie,b}'::text[]) AS o;
@@ -228,6 +236,28 @@ FROM (SELECT DISTINCT n, bixarena_tally(model1, model2, outcome) OVER (ORDER BY 
 SELECT count(*) AS days, bool_and(t = (SELECT bixarena_tally(model1, model2, outcome) FROM votes WHERE votes.n <= w.n)) AS same
 FROM (SELECT DISTINCT n, bixarena_tally(model1, model2, outcome) OVER (ORDER BY n) AS t FROM votes) AS w;
 SELECT voter, n, bixarena_num_battles(t) FROM (SELECT voter, n, bixarena_tally(model1, model2, outcome) AS t FROM votes WHERE n < 2 AND voter < 2 GROUP BY CUBE (voter, n)) AS c ORDER BY 1, 2;
+
+-- thousands of groups take no memory until the query ends: how much it has at the 1,000th
+-- row and at the 6,000th
+CREATE TABLE groups AS SELECT n, bixarena_tally('a', 'b', 'tie', n) AS t FROM generate_series(1, 3000) AS n GROUP BY n;
+CREATE FUNCTION keeps_memory(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	memory bigint[];
+	found record;
+	n int := 0;
+BEGIN
+	FOR found IN EXECUTE query LOOP
+		n := n + 1;
+		IF n IN (1000, 6000) THEN
+			memory := memory || (SELECT sum(used_bytes)::bigint FROM pg_backend_memory_contexts WHERE name = 'ExecutorState');
+		END IF;
+	END LOOP;
+	RETURN memory[2] - memory[1] > 200000;
+END
+$$;
+SELECT keeps_memory('SELECT r.* FROM groups AS g, bixarena_rank_tally(g.t, 10) AS r'),
+	keeps_memory('SELECT r.* FROM groups AS g, bixarena_rank_ranges_tally(g.t, 10) AS r'),
+	keeps_memory('SELECT p.* FROM groups AS g, generate_series(1, 2), bixarena_pairs(g.t) AS p');
 
 --
 -- In parallel, with words that mean two things until all have been seen
@@ -331,7 +361,11 @@ SELECT t = t::text::bixarena_tally AS same FROM in_parallel;
 SELECT t = t::text::bixarena_tally AS same, bixarena_num_models(t)
 FROM (SELECT bixarena_tally(E'q"\\\b\f\n\r\t\x01', E'\u00e4\u4e16\U0001F600', 'tie') + bixarena_tally('', E'\x7f/', 'left') AS t) AS v;
 SELECT '{"version": 1, "models": ["\u00e4\u4E16\ud83d\ude00", "\"\\\/\b\f\n\r\t"], "pairs": [[0, 1, 1, 0, 0, 0, 0, 0]]}'::bixarena_tally;
+SELECT t = t::jsonb::text::bixarena_tally AS same_as_jsonb, t::jsonb = t::text::jsonb AS same_jsonb
+FROM (SELECT a.t + b.t FROM in_parallel AS a,
+	(SELECT bixarena_tally(E'q"\\\b\t\x01', E'\u00e4\u4e16\U0001F600', 'tie', 9007199254000000) + bixarena_tally('', E'\x7f/', 'left')) AS b (t)) AS v (t);
 -- in any order, with any blanks
+SELECT '{"models": ["b", "a"], "pairs": [[0, 1, 3, 0, 0, 0, 0, 0]], "version": 1}'::bixarena_tally;
 SELECT E' {\n"version":1,"models" : ["c","b" ,"a"],"pairs":[[2,1,0,1,0,2,0,0],[0,2,0,1,0,0,0,0],[1,0,0,0,5,0,0,0]]\t}\r\n '::bixarena_tally;
 CREATE FUNCTION refused(t text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -344,7 +378,8 @@ EXCEPTION WHEN invalid_text_representation THEN
 END
 $$;
 SELECT refused(t) FROM unnest(ARRAY['', '{', '[]', 'null', '{}', '{"version": 2, "models": [], "pairs": []}', '{"version": 99999999999, ',
-	'{"version": "1"}', '{"models": [], "pairs": [], "version": 1}', '{"version": 1, "models": ["a"], "pairs": []}',
+	'{"version": "1"}', '{"models": [], "pairs": [], "version": 2}', '{"version": 1, "version": 1, "models": []}', '{"version": 1, "models": []}',
+	'{"version": 1, "models": [], "pairs": [], "models": []}', '{"version": 1, "model": []}', '{"version": 1, "models": ["a"], "pairs": []}',
 	'{"version": 1, "models": ["a", "a", "b"], "pairs": [[0, 1, 1, 0, 0, 0, 0, 0], [1, 2, 1, 0, 0, 0, 0, 0]]}',
 	'{"version": 1, "models": [1], "pairs": []}', '{"version": 1, "models": ["a, "pairs": []}', '{"version": 1, "models": ["a',
 	'{"version": 1, "models": ["\x"]', '{"version": 1, "models": ["\', '{"version": 1, "models": ["\u12', '{"version": 1, "models": ["\u0000"',
@@ -395,9 +430,9 @@ SET ROLE regress_tallier;
 SELECT bixarena_tally(model1, model2, ROW (outcome)::verdict) FROM sides;
 RESET ROLE;
 
-DROP TABLE battles, votes, cased, words, ignored, many, in_parallel, parts, copies, sides, many_names, as_stored, by_hash CASCADE;
+DROP TABLE battles, groups, votes, cased, words, ignored, many, in_parallel, parts, copies, sides, many_names, as_stored, by_hash CASCADE;
 DROP VIEW junk, much_junk, long_junk;
-DROP FUNCTION result, compared, of_type, in_words, drawn, refused;
+DROP FUNCTION result, compared, of_type, in_words, drawn, keeps_memory, refused;
 DROP TYPE kind, named, verdict CASCADE;
 DROP ROLE regress_tallier;
 DROP DOMAIN model_name, model_number;

@@ -159,6 +159,22 @@ SELECT status FROM bixarena_generate_snapshot('overall');
 SELECT how_to_read();
 SELECT bixarena_configure('cluster_by_voter', 'true', leaderboard_id => 'overall');
 
+-- a leaderboard of one voter is skipped; of nothing but ties intervals are as wide as by battle
+INSERT INTO arena.leaderboard (slug, name) VALUES ('single', 'Of one voter'), ('even', 'Of ties');
+CREATE OR REPLACE VIEW arena.leaderboard_battle AS
+SELECT l.leaderboard, b.model1_id, b.model2_id, CASE l.leaderboard WHEN 'even' THEN 'tie' ELSE b.outcome::text END AS outcome,
+	CASE l.leaderboard WHEN 'single' THEN '00000000-0000-0000-0000-000000000009' ELSE b.voter_id END AS voter_id,
+	b.created_at, b.id AS battle_id
+FROM arena.battle AS b, (VALUES ('overall'), ('single'), ('even')) AS l (leaderboard);
+SELECT status, reason FROM bixarena_generate_snapshot('single');
+SELECT status, reason FROM bixarena_generate_snapshot('even');
+SELECT leaderboard, skip_reason, voters, ranges IS NOT NULL AS ranges FROM bixarena.run
+WHERE leaderboard <> 'overall' ORDER BY leaderboard;
+SELECT bixarena_leaderboard_difference('single', 'p6', 'p1');
+SELECT count(*) FROM bixarena_live('single');
+SELECT bt_score, bootstrap_q025, bootstrap_q975, count(*) FROM bixarena_leaderboard('even') GROUP BY 1, 2, 3;
+DELETE FROM arena.leaderboard WHERE slug <> 'overall';
+
 -- counts that bear voters, beside those that do not: by voter, the former are read
 ALTER VIEW arena.leaderboard_battle RENAME TO one_by_one;
 CREATE VIEW arena.leaderboard_battle AS

@@ -59,6 +59,8 @@ foreach my $what (
 	qr/^"it's ""odd"" Ü"\.leaderboard_snapshot\|.*private/m,
 	qr/^bixarena_generate_snapshot\(.*\|chief\|EXECUTE/m,
 	qr/^mine\.kept\|/m,
+	qr/^mine\.tallies\|.*ü/m,
+	qr/^mine\.ranked\|.*,ranked/m,
 	qr/^public\|website\|USAGE/m,
 	qr/^"it's ""odd"" Ü"\|"night's/m)
 {

@@ -322,7 +322,7 @@ foreach my $release ([ 'bookworm', 15 ], [ 'trixie', 17 ], [ 'forky', 18 ])
 {
 	my ($name, $major) = @$release;
 	my $chosen =
-`bash -c 'source $project/script/setup.sh; eval "\$(declare -f choose_major | sed "s,/etc/os-release,$folder/os-release,g")"; printf "VERSION_CODENAME=$name\\n" >$folder/os-release; choose_major; echo \$PG_MAJOR'`;
+`bash -c 'unset PG_MAJOR; source $project/script/setup.sh; eval "\$(declare -f choose_major | sed "s,/etc/os-release,$folder/os-release,g")"; printf "VERSION_CODENAME=$name\\n" >$folder/os-release; choose_major; echo \$PG_MAJOR'`;
 
 	is($chosen, "$major\n", "on $name it is PostgreSQL $major");
 }

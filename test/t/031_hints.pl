@@ -560,6 +560,17 @@ my %unseen = (
 	  => 'test/sql/watch.sql',
 	'Set prior_battles, which ties all models together.' =>
 	  'test/sql/rank.sql',
+'Without adjust_position, tie_model and covariates strengths may converge.'
+	  => 'test/sql/terms.sql',
+	'Increase maintenance_work_mem, or round the covariates.' =>
+	  'test/sql/terms.sql',
+'What standing first is worth is told by adjust_position, or by one covariate that is always 1.'
+	  => 'test/sql/terms.sql',
+	'Leave it out.' => 'test/sql/terms.sql',
+	'A view can leave these battles out, or say what to take for it.' =>
+	  'test/sql/terms.sql',
+'covariates name numeric columns beside those of the models and the outcome.'
+	  => 'test/sql/terms.sql',
 	'%s can say who won by model1, model2 and tie.' =>
 	  'test/sql/outcomes.sql',
 'If that is not what they mean, leave them out, as by a view with WHERE %s IS NOT NULL.'
@@ -599,6 +610,11 @@ my %unseen = (
 	  'test/t/035_node.pl',
 	'Let its owner drop that, or call as the owner.' =>
 	  'test/sql/score_guard.sql',
+'Run on that server what bixarena_node_script(%L, keep_tally => true) prints, and attach it again.'
+	  => 'test/t/052_far_tally.pl',
+	'Try again; runs need not wait for it.' => 'test/t/052_far_tally.pl',
+	# where the server is older
+	'It takes PostgreSQL 15.' => 'test/t/052_far_tally.pl',
 	'It was a dry run: nothing is on record.' => 'test/sql/generate_all.sql',
 	'The documentation says which battles can be followed.' =>
 	  'test/sql/live_sources.sql',
@@ -606,6 +622,11 @@ my %unseen = (
 	'A relation ' => 'test/sql/voters.sql',
 	'What changed may come of that, and not of battles.' =>
 	  'test/sql/ranges.sql',);
+
+# there is no such role for a worker of a newer server
+$unseen{'ALTER ROLE %s LOGIN, or make the request as a role that can log in.'}
+  = 'test/t/031_hints.pl'
+  if value($db, 'SHOW server_version_num') >= 170000;
 
 foreach my $source (hints_of_source())
 {

@@ -404,7 +404,7 @@ foreach my $arena ('api', 'local')
 	sql($node, "CALL bixarena_generate_snapshots(arena => '$arena')");
 }
 same(
-q{SELECT leaderboard, status, evaluation_count, parameters, voters, ranges FROM bixarena.run
+q{SELECT leaderboard, status, evaluation_count, parameters, voters, ranges, soundness FROM bixarena.run
 	WHERE arena = 'ARENA' AND triggered_by IS NULL ORDER BY leaderboard},
 	'runs by voter');
 is_value(
@@ -421,6 +421,10 @@ foreach my $slug ('overall', 'surgery', 'oncology')
 	same(
 "SELECT d FROM bixarena_leaderboard_difference('$slug', 'model-01', 'model-02', arena => 'ARENA') AS d",
 		"$slug: a difference");
+	same("SELECT * FROM bixarena_leaderboard_$_, arena => 'ARENA')",
+		"$slug: $_")
+	  foreach "robustness('$slug', true", "voters('$slug'", "fit('$slug'",
+	  "misfits('$slug'", "next_battles('$slug'";
 }
 same(
 q{SELECT slug, lowest_rank, highest_rank, may_be_best, comparison_lower FROM bixarena_leaderboard_ranges('overall', arena => 'ARENA')},

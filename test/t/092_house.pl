@@ -113,6 +113,8 @@ my %part_of = (
 	comparison => 'read/comparison',
 	matchup => 'read/matchup',
 	range => 'read/range',
+	term => 'read/term',
+	examine => 'read/examine',
 	text => 'chart/text',
 	chart => 'chart/*chart',
 	page => 'chart/html',
@@ -137,6 +139,10 @@ foreach my $part ($makefile =~ m{^\s*src/sql/(.*?)\.sql(?: \\)?$}mg)
 	} @functions;
 
 	is("@foreign", '', "functions of src/sql/$part.sql bear its prefix");
+
+	# the server reads them in whatever encoding the database has
+	unlike(slurp_file("$top/src/sql/$part.sql"),
+		qr/[^\x00-\x7f]/, "src/sql/$part.sql is ASCII");
 }
 is_deeply(
 	[ sort keys %used ],

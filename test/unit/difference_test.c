@@ -192,6 +192,66 @@ test_comparison(void)
 			  "model %d: %.9f", i, (bounds.upper[i] - bounds.lower[i]) / 2 / 1.959964);
 }
 
+/*
+ * Protects quasi-variances where one would rather be below 0: of a model that all others
+ * met, and that stands for itself.  Nothing near is better.
+ */
+static void
+test_quasi_of_star(void)
+{
+	enum
+	{
+		N = 12
+	};
+	double		deviations[N * N];
+	double		found[N];
+	double		best = 0;
+
+	for (int i = 0; i < N; i++)
+		for (int j = 0; j < N; j++)
+			deviations[i * N + j] = i == j ? 0 : i == 0 || j == 0 ? 1 : 1.5;
+	check(find_quasi_variances(deviations, N, found), "there are none");
+	for (int k = -1; k < N * 2; k++)
+	{
+		double		q[N];
+		double		off = 0;
+
+		memcpy(q, found, sizeof(q));
+		if (k >= 0)
+			q[k / 2] *= k % 2 ? 1.01 : 0.99;
+		for (int i = 0; i < N; i++)
+			for (int j = 0; j < i; j++)
+				off += pow(log(q[i] + q[j]) - 2 * log(deviations[i * N + j]), 2);
+		if (k < 0)
+			best = off;
+		else
+			check(off > best - 1e-12, "model %d: %.15f is less than %.15f", k / 2, off, best);
+	}
+	check(found[0] < 1e-12 * found[1], "the first has %g", found[0]);
+}
+
+/* Protects a difference of which replicates say either infinity, but nothing between */
+static void
+test_half_way(void)
+{
+	Replicates *replicates = replicates_create(2, 10);
+	double		scores[] = {1000, 1000};
+	int			ranked[] = {0, 1};
+	Difference	difference;
+
+	for (int r = 0; r < 10; r++)
+	{
+		replicates->values[r] = r == 3 ? -INFINITY : INFINITY;
+		replicates->values[10 + r] = 1000;
+	}
+	difference = find_difference(differences_of_replicates(replicates, scores, ranked, 2), 0, 1);
+	check(difference.lower == -INFINITY && difference.upper == INFINITY, "from %f to %f",
+		  difference.lower, difference.upper);
+	difference = find_difference(differences_of_replicates(replicates, scores, ranked, 2), 1, 0);
+	check(difference.lower == -INFINITY && difference.upper == INFINITY,
+		  "turned, from %f to %f", difference.lower, difference.upper);
+}
+
 #define NUM_MODELS 7
 #define NUM_DRAWS 200
 
@@ -443,6 +503,8 @@ const UnitTest difference_tests[] = {
 	{"ranks by the sandwich do not depend on an anchor", test_sandwich_anchor},
 	{"the sandwich of groups that hang together by a thread", test_loose_groups},
 	{"quasi-variances of the journals are those published", test_quasi_variances},
+	{"quasi-variances of a model that all others met", test_quasi_of_star},
+	{"a difference half way between infinities", test_half_way},
 	{"comparison intervals of the puddings are known", test_comparison},
 	{NULL, NULL}
 };

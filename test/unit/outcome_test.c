@@ -219,6 +219,39 @@ test_many_words(void)
 	check(strlen(list) < 500, "a message has %zu bytes", strlen(list));
 }
 
+/* Protects what a message says of names: all their battles, in whatever order */
+static void
+test_names(void)
+{
+	static const Vote votes[] = {
+		{0, 1, "ann", OUTCOME_FIRST, 5}, {1, 2, "ann", OUTCOME_TIE, 3},
+		{0, 1, "left", OUTCOME_TIE, 90}, {1, 2, "bob", OUTCOME_FIRST, 7},
+		{2, 0, "ann", OUTCOME_SECOND, 4}
+	};
+	Dice		dice = {24};
+
+	for (int turn = 0; turn < 20; turn++)
+	{
+		OutcomeWords *words = outcome_words_create();
+		int		   *order = dice_permutation(&dice, lengthof(votes));
+		char	   *list;
+		bool		is_name;
+
+		for (int i = 0; i < (int) lengthof(votes); i++)
+		{
+			const Vote *vote = &votes[order[i]];
+
+			(void) outcome_words_add(words, vote->word, vote->named, vote->count);
+		}
+		list = list_outcomes(words, VOCABULARY_SIDES, false);
+		check(strcmp(list, "\"ann\" (12), \"bob\" (7)") == 0, "not read: %s", list);
+		list = list_outcomes(words, VOCABULARY_NAMES, true);
+		check(*list == '\0', "names are listed: %s", list);
+		check(unread_example(words, VOCABULARY_SIDES, &is_name) && !is_name,
+			  "a word is no name where it is not");
+	}
+}
+
 /* Protects memory and counts: millions of battles whose outcome is in doubt */
 static void
 test_many_rows(void)
@@ -257,6 +290,7 @@ const UnitTest outcome_tests[] = {
 	{"each way of writing outcomes is found", test_choice},
 	{"what can be read in two ways is in doubt", test_rivals},
 	{"any number of words needs little memory", test_many_words},
+	{"battles of names are told, in any order", test_names},
 	{"any number of battles in doubt is counted", test_many_rows},
 	{NULL, NULL}
 };

@@ -33,6 +33,10 @@ extern const UnitTest replicate_tests[];
 extern const UnitTest interval_tests[];
 extern const UnitTest difference_tests[];
 extern const UnitTest voter_tests[];
+extern const UnitTest term_tests[];
+extern const UnitTest robustness_tests[];
+extern const UnitTest goodness_tests[];
+extern const UnitTest next_battle_tests[];
 extern const UnitTest interrupt_tests[];
 
 /* unit.c */

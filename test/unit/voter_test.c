@@ -35,6 +35,12 @@ one_of_seven(int cell)
 }
 
 static int
+one_of_one(int cell)
+{
+	return 0;
+}
+
+static int
 nobody(int cell)
 {
 	return -1;
@@ -140,8 +146,90 @@ test_one_battle_each(void)
 }
 
 /*
+ * Voters of one battle each where everything is times as many; within so many bytes a
+ * cell.  Of every fourth no voter is known.
+ */
+static Voters *
+single_voters(const BattleList *battles, int64 times, Size bytes)
+{
+	Voters	   *voters = voters_begin(bytes * battles->num_battles);
+	int			identity[] = {0, 1, 2, 3, 4, 5};
+	int			voter = 0;
+	int			battle = 0;
+
+	for (int c = 0; c < battles->num_cells; c++)
+		for (int64 b = 0; b < battles->cells[c].count; b++, battle++)
+			voters_add(voters, battle % 4 == 3 ? -1 : voter++, battles->cells[c].model1,
+					   battles->cells[c].model2, meaning_of(battles->cells[c].outcome),
+					   battle % 4 == 3 ? 1 : times);
+	voters_finish(voters, VOCABULARY_NUMBERED, identity);
+	return voters;
+}
+
+static bool
+same_ratings(const Ranking *a, const Ranking *b)
+{
+	return memcmp(a->ratings, b->ratings, sizeof(Rating) * a->num_models) == 0;
+}
+
+/*
+ * Protects that the way in which replicates are made changes no digit: many at once, or
+ * where memory is short or there are very many battles one by one.
+ */
+static void
+test_ways(void)
+{
+	BattleList *battles = davidson_puddings();
+	RankOptions options = options_by(single_voters(battles, 1, LARGE / 1000),
+									 INTERVALS_BOOTSTRAP, 100);
+	Ranking    *at_once = rank_battles(battles, &options);
+	BattleList *many = davidson_puddings();
+	Ranking    *one_by_one;
+	Ranking    *of_many;
+
+	options = options_by(single_voters(battles, 1, 16), INTERVALS_BOOTSTRAP, 100);
+	one_by_one = rank_battles(battles, &options);
+	check(same_ratings(at_once, one_by_one), "little memory changes an interval");
+
+	options = options_by(voters_of(battles, one_of_seven, 7), INTERVALS_BOOTSTRAP, 100);
+	at_once = rank_battles(battles, &options);
+	for (int c = 0; c < many->num_cells; c++)
+		many->cells[c].count <<= 40;
+	options = options_by(voters_of(many, one_of_seven, 7), INTERVALS_BOOTSTRAP, 100);
+	of_many = rank_battles(many, &options);
+	for (int i = 0; i < 6; i++)
+		check(fabs(at_once->ratings[i].lower - of_many->ratings[i].lower) < 2e-5 &&
+			  fabs(at_once->ratings[i].upper - of_many->ratings[i].upper) < 2e-5,
+			  "very many battles change the interval of model %d", i);
+}
+
+/*
+ * Protects battles without a voter among others: they are drawn as often as their share,
+ * each by itself.  As everybody cast one battle, intervals are about those by battle.
+ */
+static void
+test_some_unknown(void)
+{
+	BattleList *battles = davidson_puddings();
+	RankOptions options = options_by(single_voters(battles, 1, LARGE / 1000),
+									 INTERVALS_BOOTSTRAP, 4000);
+	Ranking    *by_voter = rank_battles(battles, &options);
+	Ranking    *by_battle;
+	double		ratio = 0;
+
+	options = options_by(NULL, INTERVALS_BOOTSTRAP, 4000);
+	by_battle = rank_battles(battles, &options);
+	check(by_voter->num_voters == battles->num_battles, "there are %d voters",
+		  (int) by_voter->num_voters);
+	for (int i = 0; i < 6; i++)
+		ratio += (by_voter->ratings[i].upper - by_voter->ratings[i].lower) /
+			(by_battle->ratings[i].upper - by_battle->ratings[i].lower) / 6;
+	check(fabs(ratio - 1) < 0.04, "intervals are %f times as wide", ratio);
+}
+
+/*
  * Protects the bootstrap of voters: its intervals are about those of the covariance;
- * and of battles without a voter those of battles.
+ * and of battles without a voter, to the digit, those of battles.
  */
 static void
 test_bootstrap(void)
@@ -161,15 +249,11 @@ test_bootstrap(void)
 	by_voter = rank_battles(battles, &options);
 	options = options_by(voters_of(battles, one_of_seven, 7), INTERVALS_SANDWICH, 4000);
 	by_formula = rank_battles(battles, &options);
+	check(same_ratings(unknown, by_battle), "without voters intervals are not those of battles");
 	for (int i = 0; i < 6; i++)
 	{
-		double		width = by_battle->ratings[i].upper - by_battle->ratings[i].lower;
-
 		check(by_voter->ratings[i].score == by_battle->ratings[i].score,
 			  "the score of model %d depends on voters", i);
-		check(fabs((unknown->ratings[i].upper - unknown->ratings[i].lower) / width - 1) < 0.06,
-			  "without voters the interval of model %d is %f wide, not %f", i,
-			  unknown->ratings[i].upper - unknown->ratings[i].lower, width);
 		ratio += (by_voter->ratings[i].upper - by_voter->ratings[i].lower) /
 			(by_formula->ratings[i].upper - by_formula->ratings[i].lower) / 6;
 	}
@@ -271,38 +355,58 @@ fill_voters(void *argument)
 		voters_add(voters, c, 0, 1, meaning_of(OUTCOME_TIE), 1);
 }
 
-static void
-rank_one_voter(void *argument)
-{
-	BattleList *battles = davidson_puddings();
-	Voters	   *voters = voters_begin(LARGE);
-	int			identity[] = {0, 1, 2, 3, 4, 5};
-	RankOptions options;
-
-	for (int c = 0; c < battles->num_cells; c++)
-		voters_add(voters, 0, battles->cells[c].model1, battles->cells[c].model2,
-				   meaning_of(battles->cells[c].outcome), battles->cells[c].count);
-	voters_finish(voters, VOCABULARY_NUMBERED, identity);
-	options = options_by(voters, INTERVALS_BOOTSTRAP, 10);
-	rank_battles(battles, &options);
-}
-
-/* Protects memory, and intervals that one voter cannot have */
+/* Protects memory */
 static void
 test_errors(void)
 {
 	check(reports_error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, fill_voters, NULL),
 		  "cells take more than they may");
-	check(reports_error(ERRCODE_DATA_EXCEPTION, rank_one_voter, NULL),
-		  "one voter has intervals");
+}
+
+/* Protects intervals that one voter cannot have: nobody is ranked */
+static void
+test_one_voter(void)
+{
+	BattleList *battles = davidson_puddings();
+
+	for (int kind = INTERVALS_BOOTSTRAP; kind <= INTERVALS_SANDWICH; kind++)
+	{
+		RankOptions options = options_by(voters_of(battles, one_of_one, 1),
+										 (IntervalKind) kind, 10);
+		Ranking    *ranking = rank_battles(battles, &options);
+
+		check(ranking->one_voter && ranking->num_voters == 1 && ranking->num_ranked == 0,
+			  "%d models are ranked", ranking->num_ranked);
+	}
+}
+
+/* Protects battles that do not vary: intervals are not wider by voter, but as wide */
+static void
+test_ties(void)
+{
+	BattleList *battles = davidson_puddings();
+	RankOptions options;
+	Ranking    *ranking;
+
+	for (int c = 0; c < battles->num_cells; c++)
+		battles->cells[c].outcome = OUTCOME_TIE;
+	options = options_by(voters_of(battles, one_of_seven, 7), INTERVALS_SANDWICH, 10);
+	ranking = rank_battles(battles, &options);
+	check(ranking->widening == 1, "intervals are %f times as wide", ranking->widening);
+	check(ranking->ratings[0].lower == 1000 && ranking->ratings[0].upper == 1000,
+		  "ties have an interval");
 }
 
 const UnitTest voter_tests[] = {
 	{"voters: the covariance of seven is known", test_seven_voters},
 	{"voters: of one battle each they are battles", test_one_battle_each},
 	{"voters: the bootstrap draws them", test_bootstrap},
+	{"voters: of some battles none is known", test_some_unknown},
+	{"voters: the way of drawing changes no digit", test_ways},
 	{"voters: order changes no digit", test_order},
 	{"voters: a model that cannot be placed", test_unplaced},
 	{"voters: errors", test_errors},
+	{"voters: one has no interval", test_one_voter},
+	{"voters: of nothing but ties", test_ties},
 	{NULL, NULL}
 };

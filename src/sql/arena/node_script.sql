@@ -29,7 +29,32 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.node_body(text) IS 'the body of a function between dollars';
 
-CREATE FUNCTION bixarena.node_functions(schema text)
+CREATE FUNCTION bixarena.node_battle_groups(schema text, validated boolean, categorized boolean, battle text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_node_battle_groups'
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.node_battle_groups(text, boolean, boolean, text) IS
+	'for what the battles count, by the application''s tables at an age of theirs: of the battle that an '
+	'expression has the id of, or with null of all';
+
+CREATE FUNCTION bixarena.node_kept_reading(is_kept boolean, counts text, columns text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN is_kept THEN format($body$
+	IF bixarena_node.live_is_sure() THEN
+		RETURN QUERY EXECUTE 'SELECT %2$s, sum(t.battles)::bigint FROM ('
+			|| bixarena_node.%1$s(bixarena_node.live_arena(), 'bixarena_node_live', NULL)
+			|| ') AS t GROUP BY %2$s HAVING sum(t.battles) > 0' USING slug;
+		RETURN;
+	END IF;$body$, counts, columns) ELSE '' END
+$$;
+COMMENT ON FUNCTION bixarena.node_kept_reading(boolean, text, text) IS
+	'where a tally is kept: the statements that read it';
+
+CREATE FUNCTION bixarena.node_functions(schema text, is_kept boolean)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -114,18 +139,19 @@ BEGIN
 		|| bixarena_node.battle_query() || ') AS b WHERE b.leaderboard = $1' USING slug;
 END
 $body$),
-		bixarena.node_body($body$
-BEGIN
+		bixarena.node_body(format($body$
+BEGIN%s
 	RETURN QUERY EXECUTE 'SELECT b.model1_id, b.model2_id, b.outcome, count(*) FROM ('
 		|| bixarena_node.battle_query() || ') AS b WHERE b.leaderboard = $1 GROUP BY 1, 2, 3' USING slug;
 END
-$body$),
-		bixarena.node_body($body$
-BEGIN
+$body$, bixarena.node_kept_reading(is_kept, 'live_counts_of_sql', 't.model1_id, t.model2_id, t.outcome'))),
+		bixarena.node_body(format($body$
+BEGIN%s
 	RETURN QUERY EXECUTE 'SELECT b.leaderboard, b.model1_id, b.model2_id, b.outcome, count(*) FROM ('
 		|| bixarena_node.battle_query() || ') AS b GROUP BY 1, 2, 3, 4';
 END
-$body$),
+$body$, replace(bixarena.node_kept_reading(is_kept, 'live_counts_sql', 't.leaderboard, t.model1_id, t.model2_id, t.outcome'),
+			' USING slug', ''))),
 		bixarena.node_body(format($body$
 DECLARE
 	needed constant text[] := ARRAY[
@@ -203,7 +229,7 @@ BEGIN
 END
 $body$, schema)))
 $script$;
-COMMENT ON FUNCTION bixarena.node_functions(text) IS
+COMMENT ON FUNCTION bixarena.node_functions(text, boolean) IS
 	'the functions of the schema bixarena_node, for a schema of the application''s';
 
 CREATE FUNCTION bixarena.node_grants(schema text, role text)
@@ -219,11 +245,13 @@ $script$;
 COMMENT ON FUNCTION bixarena.node_grants(text, text) IS
 	'the rights of a rank node''s role on a schema of the application''s';
 
-CREATE FUNCTION bixarena_node_script(schema text)
+CREATE FUNCTION bixarena_node_script(schema text, keep_tally boolean DEFAULT false)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $script$
+DECLARE
+	is_kept boolean := coalesce(keep_tally, false);
 BEGIN
 	IF schema IS NULL THEN
 		RAISE EXCEPTION 'schema must not be null'
@@ -235,9 +263,9 @@ BEGIN
 --
 --	- may read its tables of battles: the functions do it with the rights of the role
 --	  that runs this, since the role bixarena_node has no right on a battle;
---	- may grant rights on its tables, and create schemas and (the first time) roles.
+--	- may grant rights on its tables, and create schemas and (the first time) roles%6$s.
 --
--- Nothing is created in the schema %5$s, and nothing here depends on its tables.
+-- %7$s and nothing here depends on its tables.
 -- Afterwards the role needs a password: \password bixarena_node
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -266,6 +294,7 @@ END
 $owner$;
 
 CREATE SCHEMA IF NOT EXISTS bixarena_node;
+%8$s
 DROP VIEW IF EXISTS bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tally,
 	bixarena_node.arena_tally, bixarena_node.node_rights, bixarena_node.snapshot_writer;
 DROP FUNCTION IF EXISTS bixarena_node.battle_query(), bixarena_node.slugs(),
@@ -297,6 +326,7 @@ SELECT NULL::uuid AS id, NULL::uuid AS leaderboard_id, NULL::text AS base, NULL:
 CREATE TRIGGER write_snapshot INSTEAD OF UPDATE ON bixarena_node.snapshot_writer
 	FOR EACH ROW EXECUTE FUNCTION bixarena_node.write_snapshot();
 
+%9$s
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA bixarena_node FROM PUBLIC;
 GRANT USAGE ON SCHEMA bixarena_node TO bixarena_node;
 GRANT EXECUTE ON FUNCTION bixarena_node.slugs(), bixarena_node.battles(text),
@@ -305,12 +335,19 @@ GRANT SELECT ON bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tall
 	bixarena_node.arena_tally, bixarena_node.node_rights TO bixarena_node;
 GRANT SELECT, UPDATE ON bixarena_node.snapshot_writer TO bixarena_node;
 %3$s
+%10$s
 COMMIT;
-$sql$, schema, bixarena.node_functions(schema), bixarena.node_grants(schema, 'bixarena_node'),
+$sql$, schema, bixarena.node_functions(schema, is_kept), bixarena.node_grants(schema, 'bixarena_node'),
 		(SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'bixarena_rank'),
 		-- in a comment, which ends with its line
-		translate(quote_ident(schema), E'\n\r', '  '));
+		translate(quote_ident(schema), E'\n\r', '  '),
+		CASE WHEN is_kept THEN E';\n--\t- owns its tables of battles: they get triggers, by which the tally is kept' ELSE '' END,
+		CASE WHEN is_kept THEN 'Nothing else is created in that schema,'
+			ELSE 'Nothing is created in the schema ' || translate(quote_ident(schema), E'\n\r', '  ') || ',' END,
+		bixarena.live_far_drop(),
+		CASE WHEN is_kept THEN bixarena.live_far_make(schema) ELSE '' END,
+		CASE WHEN is_kept THEN bixarena.live_far_grants('bixarena_node') ELSE '' END);
 END
 $script$;
-COMMENT ON FUNCTION bixarena_node_script(text) IS
+COMMENT ON FUNCTION bixarena_node_script(text, boolean) IS
 	'the SQL that the administrator of a database without this extension runs for a rank node beside it';

@@ -18,7 +18,10 @@ CREATE FUNCTION bixarena_rank(
 	max_unread_percent double precision DEFAULT 1,
 	num_battles text DEFAULT NULL,
 	intervals text DEFAULT 'bootstrap',
-	voter text DEFAULT NULL)
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -30,7 +33,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'bixarena_rank'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
+COMMENT ON FUNCTION bixarena_rank(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
 	'Bradley-Terry ranking of the models in any table or view of battles';
 
 CREATE TYPE bixarena_rank_range AS (
@@ -63,12 +66,15 @@ CREATE FUNCTION bixarena_rank_ranges(
 	max_unread_percent double precision DEFAULT 1,
 	num_battles text DEFAULT NULL,
 	intervals text DEFAULT 'bootstrap',
-	voter text DEFAULT NULL)
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
 RETURNS SETOF bixarena_rank_range
 AS 'MODULE_PATHNAME', 'bixarena_rank_ranges'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank_ranges(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
+COMMENT ON FUNCTION bixarena_rank_ranges(regclass, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
 	'the ranks that any table or view of battles allows each model';
 
 CREATE TYPE bixarena_difference AS (
@@ -98,11 +104,14 @@ CREATE FUNCTION bixarena_rank_difference(
 	max_unread_percent double precision DEFAULT 1,
 	num_battles text DEFAULT NULL,
 	intervals text DEFAULT 'bootstrap',
-	voter text DEFAULT NULL)
+	voter text DEFAULT NULL,
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half',
+	covariates text[] DEFAULT NULL)
 RETURNS bixarena_difference
 AS 'MODULE_PATHNAME', 'bixarena_rank_difference'
 LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena_rank_difference(regclass, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text) IS
+COMMENT ON FUNCTION bixarena_rank_difference(regclass, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text, text, text, double precision, text, text, text, boolean, text, text[]) IS
 	'by how much a model of any table or view of battles is ahead of another, with the interval of the difference';
 

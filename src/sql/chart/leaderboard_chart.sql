@@ -88,11 +88,11 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN range.lowest_rank < range.highest_rank
-		THEN format('%s–%s', range.lowest_rank, range.highest_rank)
+		THEN format('%s&#8211;%s', range.lowest_rank, range.highest_rank)
 		ELSE range.lowest_rank::text END
 $$;
 COMMENT ON FUNCTION bixarena.chart_range_text(bixarena_leaderboard_range) IS
-	'the ranks that the battles allow, for people';
+	'the ranks that the battles allow, for people, as a part of a page';
 
 CREATE FUNCTION bixarena.chart_with_comparison(
 	rows bixarena_leaderboard_row[],
@@ -135,7 +135,7 @@ AS $$
 			bixarena.chart_score_axis(rows, 14, width - 14))::bixarena.chart_layout
 		ELSE (width, 24, label, names, 16.5, 12,
 			bixarena.chart_score_axis(rows, label + names + 16, width - 56))::bixarena.chart_layout END
-	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(bixarena.chart_range_text(g)) + 8), 0)
+	FROM (SELECT 42 + coalesce(max(12 * bixarena.text_width(replace(bixarena.chart_range_text(g), '&#8211;', 'n')) + 8), 0)
 			FROM unnest(ranges) AS g WHERE g.lowest_rank IS NOT NULL) AS l (label),
 		(SELECT least(0.38 * width, max(13 * bixarena.text_width(r.model)) + 2)
 			FROM unnest(rows) AS r) AS n (names)
@@ -146,6 +146,7 @@ COMMENT ON FUNCTION bixarena.chart_leaderboard_layout(bixarena_leaderboard_row[]
 CREATE FUNCTION bixarena.chart_leaderboard_row(
 	line bixarena_leaderboard_row,
 	range bixarena_leaderboard_range,
+	interval_name text,
 	layout bixarena.chart_layout,
 	y double precision)
 RETURNS text
@@ -153,7 +154,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- the references keep a name's direction of writing to itself
-	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s%s, score %s, 95 %% interval %s to %s, battles: %s</title>'
+	SELECT format('<g class="row"><title>&#8296;%s&#8297;: rank %s%s, score %s, %s to %s, battles: %s</title>'
 		'<text class="muted" text-anchor="end" x="32" y="%9$s">%2$s</text>%12$s'
 		'<text class="ink" x="%13$s" y="%9$s">%8$s</text>'
 		'<text class="ink" text-anchor="end" x="%10$s" y="%9$s">%4$s</text>%11$s</g>',
@@ -161,7 +162,7 @@ AS $$
 		CASE WHEN range.lowest_rank IS NOT NULL
 			THEN format(' (%s to %s possible)', range.lowest_rank, range.highest_rank) END,
 		round(line.bt_score),
-		bixarena.chart_bound_text(line.bootstrap_q025, line.bt_score),
+		interval_name || ' ' || bixarena.chart_bound_text(line.bootstrap_q025, line.bt_score),
 		bixarena.chart_bound_text(line.bootstrap_q975, line.bt_score),
 		line.vote_count, bixarena.text_fit(line.model, layout.label_width / 13),
 		bixarena.chart_pixel(y + layout.text_y), bixarena.chart_pixel(layout.width - 8),
@@ -171,7 +172,7 @@ AS $$
 				bixarena.chart_pixel(y + layout.text_y), bixarena.chart_range_text(range)) END,
 		bixarena.chart_pixel(layout.label))
 $$;
-COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, bixarena.chart_layout, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, text, bixarena.chart_layout, double precision) IS
 	'a model''s line in the chart of a leaderboard';
 
 CREATE FUNCTION bixarena.chart_score_ticks(axis bixarena.axis)
@@ -218,6 +219,8 @@ DECLARE
 	top constant double precision := 26;
 	notes text[];
 	total bigint := (rows[1]).total_count;
+	interval_name constant text :=
+		CASE intervals WHEN 'comparison' THEN 'comparison interval' ELSE '95 % interval' END;
 	layout bixarena.chart_layout;
 	bottom double precision;
 	drawn text;
@@ -237,7 +240,7 @@ BEGIN
 		bixarena.chart_pixel(top + layout.row_height * n), width, bixarena.chart_pixel(layout.row_height)), '')
 	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
 	SELECT concat(drawn, bixarena.chart_score_grid(layout.axis, top, bottom), string_agg(
-		bixarena.chart_leaderboard_row(rows[n], ranges[n], layout, top + layout.row_height * (n - 1)),
+		bixarena.chart_leaderboard_row(rows[n], ranges[n], interval_name, layout, top + layout.row_height * (n - 1)),
 		'' ORDER BY n))
 	INTO drawn FROM generate_subscripts(rows, 1) AS n;
 	notes := ARRAY['score in points; 400 more are odds of 10 to 1']
@@ -248,8 +251,7 @@ BEGIN
 
 	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1
 			+ (cardinality(rows) < total)::integer), theme,
-		format('Scores of %s with %s', bixarena.chart_count(cardinality(rows), total),
-			CASE intervals WHEN 'comparison' THEN 'comparison intervals' ELSE '95 % intervals' END),
+		format('Scores of %s with %ss', bixarena.chart_count(cardinality(rows), total), interval_name),
 		drawn || (SELECT string_agg(format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
 				width - 8, bixarena.chart_pixel(bottom + 18 + 18 * n), notes[n]), '' ORDER BY n)
 			FROM generate_subscripts(notes, 1) AS n)

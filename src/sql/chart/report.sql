@@ -23,7 +23,7 @@ AS $$
 			|| CASE WHEN k.known THEN '{#?Battles}'::text[] ELSE '{#Battles}' END),
 		string_agg(concat(E'\n<tr>', bixarena.page_cell(r.rank::text, 'number'),
 			CASE WHEN k.known
-				THEN bixarena.page_cell(bixarena.chart_range_text(ranges[r.ordinality]), 'number') END,
+				THEN format('<td class="number">%s</td>', bixarena.chart_range_text(ranges[r.ordinality])) END,
 			CASE WHEN since IS NOT NULL
 				THEN format('<td class="number">%s</td>', bixarena.page_rank_change(r.rank_change)) END,
 			format('<th scope="row"><bdi>%s</bdi></th>', bixarena.text_escape(r.model)),
@@ -91,6 +91,27 @@ $$;
 COMMENT ON FUNCTION bixarena.report_unranked(jsonb) IS
 	'models without a rank as a table of a page';
 
+CREATE FUNCTION bixarena.report_term(kind text, terms jsonb)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(CASE
+		WHEN t.status <> 'fitted' THEN 'not estimated: ' || t.status
+		WHEN t.kind = 'ties' THEN format('of the battles of equals %s %% end in a tie (%s to %s)',
+			to_char(100 / (1 + 2 / t.tie_odds), 'FM990.0'),
+			to_char(100 / (1 + 2 * exp(-t.estimate_q025)), 'FM990.0'),
+			to_char(100 / (1 + 2 * exp(-t.estimate_q975)), 'FM990.0'))
+		ELSE format('%s%s points (%s to %s)', t.covariate || ': ',
+			to_char(t.points, 'FMSG999990.0'),
+			CASE WHEN abs(t.points_q025) = 'Infinity' THEN 'open' ELSE to_char(t.points_q025, 'FMSG999990.0') END,
+			CASE WHEN abs(t.points_q975) = 'Infinity' THEN 'open' ELSE to_char(t.points_q975, 'FMSG999990.0') END)
+		END, '; ')
+	FROM bixarena.term_rows(terms) AS t WHERE t.kind = report_term.kind
+$$;
+COMMENT ON FUNCTION bixarena.report_term(text, jsonb) IS
+	'what was found of what decides battles besides strengths, for a page';
+
 CREATE FUNCTION bixarena.report_making(made bixarena.run)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -110,12 +131,75 @@ AS $$
 				to_char((made.voters ->> 'widening')::numeric, 'FM999990.00'))
 			WHEN made.parameters ? 'num_bootstrap'
 			THEN 'by battle: every battle was taken as independent, whoever cast it' END,
+		'Standing first is worth', bixarena.report_term('position', made.terms),
+		'Ties', bixarena.report_term('ties', made.terms),
+		'Adjusted for', bixarena.report_term('covariate', made.terms),
 		'Replicates that could not place all models', made.incomplete_replicates::text,
 		'Settings', (SELECT string_agg(p.name || ' ' || p.value, ', ' ORDER BY p.name)
 			FROM jsonb_each_text(made.parameters) AS p (name, value)))
 $$;
 COMMENT ON FUNCTION bixarena.report_making(bixarena.run) IS
 	'how a snapshot was made, for a page';
+
+CREATE FUNCTION bixarena.report_lead(lead jsonb, rows bixarena_leaderboard_row[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null: it is not on record, or no such battles were found
+	SELECT format('The first place hangs on %s of the battles (%s %%): had %s not been fought, %s would be ahead of %s.',
+		lead ->> 'battles',
+		CASE WHEN s.percent < 0.01 THEN 'less than 0.01' ELSE trim_scale(round(s.percent, 2))::text END,
+		CASE lead ->> 'battles' WHEN '1' THEN 'this one' ELSE 'these' END, rival.model, leader.model)
+	FROM (SELECT 100 * (lead ->> 'share')::numeric) AS s (percent),
+		unnest(rows) AS leader, unnest(rows) AS rival
+	WHERE lead ->> 'battles' IS NOT NULL
+		AND leader.id = (lead ->> 'leader')::uuid AND rival.id = (lead ->> 'rival')::uuid
+$$;
+COMMENT ON FUNCTION bixarena.report_lead(jsonb, bixarena_leaderboard_row[]) IS
+	'how many battles carry the first place, in a sentence';
+
+CREATE FUNCTION bixarena.report_fit(fit jsonb, rows bixarena_leaderboard_row[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- null: it is not on record, or could not be tested
+	SELECT CASE
+		WHEN f.p_value >= 0.05 THEN
+			format('One score for each model describes these battles: how the models fared against each other is what the scores predict, but for chance (p = %s).',
+				round(f.p_value, 2))
+		ELSE
+			format('One score for each model does not describe these battles fully (%s): beyond chance, the shares of wins that the scores predict are off by about %s percentage points',
+				CASE WHEN f.p_value < 0.01 THEN 'p < 0.01' ELSE 'p = ' || round(f.p_value, 3) END,
+				round(100 * (fit ->> 'excess')::numeric, 1))
+			|| coalesce(format(', most of all where %s took %s %% of %s battles against %s and the scores predict %s %%',
+				m.model1, round(100 * f.observed), f.battles, m.model2, round(100 * f.predicted)), '') || '.'
+		END
+	FROM (SELECT (fit ->> 'p_value')::numeric, fit #>> '{worst,battles}',
+			(fit #>> '{worst,observed_share}')::numeric, (fit #>> '{worst,predicted_share}')::numeric)
+		AS f (p_value, battles, observed, predicted)
+	LEFT JOIN (SELECT one.model, other.model FROM unnest(rows) AS one, unnest(rows) AS other
+		WHERE one.id = (fit #>> '{worst,model1}')::uuid AND other.id = (fit #>> '{worst,model2}')::uuid
+		LIMIT 1) AS m (model1, model2) ON true
+	WHERE f.p_value IS NOT NULL
+$$;
+COMMENT ON FUNCTION bixarena.report_fit(jsonb, bixarena_leaderboard_row[]) IS
+	'whether the model holds, in a sentence';
+
+CREATE FUNCTION bixarena.report_soundness(soundness jsonb, rows bixarena_leaderboard_row[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.page_section('How far to trust it', string_agg(bixarena.page_paragraph(s), '' ORDER BY n))
+	FROM (VALUES (1, bixarena.report_lead(soundness -> 'lead', rows)),
+		(2, bixarena.report_fit(soundness -> 'fit', rows))) AS p (n, s)
+	WHERE s IS NOT NULL
+	HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION bixarena.report_soundness(jsonb, bixarena_leaderboard_row[]) IS
+	'how far a snapshot can be leaned on, as a part of a page; null where nothing is on record';
 
 CREATE FUNCTION bixarena.report_how_to_read(made bixarena.run)
 RETURNS text
@@ -125,8 +209,17 @@ AS $$
 	SELECT string_agg(format('<p>%s</p>', p), '')
 	FROM unnest(ARRAY[
 		'<strong>Score.</strong> People compare the answers of two models; a Bradley&#8211;Terry model turns'
-		' these battles into scores, a tie counting as half a win for either. A lead of 100 points means'
-		' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1). Only differences mean anything.',
+		' these battles into scores, '
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "ties" && @.status == "fitted")')
+			THEN 'a tie being an outcome with a chance of its own (Davidson''s model). A lead of 100 points means'
+				' winning 64 % of the battles that do not end in a tie, one of 400 points 91 % (odds of 10 to 1).'
+			ELSE 'a tie counting as half a win for either. A lead of 100 points means'
+				' winning 64 % of the points, one of 400 points 91 % (odds of 10 to 1).' END
+		|| ' Only differences mean anything.'
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "position" && @.status == "fitted")')
+			THEN ' What it is worth to stand first was taken out of the scores.' ELSE '' END
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == "covariate")')
+			THEN ' They are those of battles in which everything that they are adjusted for is 0.' ELSE '' END,
 		'<strong>95 % interval.</strong> How much the score would vary if '
 		|| CASE WHEN made.voters IS NULL THEN 'as many other battles had been fought'
 			ELSE 'as many other people had voted' END
@@ -144,7 +237,13 @@ AS $$
 		' model. They follow from differences of scores, which intervals of single scores do not show.',
 		'<strong>Ties in rank.</strong> Two models whose intervals overlap may well be equally good,'
 		' whatever their order. Where ranks are by significance, a model''s rank is one more than the'
-		' number of models whose interval lies wholly above its own, so that some share a rank.']) AS p
+		' number of models whose interval lies wholly above its own, so that some share a rank.']
+		|| CASE WHEN made.soundness IS NULL THEN '{}'::text[] ELSE ARRAY[
+		'<strong>How far to trust it.</strong> A first place that hangs on a handful of battles is not a firm one.'
+		' p is how likely it would be that models fare against each other so differently from what the scores predict,'
+		' if chance were the only reason. Where it is small, A may beat B more than the scores say, or A, B and C'
+		' each other in a circle; voters who cast many battles each, and agree with themselves, look the same.']
+		END) AS p
 $$;
 COMMENT ON FUNCTION bixarena.report_how_to_read(bixarena.run) IS 'what a reader of a report should know';
 
@@ -225,6 +324,7 @@ BEGIN
 	END IF;
 	RETURN concat(
 		bixarena.page_section('Ranking', bixarena.report_table(rows, ranges, earlier.snapshot_identifier)),
+		bixarena.report_soundness(made.soundness, rows),
 		bixarena.report_charts(leaderboard_id, shown, rows, ranges, arena),
 		bixarena.page_section('Movers', CASE WHEN earlier.id IS NULL
 			THEN bixarena.page_paragraph('There is no earlier snapshot to compare with.')

@@ -87,7 +87,7 @@ AS $$
 				(SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) FROM pg_enum AS e WHERE e.enumtypid = a.atttypid)), ' '
 				ORDER BY a.attnum)
 			FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,
+				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,user_id,voter_id,
 					effective_validation_id,effective_categorization_id,is_biomedical,status,category}'
 					OPERATOR(pg_catalog.||) (SELECT coalesce(array_agg(k.attname), '{}')
 						FROM pg_depend AS d JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = d.refobjsubid

@@ -6,8 +6,71 @@
  * those whose changes it sees.  An entry that comes later is of the next fold.  A
  * battle that is named for no reason costs its recount, and changes nothing.
  *
+ * A row of what is counted is a battle with all its leaderboards, and a row of the
+ * tally two models and an outcome with all theirs: so a battle changes one row of
+ * each, whatever it counts for.
+ *
  * These run with the rights of the tally's owner (tally.c).
  */
+
+CREATE FUNCTION bixarena.live_application_groups(arena text, battle text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'bixarena_application_groups'
+LANGUAGE C STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.live_application_groups(text, text) IS
+	'the query that says for what the battles count, by the application''s tables: of the battle that an '
+	'expression has the id of, or with null of all';
+
+CREATE FUNCTION bixarena.live_slugs(slugs text[], more text[])
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'bixarena_live_slugs'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.live_slugs(text[], text[]) IS
+	'slugs, and those of more that are not among them';
+
+CREATE FUNCTION bixarena.live_sums(slugs text[], counts bigint[], more text[], changes bigint[])
+RETURNS bigint[]
+AS 'MODULE_PATHNAME', 'bixarena_live_sums'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.live_sums(text[], bigint[], text[], bigint[]) IS
+	'counts of what live_slugs() gives: those of slugs, with the changes of more added';
+
+CREATE FUNCTION bixarena.live_has_voters(arena text)
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT to_regclass(format('%I.leaderboard_battle', arena)) IS NULL OR EXISTS (
+		SELECT FROM pg_attribute AS a
+		WHERE a.attrelid = to_regclass(format('%I.leaderboard_battle', arena))
+			AND a.attname = 'voter_id' AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped)
+$$;
+COMMENT ON FUNCTION bixarena.live_has_voters(text) IS 'is it known who cast the battles of an arena?';
+
+CREATE FUNCTION bixarena.live_groups_sql(arena text, battle text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- what is sorted before it is grouped is not sorted in each group
+	SELECT CASE WHEN to_regclass(format('%I.leaderboard_battle', arena)) IS NULL
+		THEN bixarena.live_application_groups(arena, battle)
+		ELSE format($sql$
+			SELECT s.battle_id, s.model1_id, s.model2_id, s.outcome, s.voter_id, array_agg(s.leaderboard) AS leaderboards
+			FROM (
+				SELECT q.battle_id, q.model1_id, q.model2_id, q.outcome::text COLLATE "C" AS outcome, %s AS voter_id,
+					q.leaderboard::text COLLATE "C" AS leaderboard
+				FROM (%s) AS q
+				WHERE q.leaderboard IS NOT NULL %s
+				ORDER BY 1, 2, 3, 4, 5, 6) AS s
+			GROUP BY 1, 2, 3, 4, 5$sql$,
+			CASE WHEN bixarena.live_has_voters(arena) THEN 'q.voter_id' ELSE 'NULL::uuid' END,
+			bixarena.live_battle_query(arena), 'AND q.battle_id = ' || battle) END
+$$;
+COMMENT ON FUNCTION bixarena.live_groups_sql(text, text) IS
+	'the query that says for what the battles count, a row each: of the battle that an expression has the id of, '
+	'or with null of all';
 
 CREATE FUNCTION bixarena.live_named_sql(arena text, schema text, sources jsonb, take boolean)
 RETURNS text
@@ -17,27 +80,18 @@ AS $$
 	-- The parts of a statement that find what counts of the battles that the log names
 	-- ("fresh"), and what was counted of them ("old").  The subquery is planned for one
 	-- battle, by its id: without OFFSET it would be joined, and all battles be read.
-	-- What is sorted before it is grouped is not sorted in each group.
 	SELECT format($sql$
 		taken AS MATERIALIZED (%3$s),
 		entry AS (SELECT t.kind, k.key FROM taken AS t, unnest(t.keys) AS k (key)),
-		named AS MATERIALIZED (SELECT e.key AS battle_id FROM entry AS e WHERE e.kind = 'b' %4$s),
+		named AS MATERIALIZED (SELECT DISTINCT a.battle_id
+			FROM (SELECT e.key AS battle_id FROM entry AS e WHERE e.kind = 'b' %4$s) AS a),
 		fresh AS MATERIALIZED (
-			SELECT s.battle_id, s.model1_id, s.model2_id, s.outcome, array_agg(s.leaderboard) AS leaderboards
-			FROM (
-				SELECT r.* FROM (SELECT DISTINCT n.battle_id FROM named AS n) AS n
-				CROSS JOIN LATERAL (
-					SELECT q.battle_id, q.model1_id, q.model2_id,
-						q.outcome::text COLLATE "C" AS outcome, q.leaderboard::text COLLATE "C" AS leaderboard
-					FROM (%1$s) AS q WHERE q.battle_id = n.battle_id OFFSET 0) AS r
-				WHERE r.leaderboard IS NOT NULL
-				ORDER BY 1, 2, 3, 4, 5) AS s
-			GROUP BY 1, 2, 3, 4),
+			SELECT r.battle_id, r.model1_id, r.model2_id, r.outcome, r.voter_id, r.leaderboards
+			FROM named AS n CROSS JOIN LATERAL (%1$s OFFSET 0) AS r),
 		old AS MATERIALIZED (
-			SELECT c.ctid AS place, c.battle_id, c.model1_id, c.model2_id, c.outcome, c.leaderboards
-			FROM (SELECT DISTINCT n.battle_id FROM named AS n) AS n
-			JOIN %2$I.counted AS c ON c.battle_id = n.battle_id)$sql$,
-		bixarena.live_battle_query(arena), schema,
+			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards
+			FROM named AS n JOIN %2$I.counted AS c ON c.battle_id = n.battle_id)$sql$,
+		bixarena.live_groups_sql(arena, 'n.battle_id'), schema,
 		CASE WHEN take THEN format('DELETE FROM %I.log AS l RETURNING l.kind, l.keys', schema)
 			ELSE format('SELECT l.kind, l.keys FROM %I.log AS l', schema) END,
 		(SELECT string_agg(DISTINCT format(
@@ -56,22 +110,30 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format($sql$
 		taken AS (DELETE FROM %2$I.log),
-		fresh AS MATERIALIZED (
-			SELECT s.battle_id, s.model1_id, s.model2_id, s.outcome, array_agg(s.leaderboard) AS leaderboards
-			FROM (
-				SELECT q.battle_id, q.model1_id, q.model2_id,
-					q.outcome::text COLLATE "C" AS outcome, q.leaderboard::text COLLATE "C" AS leaderboard
-				FROM (%1$s) AS q
-				WHERE q.leaderboard IS NOT NULL
-				ORDER BY 1, 2, 3, 4, 5) AS s
-			GROUP BY 1, 2, 3, 4),
+		fresh AS MATERIALIZED (%1$s),
 		old AS MATERIALIZED (
-			SELECT c.ctid AS place, c.battle_id, c.model1_id, c.model2_id, c.outcome, c.leaderboards
-			FROM %2$I.counted AS c)$sql$,
-		bixarena.live_battle_query(arena), schema)
+			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards FROM %2$I.counted AS c)$sql$,
+		bixarena.live_groups_sql(arena, NULL), schema)
 $$;
 COMMENT ON FUNCTION bixarena.live_all_sql(text, text) IS
 	'parts of a statement: what counts, and was counted, of all battles';
+
+CREATE FUNCTION bixarena.live_changed_sql()
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- one grouping, to which nulls are alike
+	SELECT $sql$,
+		changed_row AS MATERIALIZED (
+			SELECT d.battle_id, d.model1_id, d.model2_id, d.outcome, d.voter_id, d.leaderboards, sum(d.battles) AS battles
+			FROM (SELECT f.*, 1 AS battles FROM fresh AS f UNION ALL SELECT o.*, -1 FROM old AS o) AS d
+			GROUP BY 1, 2, 3, 4, 5, 6
+			HAVING sum(d.battles) <> 0),
+		changed AS MATERIALIZED (SELECT DISTINCT r.battle_id FROM changed_row AS r)$sql$
+$$;
+COMMENT ON FUNCTION bixarena.live_changed_sql() IS
+	'parts of a statement: in what that which counts differs from what was counted';
 
 CREATE FUNCTION bixarena.live_difference_sql()
 RETURNS text
@@ -79,43 +141,67 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT $sql$,
-		lost AS MATERIALIZED (
-			SELECT o.* FROM old AS o WHERE NOT EXISTS (SELECT FROM fresh AS f
-				WHERE f.battle_id = o.battle_id AND f.model1_id IS NOT DISTINCT FROM o.model1_id
-					AND f.model2_id IS NOT DISTINCT FROM o.model2_id
-					AND f.outcome IS NOT DISTINCT FROM o.outcome AND f.leaderboards = o.leaderboards)),
-		gained AS MATERIALIZED (
-			SELECT f.* FROM fresh AS f WHERE NOT EXISTS (SELECT FROM old AS o
-				WHERE o.battle_id = f.battle_id AND f.model1_id IS NOT DISTINCT FROM o.model1_id
-					AND f.model2_id IS NOT DISTINCT FROM o.model2_id
-					AND f.outcome IS NOT DISTINCT FROM o.outcome AND f.leaderboards = o.leaderboards)),
 		difference AS (
-			SELECT l.leaderboard, d.model1_id, d.model2_id, d.outcome, sum(d.battles)::bigint AS battles
-			FROM (
-				SELECT g.model1_id, g.model2_id, g.outcome, g.leaderboards, 1 AS battles FROM gained AS g
-				UNION ALL
-				SELECT o.model1_id, o.model2_id, o.outcome, o.leaderboards, -1 FROM lost AS o
-			) AS d, unnest(d.leaderboards) AS l (leaderboard)
+			SELECT l.leaderboard, r.model1_id, r.model2_id, r.outcome, sum(r.battles)::bigint AS battles
+			FROM changed_row AS r, unnest(r.leaderboards) AS l (leaderboard)
 			GROUP BY 1, 2, 3, 4
-			HAVING sum(d.battles) <> 0)$sql$
+			HAVING sum(r.battles) <> 0)$sql$
 $$;
 COMMENT ON FUNCTION bixarena.live_difference_sql() IS
-	'parts of a statement: in what that which counts differs from what was counted';
+	'parts of a statement: by how many battles the tally differs from what counts';
 
 CREATE FUNCTION bixarena.live_store_sql(schema text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format($sql$,
-		dropped AS (DELETE FROM %1$I.counted AS c USING lost AS o
-			WHERE c.battle_id = o.battle_id AND c.ctid = o.place),
-		stored AS (INSERT INTO %1$I.counted (battle_id, model1_id, model2_id, outcome, leaderboards)
-			SELECT g.battle_id, g.model1_id, g.model2_id, g.outcome, g.leaderboards FROM gained AS g)$sql$,
+		dropped AS (DELETE FROM %1$I.counted AS c USING changed AS h WHERE c.battle_id = h.battle_id),
+		stored AS (INSERT INTO %1$I.counted (battle_id, model1_id, model2_id, outcome, voter_id, leaderboards)
+			SELECT f.battle_id, f.model1_id, f.model2_id, f.outcome, f.voter_id, f.leaderboards
+			FROM fresh AS f JOIN changed AS h ON h.battle_id = f.battle_id)$sql$,
 		schema)
 $$;
 COMMENT ON FUNCTION bixarena.live_store_sql(text) IS
 	'parts of a statement: what counts becomes what was counted';
+
+CREATE FUNCTION bixarena.live_sum_sql(schema text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format($sql$,
+		summed AS (INSERT INTO %1$I.tally AS t (model1_id, model2_id, outcome, leaderboards, battles)
+			SELECT d.model1_id, d.model2_id, d.outcome, array_agg(d.leaderboard), array_agg(d.battles)
+			FROM difference AS d
+			GROUP BY 1, 2, 3
+			ON CONFLICT (model1_id, model2_id, outcome)
+			DO UPDATE SET leaderboards = bixarena.live_slugs(t.leaderboards, EXCLUDED.leaderboards),
+				battles = bixarena.live_sums(t.leaderboards, t.battles, EXCLUDED.leaderboards, EXCLUDED.battles)
+			RETURNING 0 > ANY (t.battles) AS is_negative)$sql$,
+		schema)
+$$;
+COMMENT ON FUNCTION bixarena.live_sum_sql(text) IS
+	'parts of a statement: the difference goes into the tally';
+
+CREATE FUNCTION bixarena.live_is_long(schema text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	is_long boolean;
+BEGIN
+	-- a battle is found by its id in the time that eight are counted in, of about 150
+	-- bytes each
+	EXECUTE format('SELECT coalesce(sum(cardinality(l.keys)), 0) > greatest(10000, pg_relation_size($1) / (8 * 150)) FROM %I.log AS l', schema)
+	INTO is_long
+	USING to_regclass(format('%I.counted', schema));
+	RETURN is_long;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_is_long(text) IS
+	'does a log name so many battles that it takes less to count all?';
 
 CREATE FUNCTION bixarena.live_fold(arena text, schema text, sources jsonb, OUT changed bigint, OUT doubt text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -123,24 +209,22 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
 DECLARE
-	least bigint;
+	is_negative boolean;
 	entries bigint;
 	is_asked boolean;
 BEGIN
+	IF bixarena.live_is_long(schema) THEN
+		doubt := 'so many battles had changed';
+		RETURN;
+	END IF;
 	EXECUTE 'WITH ' || bixarena.live_named_sql(arena, schema, sources, true)
-		|| bixarena.live_difference_sql() || bixarena.live_store_sql(schema) || format($sql$,
-		summed AS (INSERT INTO %I.tally AS t (leaderboard, model1_id, model2_id, outcome, battles)
-			SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, d.battles FROM difference AS d
-			ON CONFLICT (leaderboard, model1_id, model2_id, outcome)
-			DO UPDATE SET battles = t.battles + EXCLUDED.battles
-			RETURNING t.battles)
-		SELECT (SELECT count(DISTINCT b.battle_id)
-				FROM (SELECT g.battle_id FROM gained AS g UNION ALL SELECT o.battle_id FROM lost AS o) AS b),
-			(SELECT min(s.battles) FROM summed AS s), (SELECT count(*) FROM taken),
-			EXISTS (SELECT FROM taken AS t WHERE t.kind = '*')$sql$, schema)
-	INTO changed, least, entries, is_asked;
+		|| bixarena.live_changed_sql() || bixarena.live_difference_sql()
+		|| bixarena.live_store_sql(schema) || bixarena.live_sum_sql(schema) || $sql$
+		SELECT (SELECT count(*) FROM changed), (SELECT bool_or(s.is_negative) FROM summed AS s),
+			(SELECT count(*) FROM taken), EXISTS (SELECT FROM taken AS t WHERE t.kind = '*')$sql$
+	INTO changed, is_negative, entries, is_asked;
 	doubt := CASE WHEN is_asked THEN 'all battles may have changed'
-		WHEN least < 0 THEN 'it had fewer battles than were counted' END;
+		WHEN is_negative THEN 'it had fewer battles than were counted' END;
 	IF doubt IS NULL AND entries > 0 THEN
 		EXECUTE format('UPDATE %I.state SET folded_at = clock_timestamp(), changed = changed + $1', schema)
 		USING changed;
@@ -157,43 +241,41 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
 DECLARE
+	is_first boolean;
 	counted bigint;
 	nameless bigint;
 	changed bigint;
 BEGIN
-	-- what is not distinct is not hashed: without equality of the ids, every row of a
-	-- leaderboard would be compared with every other
-	EXECUTE 'WITH ' || bixarena.live_all_sql(arena, schema)
-		|| bixarena.live_difference_sql() || bixarena.live_store_sql(schema) || format($sql$,
-		total AS MATERIALIZED (
-			SELECT l.leaderboard, f.model1_id, f.model2_id, f.outcome, count(*) AS battles
-			FROM fresh AS f, unnest(f.leaderboards) AS l (leaderboard)
-			GROUP BY 1, 2, 3, 4),
-		summed AS (INSERT INTO %1$I.tally AS t (leaderboard, model1_id, model2_id, outcome, battles)
-			SELECT n.leaderboard, n.model1_id, n.model2_id, n.outcome, n.battles FROM total AS n
-			WHERE NOT EXISTS (SELECT FROM %1$I.tally AS k
-				WHERE k.leaderboard = n.leaderboard AND k.battles = n.battles
-					AND k.model1_id IS NOT DISTINCT FROM n.model1_id
-					AND k.model2_id IS NOT DISTINCT FROM n.model2_id
-					AND k.outcome IS NOT DISTINCT FROM n.outcome
-					AND coalesce(k.model1_id, '00000000-0000-0000-0000-000000000000') = coalesce(n.model1_id, '00000000-0000-0000-0000-000000000000')
-					AND coalesce(k.model2_id, '00000000-0000-0000-0000-000000000000') = coalesce(n.model2_id, '00000000-0000-0000-0000-000000000000'))
-			ON CONFLICT (leaderboard, model1_id, model2_id, outcome)
-			DO UPDATE SET battles = EXCLUDED.battles),
-		cleared AS (DELETE FROM %1$I.tally AS t WHERE NOT EXISTS (SELECT FROM total AS n
-			WHERE n.leaderboard = t.leaderboard AND n.model1_id IS NOT DISTINCT FROM t.model1_id
-				AND n.model2_id IS NOT DISTINCT FROM t.model2_id AND n.outcome IS NOT DISTINCT FROM t.outcome
-				AND coalesce(n.model1_id, '00000000-0000-0000-0000-000000000000') = coalesce(t.model1_id, '00000000-0000-0000-0000-000000000000')
-				AND coalesce(n.model2_id, '00000000-0000-0000-0000-000000000000') = coalesce(t.model2_id, '00000000-0000-0000-0000-000000000000')))
-		SELECT f.counted, f.nameless, greatest((SELECT count(*) FROM gained), (SELECT count(*) FROM lost))
-		FROM (SELECT count(*) AS counted, count(*) FILTER (WHERE f.battle_id IS NULL) AS nameless FROM fresh AS f) AS f$sql$,
-		schema)
+	EXECUTE format('SELECT NOT EXISTS (SELECT FROM %I.counted)', schema) INTO is_first;
+	EXECUTE 'WITH ' || bixarena.live_all_sql(arena, schema) || CASE WHEN is_first
+		THEN format($sql$,
+		changed AS (SELECT f.battle_id FROM fresh AS f),
+		stored AS (INSERT INTO %I.counted (battle_id, model1_id, model2_id, outcome, voter_id, leaderboards)
+			SELECT f.battle_id, f.model1_id, f.model2_id, f.outcome, f.voter_id, f.leaderboards FROM fresh AS f)$sql$, schema)
+		ELSE bixarena.live_changed_sql() || bixarena.live_store_sql(schema) END
+		-- the tally itself is counted, too, whatever has been done to it
+		|| format($sql$,
+		difference AS (
+			SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, sum(d.battles)::bigint AS battles
+			FROM (
+				SELECT l.leaderboard, f.model1_id, f.model2_id, f.outcome, 1 AS battles
+				FROM fresh AS f, unnest(f.leaderboards) AS l (leaderboard)
+				UNION ALL
+				SELECT u.leaderboard, t.model1_id, t.model2_id, t.outcome, -u.battles
+				FROM %1$I.tally AS t, unnest(t.leaderboards, t.battles) AS u (leaderboard, battles)
+			) AS d
+			GROUP BY 1, 2, 3, 4
+			HAVING sum(d.battles) <> 0)$sql$, schema)
+		|| bixarena.live_sum_sql(schema) || $sql$
+		SELECT f.counted, f.nameless, (SELECT count(*) FROM changed)
+		FROM (SELECT count(*) AS counted, count(*) FILTER (WHERE f.battle_id IS NULL) AS nameless FROM fresh AS f) AS f$sql$
 	INTO counted, nameless, changed;
 	IF nameless > 0 THEN
 		RAISE EXCEPTION 'battles of arena "%" have no battle_id', arena
 			USING ERRCODE = 'null_value_not_allowed',
 				HINT = 'A tally can be kept of battles that have one each.';
 	END IF;
+	EXECUTE format('DELETE FROM %I.tally AS t WHERE 0 = ALL (t.battles)', schema);
 	EXECUTE format('UPDATE %I.state SET facts = $1, folded_at = clock_timestamp(),'
 		' recounted_at = clock_timestamp(), recounted_why = $2, changed = changed + $3', schema)
 	USING facts, why, changed;
@@ -203,14 +285,19 @@ $$;
 COMMENT ON FUNCTION bixarena.live_recount(text, text, jsonb, text, text[]) IS
 	'count all battles of a kept tally; returns how many count';
 
+/*
+ * Reading: what the tally would be if it were folded now.
+ */
+
 CREATE FUNCTION bixarena.live_counts_sql(arena text, schema text, sources jsonb)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT 'WITH ' || bixarena.live_named_sql(arena, schema, sources, false)
-		|| bixarena.live_difference_sql() || format($sql$
-		SELECT t.leaderboard, t.model1_id, t.model2_id, t.outcome, t.battles FROM %I.tally AS t
+		|| bixarena.live_changed_sql() || bixarena.live_difference_sql() || format($sql$
+		SELECT u.leaderboard, t.model1_id, t.model2_id, t.outcome, u.battles
+		FROM %I.tally AS t, unnest(t.leaderboards, t.battles) AS u (leaderboard, battles)
 		UNION ALL
 		SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, d.battles FROM difference AS d$sql$,
 		schema)
@@ -218,7 +305,48 @@ $$;
 COMMENT ON FUNCTION bixarena.live_counts_sql(text, text, jsonb) IS
 	'the query that says what a kept tally would be if it were folded now';
 
-CREATE FUNCTION bixarena.live_compare_sql(arena text, schema text, sources jsonb)
+CREATE FUNCTION bixarena.live_counts_of_sql(arena text, schema text, sources jsonb)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'WITH ' || bixarena.live_named_sql(arena, schema, sources, false)
+		|| bixarena.live_changed_sql() || bixarena.live_difference_sql() || format($sql$
+		SELECT $1 AS leaderboard, t.model1_id, t.model2_id, t.outcome,
+			t.battles[array_position(t.leaderboards, $1 COLLATE "C")] AS battles
+		FROM %I.tally AS t
+		WHERE $1 COLLATE "C" = ANY (t.leaderboards)
+		UNION ALL
+		SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, d.battles FROM difference AS d
+		WHERE d.leaderboard = $1$sql$,
+		schema)
+$$;
+COMMENT ON FUNCTION bixarena.live_counts_of_sql(text, text, jsonb) IS
+	'the same for one leaderboard, $1';
+
+CREATE FUNCTION bixarena.live_voters_sql(arena text, schema text, sources jsonb, with_log boolean)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a battle may count more than once for a leaderboard; there are hardly fewer groups
+	-- than battles, and the reader puts them together
+	SELECT format($sql$
+		%s
+		SELECT c.model1_id, c.model2_id, c.outcome,
+			cardinality(array_positions(c.leaderboards, $1 COLLATE "C"))::bigint AS battles, c.voter_id
+		FROM (SELECT k.* FROM %I.counted AS k %s) AS c
+		WHERE $1 COLLATE "C" = ANY (c.leaderboards)
+		ORDER BY 5$sql$,
+		CASE WHEN with_log THEN 'WITH ' || bixarena.live_named_sql(arena, schema, sources, false) END, schema,
+		CASE WHEN with_log THEN 'WHERE NOT EXISTS (SELECT FROM named AS n WHERE n.battle_id = k.battle_id)'
+			' UNION ALL SELECT f.* FROM fresh AS f' END)
+	WHERE bixarena.live_has_voters(arena)
+$$;
+COMMENT ON FUNCTION bixarena.live_voters_sql(text, text, jsonb, boolean) IS
+	'the query that says what counts for a leaderboard, $1, and who has cast it; null: it is not known';
+
+CREATE FUNCTION bixarena.live_compare_sql(arena text, schema text, sources jsonb, of_one boolean)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -240,10 +368,29 @@ AS $$
 		GROUP BY 1, 2, 3, 4
 		HAVING sum(b.kept) <> sum(b.recounted)
 		ORDER BY 1, 2, 3, 4$sql$,
-		bixarena.live_counts_sql(arena, schema, sources), bixarena.live_battle_query(arena))
+		CASE WHEN of_one THEN bixarena.live_counts_of_sql(arena, schema, sources)
+			ELSE bixarena.live_counts_sql(arena, schema, sources) END,
+		bixarena.live_battle_query(arena))
 $$;
-COMMENT ON FUNCTION bixarena.live_compare_sql(text, text, jsonb) IS
-	'the query that says in what a kept tally and a recount of the battles differ';
+COMMENT ON FUNCTION bixarena.live_compare_sql(text, text, jsonb, boolean) IS
+	'the query that says in what a kept tally and a recount of the battles differ, of the leaderboard $1 or where that is null of all';
+
+CREATE FUNCTION bixarena.live_is_due(schema text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	is_due boolean;
+BEGIN
+	-- a call that is made daily is not always made on the second
+	EXECUTE format('SELECT coalesce(s.verified_at < clock_timestamp() - interval ''23 hours'', true) FROM %I.state AS s', schema)
+	INTO is_due;
+	RETURN is_due;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_is_due(text) IS
+	'is it a day since a kept tally was compared with its battles?';
 
 CREATE FUNCTION bixarena.live_note_verified(schema text, differences bigint)
 RETURNS void

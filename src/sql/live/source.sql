@@ -134,7 +134,7 @@ DECLARE
 	categorization oid := to_regclass(format('%I.battle_categorization', arena));
 	category oid := to_regclass(format('%I.battle_categorization_category', arena));
 	everything text[] := '{INSERT,UPDATE,DELETE}';
-	columns name[] := '{id,model1_id,model2_id}';
+	columns name[] := '{id,model1_id,model2_id,user_id}';
 BEGIN
 	IF validation IS NOT NULL THEN
 		columns := columns || 'effective_validation_id'::name;

@@ -88,6 +88,7 @@ BEGIN
 			model1_id uuid,
 			model2_id uuid,
 			outcome text COLLATE "C",
+			voter_id uuid,
 			leaderboards text[] COLLATE "C" NOT NULL
 		) USING heap;
 		CREATE INDEX counted_battle ON %1$I.counted (battle_id);
@@ -95,15 +96,15 @@ BEGIN
 		COMMENT ON TABLE %1$I.counted IS 'what is counted of each battle';
 
 		CREATE TABLE %1$I.tally (
-			leaderboard text COLLATE "C" NOT NULL,
 			model1_id uuid,
 			model2_id uuid,
 			outcome text COLLATE "C",
-			battles bigint NOT NULL,
-			UNIQUE NULLS NOT DISTINCT (leaderboard, model1_id, model2_id, outcome)
-		) USING heap WITH (fillfactor = 70);
+			leaderboards text[] COLLATE "C" NOT NULL,
+			battles bigint[] NOT NULL,
+			UNIQUE NULLS NOT DISTINCT (model1_id, model2_id, outcome)
+		) USING heap WITH (fillfactor = 60);
 		ALTER TABLE %1$I.tally REPLICA IDENTITY FULL;
-		COMMENT ON TABLE %1$I.tally IS 'how many battles count, by leaderboard, models and outcome';
+		COMMENT ON TABLE %1$I.tally IS 'how many battles of two models with an outcome count, for each of the leaderboards';
 
 		CREATE TABLE %1$I.state (
 			only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
@@ -146,6 +147,12 @@ BEGIN
 		RAISE EXCEPTION 'the tally of arena "%" is kept already', found_arena
 			USING ERRCODE = 'duplicate_object',
 				HINT = 'bixarena_drop_tally() ends that, bixarena_rebuild_tally() counts anew.';
+	END IF;
+	IF EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = to_regnamespace(quote_ident(found_arena))
+			AND c.relname = 'leaderboard_snapshot' AND c.relkind = 'f') THEN
+		RAISE EXCEPTION 'the tally of arena "%" cannot be kept on this server', found_arena
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'Its tables are on another one.',
+				HINT = format('Run on that server what bixarena_node_script(%L, keep_tally => true) prints, and attach it again.', found_arena);
 	END IF;
 	PERFORM bixarena.live_battle_query(found_arena);
 	reason := bixarena.live_refusal(found_arena, sources);

@@ -16,7 +16,11 @@ CREATE TYPE bixarena_matchup AS (
 	wins2 bigint,
 	ties bigint,
 	observed_share double precision,
-	predicted_share double precision
+	predicted_share double precision,
+	predicted_wins1 double precision,
+	predicted_wins2 double precision,
+	predicted_ties double precision,
+	fit_p_value double precision
 );
 COMMENT ON TYPE bixarena_matchup IS 'two models and the battles between them';
 
@@ -24,13 +28,38 @@ CREATE FUNCTION bixarena.matchup_rows(
 	leaderboard_id text,
 	snapshot uuid,
 	until timestamptz,
-	arena text)
+	arena text,
+	"position" double precision,
+	tie_odds double precision,
+	tested boolean)
 RETURNS SETOF bixarena_matchup
 AS 'MODULE_PATHNAME', 'bixarena_matchup_rows'
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000
 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION bixarena.matchup_rows(text, uuid, timestamptz, text) IS
+COMMENT ON FUNCTION bixarena.matchup_rows(text, uuid, timestamptz, text, double precision, double precision, boolean) IS
 	'the pairs of models that have met up to a moment, as a snapshot ranks them';
+
+CREATE FUNCTION bixarena.matchup_of_snapshot(
+	leaderboard_id text,
+	shown bixarena.snapshot_key,
+	arena text)
+RETURNS SETOF bixarena_matchup
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	terms jsonb := bixarena.term_recorded(shown.id, shown.snapshot_identifier, arena);
+BEGIN
+	-- covariates of each battle are not on record: with them nothing is tested
+	RETURN QUERY SELECT m.*
+		FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena,
+			(jsonb_path_query_first(terms, '$[*] ? (@.kind == "position").estimate') #>> '{}')::float8,
+			(jsonb_path_query_first(terms, '$[*] ? (@.kind == "ties").tie_odds') #>> '{}')::float8,
+			NOT coalesce(jsonb_path_exists(terms, '$[*] ? (@.kind == "covariate")'), false)) AS m;
+END
+$$;
+COMMENT ON FUNCTION bixarena.matchup_of_snapshot(text, bixarena.snapshot_key, text) IS
+	'the pairs of models that have met up to a snapshot, and what it predicts of their battles';
 
 CREATE FUNCTION bixarena_matchups(
 	leaderboard_id text,
@@ -46,7 +75,7 @@ DECLARE
 		bixarena.snapshot_shown(leaderboard_id, snapshot_identifier, found_arena);
 BEGIN
 	RETURN QUERY SELECT m.*
-		FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, found_arena) AS m;
+		FROM bixarena.matchup_of_snapshot(leaderboard_id, shown, found_arena) AS m;
 END
 $$;
 COMMENT ON FUNCTION bixarena_matchups(text, text, text) IS
@@ -64,7 +93,7 @@ AS $$
 	-- of all pairs, which may be two million, those that are drawn
 	WITH drawn AS MATERIALIZED (SELECT DISTINCT m.slug FROM unnest(models) AS m)
 	SELECT array_agg(m)
-	FROM bixarena.matchup_rows(leaderboard_id, shown.id, shown.created_at, arena) AS m
+	FROM bixarena.matchup_of_snapshot(leaderboard_id, shown, arena) AS m
 	WHERE m.slug1 IN (SELECT d.slug FROM drawn AS d) AND m.slug2 IN (SELECT d.slug FROM drawn AS d)
 $$;
 COMMENT ON FUNCTION bixarena.matchup_among(text, bixarena.snapshot_key, bixarena_leaderboard_row[], text) IS

@@ -330,7 +330,8 @@ AS $$
 		coalesce(one.parameters ->> s.name, s.before), coalesce(other.parameters ->> s.name, s.before)),
 		'; ' ORDER BY s.number)
 	FROM (VALUES (1, 'intervals', 'bootstrap'), (2, 'cluster_by_voter', 'false'),
-		(3, 'prior_battles', '0'), (4, 'anchor_model', 'none'), (5, 'anchor_score', '1000'))
+		(3, 'prior_battles', '0'), (4, 'anchor_model', 'none'), (5, 'anchor_score', '1000'),
+		(6, 'adjust_position', 'false'), (7, 'tie_model', 'half'), (8, 'covariates', 'none'))
 			AS s (number, name, before)
 	WHERE one.parameters IS NOT NULL AND other.parameters IS NOT NULL
 		AND coalesce(one.parameters ->> s.name, s.before)

@@ -10,7 +10,9 @@ ALTER TABLE bixarena.run
 	ADD COLUMN request_number bigint,
 	ADD COLUMN call_id uuid,
 	ADD COLUMN ranges jsonb,
-	ADD COLUMN voters jsonb;
+	ADD COLUMN voters jsonb,
+	ADD COLUMN soundness jsonb,
+	ADD COLUMN terms jsonb;
 UPDATE bixarena.run AS r SET role_id = a.oid
 FROM pg_catalog.pg_roles AS a WHERE a.rolname OPERATOR(pg_catalog.=) r.role;
 UPDATE bixarena.run AS r SET request_number = n.number
@@ -25,6 +27,12 @@ WHERE n.correlation_id OPERATOR(pg_catalog.=) r.correlation_id;
 ALTER TYPE bixarena_leaderboard_row ADD ATTRIBUTE id uuid,
 	ADD ATTRIBUTE external_link text,
 	ADD ATTRIBUTE created_at timestamptz;
+
+-- what the scores predict of wins and ties, and whether it fits
+ALTER TYPE bixarena_matchup ADD ATTRIBUTE predicted_wins1 double precision,
+	ADD ATTRIBUTE predicted_wins2 double precision,
+	ADD ATTRIBUTE predicted_ties double precision,
+	ADD ATTRIBUTE fit_p_value double precision;
 
 -- the view of metrics gets another text below, but keeps who may read it; until then it
 -- names no function that goes

@@ -89,7 +89,9 @@ CREATE FUNCTION bixarena_rank_tally(
 	anchor_model text DEFAULT NULL,
 	anchor_score double precision DEFAULT 1000,
 	seed bigint DEFAULT 0,
-	intervals text DEFAULT 'bootstrap')
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
 RETURNS TABLE (
 	model text,
 	bt_score double precision,
@@ -100,7 +102,7 @@ RETURNS TABLE (
 	status text)
 AS 'MODULE_PATHNAME', 'bixarena_rank_tally'
 LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 100 COST 1000000;
-COMMENT ON FUNCTION bixarena_rank_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+COMMENT ON FUNCTION bixarena_rank_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
 	'Bradley-Terry ranking of the models in a tally';
 
 CREATE FUNCTION bixarena_rank_ranges_tally(
@@ -112,11 +114,13 @@ CREATE FUNCTION bixarena_rank_ranges_tally(
 	anchor_model text DEFAULT NULL,
 	anchor_score double precision DEFAULT 1000,
 	seed bigint DEFAULT 0,
-	intervals text DEFAULT 'bootstrap')
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
 RETURNS SETOF bixarena_rank_range
 AS 'MODULE_PATHNAME', 'bixarena_rank_ranges_tally'
 LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 100 COST 1000000;
-COMMENT ON FUNCTION bixarena_rank_ranges_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+COMMENT ON FUNCTION bixarena_rank_ranges_tally(bixarena_tally, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
 	'the ranks that a tally allows each model';
 
 CREATE FUNCTION bixarena_rank_difference_tally(
@@ -130,11 +134,13 @@ CREATE FUNCTION bixarena_rank_difference_tally(
 	anchor_model text DEFAULT NULL,
 	anchor_score double precision DEFAULT 1000,
 	seed bigint DEFAULT 0,
-	intervals text DEFAULT 'bootstrap')
+	intervals text DEFAULT 'bootstrap',
+	adjust_position boolean DEFAULT false,
+	tie_model text DEFAULT 'half')
 RETURNS bixarena_difference
 AS 'MODULE_PATHNAME', 'bixarena_rank_difference_tally'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
-COMMENT ON FUNCTION bixarena_rank_difference_tally(bixarena_tally, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text) IS
+COMMENT ON FUNCTION bixarena_rank_difference_tally(bixarena_tally, text, text, bigint, bigint, boolean, double precision, text, double precision, bigint, text, boolean, text) IS
 	'by how much a model of a tally is ahead of another, with the interval of the difference';
 
 CREATE FUNCTION bixarena.tally_to_jsonb(bixarena_tally)

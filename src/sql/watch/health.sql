@@ -494,7 +494,9 @@ BEGIN
 	RETURN QUERY SELECT c.* FROM bixarena.health_cron_job(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_success_share(arena) AS c;
 	RETURN QUERY SELECT c.* FROM bixarena.health_duration_spread(arena) AS c;
-	RETURN QUERY SELECT c.* FROM bixarena.live_health(arena) AS c;
+	IF far_side.status IS DISTINCT FROM 'critical' THEN
+		RETURN QUERY SELECT c.* FROM bixarena.live_health(arena) AS c;
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION bixarena.health_checks(text) IS 'all checks of an arena, one after the other';
