@@ -74,10 +74,10 @@ begin_row(Parser *parser)
 {
 	parser->column = -1;
 	parser->row = -1;
-	if (parser->num_rows == MAX_ROWS)
+	if (parser->num_rows == MAX_FILE_ROWS)
 	{
 		add_flaw(parser->sheet, line_of(parser), NULL, NULL,
-				 psprintf("there are more than %d rows", MAX_ROWS));
+				 psprintf("there are more than %d rows", MAX_FILE_ROWS));
 		return;
 	}
 	parser->row = parser->num_rows++;

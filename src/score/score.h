@@ -188,7 +188,7 @@ typedef struct Flaw
 
 /* A file as rows and columns of texts */
 #define MAX_COLUMNS 256
-#define MAX_ROWS 5000000
+#define MAX_FILE_ROWS 5000000
 #define MAX_CELLS 50000000
 
 typedef struct Sheet

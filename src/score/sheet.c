@@ -124,11 +124,11 @@ add_sheet_row(Sheet *sheet, int64 line)
 {
 	char	  **row;
 
-	if (sheet->num_rows >= MAX_ROWS ||
+	if (sheet->num_rows >= MAX_FILE_ROWS ||
 		(int64) (sheet->num_rows + 1) * sheet->num_columns > MAX_CELLS)
 	{
 		add_flaw(sheet, line, NULL, NULL,
-				 psprintf("there are more than %d rows or %d values", MAX_ROWS, MAX_CELLS));
+				 psprintf("there are more than %d rows or %d values", MAX_FILE_ROWS, MAX_CELLS));
 		return NULL;
 	}
 	if (sheet->num_rows == sheet->max_rows)
