@@ -48,7 +48,7 @@ get_counts(ArrayType *array, const Slugs *slugs)
 {
 	if (ARR_HASNULL(array) || ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) != slugs->count)
 		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a kept tally has not one count for each leaderboard")));
 	return (const int64 *) ARR_DATA_PTR(array);
 }
