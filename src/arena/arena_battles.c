@@ -121,21 +121,6 @@ read_leaderboard_battles(const Leaderboard *leaderboard,
 }
 
 /*
- * Texts as an array.
- */
-static Datum
-text_array(List *texts)
-{
-	Datum	   *values = palloc(mul_size(list_length(texts) + 1, sizeof(Datum)));
-	ListCell   *cell;
-
-	foreach(cell, texts)
-		values[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
-	return PointerGetDatum(construct_array(values, list_length(texts), TEXTOID,
-										   -1, false, TYPALIGN_INT));
-}
-
-/*
  * Read along what else the runs of these battles would each have to ask another
  * server for: the ids of the leaderboards, and who the models are.
  */

@@ -251,18 +251,6 @@ read_live_battles(const Leaderboard *leaderboard, const Settings *settings)
 	return read_moment(leaderboard, settings, true, true);
 }
 
-static Datum
-text_array(List *texts)
-{
-	Datum	   *values = palloc(sizeof(Datum) * (list_length(texts) + 1));
-	ListCell   *cell;
-
-	foreach(cell, texts)
-		values[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
-	return PointerGetDatum(construct_array(values, list_length(texts), TEXTOID,
-										   -1, false, TYPALIGN_INT));
-}
-
 /*
  * The battles that count for these leaderboards of an arena at this moment, as a
  * list of Battles.  Leaderboards without any are not in it.

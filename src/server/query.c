@@ -50,6 +50,21 @@ add_parameter(Parameters *parameters, Oid type, Datum value, bool isnull)
 }
 
 /*
+ * Texts as an array.
+ */
+Datum
+text_array(List *texts)
+{
+	Datum	   *values = palloc(mul_size(list_length(texts) + 1, sizeof(Datum)));
+	ListCell   *cell;
+
+	foreach(cell, texts)
+		values[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
+	return PointerGetDatum(construct_array(values, list_length(texts), TEXTOID,
+										   -1, false, TYPALIGN_INT));
+}
+
+/*
  * Add a text, null when it is NULL.
  */
 void

@@ -14,6 +14,7 @@
 
 #include "fmgr.h"
 #include "nodes/nodes.h"
+#include "nodes/pg_list.h"
 #include "utils/timeout.h"
 
 #include "compat.h"
@@ -72,6 +73,7 @@ typedef enum LockClass
 extern void check_version(void);
 
 /* query.c */
+extern Datum text_array(List *texts);
 extern void add_parameter(Parameters *parameters, Oid type, Datum value,
 						  bool isnull);
 extern void add_text(Parameters *parameters, const char *value);
