@@ -330,15 +330,6 @@ look_after_all(void)
 	return busy;
 }
 
-static void
-wait_for(long milliseconds)
-{
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 milliseconds, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
 /*
  * The same, but an error is not the end: it would be that of the lock, and whoever
  * comes next would start a launcher that ends likewise.  It ends after a while

@@ -209,15 +209,6 @@ try_work(const ScoreWorker *order, long *wait)
 	return worked;
 }
 
-static void
-wait_for(long milliseconds)
-{
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 milliseconds, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
 /*
  * Apply all messages that wait and those that come meanwhile.  False if that cannot
  * be done.

@@ -72,6 +72,9 @@ typedef enum LockClass
 /* version.c */
 extern void check_version(void);
 
+/* wait.c */
+extern void wait_for(long milliseconds);
+
 /* query.c */
 extern Datum text_array(List *texts);
 extern void add_parameter(Parameters *parameters, Oid type, Datum value,
