@@ -389,10 +389,7 @@ wait_before_attempt(void *argument)
 
 		if (milliseconds <= 0)
 			return;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 milliseconds, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
+		wait_for(milliseconds);
 	}
 }
 
