@@ -142,6 +142,20 @@ names_of_games(const Batch *batch)
 }
 
 /*
+ * The boards of the games of a batch.
+ */
+Column *
+boards_of(const Batch *batch)
+{
+	Column	   *boards = new_column(INT4OID, list_length(batch->games));
+	ListCell   *cell;
+
+	foreach(cell, batch->games)
+		add_value(boards, Int32GetDatum(((Game *) lfirst(cell))->board_no));
+	return boards;
+}
+
+/*
  * Under a snapshot that is kept: an error if a period has ended since, or its players
  * were counted anew.
  */
@@ -153,12 +167,8 @@ hold_boards(const Batch *batch)
 		SPI_OK_SELECT, SEES_LATEST
 	};
 	Parameters	parameters = {0};
-	Column	   *boards = new_column(INT4OID, list_length(batch->games));
-	ListCell   *cell;
 
-	foreach(cell, batch->games)
-		add_value(boards, Int32GetDatum(((Game *) lfirst(cell))->board_no));
-	add_column(&parameters, boards);
+	add_column(&parameters, boards_of(batch));
 	run_statement(batch->scoreboard, &lock_boards, &parameters);
 }
 

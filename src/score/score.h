@@ -233,6 +233,7 @@ extern bytea *make_place(Numeric score, bool highest_first, TimestampTz reached_
 
 /* batch.c */
 extern Batch *new_batch(Scoreboard *scoreboard);
+extern Column *boards_of(const Batch *batch);
 extern TimestampTz latest_moment(const Batch *batch);
 extern void begin_scores(Scoreboard *scoreboard);
 extern void find_games(Batch *batch);
