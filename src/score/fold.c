@@ -767,12 +767,8 @@ find_due_boards(const Batch *batch)
 		SPI_OK_SELECT, SEES_LATEST
 	};
 	Parameters	parameters = {0};
-	Column	   *boards = new_column(INT4OID, list_length(batch->games));
-	ListCell   *cell;
 
-	foreach(cell, batch->games)
-		add_value(boards, Int32GetDatum(((Game *) lfirst(cell))->board_no));
-	add_column(&parameters, boards);
+	add_column(&parameters, boards_of(batch));
 	run_statement(batch->scoreboard, &find, &parameters);
 }
 
