@@ -177,8 +177,8 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<span class="state %s">%s</span>', CASE
-		WHEN status IN ('failed', 'critical') THEN 'bad'
+		WHEN status IN ('failed', 'critical', 'refused') THEN 'bad'
 		WHEN status IN ('skipped', 'warning') THEN 'fair'
-		WHEN status IN ('succeeded', 'ok') THEN 'good' ELSE 'open' END, status)
+		WHEN status IN ('succeeded', 'ok', 'accepted') THEN 'good' ELSE 'open' END, status)
 $$;
 COMMENT ON FUNCTION bixarena.page_state(text) IS 'markup of the status of a run or a check';
