@@ -58,7 +58,7 @@ WHERE player_id ~ '^player \d{1,2}$';
 -- what cannot be applied, and what waits
 SELECT count(*) FROM bixarena_submit_scores(:'scores', (SELECT jsonb_agg(jsonb_build_object('message_id', '<b>' || n, 'player_id', 'p',
 	'game_id', '<script>alert(7)</script> ' || repeat('unbroken', 20), 'score', n)) FROM generate_series(1, 12) AS n));
-SELECT count(*) FROM bixarena_enqueue_scores(:'scores', '[{"message_id": "waits", "player_id": "p", "game_id": "lone", "score": 1}]');
+SELECT count(*) FROM bixarena_enqueue_scores(:'scores', '[{"message_id": "waits", "player_id": "player 1", "game_id": "lone", "score": 1}]');
 
 -- three dates of standings of two kingdoms; the other has one
 SELECT u.status FROM generate_series(0, 2) AS age,
@@ -98,7 +98,7 @@ FROM score_game AS g, unnest('{1240,358}'::integer[]) AS width;
 
 INSERT INTO page (file, markup, counts)
 SELECT format('game-%s-course-%s-%s.svg', game, replace(player, ' ', '-'), width), bixarena_score_history_svg(:'scores', game, player, width => width),
-	jsonb_build_object('.series', lines, '.label', lines)
+	jsonb_build_object('.series', lines, '.caption', lines, '.label', 0)
 FROM (VALUES ('lone', 'player 1', 1), ('golf', 'player 1', 1), ('wide', 'player 1', 1), ('minute', 'player 1', 1), ('names', 'odd long', 1),
 	('names', 'odd 1', 1), ('none', 'player 1', 0)) AS c (game, player, lines),
 	unnest('{1240,358}'::integer[]) AS width;
@@ -110,7 +110,7 @@ FROM unnest('{dkp}'::text[]) AS metric, unnest('{1240,358}'::integer[]) AS width
 UNION ALL
 SELECT format('standings-course-%s-%s.svg', measure, width),
 	bixarena_standings_history_svg(:'scores', 'rok_players', '1', 'dkp', measure => measure, width => width),
-	jsonb_build_object('.series', 1, '.label', 1)
+	jsonb_build_object('.series', 1, '.caption', 1)
 FROM unnest('{value,rank}'::text[]) AS measure, unnest('{1240,358}'::integer[]) AS width;
 
 INSERT INTO page (file, markup, counts)

@@ -224,7 +224,7 @@ CREATE FUNCTION bixarena.chart_ticks(
 	max_ticks integer,
 	min_step double precision DEFAULT 0)
 RETURNS TABLE (value double precision, step double precision)
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- the least step of 1, 2 or 5 times a power of ten, and not so little that it is

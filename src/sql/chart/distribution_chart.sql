@@ -58,7 +58,7 @@ BEGIN
 	SELECT greatest(36, 10 + max(12 * bixarena.text_width(bixarena.text_number(t.value::numeric)))) INTO left_edge
 	FROM bixarena.chart_ticks(0, range.most * 1.05, 6, 1) AS t;
 	score_axis := (range.low - CASE WHEN range.has_lower THEN range.step ELSE 0 END,
-		range.high + CASE WHEN range.has_higher THEN range.step ELSE 0 END, left_edge + 6, width - 24)::bixarena.axis;
+		range.high + CASE WHEN range.has_higher THEN range.step ELSE 0 END, left_edge + 24, width - 30)::bixarena.axis;
 	notes := ARRAY['players by score']
 		|| CASE WHEN range.has_lower OR range.has_higher THEN ARRAY['grey: all who are further out'] ELSE '{}' END;
 	RETURN bixarena.chart_svg(width, bottom + 26 + 18 * cardinality(notes), theme,

@@ -224,6 +224,7 @@ DECLARE
 	range record;
 	drawn text;
 	omission text;
+	is_alone boolean;
 BEGIN
 	IF coalesce(cardinality(points), 0) = 0 THEN
 		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot in this time.');
@@ -231,7 +232,9 @@ BEGIN
 	SELECT max(p.series) AS series, min(p.value) AS low, max(p.value) AS high,
 		extract(epoch FROM min(p.moment)) AS first, extract(epoch FROM max(p.moment)) AS last
 	INTO range FROM unnest(points) AS p;
-	SELECT least(0.4 * width, max(13 * bixarena.text_width(m.model)) + 2) INTO label_width
+	-- who is alone is named by the caption
+	is_alone := caption IS NOT NULL AND range.series = 1;
+	SELECT CASE WHEN is_alone THEN 0 ELSE least(0.4 * width, max(13 * bixarena.text_width(m.model)) + 2) END INTO label_width
 	FROM (SELECT DISTINCT p.model FROM unnest(points) AS p) AS m;
 	-- ranks, too, are as far from each other as labels, if they are not many more
 	bottom := top + greatest(200, 19 * range.series,
@@ -264,11 +267,13 @@ BEGIN
 	RETURN bixarena.chart_svg(width, bottom + CASE omission WHEN '' THEN 46 ELSE 66 END, theme,
 		coalesce(label, format('%s of %s over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END,
 			bixarena.chart_count(range.series, total))),
-		drawn || omission || bixarena.chart_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
-			label_width)
-		|| format('<text class="muted small" x="8" y="18">%s</text>',
-			CASE WHEN caption IS NOT NULL THEN bixarena.text_fit(caption, width / 13.0)
-				WHEN is_rank THEN 'rank' ELSE 'score in points' END));
+		drawn || omission
+		|| CASE WHEN is_alone THEN '' ELSE bixarena.chart_series_labels(points, value_axis, top, bottom,
+			time_axis.last_pixel, label_width) END
+		|| format('<g class="caption"><title>%s</title><text class="muted small" x="8" y="18">%s</text></g>',
+			bixarena.text_escape(c.caption), bixarena.text_fit(c.caption, (width - 16) / 12.0)))
+	FROM (SELECT concat_ws(': ', CASE WHEN is_alone THEN points[1].model END,
+		coalesce(chart_history.caption, CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END))) AS c (caption);
 END
 $$;
 COMMENT ON FUNCTION bixarena.chart_history(bixarena.history_point[], text, bigint, text, bigint, text, text) IS

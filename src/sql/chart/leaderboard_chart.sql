@@ -186,16 +186,16 @@ AS $$
 			THEN greatest(f.few, floor(p.pixels / 36)::integer) ELSE f.few END AS number
 		FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
 			LATERAL (SELECT least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS f (few)
-	), choice AS (
-		SELECT n.number, array_agg(t.value ORDER BY t.value) AS ticks
-		FROM few AS f, generate_series(f.number, 1, -1) AS n (number),
-			bixarena.chart_ticks(axis.low, axis.high, n.number) AS t
-		GROUP BY n.number
-		HAVING n.number = 1 OR max(12 * bixarena.text_width(bixarena.text_number(t.value::numeric))) + 6
-			<= min(t.step) * min(f.pixels) / nullif(axis.high - axis.low, 0)
+	), labelled AS (
+		SELECT f.pixels, f.number, max(12 * bixarena.text_width(bixarena.text_number(t.value::numeric))) + 6 AS room,
+			min(t.step) * f.pixels / nullif(axis.high - axis.low, 0) AS step
+		FROM few AS f, bixarena.chart_ticks(axis.low, axis.high, f.number) AS t
+		GROUP BY f.pixels, f.number
 	)
-	SELECT unnest(c.ticks) FROM choice AS c
-	WHERE c.number = (SELECT max(o.number) FROM choice AS o)
+	SELECT t.value
+	FROM labelled AS l,
+		bixarena.chart_ticks(axis.low, axis.high,
+			CASE WHEN l.room > l.step THEN greatest(floor(l.pixels / l.room), 1)::integer ELSE l.number END) AS t
 $$;
 COMMENT ON FUNCTION bixarena.chart_score_ticks(bixarena.axis) IS 'the scores that an axis marks';
 

@@ -41,7 +41,7 @@ AS $$
 	-- as in the chart of a leaderboard
 	SELECT CASE WHEN width < 480
 		THEN (width, 40, label, width - label - values - 24, 16, 29,
-			bixarena.chart_bar_axis(bars, 14, width - 14))::bixarena.chart_layout
+			bixarena.chart_bar_axis(bars, 20, width - 26))::bixarena.chart_layout
 		ELSE (width, 24, label, names, 16.5, 12,
 			bixarena.chart_bar_axis(bars, label + names + 16, width - values - 24))::bixarena.chart_layout END
 	FROM (SELECT greatest(40, max(13 * bixarena.text_width(b.place)) + 16),
@@ -69,7 +69,7 @@ AS $$
 			THEN format('<path class="thick line%s" d="M%s %sH%s"/>', colour,
 				bixarena.chart_pixel(bixarena.chart_place(layout.axis, 0)), line_y, x) END,
 		colour, x, line_y)
-	FROM (VALUES (CASE WHEN bar.value < 0 THEN 5 ELSE 1 END,
+	FROM (VALUES (CASE WHEN bar.value < 0 THEN 6 ELSE 1 END,
 		bixarena.chart_pixel(bixarena.chart_place(layout.axis, bar.value)),
 		bixarena.chart_pixel(y + layout.line_y))) AS d (colour, x, line_y)
 $$;
@@ -93,7 +93,7 @@ DECLARE
 	layout bixarena.chart_layout := bixarena.chart_bar_layout(bars, width);
 	bottom double precision := top + layout.row_height * n;
 BEGIN
-	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1 + (n < total)::integer), theme, label,
+	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1 + coalesce(n < total, false)::integer), theme, label,
 		concat(bixarena.chart_bands(n, top, layout.row_height, width),
 			bixarena.chart_score_grid(layout.axis, top, bottom),
 			(SELECT string_agg(bixarena.chart_bar_line(bars[i], layout, top + layout.row_height * (i - 1)), '' ORDER BY i)

@@ -71,13 +71,12 @@ DECLARE
 	widths record := bixarena.page_widths();
 BEGIN
 	RETURN bixarena.page_section(bixarena.text_shorten(played.name, 200), concat(
-		bixarena.page_facts(
-			'What counts', CASE played.operator WHEN 'best' THEN 'the best score' WHEN 'latest' THEN 'the latest score'
-				ELSE 'the sum of all scores' END,
-			'First is', CASE WHEN played.highest_first THEN 'the highest' ELSE 'the lowest' END,
-			'Players', played.players::text,
-			'Since', bixarena.text_utc(played.started_at),
-			'Begins anew', played.reset_schedule),
+		bixarena.page_paragraph(format('%s counts, and the %s is the best. Players: %s, since %s.%s',
+			CASE played.operator WHEN 'best' THEN 'The best score' WHEN 'latest' THEN 'The latest score'
+				ELSE 'The sum of all scores' END,
+			CASE WHEN played.highest_first THEN 'highest' ELSE 'lowest' END,
+			played.players, bixarena.text_utc(played.started_at),
+			' It begins anew by the schedule ' || played.reset_schedule || '.')),
 		CASE WHEN cardinality(standings) = 0 THEN bixarena.page_paragraph('Nobody has a score yet.')
 			ELSE concat(
 				bixarena.report_top_scores(standings, played.players),
@@ -139,9 +138,8 @@ BEGIN
 	EXECUTE format($sql$
 		SELECT string_agg(bixarena.page_section(
 			bixarena.text_shorten(concat_ws(' ', l.source, nullif(l.partition, '')), 200), concat(
-				bixarena.page_facts('Date', to_char(l.snapshot_date, 'YYYY-MM-DD'), 'Players', l.num_rows::text,
-					'Metrics', bixarena.text_shorten(array_to_string(l.metrics, ', '), 1000),
-					'Came in', bixarena.text_utc(l.run_ts)),
+				bixarena.page_paragraph(format('Standings of %%s. Players: %%s. Metrics: %%s.', to_char(l.snapshot_date, 'YYYY-MM-DD'),
+					l.num_rows, bixarena.text_shorten(array_to_string(l.metrics, ', '), 1000))),
 				(SELECT string_agg(bixarena.report_leaders($1, l.source, l.partition, m.metric)
 						|| bixarena.report_moves($1, l.source, l.partition, m.metric), '' ORDER BY m.n)
 					FROM unnest(l.metrics[:3]) WITH ORDINALITY AS m (metric, n)))), '' ORDER BY l.run_ts DESC)
@@ -199,7 +197,7 @@ BEGIN
 			string_agg(concat(E'\n<tr>', bixarena.page_cell(bixarena.text_utc(d.died_at)),
 				format('<th scope="row"><bdi>%%s</bdi></th>',
 					bixarena.text_escape(bixarena.text_shorten(coalesce(d.message_id, 'without an id'), 200))),
-				bixarena.page_cell(bixarena.text_shorten(d.reason, 300), 'text'),
+				bixarena.page_cell(bixarena.text_shorten(d.reason, 160), 'text'),
 				bixarena.page_cell(d.attempts::text, 'number aside'),
 				bixarena.page_cell(d.arrivals::text, 'number aside'), '</tr>'), ''
 				ORDER BY d.died_at DESC, d.dead_letter_id DESC))

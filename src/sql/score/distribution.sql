@@ -53,8 +53,8 @@ AS $$
 DECLARE
 	score numeric;
 BEGIN
-	-- a few players may not be in the counts yet
-	IF played.players <= 1000 THEN
+	-- thousands of players may not be in the counts yet
+	IF played.players <= 10000 THEN
 		EXECUTE format('SELECT s.score FROM %1$s.score AS s WHERE s.board_no = $1 ORDER BY s.place OFFSET $2 LIMIT 1',
 			played.schema) INTO score USING played.board_no, before;
 	ELSE
