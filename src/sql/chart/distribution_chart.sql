@@ -63,7 +63,7 @@ BEGIN
 		|| CASE WHEN range.has_lower OR range.has_higher THEN ARRAY['grey: all who are further out'] ELSE '{}' END;
 	RETURN bixarena.chart_svg(width, bottom + 26 + 18 * cardinality(notes), theme,
 		format('How many of the %s players of %s have which score', played.players, played.name),
-		bixarena.chart_score_grid(score_axis, top, bottom)
+		bixarena.chart_score_grid(score_axis, top, bottom, range.step)
 		|| bixarena.chart_value_grid(value_axis, NULL, 1, left_edge, width - 8)
 		|| (SELECT string_agg(bixarena.chart_bin(b, range.step, score_axis, value_axis), '' ORDER BY b.low NULLS FIRST)
 			FROM unnest(bins) AS b)

@@ -230,6 +230,7 @@ BEGIN
 		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot in this time.');
 	END IF;
 	SELECT max(p.series) AS series, min(p.value) AS low, max(p.value) AS high,
+		(bool_and(p.value = trunc(p.value)) AND measure <> 'bt_score')::integer AS least_step,
 		extract(epoch FROM min(p.moment)) AS first, extract(epoch FROM max(p.moment)) AS last
 	INTO range FROM unnest(points) AS p;
 	-- who is alone is named by the caption
@@ -250,14 +251,14 @@ BEGIN
 	INTO left_edge
 	FROM (SELECT range.high AS v WHERE is_rank
 		UNION ALL
-		SELECT t.value FROM bixarena.chart_ticks(value_axis.high, value_axis.low, ((bottom - top - 16) / 30)::integer) AS t
+		SELECT t.value FROM bixarena.chart_ticks(value_axis.high, value_axis.low, ((bottom - top - 16) / 30)::integer, range.least_step) AS t
 		WHERE NOT is_rank) AS n;
 	time_axis := (CASE WHEN range.first < range.last THEN range.first ELSE range.last - 86400 END,
 		range.last, left_edge + 8, width - label_width - 34)::bixarena.axis;
 
 	drawn := bixarena.chart_time_grid(time_axis, top, bottom)
 		|| bixarena.chart_value_grid(value_axis, CASE WHEN is_rank THEN range.low END,
-			CASE WHEN is_rank THEN 1 ELSE 0 END, left_edge, time_axis.last_pixel + 4);
+			range.least_step, left_edge, time_axis.last_pixel + 4);
 	-- the best lies on top
 	SELECT drawn || string_agg(s.line, '' ORDER BY s.series DESC) INTO drawn
 	FROM (SELECT p.series, bixarena.chart_series(array_agg(p ORDER BY p.moment_number),

@@ -95,7 +95,8 @@ DECLARE
 BEGIN
 	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1 + coalesce(n < total, false)::integer), theme, label,
 		concat(bixarena.chart_bands(n, top, layout.row_height, width),
-			bixarena.chart_score_grid(layout.axis, top, bottom),
+			bixarena.chart_score_grid(layout.axis, top, bottom,
+				(SELECT bool_and(b.value = trunc(b.value)) FROM unnest(bars) AS b)::integer),
 			(SELECT string_agg(bixarena.chart_bar_line(bars[i], layout, top + layout.row_height * (i - 1)), '' ORDER BY i)
 				FROM generate_subscripts(bars, 1) AS i),
 			bixarena.chart_notes(notes, width - 8, bottom + 18),

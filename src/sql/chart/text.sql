@@ -88,7 +88,7 @@ COMMENT ON FUNCTION bixarena.text_utc(timestamptz) IS 'a moment, for people';
 
 CREATE FUNCTION bixarena.text_number(value numeric)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- of a round number nothing is lost
@@ -105,7 +105,7 @@ COMMENT ON FUNCTION bixarena.text_number(numeric) IS 'a round number, as short a
 
 CREATE FUNCTION bixarena.text_score(score numeric)
 RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE

@@ -80,6 +80,7 @@ DECLARE
 	worst numeric;
 	most_best numeric;
 	most_worst numeric;
+	spread numeric;
 BEGIN
 	EXECUTE format($sql$
 		SELECT (array_agg(t.score))[1], bool_and(t.score = trunc(t.score))
@@ -87,13 +88,13 @@ BEGIN
 	$sql$, played.schema) INTO best, is_whole USING played.board_no;
 	EXECUTE format('SELECT s.score FROM %1$s.score AS s WHERE s.board_no = $1 ORDER BY s.place DESC LIMIT 1',
 		played.schema) INTO worst USING played.board_no;
-	-- of a hundred players one may stand beyond either end, if the few are far out
+	-- of a hundred players one may stand beyond either end, if he is as far out as all
+	-- others lie apart
 	most_best := bixarena.score_near(played, played.players / 100);
 	most_worst := bixarena.score_near(played, played.players - 1 - played.players / 100);
-	IF abs(best - worst) > 2 * abs(most_best - most_worst) AND most_best <> most_worst THEN
-		best := most_best;
-		worst := most_worst;
-	END IF;
+	spread := nullif(abs(most_best - most_worst), 0);
+	best := CASE WHEN abs(best - most_best) > spread THEN most_best ELSE best END;
+	worst := CASE WHEN abs(worst - most_worst) > spread THEN most_worst ELSE worst END;
 	low := least(best, worst);
 	high := greatest(best, worst);
 	is_whole := is_whole AND low = trunc(low) AND high = trunc(high);
