@@ -115,4 +115,4 @@ FROM unnest('{value,rank}'::text[]) AS measure, unnest('{1240,358}'::integer[]) 
 
 INSERT INTO page (file, markup, counts)
 VALUES ('scoreboard-bare.html', bixarena_scoreboard_report('bare'), '{"section": 2}'),
-	('scoreboard.html', bixarena_scoreboard_report(:'scores'), '{}');
+	('scoreboard.html', bixarena_scoreboard_report(:'scores'), '{"section": 14}');

@@ -177,7 +177,7 @@ COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bix
 
 CREATE FUNCTION bixarena.chart_score_ticks(axis bixarena.axis, min_step double precision)
 RETURNS SETOF double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- few, but not fewer than three where there is room; fewer where numbers are long
