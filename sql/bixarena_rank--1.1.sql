@@ -11354,8 +11354,10 @@ BEGIN
 			bixarena.text_shorten(concat_ws(' ', l.source, nullif(l.partition, '')), 200), concat(
 				bixarena.page_paragraph(format('Standings of %%s. Players: %%s. Metrics: %%s.', to_char(l.snapshot_date, 'YYYY-MM-DD'),
 					l.num_rows, bixarena.text_shorten(array_to_string(l.metrics, ', '), 1000))),
+				-- for what has changed both files are read
 				(SELECT string_agg(bixarena.report_leaders($1, l.source, l.partition, m.metric)
-						|| bixarena.report_moves($1, l.source, l.partition, m.metric), '' ORDER BY m.n)
+						|| CASE WHEN m.n = 1 OR l.num_rows <= 50000
+							THEN bixarena.report_moves($1, l.source, l.partition, m.metric) ELSE '' END, '' ORDER BY m.n)
 					FROM unnest(l.metrics[:3]) WITH ORDINALITY AS m (metric, n)))), '' ORDER BY l.run_ts DESC)
 		FROM (
 			SELECT d.* FROM (
