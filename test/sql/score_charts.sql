@@ -156,6 +156,12 @@ SELECT texts(bixarena_scoreboard_report('game'), '//h:section[@aria-label="Messa
 -- a scoreboard without anything
 SELECT bixarena_create_scoreboard('bare');
 SELECT texts(bixarena_scoreboard_report('bare'), '//h:p[not(starts-with(., "Made at"))]/text()');
+-- what has changed between large files is drawn by the first metric alone
+SELECT u.status FROM generate_series(0, 1) AS day, LATERAL (
+		SELECT string_agg(format('%s,%s,%s', i, i + day * (i % 3), i), E'\n') FROM generate_series(1, 50001) AS i) AS f (rows),
+	bixarena_upload_standings('bare', format('source=large/dt=2026-01-0%s/p.csv', 1 + day), convert_to(E'id,dkp,kills\n' || f.rows, 'UTF8')) AS u;
+SELECT elements(p, '//h:section[@aria-label="large"]//h:table') AS tables, elements(p, '//h:section[@aria-label="large"]//s:svg') AS charts
+FROM bixarena_scoreboard_report('bare') AS p;
 
 -- a reader sees all but the messages
 CREATE ROLE regress_reader;
