@@ -11,8 +11,8 @@
  *
  *	Where more than strengths decides battles:
  *
- *	covariates -> separation, outcome_likelihood -> bordered -> regression -> estimator
- *			-> term_covariance
+ *	covariates -> edges -> separation; cone -> unbounded; outcome_likelihood -> bordered
+ *			-> regression -> estimator -> term_covariance
  *
  * This half knows no table, no SPI and no GUC.  Of the server it uses palloc,
  * ereport, interrupts, its hash functions and its PRNG, so that it can be tested
@@ -227,6 +227,20 @@ typedef struct OutcomeChances
 	double		second;
 	double		tie;
 } OutcomeChances;
+
+/* Whether there were such battles in a cell */
+typedef struct CellOutcomes
+{
+	bool		won;			/* by its first model */
+	bool		lost;
+	bool		tied;
+} CellOutcomes;
+
+/* Bounds of what models can differ by on the way to infinity: see edges.c */
+typedef struct EdgeList EdgeList;
+
+/* What lies inside of walls: see cone.c */
+typedef struct Cone Cone;
 
 /* What a ranking predicts of the battles of a pair */
 typedef struct Prediction
@@ -718,7 +732,7 @@ extern void add_sides(const OutcomeCells *cells, PairPoints points,
 extern bool regression_fit(Regression *regression, PairPoints points);
 extern bool regression_fit_replicate(Regression *regression, PairPoints points,
 									 const bool *placed);
-extern int	regression_untold_term(const Regression *regression);
+extern int	regression_untold_term(Regression *regression, PairPoints points);
 extern const double *regression_estimate(const Regression *regression);
 extern const double *regression_parameters(const Regression *regression);
 extern int	regression_num_nodes(const Regression *regression);
@@ -728,11 +742,32 @@ extern void regression_term_rows(const Regression *regression, double *rows);
 extern void regression_inverse(const Regression *regression, double *inverse);
 extern void report_terms_without_maximum(void) pg_attribute_noreturn();
 
+/* edges.c */
+extern CellOutcomes cell_outcomes(PairPoints points, int c);
+extern EdgeList *edges_create(const OutcomeCells *cells, PairPoints points,
+							  double prior_battles, bool ties);
+extern void edges_free(EdgeList *list);
+extern bool edges_negative_cycle(EdgeList *list, const double *leads, double d,
+								 double tolerance);
+extern void edges_cycle_sums(const EdgeList *list, const double *values, int number,
+							 double *sums, double *multiple);
+
 /* separation.c */
 extern int	position_separation(const OutcomeCells *cells, PairPoints points,
 								double prior_battles);
 extern int	tie_separation(const OutcomeCells *cells, PairPoints points,
 						   double prior_battles, bool position);
+
+/* cone.c */
+extern Cone *cone_create(int size);
+extern void cone_free(Cone *cone);
+extern int	cone_num_walls(const Cone *cone);
+extern void cone_add_wall(Cone *cone, const double *normal);
+extern void cone_nearest(Cone *cone, const double *g, double *y);
+
+/* unbounded.c */
+extern bool find_way_to_infinity(const OutcomeCells *cells, PairPoints points,
+								 double prior_battles, ModelTerms terms, double *way);
 
 /* covariates.c */
 extern Covariates *covariates_begin(int number, char **names, bool by_voter,
@@ -748,8 +783,10 @@ extern int	covariates_number(const Covariates *covariates);
 extern const char *covariate_name(const Covariates *covariates, int k);
 extern CovariateScale covariate_scale(const Covariates *covariates, int k);
 extern void check_covariates(const Covariates *covariates, bool position);
-extern void report_untold_covariate(const Covariates *covariates,
-									int k) pg_attribute_noreturn();
+extern void report_untold_covariate(const Covariates *covariates, int k,
+									bool position) pg_attribute_noreturn();
+extern void report_unbounded_covariates(const Covariates *covariates,
+										const double *way) pg_attribute_noreturn();
 extern const Tally *covariates_tally(const Covariates *covariates);
 extern const double *covariates_x(const Covariates *covariates, bool position);
 extern const int *covariates_pairs(const Covariates *covariates);
@@ -761,16 +798,17 @@ extern const char *why_no_position(Separation separation);
 extern const char *why_no_ties(Separation separation);
 extern bool any_terms(ModelTerms terms);
 extern int	terms_number(ModelTerms terms);
-extern ModelTerms terms_of_battles(const Tally *pairs, const Covariates *covariates,
-								   ModelTerms terms, double prior_battles,
-								   Separation *separation);
+extern ModelTerms terms_of_battles(const Tally *pairs, ModelTerms terms,
+								   double prior_battles, Separation *separation);
 extern Estimator *estimator_create(const Tally *pairs, const Covariates *covariates,
 								   ModelTerms terms, double prior_battles);
 extern const Tally *estimator_tally(const Estimator *estimator);
 extern int	estimator_num_sides(const Estimator *estimator);
 extern ModelTerms estimator_terms(const Estimator *estimator);
 extern PairPoints estimator_pair_points(Estimator *estimator, PairPoints points);
-extern const Regression *estimator_fit(Estimator *estimator, int *untold);
+extern void estimator_check_covariates(Estimator *estimator,
+									   const Covariates *covariates);
+extern const Regression *estimator_fit(Estimator *estimator);
 extern void estimator_fit_replicate(Estimator *estimator, PairPoints points,
 									const bool *placed, double *strengths,
 									double *terms);

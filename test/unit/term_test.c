@@ -38,9 +38,8 @@ fit_terms(const BattleList *battles, ModelTerms terms)
 {
 	FittedTerms fitted = {.tally = battles_tally(battles, NULL)};
 	Estimator  *estimator = estimator_create(fitted.tally, NULL, terms, 0);
-	int			untold;
 
-	fitted.regression = estimator_fit(estimator, &untold);
+	fitted.regression = estimator_fit(estimator);
 	if (fitted.regression == NULL)
 		elog(ERROR, "there is no fit");
 	fitted.strengths = regression_estimate(fitted.regression);
@@ -190,7 +189,7 @@ test_gradient(void)
 			comparable &= status[i] == MODEL_RANKED;
 		if (!comparable)
 			continue;
-		terms = terms_of_battles(tally, NULL, terms, 0, &separation);
+		terms = terms_of_battles(tally, terms, 0, &separation);
 		if (!any_terms(terms))
 			continue;
 		fitted = fit_terms(battles, terms);
@@ -532,13 +531,13 @@ test_separation(void)
 			continue;
 
 		walk_all(places, -INFINITY, INFINITY);
-		(void) terms_of_battles(tally, NULL, position, 0, &separation);
+		(void) terms_of_battles(tally, position, 0, &separation);
 		way = !(places->lowest >= 0 && places->highest <= 0);
 		check(way == (separation.position != 0), "data %d: position %d", t,
 			  separation.position);
 		found[way]++;
 
-		(void) terms_of_battles(tally, NULL, davidson, 0, &separation);
+		(void) terms_of_battles(tally, davidson, 0, &separation);
 		walk_all(ties, 0, 0);
 		plain_way = !ties->never && ties->lowest <= 0 && ties->highest >= 0;
 		if (separation.ties >= 0)
@@ -546,7 +545,7 @@ test_separation(void)
 			check(plain_way == (separation.ties == 1), "data %d: ties %d", t, separation.ties);
 			found[2 + plain_way]++;
 		}
-		(void) terms_of_battles(tally, NULL, both, 0, &separation);
+		(void) terms_of_battles(tally, both, 0, &separation);
 		walk_all(ties, -INFINITY, INFINITY);
 		if (separation.position == 0 && separation.ties >= 0)
 			check((!ties->never && ties->lowest <= ties->highest) == (separation.ties == 1),
