@@ -518,7 +518,8 @@ report_unbounded_covariates(const Covariates *covariates, const double *way)
 							 covariates->names[k]);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("the battles do not bound what covariate %s is worth", names),
+			 errmsg("the battles do not bound %s %s", number > 1 ? "covariates" : "covariate",
+					names),
 			 errdetail("Scores can be such that the more it counts, the better the outcomes are explained, without end."),
 			 errhint("Leave %s out, or wait for more battles.",
 					 number > 1 ? "one of them" : "it")));

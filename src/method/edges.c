@@ -109,14 +109,16 @@ edges_create(const OutcomeCells *cells, PairPoints points, double prior_battles,
 	for (int c = 0; c < cells->tally->num_pairs; c++)
 	{
 		const Pair *pair = &cells->tally->pairs[c];
-		CellOutcomes outcomes = cell_outcomes(points, c);
+		CellOutcomes outcomes = {points.first[c] > 0, points.second[c] > 0, false};
 
 		CHECK_FOR_INTERRUPTS_AT(c);
-		if (ties ? outcomes.won : points.first[c] > 0)
+		if (ties)
+			outcomes = cell_outcomes(points, c);
+		if (outcomes.won)
 			add_edge(list, pair->first, pair->second, c, 1, ties ? -1 : 0);
-		if (ties ? outcomes.lost : points.second[c] > 0)
+		if (outcomes.lost)
 			add_edge(list, pair->second, pair->first, c, -1, ties ? -1 : 0);
-		if (!ties || !outcomes.tied)
+		if (!outcomes.tied)
 			continue;
 		add_edge(list, pair->first, pair->second, c, 1, 1);
 		add_edge(list, pair->second, pair->first, c, -1, 1);

@@ -361,7 +361,10 @@ points_without_covariates(Estimator *estimator, PairPoints points)
 
 	memset(sums.first, 0, size);
 	memset(sums.second, 0, size);
-	memset(sums.ties, 0, size);
+	if (points.ties)
+		memset(sums.ties, 0, size);
+	else
+		sums.ties = NULL;
 	for (int c = 0; c < estimator->cells->tally->num_pairs; c++)
 	{
 		int			p = estimator->pair_of_cell[c];
@@ -372,7 +375,8 @@ points_without_covariates(Estimator *estimator, PairPoints points)
 		CHECK_FOR_INTERRUPTS_AT(c);
 		sums.first[place] += as_pair ? points.first[c] : points.second[c];
 		sums.second[place] += as_pair ? points.second[c] : points.first[c];
-		sums.ties[place] += points.ties[c];
+		if (points.ties)
+			sums.ties[place] += points.ties[c];
 	}
 	return sums;
 }

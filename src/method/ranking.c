@@ -447,7 +447,7 @@ fit_placed_models(PlacedModels *placed, double *strengths)
 		fit_maximum(placed->fitter, placed->points, strengths);
 		return;
 	}
-	if (placed->options->covariates)
+	if (estimator_terms(placed->estimator).num_covariates > 0)
 		estimator_check_covariates(placed->estimator, placed->options->covariates);
 	placed->regression = estimator_fit(placed->estimator);
 	if (placed->regression == NULL)

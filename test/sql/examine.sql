@@ -107,6 +107,9 @@ FROM (VALUES ('rock', 'scissors', 'model1', 9), ('scissors', 'paper', 'model1', 
 SELECT models, degrees_of_freedom AS df, p_value < 0.001 AS fails, by_replicates, round(excess::numeric, 2) AS excess,
 	cycles, expected_cycles < 0.5 AS seldom
 FROM bixarena_rank_fit('circle');
+-- with fewer battles these are fought again; no share of replicates is nought
+CREATE VIEW small_circle AS SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY model1, outcome) AS n FROM circle) AS c WHERE n <= 7;
+SELECT by_replicates, p_value * 201 AS of_two_hundred FROM bixarena_rank_fit('small_circle');
 -- few battles are fought again, which a seed repeats
 CREATE VIEW few AS SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY model1, model2, outcome) AS n FROM votes) AS v WHERE n <= 2;
 SELECT by_replicates, p_value > 0.5 AS holds, p_value = (SELECT p_value FROM bixarena_rank_fit('few', 50, 1)) AS same,
