@@ -5,7 +5,8 @@
  *
  *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree, matrix
  *			-> threads, quasi_newton -> fit
- *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
+ *			-> resample, voter_draws -> bootstrap; voter_gradient -> covariance
+ *			-> interval, scale, quasi, difference
  *			-> ranking -> robustness, pull; binomial -> reenact, cycles, chi_square
  *			-> goodness, next_battle
  *
@@ -162,6 +163,29 @@ typedef struct OutcomeReading
 
 /* Battles by who cast them: see voters.c */
 typedef struct Voters Voters;
+
+/* Battles of a voter that say the same; of voter -1, each of another */
+typedef struct VoterCell
+{
+	int32		voter;
+	uint32		what;			/* NUM_OUTCOMES times a slot, plus the outcome */
+	int64		count;
+} VoterCell;
+
+/* All of these, in the order of voters */
+typedef struct VoterCells
+{
+	const VoterCell *cells;
+	int64		number;
+	int64		num_known;		/* of voters that are known: the first ones */
+	int			num_voters;		/* that are known */
+	int64		num_unknown;	/* battles without one */
+	int			num_slots;
+	Size		max_bytes;		/* that may be taken for them */
+} VoterCells;
+
+/* Replicates of battles by drawing voters: see voter_draws.c */
+typedef struct VoterDraws VoterDraws;
 
 /*
  * What one battle gives to a gradient: to which places, and how much.  Returns to how
@@ -612,8 +636,17 @@ extern void voters_add_to_slot(Voters *voters, int voter, uint32 what, int64 cou
 extern void voters_bind_to_slots(Voters *voters, int num_slots);
 extern int64 voters_number(const Voters *voters);
 extern int64 voters_busiest(const Voters *voters);
-extern void resample_voters(Voters *voters, uint64 seed, int replicate,
+extern int	voters_number_added(const Voters *voters, int voter);
+extern VoterCells voter_cells(const Voters *voters);
+extern const Tally *voters_tally(const Voters *voters);
+extern int64 voter_end(VoterCells cells, int64 cell);
+
+/* voter_draws.c */
+extern VoterDraws *voter_draws_create(const Voters *voters, bool with_ties);
+extern void resample_voters(VoterDraws *draws, uint64 seed, int replicate,
 							PairPoints points);
+
+/* voter_gradient.c */
 extern int	battle_residual(const void *context, uint32 what, int *models,
 							double *amounts);
 extern void voters_gradient_squares(const Voters *voters,
