@@ -49,6 +49,10 @@ SELECT count(*) FROM bixarena_rank_robustness('votes', true, min_evaluations => 
 CREATE TABLE thread (model1 text, model2 text, outcome text);
 INSERT INTO thread VALUES ('a', 'b', 'model1'), ('a', 'b', 'model1'), ('a', 'b', 'model2');
 SELECT leader, rival, battles, share, points_after FROM bixarena_rank_robustness('thread');
+-- the battle that adds most is one without which two cannot be compared: another is found
+CREATE TABLE bridge (model1 text, model2 text, outcome text);
+INSERT INTO bridge VALUES ('b', 'c', 'model2'), ('a', 'b', 'model1'), ('a', 'b', 'model1'), ('a', 'b', 'model2'), ('b', 'c', 'tie');
+SELECT leader, rival, round(points) AS points, battles, round(points_after) AS after FROM bixarena_rank_robustness('bridge', true);
 SELECT count(*) FROM bixarena_rank_robustness('apart', true);
 SELECT bixarena_rank_robustness('votes', NULL);
 SELECT bixarena_rank_robustness(NULL);
@@ -251,5 +255,5 @@ DROP SCHEMA arena CASCADE;
 DROP OWNED BY regress_bixarena_examine;
 DROP ROLE regress_bixarena_examine;
 DROP FUNCTION same_as_votes, trust;
-DROP TABLE votes, tallies, none, apart, thread, shuffled, many, circle CASCADE;
+DROP TABLE votes, tallies, none, apart, thread, bridge, shuffled, many, circle CASCADE;
 DROP EXTENSION bixarena_rank;
