@@ -255,7 +255,7 @@ COMMENT ON COLUMN bixarena.run.ranges IS
 COMMENT ON COLUMN bixarena.run.voters IS
 	'of intervals by voter: how many voters, battles of the busiest, and how many times as wide as by battle; null: every battle was taken as independent';
 COMMENT ON COLUMN bixarena.run.soundness IS
-	'how many battles carry the lead of the first model, and whether one number for each model describes the battles';
+	'how many battles carry the lead of the first model, and whether one number for each model describes the battles; where more decides battles, as ranked without that';
 COMMENT ON COLUMN bixarena.run.terms IS
 	'what decides battles besides strengths, as far as settings ask: position, covariates and ties, as found; null: strengths alone';
 
@@ -5913,22 +5913,35 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION bixarena.run_choice(made bixarena.run, setting text, before text, kind text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a term that the battles did not bound was left out, and the scores are others then
+	SELECT coalesce(made.parameters ->> setting, before)
+		|| CASE WHEN jsonb_path_exists(made.terms, '$[*] ? (@.kind == $kind && @.status != "fitted")',
+				jsonb_build_object('kind', kind))
+			THEN ' (left out)' ELSE '' END
+$$;
+COMMENT ON FUNCTION bixarena.run_choice(bixarena.run, text, text, text) IS
+	'what a run chose by a setting, and whether it could be followed';
+
 CREATE FUNCTION bixarena.run_model_change(one bixarena.run, other bixarena.run)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- null: none, or a run is not on record; before version 1.1 nothing else was to be chosen
-	SELECT string_agg(format('%s %s, then %s', s.name,
-		coalesce(one.parameters ->> s.name, s.before), coalesce(other.parameters ->> s.name, s.before)),
-		'; ' ORDER BY s.number)
-	FROM (VALUES (1, 'intervals', 'bootstrap'), (2, 'cluster_by_voter', 'false'),
-		(3, 'prior_battles', '0'), (4, 'anchor_model', 'none'), (5, 'anchor_score', '1000'),
-		(6, 'adjust_position', 'false'), (7, 'tie_model', 'half'), (8, 'covariates', 'none'))
-			AS s (number, name, before)
-	WHERE one.parameters IS NOT NULL AND other.parameters IS NOT NULL
-		AND coalesce(one.parameters ->> s.name, s.before)
-			IS DISTINCT FROM coalesce(other.parameters ->> s.name, s.before)
+	SELECT string_agg(format('%s %s, then %s', s.name, m.one, m.other), '; ' ORDER BY s.number)
+	FROM (VALUES (1, 'intervals', 'bootstrap', NULL), (2, 'cluster_by_voter', 'false', NULL),
+		(3, 'prior_battles', '0', NULL), (4, 'anchor_model', 'none', NULL),
+		(5, 'anchor_score', '1000', NULL), (6, 'adjust_position', 'false', 'position'),
+		(7, 'tie_model', 'half', 'ties'), (8, 'covariates', 'none', NULL))
+			AS s (number, name, before, kind),
+		LATERAL (SELECT bixarena.run_choice(one, s.name, s.before, s.kind),
+			bixarena.run_choice(other, s.name, s.before, s.kind)) AS m (one, other)
+	WHERE one.parameters IS NOT NULL AND other.parameters IS NOT NULL AND m.one <> m.other
 $$;
 COMMENT ON FUNCTION bixarena.run_model_change(bixarena.run, bixarena.run) IS
 	'settings by which the numbers of two runs are made in different ways';
@@ -7541,7 +7554,10 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT bixarena.page_section('How far to trust it', string_agg(bixarena.page_paragraph(s), '' ORDER BY n))
-	FROM (VALUES (1, bixarena.report_lead(soundness -> 'lead', rows)),
+	FROM (VALUES (0, CASE WHEN (soundness -> 'by_strengths_alone')::boolean
+			AND coalesce(soundness -> 'lead' -> 'battles', soundness -> 'fit') IS NOT NULL
+			THEN 'For this part the same battles were ranked with ties as half wins and adjusted for nothing, unlike in the ranking above.' END),
+		(1, bixarena.report_lead(soundness -> 'lead', rows)),
 		(2, bixarena.report_fit(soundness -> 'fit', rows))) AS p (n, s)
 	WHERE s IS NOT NULL
 	HAVING count(*) > 0

@@ -61,6 +61,8 @@ extern void sample_tally(const char *arena, int64 num_leaderboards);
 extern Battles *read_present_battles(const Leaderboard *leaderboard,
 									 const TimestampTz *as_of, const Settings *settings,
 									 bool now);
+extern Battles *read_watched_tally(const Leaderboard *leaderboard,
+								   const Settings *settings);
 extern Battles *read_live_battles(const Leaderboard *leaderboard, const Settings *settings);
 extern List *read_all_present_battles(const char *arena, List *slugs);
 

@@ -26,6 +26,8 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -216,17 +218,42 @@ read_leaderboard_tally(const KeptTally *kept, TallyUse use, const Leaderboard *l
 
 /*
  * The battles that count for a leaderboard at this moment, and what settings ask to know
- * of them: from the tally, which has no covariates, or else as ever.
+ * of them, from the tally; NULL where that cannot be, or it has not what is asked for, as
+ * covariates.
+ */
+static Battles *
+read_kept(const Leaderboard *leaderboard, const Settings *settings, bool only_looks)
+{
+	KeptTally  *kept;
+	TallyUse	use = settings->covariates ? USE_NOT :
+		choose_use(leaderboard->arena, only_looks, &kept);
+
+	return use == USE_NOT ? NULL :
+		read_leaderboard_tally(kept, use, leaderboard, settings->cluster_by_voter);
+}
+
+/*
+ * The same for a bystander (watch.c): for nobody but who has the rights of the tally's
+ * owner anyhow, since a view or a policy may show others something else.
+ */
+Battles *
+read_watched_tally(const Leaderboard *leaderboard, const Settings *settings)
+{
+	KeptTally  *kept = find_kept_tally(leaderboard->arena);
+
+	if (kept == NULL || !has_privs_of_role(GetUserId(), kept->owner))
+		return NULL;
+	return read_kept(leaderboard, settings, true);
+}
+
+/*
+ * The same, or else as ever.
  */
 static Battles *
 read_moment(const Leaderboard *leaderboard, const Settings *settings, bool only_looks,
 			bool now)
 {
-	KeptTally  *kept;
-	TallyUse	use = settings->covariates ? USE_NOT :
-		choose_use(leaderboard->arena, only_looks, &kept);
-	Battles    *battles = use == USE_NOT ? NULL :
-		read_leaderboard_tally(kept, use, leaderboard, settings->cluster_by_voter);
+	Battles    *battles = read_kept(leaderboard, settings, only_looks);
 
 	return battles ? battles : read_leaderboard_battles(leaderboard, NULL, settings, now);
 }

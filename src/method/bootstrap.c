@@ -4,7 +4,7 @@
  *	  Bootstrap replicates of the scores.
  *
  * Every replicate draws the battles anew (resample.c), or those who cast them
- * (voters.c), and is fitted (fit.c).
+ * (voter_draws.c), and is fitted (fit.c).
  *
  * A resample need not have a finite maximum (components.c).  Then the models
  * of its largest component are fitted on the battles among them.  One that is
@@ -39,7 +39,7 @@ typedef struct Bootstrap
 	Estimator  *estimator;		/* or else with terms */
 	BattleGraph *graph;
 	Resampler  *resampler;		/* of battles, */
-	Voters	   *voters;			/* or else of voters */
+	VoterDraws *draws;			/* of voters, or NULL: battles are drawn */
 	PointEstimate estimate;
 
 	/* Of the replicate at hand */
@@ -148,8 +148,8 @@ make_replicate(Bootstrap *bootstrap, uint64 seed, int replicate, bool always_com
 	bootstrap->centring = 0;
 	for (int k = 0; k < bootstrap->num_terms; k++)
 		bootstrap->terms[k] = NAN;
-	if (bootstrap->voters)
-		resample_voters(bootstrap->voters, seed, replicate, bootstrap->points);
+	if (bootstrap->draws)
+		resample_voters(bootstrap->draws, seed, replicate, bootstrap->points);
 	else
 	{
 		seed_replicate(&prng, seed, replicate);
@@ -197,7 +197,6 @@ bootstrap_create(Fitter *fitter, Estimator *estimator, const Tally *tally,
 	bootstrap->tally = tally;
 	bootstrap->fitter = fitter;
 	bootstrap->graph = graph_create(tally);
-	bootstrap->voters = voters;
 	bootstrap->estimator = estimator;
 	bootstrap->drawn = estimator ? estimator_tally(estimator) : tally;
 	bootstrap->resampler = voters ? NULL : resampler_create(bootstrap->drawn);
@@ -211,6 +210,8 @@ bootstrap_create(Fitter *fitter, Estimator *estimator, const Tally *tally,
 														mul_size(bootstrap->drawn->num_pairs + 1,
 																 sizeof(double)));
 	}
+	if (voters)
+		bootstrap->draws = voter_draws_create(voters, estimator != NULL);
 	bootstrap->standing = palloc(sizeof(Standing) * n);
 	bootstrap->placed = palloc(sizeof(bool) * n);
 	bootstrap->reference = palloc(sizeof(bool) * n);

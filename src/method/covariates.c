@@ -23,6 +23,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "miscadmin.h"
@@ -31,6 +32,12 @@
 
 /* Room for so many rows at first */
 #define INITIAL_ROWS 1024
+
+/* Means and standard deviations from 1 / this to this */
+#define MAX_COVARIATE 1e100
+
+/* A covariate does not go to infinity where another does if it is so slow beside it */
+#define LEAST_PART 1e-6
 
 typedef struct CovariateRow
 {
@@ -305,7 +312,7 @@ find_scales(Covariates *covariates)
 
 			squares += covariates->rows[r].count * off * off;
 		}
-		scale->deviation = varies ? sqrt(squares / total) : 0;
+		scale->deviation = varies ? Max(sqrt(squares / total), DBL_MIN) : 0;
 		scale->unit = varies ? scale->deviation : fabs(scale->mean);
 		if (scale->unit == 0)
 			scale->unit = 1;
@@ -433,6 +440,25 @@ covariate_scale(const Covariates *covariates, int k)
 }
 
 /*
+ * An error for a covariate of numbers that cannot be reckoned with.
+ */
+static void
+check_covariate_scale(const Covariates *covariates, int k)
+{
+	CovariateScale scale = covariates->scales[k];
+
+	if (fabs(scale.mean) <= MAX_COVARIATE && scale.deviation <= MAX_COVARIATE &&
+		(scale.deviation == 0 || scale.deviation >= 1 / MAX_COVARIATE))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("covariate \"%s\" is out of range", covariates->names[k]),
+			 errdetail("Its mean and standard deviation must be between %g and %g.",
+					   1 / MAX_COVARIATE, MAX_COVARIATE),
+			 errhint("Measure it in another unit.")));
+}
+
+/*
  * An error for a covariate that says nothing, or no more than position.
  */
 void
@@ -442,6 +468,7 @@ check_covariates(const Covariates *covariates, bool position)
 	{
 		CovariateScale scale = covariates->scales[k];
 
+		check_covariate_scale(covariates, k);
 		if (scale.deviation > 0 || (fabs(scale.mean) == 1 && !position))
 			continue;
 		ereport(ERROR,
@@ -454,13 +481,13 @@ check_covariates(const Covariates *covariates, bool position)
 }
 
 /*
- * An error for a covariate that cannot be told from the strengths of models and the
- * covariates before it.
+ * An error for a covariate that cannot be told from the strengths of models, position if
+ * that is fitted, and the covariates before it.
  */
 void
-report_untold_covariate(const Covariates *covariates, int k)
+report_untold_covariate(const Covariates *covariates, int k, bool position)
 {
-	char	   *others = "";
+	char	   *others = position ? " and who stood first" : "";
 
 	for (int l = 0; l < k; l++)
 		others = psprintf("%s%s\"%s\"", others, l > 0 ? ", " : " and covariates ",
@@ -470,4 +497,30 @@ report_untold_covariate(const Covariates *covariates, int k)
 			 errmsg("covariate \"%s\" is collinear", covariates->names[k]),
 			 errdetail("It follows from the models of a battle%s.", others),
 			 errhint("Leave it out.")));
+}
+
+/*
+ * An error for covariates that the battles do not bound; each goes to infinity by these
+ * numbers.
+ */
+void
+report_unbounded_covariates(const Covariates *covariates, const double *way)
+{
+	char	   *names = "";
+	double		largest = 0;
+	int			number = 0;
+
+	for (int k = 0; k < covariates->number; k++)
+		largest = Max(largest, fabs(way[k]));
+	for (int k = 0; k < covariates->number; k++)
+		if (fabs(way[k]) > LEAST_PART * largest)
+			names = psprintf("%s%s\"%s\"", names, number++ > 0 ? " and " : "",
+							 covariates->names[k]);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("the battles do not bound %s %s", number > 1 ? "covariates" : "covariate",
+					names),
+			 errdetail("Scores can be such that the more it counts, the better the outcomes are explained, without end."),
+			 errhint("Leave %s out, or wait for more battles.",
+					 number > 1 ? "one of them" : "it")));
 }

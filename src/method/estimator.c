@@ -8,7 +8,8 @@
  * it: without ties of their own, a tie is half a win again; without position nobody
  * gains by standing first.  A replicate likewise: its term counts as infinite, with the
  * sign of the way that it went.  If no term is left, the plain fit (fit.c) is what
- * remains.
+ * remains.  Covariates that the battles do not bound are an error (unbounded.c); a replicate
+ * that does not is fitted without any of them.
  *
  * Regressions of fewer terms are made when the first replicate needs one.
  *
@@ -30,6 +31,9 @@ struct Estimator
 	PairPoints	points;			/* of the cells, in all battles */
 	PairPoints	of_pairs;		/* of pairs, in a replicate */
 	const int  *pair_of_cell;	/* where there are covariates */
+	Estimator  *without;		/* these; NULL: not needed yet */
+	PairPoints	points_without; /* of its cells, in a replicate */
+	double		terms_without[2];	/* what it found */
 	Regression *with[2][2];		/* position, and ties; NULL: not needed yet */
 	Fitter	   *plain;			/* likewise */
 };
@@ -160,8 +164,8 @@ cells_create(const Tally *pairs, const Covariates *covariates, ModelTerms terms)
 }
 
 /*
- * What of these terms can be fitted to these points.  Tells which way the others go to
- * infinity.  Of covariates only the fit can tell.
+ * What of these terms can be fitted to these points, whatever covariates are worth.
+ * Tells which way the others go to infinity.
  */
 static ModelTerms
 bounded_terms(const OutcomeCells *cells, ModelTerms terms, PairPoints points,
@@ -182,14 +186,22 @@ bounded_terms(const OutcomeCells *cells, ModelTerms terms, PairPoints points,
 	return terms;
 }
 
+static ModelTerms
+without_covariates(ModelTerms terms)
+{
+	terms.num_covariates = 0;
+	return terms;
+}
+
 /*
- * What of these terms can be fitted to the battles of a tally.
+ * What of these terms can be fitted to the battles of a tally; of covariates see
+ * estimator_check_covariates().
  */
 ModelTerms
-terms_of_battles(const Tally *pairs, const Covariates *covariates, ModelTerms terms,
-				 double prior_battles, Separation *separation)
+terms_of_battles(const Tally *pairs, ModelTerms terms, double prior_battles,
+				 Separation *separation)
 {
-	const OutcomeCells *cells = cells_create(pairs, covariates, terms);
+	const OutcomeCells *cells = cells_create(pairs, NULL, without_covariates(terms));
 
 	return bounded_terms(cells, terms, cell_points(cells->tally), prior_battles,
 						 separation);
@@ -279,21 +291,38 @@ find_regression(Estimator *estimator, ModelTerms terms)
 }
 
 /*
- * The point estimate.  NULL when there is no maximum that can be found; then untold is
- * the term that cannot be told from strengths and the terms before it, or -1.
+ * An error for covariates that cannot be told from strengths and each other, or that the
+ * battles do not bound.
+ */
+void
+estimator_check_covariates(Estimator *estimator, const Covariates *covariates)
+{
+	ModelTerms	terms = estimator->terms;
+	Regression *regression = regression_create(estimator->cells, terms,
+											   estimator->prior_battles);
+	double	   *way = palloc(sizeof(double) * terms_number(terms));
+	int			untold = regression_untold_term(regression, estimator->points) - terms.position;
+
+	if (untold >= 0 && untold < terms.num_covariates)
+		report_untold_covariate(covariates, untold, terms.position);
+	if (find_way_to_infinity(estimator->cells, estimator->points,
+							 estimator->prior_battles, terms, way))
+		report_unbounded_covariates(covariates, way + terms.position);
+	pfree(way);
+}
+
+/*
+ * The point estimate, NULL when it cannot be found.
  */
 const Regression *
-estimator_fit(Estimator *estimator, int *untold)
+estimator_fit(Estimator *estimator)
 {
 	ModelTerms	terms = estimator->terms;
 	Regression *regression = regression_create(estimator->cells, terms,
 											   estimator->prior_battles);
 
 	if (!regression_fit(regression, estimator->points))
-	{
-		*untold = regression_untold_term(regression);
 		return NULL;
-	}
 	estimator->with[terms.position][terms.ties] = regression;
 	return regression;
 }
@@ -319,6 +348,71 @@ fit_plainly(Estimator *estimator, PairPoints points, const bool *placed, double 
 }
 
 /*
+ * The points of a replicate by pairs, and sides as far as these are told apart, where it
+ * has drawn those of cells with covariates.
+ */
+static PairPoints
+points_without_covariates(Estimator *estimator, PairPoints points)
+{
+	const OutcomeCells *cells = estimator->without->cells;
+	int			num_pairs = cells->pairs->num_pairs;
+	Size		size = sizeof(double) * cells->tally->num_pairs;
+	PairPoints	sums = estimator->points_without;
+
+	memset(sums.first, 0, size);
+	memset(sums.second, 0, size);
+	if (points.ties)
+		memset(sums.ties, 0, size);
+	else
+		sums.ties = NULL;
+	for (int c = 0; c < estimator->cells->tally->num_pairs; c++)
+	{
+		int			p = estimator->pair_of_cell[c];
+		bool		as_pair = estimator->cells->tally->pairs[c].first ==
+			cells->pairs->pairs[p].first;
+		int			place = as_pair || cells->num_sides == 1 ? p : num_pairs + p;
+
+		CHECK_FOR_INTERRUPTS_AT(c);
+		sums.first[place] += as_pair ? points.first[c] : points.second[c];
+		sums.second[place] += as_pair ? points.second[c] : points.first[c];
+		if (points.ties)
+			sums.ties[place] += points.ties[c];
+	}
+	return sums;
+}
+
+/*
+ * Fit a replicate without covariates, of which it says nothing.
+ */
+static void
+fit_without_covariates(Estimator *estimator, PairPoints points, const bool *placed,
+					   double *strengths, double *terms)
+{
+	ModelTerms	others = without_covariates(estimator->terms);
+	int			num_slopes = others.position + estimator->terms.num_covariates;
+
+	for (int k = others.position; k < num_slopes; k++)
+		terms[k] = NAN;
+	if (!any_terms(others))
+	{
+		fit_plainly(estimator, points, placed, strengths);
+		return;
+	}
+	if (estimator->without == NULL)
+	{
+		estimator->without = estimator_create(estimator->cells->pairs, NULL, others,
+											  estimator->prior_battles);
+		estimator->points_without = cell_points(estimator->without->cells->tally);
+	}
+	estimator_fit_replicate(estimator->without, points_without_covariates(estimator, points),
+							placed, strengths, estimator->terms_without);
+	if (others.position)
+		terms[0] = estimator->terms_without[0];
+	if (others.ties == TIES_DAVIDSON)
+		terms[num_slopes] = estimator->terms_without[others.position];
+}
+
+/*
  * Fit a replicate: its strengths, which come as the point estimate, and terms.  Those
  * that it does not bound are infinite; where it says nothing of covariates, NAN.
  */
@@ -339,7 +433,8 @@ estimator_fit_replicate(Estimator *estimator, PairPoints points, const bool *pla
 	{
 		if (bounded.num_covariates == 0)
 			report_terms_without_maximum();
-		regression = NULL;
+		fit_without_covariates(estimator, points, placed, strengths, terms);
+		return;
 	}
 	if (regression == NULL)
 		fit_plainly(estimator, points, placed, strengths);

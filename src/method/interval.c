@@ -196,11 +196,13 @@ student_chance(double deviate, int degrees)
 
 /*
  * The two-sided p-value of a term that is so many standard deviations from 0; by so many
- * voters, or with 0 by battle.
+ * voters, or with 0 by battle.  One that is 0 where nothing varies is not from 0.
  */
 double
 wald_chance(double deviate, int64 num_voters)
 {
+	if (isnan(deviate))
+		return 1;
 	if (num_voters >= 2 && num_voters < MANY_VOTERS)
 		return student_chance(deviate, (int) num_voters - 1);
 	return erfc(fabs(deviate) / M_SQRT2);

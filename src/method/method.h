@@ -5,14 +5,15 @@
  *
  *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree, matrix
  *			-> threads, quasi_newton -> fit
- *			-> resample -> bootstrap, covariance -> interval, scale, quasi, difference
+ *			-> resample, voter_draws -> bootstrap; voter_gradient -> covariance
+ *			-> interval, scale, quasi, difference
  *			-> ranking -> robustness, pull; binomial -> reenact, cycles, chi_square
  *			-> goodness, next_battle
  *
  *	Where more than strengths decides battles:
  *
- *	covariates -> separation, outcome_likelihood -> bordered -> regression -> estimator
- *			-> term_covariance
+ *	covariates -> edges -> separation; cone -> unbounded; outcome_likelihood -> bordered
+ *			-> regression -> estimator -> term_covariance
  *
  * This half knows no table, no SPI and no GUC.  Of the server it uses palloc,
  * ereport, interrupts, its hash functions and its PRNG, so that it can be tested
@@ -163,6 +164,29 @@ typedef struct OutcomeReading
 /* Battles by who cast them: see voters.c */
 typedef struct Voters Voters;
 
+/* Battles of a voter that say the same; of voter -1, each of another */
+typedef struct VoterCell
+{
+	int32		voter;
+	uint32		what;			/* NUM_OUTCOMES times a slot, plus the outcome */
+	int64		count;
+} VoterCell;
+
+/* All of these, in the order of voters */
+typedef struct VoterCells
+{
+	const VoterCell *cells;
+	int64		number;
+	int64		num_known;		/* of voters that are known: the first ones */
+	int			num_voters;		/* that are known */
+	int64		num_unknown;	/* battles without one */
+	int			num_slots;
+	Size		max_bytes;		/* that may be taken for them */
+} VoterCells;
+
+/* Replicates of battles by drawing voters: see voter_draws.c */
+typedef struct VoterDraws VoterDraws;
+
 /*
  * What one battle gives to a gradient: to which places, and how much.  Returns to how
  * many.  It is named by NUM_OUTCOMES times its slot, plus its outcome.
@@ -227,6 +251,20 @@ typedef struct OutcomeChances
 	double		second;
 	double		tie;
 } OutcomeChances;
+
+/* Whether there were such battles in a cell */
+typedef struct CellOutcomes
+{
+	bool		won;			/* by its first model */
+	bool		lost;
+	bool		tied;
+} CellOutcomes;
+
+/* Bounds of what models can differ by on the way to infinity: see edges.c */
+typedef struct EdgeList EdgeList;
+
+/* What lies inside of walls: see cone.c */
+typedef struct Cone Cone;
 
 /* What a ranking predicts of the battles of a pair */
 typedef struct Prediction
@@ -598,8 +636,17 @@ extern void voters_add_to_slot(Voters *voters, int voter, uint32 what, int64 cou
 extern void voters_bind_to_slots(Voters *voters, int num_slots);
 extern int64 voters_number(const Voters *voters);
 extern int64 voters_busiest(const Voters *voters);
-extern void resample_voters(Voters *voters, uint64 seed, int replicate,
+extern int	voters_number_added(const Voters *voters, int voter);
+extern VoterCells voter_cells(const Voters *voters);
+extern const Tally *voters_tally(const Voters *voters);
+extern int64 voter_end(VoterCells cells, int64 cell);
+
+/* voter_draws.c */
+extern VoterDraws *voter_draws_create(const Voters *voters, bool with_ties);
+extern void resample_voters(VoterDraws *draws, uint64 seed, int replicate,
 							PairPoints points);
+
+/* voter_gradient.c */
 extern int	battle_residual(const void *context, uint32 what, int *models,
 							double *amounts);
 extern void voters_gradient_squares(const Voters *voters,
@@ -718,7 +765,7 @@ extern void add_sides(const OutcomeCells *cells, PairPoints points,
 extern bool regression_fit(Regression *regression, PairPoints points);
 extern bool regression_fit_replicate(Regression *regression, PairPoints points,
 									 const bool *placed);
-extern int	regression_untold_term(const Regression *regression);
+extern int	regression_untold_term(Regression *regression, PairPoints points);
 extern const double *regression_estimate(const Regression *regression);
 extern const double *regression_parameters(const Regression *regression);
 extern int	regression_num_nodes(const Regression *regression);
@@ -728,11 +775,32 @@ extern void regression_term_rows(const Regression *regression, double *rows);
 extern void regression_inverse(const Regression *regression, double *inverse);
 pg_noreturn extern void report_terms_without_maximum(void);
 
+/* edges.c */
+extern CellOutcomes cell_outcomes(PairPoints points, int c);
+extern EdgeList *edges_create(const OutcomeCells *cells, PairPoints points,
+							  double prior_battles, bool ties);
+extern void edges_free(EdgeList *list);
+extern bool edges_negative_cycle(EdgeList *list, const double *leads, double d,
+								 double tolerance);
+extern void edges_cycle_sums(const EdgeList *list, const double *values, int number,
+							 double *sums, double *multiple);
+
 /* separation.c */
 extern int	position_separation(const OutcomeCells *cells, PairPoints points,
 								double prior_battles);
 extern int	tie_separation(const OutcomeCells *cells, PairPoints points,
 						   double prior_battles, bool position);
+
+/* cone.c */
+extern Cone *cone_create(int size);
+extern void cone_free(Cone *cone);
+extern int	cone_num_walls(const Cone *cone);
+extern void cone_add_wall(Cone *cone, const double *normal);
+extern void cone_nearest(Cone *cone, const double *g, double *y);
+
+/* unbounded.c */
+extern bool find_way_to_infinity(const OutcomeCells *cells, PairPoints points,
+								 double prior_battles, ModelTerms terms, double *way);
 
 /* covariates.c */
 extern Covariates *covariates_begin(int number, char **names, bool by_voter,
@@ -748,7 +816,10 @@ extern int	covariates_number(const Covariates *covariates);
 extern const char *covariate_name(const Covariates *covariates, int k);
 extern CovariateScale covariate_scale(const Covariates *covariates, int k);
 extern void check_covariates(const Covariates *covariates, bool position);
-pg_noreturn extern void report_untold_covariate(const Covariates *covariates, int k);
+pg_noreturn extern void report_untold_covariate(const Covariates *covariates, int k,
+												bool position);
+pg_noreturn extern void report_unbounded_covariates(const Covariates *covariates,
+													const double *way);
 extern const Tally *covariates_tally(const Covariates *covariates);
 extern const double *covariates_x(const Covariates *covariates, bool position);
 extern const int *covariates_pairs(const Covariates *covariates);
@@ -760,16 +831,17 @@ extern const char *why_no_position(Separation separation);
 extern const char *why_no_ties(Separation separation);
 extern bool any_terms(ModelTerms terms);
 extern int	terms_number(ModelTerms terms);
-extern ModelTerms terms_of_battles(const Tally *pairs, const Covariates *covariates,
-								   ModelTerms terms, double prior_battles,
-								   Separation *separation);
+extern ModelTerms terms_of_battles(const Tally *pairs, ModelTerms terms,
+								   double prior_battles, Separation *separation);
 extern Estimator *estimator_create(const Tally *pairs, const Covariates *covariates,
 								   ModelTerms terms, double prior_battles);
 extern const Tally *estimator_tally(const Estimator *estimator);
 extern int	estimator_num_sides(const Estimator *estimator);
 extern ModelTerms estimator_terms(const Estimator *estimator);
 extern PairPoints estimator_pair_points(Estimator *estimator, PairPoints points);
-extern const Regression *estimator_fit(Estimator *estimator, int *untold);
+extern void estimator_check_covariates(Estimator *estimator,
+									   const Covariates *covariates);
+extern const Regression *estimator_fit(Estimator *estimator);
 extern void estimator_fit_replicate(Estimator *estimator, PairPoints points,
 									const bool *placed, double *strengths,
 									double *terms);

@@ -436,37 +436,22 @@ keep_fit(PlacedModels placed, const int *models)
 }
 
 /*
- * An error for terms that cannot be fitted.
- */
-static void
-report_no_fit(const PlacedModels *placed, int untold)
-{
-	const RankOptions *options = placed->options;
-	int			covariate = untold - estimator_terms(placed->estimator).position;
-
-	if (options->covariates && covariate >= 0 &&
-		covariate < covariates_number(options->covariates))
-		report_untold_covariate(options->covariates, covariate);
-	report_terms_without_maximum();
-}
-
-/*
  * Fit the strengths, and what else decides battles.
  */
 static void
 fit_placed_models(PlacedModels *placed, double *strengths)
 {
-	int			untold = -1;
-
 	if (placed->estimator == NULL)
 	{
 		placed->fitter = fitter_create(placed->tally, placed->options->prior_battles);
 		fit_maximum(placed->fitter, placed->points, strengths);
 		return;
 	}
-	placed->regression = estimator_fit(placed->estimator, &untold);
+	if (estimator_terms(placed->estimator).num_covariates > 0)
+		estimator_check_covariates(placed->estimator, placed->options->covariates);
+	placed->regression = estimator_fit(placed->estimator);
 	if (placed->regression == NULL)
-		report_no_fit(placed, untold);
+		report_terms_without_maximum();
 	memcpy(strengths, regression_estimate(placed->regression),
 		   sizeof(double) * placed->tally->num_models);
 }
@@ -557,8 +542,8 @@ prepare_placed_models(Ranking *ranking, const Tally *among, const int *index,
 		options->voters = covariates_voters(covariates);
 	}
 	if (any_terms(options->terms))
-		ranking->terms = terms_of_battles(among, covariates, options->terms,
-										  options->prior_battles, &ranking->separation);
+		ranking->terms = terms_of_battles(among, options->terms, options->prior_battles,
+										  &ranking->separation);
 	if (any_terms(ranking->terms))
 		estimator = estimator_create(among, covariates, ranking->terms,
 									 options->prior_battles);

@@ -7,7 +7,8 @@
  * climbs by Newton steps, with quasi-Newton steps between two of them; a replicate by
  * quasi-Newton steps, from the Hessian that the point estimate left, and by Newton
  * steps of its own where these do not lead to its maximum.  That there is one has been
- * seen to before (separation.c); of covariates only the climb can tell.
+ * seen to before (separation.c, unbounded.c); of replicates with covariates only the climb
+ * can tell.
  *
  * There is no tree for models that hang by threads: such data, and replicates, are an
  * error.
@@ -57,7 +58,6 @@ struct Regression
 	StepMemory *memory;
 	Threads    *threads;
 	PairPoints	pair_points;	/* of both sides together */
-	int			untold;			/* term that cannot be told, or -1 */
 	double	   *estimate;		/* the point estimate */
 	double	   *parameters;		/* of the climb at hand */
 	double	   *gradient;
@@ -161,8 +161,7 @@ factor_hessian(Regression *regression, Bordered *bordered, PairPoints points)
 		if (!curvature_factor_laplacian(curvature))
 			return false;
 	}
-	regression->untold = bordered_factor_terms(bordered);
-	return regression->untold < 0;
+	return bordered_factor_terms(bordered) < 0;
 }
 
 /*
@@ -318,6 +317,25 @@ both_sides(Regression *regression, PairPoints points)
 	return regression->pair_points;
 }
 
+/*
+ * The term that cannot be told from strengths and the terms before it, or -1: where a
+ * climb begins, all battles curve the likelihood alike.
+ */
+int
+regression_untold_term(Regression *regression, PairPoints points)
+{
+	Bordered   *bordered = regression->bordered;
+	Curvature  *curvature = bordered_curvature(bordered);
+
+	choose_start(regression, points);
+	outcome_hessian(regression->likelihood, points, regression->parameters,
+					bordered_hessian(bordered));
+	curvature_fill_flat_directions(curvature);
+	if (!curvature_factor(curvature))
+		return -1;
+	return bordered_factor_terms(bordered);
+}
+
 void
 report_terms_without_maximum(void)
 {
@@ -344,15 +362,6 @@ regression_fit(Regression *regression, PairPoints points)
 	memcpy(regression->estimate, regression->parameters,
 		   sizeof(double) * regression->num_parameters);
 	return true;
-}
-
-/*
- * The term that could not be told from strengths and the terms before it, or -1.
- */
-int
-regression_untold_term(const Regression *regression)
-{
-	return regression->untold;
 }
 
 /*

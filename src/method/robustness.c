@@ -18,7 +18,8 @@
  * it is.
  *
  * Of data that hang together by few battles the two may fall apart before the lead
- * turns; then no number is found.
+ * turns.  If there are not too many pairs, it is tried again with care: battles without
+ * which the two cannot be compared are left.  If that does not help, no number is found.
  *
  * Time: a fit, an inverse and a sort of the cells for each round, of which one to three
  * are usual.
@@ -36,6 +37,9 @@
 
 #define MAX_ROUNDS 50
 
+/* With so many pairs of models it is tried with care, which looks at all for each cell */
+#define MAX_PAIRS_WITH_CARE 1000
+
 /* By so much a model must be ahead, in strength: scores then differ as they are shown */
 #define LEAST_LEAD (1 / (STEPS_PER_POINT * POINTS_PER_STRENGTH))
 
@@ -46,6 +50,9 @@
 typedef struct Remainder
 {
 	Tally		tally;			/* with the models of the fit */
+	BattleGraph *graph;			/* of its pairs */
+	PairPoints	points;			/* workspace, likewise */
+	Standing   *standing;
 	int		   *index;			/* of each model among the placed, or -1 */
 	double	   *strengths;		/* of the placed ones */
 	double	   *inverse;		/* of their Hessian */
@@ -92,6 +99,9 @@ copy_battles(const PlacedFit *fit)
 	left.tally.pairs = MemoryContextAllocHuge(CurrentMemoryContext,
 											  mul_size(tally->num_pairs + 1, sizeof(Pair)));
 	memcpy(left.tally.pairs, tally->pairs, sizeof(Pair) * tally->num_pairs);
+	left.graph = graph_create(tally);
+	left.points = points_create(tally->num_pairs);
+	left.standing = palloc(sizeof(Standing) * n);
 	left.index = palloc(sizeof(int) * n);
 	left.strengths = palloc(sizeof(double) * n);
 	left.inverse = full_matrix(n);
@@ -109,16 +119,29 @@ copy_battles(const PlacedFit *fit)
 static void
 place_models(Remainder *left, double prior_battles)
 {
-	int			n = left->tally.num_models;
-	Standing   *standing = palloc(sizeof(Standing) * n);
-
 	if (prior_battles > 0)
 		return;
-	graph_find_standings(graph_create(&left->tally), tally_points(&left->tally), standing);
+	for (int p = 0; p < left->tally.num_pairs; p++)
+	{
+		const int64 *count = left->tally.pairs[p].count;
+
+		left->points.first[p] = count[OUTCOME_FIRST] + 0.5 * count[OUTCOME_TIE];
+		left->points.second[p] = count[OUTCOME_SECOND] + 0.5 * count[OUTCOME_TIE];
+	}
+	graph_find_standings(left->graph, left->points, left->standing);
 	left->num_placed = 0;
-	for (int i = 0; i < n; i++)
-		left->index[i] = standing[i] == STANDING_PLACED ? left->num_placed++ : -1;
-	pfree(standing);
+	for (int i = 0; i < left->tally.num_models; i++)
+		left->index[i] = left->standing[i] == STANDING_PLACED ? left->num_placed++ : -1;
+}
+
+/*
+ * Can the two models still be compared?
+ */
+static bool
+are_comparable(Remainder *left, const PlacedFit *fit, int leader, int rival)
+{
+	place_models(left, fit->prior_battles);
+	return left->index[leader] >= 0 && left->index[rival] >= 0;
 }
 
 /*
@@ -131,8 +154,7 @@ fit_remainder(Remainder *left, const PlacedFit *fit, int leader, int rival)
 	PairPoints	points;
 	Fitter	   *fitter;
 
-	place_models(left, fit->prior_battles);
-	if (left->index[leader] < 0 || left->index[rival] < 0)
+	if (!are_comparable(left, fit, leader, rival))
 		return false;
 	among = tally_among(&left->tally, left->index, left->num_placed);
 	points = tally_points(among);
@@ -197,12 +219,14 @@ find_influences(const Remainder *left, int leader, int rival, CellInfluence *inf
 }
 
 /*
- * Take battles away in this order until the lead should be gone.  Returns how many.
+ * Take battles away in this order until the lead should be gone; with care none without
+ * which the two cannot be compared.  Returns how many.
  */
 static int64
-remove_battles(Remainder *left, const CellInfluence *influences, int num_cells,
-			   double lead, int64 *removed)
+remove_battles(Remainder *left, const PlacedFit *fit, int leader, int rival, bool care,
+			   const CellInfluence *influences, int num_cells, int64 *removed)
 {
+	double		lead = find_lead(left, leader, rival) + LEAST_LEAD;
 	int64		total = 0;
 
 	for (int k = 0; k < num_cells && lead >= 0; k++)
@@ -213,13 +237,51 @@ remove_battles(Remainder *left, const CellInfluence *influences, int num_cells,
 		double		needed = floor(lead / cell->influence) + 1;
 		int64		taken = needed < (double) *count ? (int64) needed : *count;
 
+		CHECK_FOR_INTERRUPTS();
 		*count -= taken;
+		if (care && !are_comparable(left, fit, leader, rival))
+		{
+			/* one battle of a cell ties as all do */
+			*count += taken;
+			taken = Min(taken, *count - 1);
+			*count -= taken;
+		}
 		removed[cell->cell] += taken;
 		total += taken;
 		lead -= taken * cell->influence;
 	}
 	left->tally.num_battles -= total;
 	return total;
+}
+
+/*
+ * Take battles away, and fit what is left, until the rival is ahead; fill in what was
+ * found then.
+ */
+static void
+turn_lead(Robustness *result, const PlacedFit *fit, int leader, int rival, bool care,
+		  CellInfluence *influences)
+{
+	Remainder	left = copy_battles(fit);
+	int64		total = 0;
+
+	result->lead = POINTS_PER_STRENGTH * find_lead(&left, leader, rival);
+	for (int round = 0; round < MAX_ROUNDS; round++)
+	{
+		int			num_helpful = find_influences(&left, leader, rival, influences);
+		int64		taken = remove_battles(&left, fit, leader, rival, care, influences,
+										   num_helpful, result->removed);
+
+		total += taken;
+		if (taken == 0 || !fit_remainder(&left, fit, leader, rival))
+			break;
+		if (find_lead(&left, leader, rival) < -LEAST_LEAD)
+		{
+			result->battles = total;
+			result->lead_after = POINTS_PER_STRENGTH * find_lead(&left, leader, rival);
+			break;
+		}
+	}
 }
 
 /*
@@ -233,28 +295,15 @@ find_robustness(const PlacedFit *fit, int leader, int rival)
 													   mul_size(num_cells,
 																sizeof(CellInfluence)));
 	Robustness	result = {.battles = -1,.lead_after = NAN};
-	Remainder	left = copy_battles(fit);
-	int64		total = 0;
 
-	result.lead = POINTS_PER_STRENGTH * find_lead(&left, leader, rival);
 	result.removed = MemoryContextAllocHuge(CurrentMemoryContext,
 											mul_size(num_cells, sizeof(int64)));
-	memset(result.removed, 0, sizeof(int64) * num_cells);
-	for (int round = 0; round < MAX_ROUNDS; round++)
+	for (int care = 0; care < 2 && result.battles < 0; care++)
 	{
-		double		lead = find_lead(&left, leader, rival) + LEAST_LEAD;
-		int			num_helpful = find_influences(&left, leader, rival, influences);
-		int64		taken = remove_battles(&left, influences, num_helpful, lead, result.removed);
-
-		total += taken;
-		if (taken == 0 || !fit_remainder(&left, fit, leader, rival))
+		if (care && fit->tally->num_pairs > MAX_PAIRS_WITH_CARE)
 			break;
-		if (find_lead(&left, leader, rival) < -LEAST_LEAD)
-		{
-			result.battles = total;
-			result.lead_after = POINTS_PER_STRENGTH * find_lead(&left, leader, rival);
-			break;
-		}
+		memset(result.removed, 0, sizeof(int64) * num_cells);
+		turn_lead(&result, fit, leader, rival, care, influences);
 	}
 	pfree(influences);
 	return result;

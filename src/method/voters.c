@@ -5,9 +5,9 @@
  *
  * A voter's battles have his taste in common, so that they say less than as many
  * battles of different people.  Intervals by voter take voters as independent, not
- * battles: the bootstrap draws voters, each with all his battles, and the covariance
- * adds up squares of what voters, not battles, give to the gradient (covariance.c).  A
- * battle of which no voter is known is a voter of its own.
+ * battles: the bootstrap draws voters, each with all his battles (voter_draws.c), and the
+ * covariance adds up squares of what voters, not battles, give to the gradient
+ * (voter_gradient.c).  A battle of which no voter is known is a voter of its own.
  *
  * What is held of a voter is a cell for each pair of models and outcome, of 16 bytes.
  * While battles come in, models bear the numbers in which they were met, and an outcome
@@ -18,18 +18,9 @@
  * in their tally takes the place of its models.  Until then it also says which of the
  * two stood first; where nobody asks, cells that differ in nothing else become one.
  *
- * Battles of which no voter is known are drawn as battles are (resample.c), and before
- * them how many of the voters that are drawn are such.
- *
- * Replicates are made AT_ONCE in one pass over the cells.  For that a voter takes AT_ONCE
- * bytes more, and a pair 192.  Where that is more than may be taken, or counts might be more
- * than an integer holds, they are made one by one.
- *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "miscadmin.h"
 
@@ -37,15 +28,6 @@
 
 /* Room for so many cells at first */
 #define INITIAL_CELLS 1024
-
-/* So many replicates are made in one pass over the cells */
-#define AT_ONCE 16
-
-/*
- * Of a pair with more battles than this, drawing some voters often may make more than
- * an integer holds: 2^31, were each drawn 256 times
- */
-#define MANY_BATTLES (1 << 23)
 
 /* What a cell says: two models and a meaning, in 11, 11 and 10 bits */
 #define MODEL_BITS		11
@@ -64,14 +46,6 @@
 #define IS_TURNED(what)			(MEANING_OF(what) % 2)
 
 StaticAssertDecl(MAX_MODELS <= 1 << MODEL_BITS, "a cell holds the number of a model");
-
-/* Battles of a voter; of voter -1, each of another */
-typedef struct VoterCell
-{
-	int32		voter;
-	uint32		what;
-	int64		count;
-} VoterCell;
 
 StaticAssertDecl(sizeof(VoterCell) == 16, "a cell has 16 bytes");
 
@@ -95,16 +69,6 @@ struct Voters
 	const Tally *tally;
 	int			num_pairs;		/* of it, or places of pairs */
 	int64		num_known;		/* cells of voters that are known: the first */
-
-	/* To draw replicates */
-	Resampler  *sides;			/* of voters: how many are known, how many not */
-	PairPoints	on_sides;
-	Resampler  *unknown;		/* of battles without a voter */
-	PairPoints	of_unknown;
-	int			width;			/* replicates that are made at once */
-	int32	   *counts;			/* of each pair and outcome, in each of these */
-	uint8	   *times;			/* that each voter is drawn in them; more than
-								 * 255 would take longer than the world has */
 };
 
 static int	compare_cells(const VoterCell *a, const VoterCell *b);
@@ -210,7 +174,7 @@ voters_keep_numbers(Voters *voters)
  * The number under which a voter was added, where that is kept, whatever his number is
  * now.
  */
-static int
+int
 voters_number_added(const Voters *voters, int voter)
 {
 	return voters->added ? voters->added[voter] : voter;
@@ -348,6 +312,8 @@ forget_places(Voters *voters)
 static void
 count_slots(Voters *voters, int num_slots)
 {
+	/* what is made of them may want the room */
+	voters->cells = repalloc_huge(voters->cells, sizeof(VoterCell) * (voters->num_cells + 1));
 	voters->num_pairs = num_slots;
 	voters->num_known = 0;
 	for (int64 c = 0; c < voters->num_cells; c++)
@@ -421,15 +387,37 @@ voters_number(const Voters *voters)
  * Behind the last cell of the voter whose first one this is.  A cell without a voter
  * stands for itself.
  */
-static int64
-voter_end(const Voters *voters, int64 cell)
+int64
+voter_end(VoterCells cells, int64 cell)
 {
-	int			voter = voters->cells[cell].voter;
+	int			voter = cells.cells[cell].voter;
 
-	for (cell++; voter >= 0 && cell < voters->num_known; cell++)
-		if (voters->cells[cell].voter != voter)
+	for (cell++; voter >= 0 && cell < cells.num_known; cell++)
+		if (cells.cells[cell].voter != voter)
 			break;
 	return cell;
+}
+
+/*
+ * The cells, once they are those of slots: the known voters' first.
+ */
+VoterCells
+voter_cells(const Voters *voters)
+{
+	return (VoterCells)
+	{
+		voters->cells, voters->num_cells, voters->num_known, voters->num_voters,
+			voters->num_unknown, voters->num_pairs, voters->max_bytes
+	};
+}
+
+/*
+ * The tally whose pairs slots are.
+ */
+const Tally *
+voters_tally(const Voters *voters)
+{
+	return voters->tally;
 }
 
 /*
@@ -442,7 +430,7 @@ voters_busiest(const Voters *voters)
 
 	for (int64 c = 0; c < voters->num_known;)
 	{
-		int64		end = voter_end(voters, c);
+		int64		end = voter_end(voter_cells(voters), c);
 		int64		battles = 0;
 
 		CHECK_FOR_INTERRUPTS();
@@ -451,430 +439,4 @@ voters_busiest(const Voters *voters)
 		most = Max(most, battles);
 	}
 	return most;
-}
-
-/*
- * Battles of some of the cells as a tally, for who asks for nothing but counts.
- */
-static Tally *
-tally_of_cells(const Voters *voters, int64 begin, int64 end)
-{
-	Tally	   *tally = palloc0(sizeof(Tally));
-	Size		size = mul_size(voters->num_pairs, sizeof(Pair));
-
-	tally->num_pairs = voters->num_pairs;
-	tally->pairs = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	memset(tally->pairs, 0, size);
-	for (int64 c = begin; c < end; c++)
-	{
-		const VoterCell *cell = &voters->cells[c];
-
-		CHECK_FOR_INTERRUPTS_AT(c);
-		tally->pairs[cell->what / NUM_OUTCOMES].count[cell->what % NUM_OUTCOMES] += cell->count;
-		tally->num_battles += cell->count;
-	}
-	return tally;
-}
-
-/*
- * A resampler of voters as such, that are known or not.
- */
-static Resampler *
-resampler_of_sides(const Voters *voters)
-{
-	Tally	   *tally = palloc0(sizeof(Tally));
-
-	tally->num_models = 2;
-	tally->num_pairs = 1;
-	tally->num_battles = voters_number(voters);
-	tally->pairs = palloc0(sizeof(Pair));
-	tally->pairs->second = 1;
-	tally->pairs->count[OUTCOME_FIRST] = voters->num_voters;
-	tally->pairs->count[OUTCOME_SECOND] = voters->num_unknown;
-	return resampler_create(tally);
-}
-
-/*
- * How many replicates are made at once.
- */
-static int
-find_width(const Voters *voters)
-{
-	int64		bytes = voters->num_cells * sizeof(VoterCell) +
-		(int64) voters->num_voters * AT_ONCE +
-		(int64) voters->num_pairs * NUM_OUTCOMES * AT_ONCE * sizeof(int32);
-	Tally	   *all;
-	int			width = AT_ONCE;
-
-	if (bytes > (int64) voters->max_bytes)
-		return 1;
-	all = tally_of_cells(voters, 0, voters->num_cells);
-	for (int p = 0; p < all->num_pairs; p++)
-	{
-		const int64 *count = all->pairs[p].count;
-
-		if (count[OUTCOME_FIRST] + count[OUTCOME_SECOND] + count[OUTCOME_TIE] > MANY_BATTLES)
-			width = 1;
-	}
-	pfree(all->pairs);
-	pfree(all);
-	return width;
-}
-
-static void
-prepare_replicates(Voters *voters, bool with_ties)
-{
-	int			num_pairs = voters->num_pairs;
-	Size		width = find_width(voters);
-
-	voters->width = width;
-	voters->cells = repalloc_huge(voters->cells, sizeof(VoterCell) * (voters->num_cells + 1));
-	voters->times = MemoryContextAllocHuge(CurrentMemoryContext,
-										   mul_size(voters->num_voters + 1, width));
-	voters->on_sides = points_create(1);
-	voters->of_unknown = points_create(num_pairs);
-	if (with_ties)
-		voters->of_unknown.ties = MemoryContextAllocHuge(CurrentMemoryContext,
-														 mul_size(num_pairs + 1, sizeof(double)));
-	if (width > 1)
-		voters->counts = MemoryContextAllocHuge(CurrentMemoryContext,
-												mul_size(mul_size(num_pairs, NUM_OUTCOMES * width),
-														 sizeof(int32)));
-	if (voters->num_unknown == 0)
-		return;
-	voters->unknown = resampler_create(tally_of_cells(voters, voters->num_known,
-													  voters->num_cells));
-	voters->sides = resampler_of_sides(voters);
-}
-
-/*
- * Draw battles without a voter, as many as there are of such among the voters that are
- * drawn.  Returns the number of the others.
- */
-static int64
-draw_unknown(Voters *voters, pg_prng_state *prng)
-{
-	int64		number = voters_number(voters);
-	int64		known = 0;
-
-	if (voters->num_unknown == 0)
-		return number;
-	if (voters->num_voters > 0)
-	{
-		resample(voters->sides, prng, voters->on_sides);
-		known = voters->on_sides.first[0];
-	}
-	resample_number(voters->unknown, prng, number - known, voters->of_unknown);
-	return known;
-}
-
-/*
- * Draw as many voters as there are, with replacement, for one of the replicates that
- * are made at once.
- */
-static void
-draw_voters(Voters *voters, uint64 seed, int replicate, int lane)
-{
-	pg_prng_state prng;
-	int			width = voters->width;
-	int64		number;
-
-	seed_replicate(&prng, seed, replicate);
-	number = draw_unknown(voters, &prng);
-	for (int64 drawn = 0; drawn < number; drawn++)
-	{
-		Size		voter = pg_prng_uint64_range(&prng, 0, voters->num_voters - 1);
-
-		CHECK_FOR_INTERRUPTS_AT(drawn);
-		voters->times[voter * width + lane]++;
-	}
-}
-
-/*
- * Count the battles without a voter that were drawn.  Of their points half ones are as
- * many on either side: one tie says them, if there is one and nobody asks for ties.
- */
-static void
-count_unknown(Voters *voters, int lane)
-{
-	if (voters->num_unknown == 0)
-		return;
-	for (int p = 0; p < voters->num_pairs; p++)
-	{
-		int32	   *counts = voters->counts + (Size) p * NUM_OUTCOMES * AT_ONCE + lane;
-		double		first = voters->of_unknown.first[p];
-		int32		ties = voters->of_unknown.ties ?
-			voters->of_unknown.ties[p] : first > (int32) first;
-
-		counts[OUTCOME_FIRST * AT_ONCE] = first - 0.5 * ties;
-		counts[OUTCOME_SECOND * AT_ONCE] = voters->of_unknown.second[p] - 0.5 * ties;
-		counts[OUTCOME_TIE * AT_ONCE] = ties;
-	}
-}
-
-/*
- * Add so many battles of a voter who is drawn so many times in each of the replicates
- * that are made at once.  Most are one, and a multiplication takes longer.
- */
-static inline void
-add_times(const int32 *restrict times, int32 count, int32 *restrict counts)
-{
-	if (count == 1)
-	{
-#pragma omp simd
-		for (int lane = 0; lane < AT_ONCE; lane++)
-			counts[lane] += times[lane];
-		return;
-	}
-#pragma omp simd
-	for (int lane = 0; lane < AT_ONCE; lane++)
-		counts[lane] += times[lane] * count;
-}
-
-/*
- * Count the battles of the voters that were drawn, in all replicates that are made at
- * once.
- */
-static void
-count_known(Voters *voters)
-{
-	for (int64 c = 0; c < voters->num_known;)
-	{
-		int64		end = voter_end(voters, c);
-		const uint8 *restrict drawn = voters->times + (Size) voters->cells[c].voter * AT_ONCE;
-		int32		times[AT_ONCE];
-
-		CHECK_FOR_INTERRUPTS();
-		for (int lane = 0; lane < AT_ONCE; lane++)
-			times[lane] = drawn[lane];
-		for (; c < end; c++)
-			add_times(times, (int32) voters->cells[c].count,
-					  voters->counts + (Size) voters->cells[c].what * AT_ONCE);
-	}
-}
-
-/*
- * Draw the replicates from this one on that are made at once.
- */
-static void
-draw_replicates(Voters *voters, uint64 seed, int replicate)
-{
-	memset(voters->counts, 0,
-		   sizeof(int32) * NUM_OUTCOMES * voters->num_pairs * AT_ONCE);
-	memset(voters->times, 0, (Size) voters->num_voters * AT_ONCE);
-	for (int lane = 0; lane < AT_ONCE; lane++)
-	{
-		draw_voters(voters, seed, replicate + lane, lane);
-		count_unknown(voters, lane);
-	}
-	count_known(voters);
-}
-
-/*
- * The same for one replicate alone, straight into points.
- */
-static void
-draw_replicate(Voters *voters, uint64 seed, int replicate, PairPoints points)
-{
-	Size		size = sizeof(double) * voters->num_pairs;
-
-	memset(voters->times, 0, voters->num_voters);
-	memset(voters->of_unknown.first, 0, size);
-	memset(voters->of_unknown.second, 0, size);
-	if (points.ties)
-		memset(voters->of_unknown.ties, 0, size);
-	draw_voters(voters, seed, replicate, 0);
-	memcpy(points.first, voters->of_unknown.first, size);
-	memcpy(points.second, voters->of_unknown.second, size);
-	if (points.ties)
-		memcpy(points.ties, voters->of_unknown.ties, size);
-	for (int64 c = 0; c < voters->num_known; c++)
-	{
-		const VoterCell *cell = &voters->cells[c];
-		int			p = cell->what / NUM_OUTCOMES;
-		double		count = (double) cell->count * voters->times[cell->voter];
-
-		CHECK_FOR_INTERRUPTS_AT(c);
-		points.first[p] += count * points_of_first[cell->what % NUM_OUTCOMES];
-		points.second[p] += count * points_of_second[cell->what % NUM_OUTCOMES];
-		if (points.ties && cell->what % NUM_OUTCOMES == OUTCOME_TIE)
-			points.ties[p] += count;
-	}
-}
-
-/*
- * Find the points of the pairs in all battles of the voters that a replicate draws.
- * Replicates are asked for in their order.
- */
-void
-resample_voters(Voters *voters, uint64 seed, int replicate, PairPoints points)
-{
-	Size		lane;
-
-	if (voters->times == NULL)
-		prepare_replicates(voters, points.ties != NULL);
-	if (voters->width == 1)
-	{
-		draw_replicate(voters, seed, replicate, points);
-		return;
-	}
-	lane = replicate % AT_ONCE;
-	if (lane == 0)
-		draw_replicates(voters, seed, replicate);
-	for (int p = 0; p < voters->num_pairs; p++)
-	{
-		const int32 *count = voters->counts + (Size) p * NUM_OUTCOMES * AT_ONCE + lane;
-		double		ties = count[OUTCOME_TIE * AT_ONCE];
-
-		points.first[p] = count[OUTCOME_FIRST * AT_ONCE] + 0.5 * ties;
-		points.second[p] = count[OUTCOME_SECOND * AT_ONCE] + 0.5 * ties;
-		if (points.ties)
-			points.ties[p] = ties;
-	}
-}
-
-/*
- * What one battle of a pair of a fitted tally gives to the gradient: to the first model
- * the points that it took less those that it was to take, and as much off the second.
- */
-int
-battle_residual(const void *context, uint32 what, int *models, double *amounts)
-{
-	const FittedTally *fitted = context;
-	const Pair *pair = &fitted->tally->pairs[what / NUM_OUTCOMES];
-	double		ahead = fitted->strengths[pair->first] - fitted->strengths[pair->second];
-	double		p = 1 / (1 + exp(-ahead));
-	double		q = 1 / (1 + exp(ahead));
-
-	models[0] = pair->first;
-	models[1] = pair->second;
-	switch ((Outcome) (what % NUM_OUTCOMES))
-	{
-		case OUTCOME_FIRST:
-			amounts[0] = q;
-			break;
-		case OUTCOME_SECOND:
-			amounts[0] = -p;
-			break;
-		case OUTCOME_TIE:
-			amounts[0] = (q - p) / 2;
-			break;
-	}
-	amounts[1] = -amounts[0];
-	return 2;
-}
-
-/*
- * Add the square of a voter's gradient, of the parameters that it touches, to a
- * matrix.
- */
-static void
-add_square(const double *gradient, const int *touched, int num_touched,
-		   double *matrix, Size n)
-{
-	for (int a = 0; a < num_touched; a++)
-	{
-		double	   *row = matrix + touched[a] * n;
-		double		factor = gradient[touched[a]];
-
-		for (int b = 0; b < num_touched; b++)
-			row[touched[b]] += factor * gradient[touched[b]];
-	}
-}
-
-static void
-touch(double *gradient, bool *is_touched, int *touched, int *num_touched, int model,
-	  double amount)
-{
-	if (!is_touched[model])
-	{
-		is_touched[model] = true;
-		gradient[model] = 0;
-		touched[(*num_touched)++] = model;
-	}
-	gradient[model] += amount;
-}
-
-/*
- * The covariance of the gradient: the sum of the squares of what voters give to it,
- * times G / (G - 1), as a full matrix.  What one battle gives is asked of a function.
- */
-void
-voters_gradient_squares(const Voters *voters, BattleGradient battle_gradient,
-						const void *context, int num_parameters, double *matrix)
-{
-	Size		n = num_parameters;
-	double		number = (double) voters_number(voters);
-	double	   *gradient = palloc(sizeof(double) * n);
-	bool	   *is_touched = palloc0(sizeof(bool) * n);
-	int		   *touched = palloc(sizeof(int) * n);
-	int		   *places = palloc(sizeof(int) * n);
-	double	   *amounts = palloc(sizeof(double) * n);
-
-	memset(matrix, 0, sizeof(double) * n * n);
-	for (int64 c = 0; c < voters->num_cells;)
-	{
-		int			voter = voters->cells[c].voter;
-		int64		end = voter_end(voters, c);
-		double		times = voter < 0 ? sqrt(voters->cells[c].count) : 1;
-		int			num_touched = 0;
-
-		CHECK_FOR_INTERRUPTS();
-		for (; c < end; c++)
-		{
-			const VoterCell *cell = &voters->cells[c];
-			int			num_places = battle_gradient(context, cell->what, places, amounts);
-
-			for (int k = 0; k < num_places; k++)
-				touch(gradient, is_touched, touched, &num_touched, places[k],
-					  amounts[k] * (voter < 0 ? times : cell->count));
-		}
-		add_square(gradient, touched, num_touched, matrix, n);
-		for (int a = 0; a < num_touched; a++)
-			is_touched[touched[a]] = false;
-	}
-	for (Size k = 0; k < n * n; k++)
-		matrix[k] *= number / (number - 1);
-	pfree(gradient);
-	pfree(is_touched);
-	pfree(touched);
-	pfree(places);
-	pfree(amounts);
-}
-
-/*
- * What the known voter whose cells begin at this place gives to the gradient, where place
- * goes on to the next; his number as he was added, and how many battles he cast.  Returns
- * how many models his battles touch, which touched lists, or 0 behind the last voter; of
- * other models gradient says nothing.  is_touched is false of all, before and after.
- */
-int
-voters_gradient(const Voters *voters, int64 *place, const double *strengths,
-				double *gradient, bool *is_touched, int *touched, int *voter,
-				int64 *battles)
-{
-	FittedTally fitted = {voters->tally, strengths};
-	int			num_touched = 0;
-	int64		end;
-
-	if (*place >= voters->num_known)
-		return 0;
-	*voter = voters_number_added(voters, voters->cells[*place].voter);
-	*battles = 0;
-	end = voter_end(voters, *place);
-	for (; *place < end; (*place)++)
-	{
-		const VoterCell *cell = &voters->cells[*place];
-		int			models[2];
-		double		amounts[2];
-
-		*battles += cell->count;
-		(void) battle_residual(&fitted, cell->what, models, amounts);
-		for (int k = 0; k < 2; k++)
-			touch(gradient, is_touched, touched, &num_touched, models[k],
-				  amounts[k] * cell->count);
-	}
-	for (int a = 0; a < num_touched; a++)
-		is_touched[touched[a]] = false;
-	return num_touched;
 }

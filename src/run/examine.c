@@ -27,6 +27,18 @@ PG_FUNCTION_INFO_V1(bixarena_examine_next_battles);
 #define ARGUMENT_LEADERBOARD 0
 
 /*
+ * Tell of settings that are not followed, where the scores are made with them.
+ */
+static void
+tell_not_followed(const Settings *settings)
+{
+	if (any_terms(settings_terms(settings)))
+		ereport(NOTICE,
+				(errmsg("ties are taken as half a win for either, and nothing is adjusted for"),
+				 errdetail("Scores of the leaderboard are made in another way: by adjust_position, tie_model or covariates.")));
+}
+
+/*
  * The battles of a call, in an SPI connection; until is the number of the argument that
  * says up to when, and the arena's is the next.
  */
@@ -43,6 +55,7 @@ read_examined(FunctionCallInfo fcinfo, int until, VoterReading by_voter)
 	}
 	shown = find_shown_battles(argument_text(fcinfo, until + 1),
 							   argument_text(fcinfo, ARGUMENT_LEADERBOARD), moment);
+	tell_not_followed(shown->settings);
 	/* nothing but strengths is asked for */
 	shown->settings->covariates = NIL;
 	read_shown_battles(shown, by_voter);

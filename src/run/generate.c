@@ -362,7 +362,7 @@ rank_run(Run *run, const Battles *battles, const Contenders *contenders)
 	if (run->reason == NULL)
 	{
 		run->ranges = ranges_of_run(ranking, contenders);
-		run->soundness = soundness_of_run(ranking, contenders, options.seed);
+		run->soundness = soundness_of_run(ranking, battles, run->settings, contenders);
 	}
 	return run->reason ? NULL : ranking;
 }

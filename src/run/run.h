@@ -188,8 +188,8 @@ extern Datum voters_of_run(const Ranking *ranking);
 extern Datum ranges_of_run(const Ranking *ranking, const Contenders *contenders);
 
 /* soundness.c */
-extern Datum soundness_of_run(const Ranking *ranking, const Contenders *contenders,
-							  uint64 seed);
+extern Datum soundness_of_run(const Ranking *ranking, const Battles *battles,
+							  const Settings *settings, const Contenders *contenders);
 
 /* campaign.c */
 extern void campaign_begin(Campaign *campaign);

@@ -5,6 +5,7 @@
  *
  * Nobody keeps what any two models differ by, which battles carry a lead, or what standing
  * first is worth.  So battles are read again, and looked at as the settings in force say.
+ * Where no moment is asked for, a kept tally has them.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,20 +40,30 @@ read_source(void *argument)
 										 shown->by_voter, false);
 }
 
+static void
+read_from_source(ShownBattles *shown)
+{
+	const char *arena = shown->leaderboard->arena;
+
+	shown->source = find_leaderboard_source(arena, shown->until, shown->settings);
+	watch(arena, shown->source->relation ? shown->source->relation : BATTLE_RELATION,
+		  read_source, shown);
+}
+
 /*
  * Read them as its settings ask, but for voters, and who they are between.
  */
 void
 read_shown_battles(ShownBattles *shown, VoterReading by_voter)
 {
-	const char *arena = shown->leaderboard->arena;
 	char	   *name = psprintf("leaderboard \"%s\"", shown->leaderboard->slug);
 
 	shown->by_voter = by_voter;
 	shown->settings->cluster_by_voter = by_voter != VOTERS_NOT_READ;
-	shown->source = find_leaderboard_source(arena, shown->until, shown->settings);
-	watch(arena, shown->source->relation ? shown->source->relation : BATTLE_RELATION,
-		  read_source, shown);
+	if (shown->until == NULL && by_voter == VOTERS_NOT_READ)
+		shown->battles = read_watched_tally(shown->leaderboard, shown->settings);
+	if (shown->battles == NULL)
+		read_from_source(shown);
 	shown->contenders = read_contenders(shown->leaderboard, shown->battles);
 	check_outcomes(shown->battles, shown->settings->max_unread_percent, name);
 	report_ignored(shown->battles, name);

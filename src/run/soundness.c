@@ -8,6 +8,9 @@
  * is made, for its report.  Cycles take battles to be fought again, also where the rest
  * of the test does not; they are counted only for who asks.
  *
+ * Where more than strengths decides battles, the battles are fitted once more without it,
+ * which is said; and the lead only if the same two models are first.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -38,7 +41,8 @@ append_lead(StringInfo json, const Ranking *ranking, const Contenders *contender
 	Robustness	robustness = find_robustness(ranking->fit, ranking->placed[leader],
 											 ranking->placed[rival]);
 
-	appendStringInfo(json, "\"lead\": {\"leader\": \"%s\"", model_id(contenders, leader));
+	appendStringInfo(json, "%s\"lead\": {\"leader\": \"%s\"", json->len > 1 ? ", " : "",
+					 model_id(contenders, leader));
 	appendStringInfo(json, ", \"rival\": \"%s\", \"points\": %.15g",
 					 model_id(contenders, rival), round_score(robustness.lead));
 	if (robustness.battles >= 0)
@@ -63,9 +67,10 @@ append_fit(StringInfo json, const Ranking *ranking, const Contenders *contenders
 	if (goodness->degrees == 0 || isnan(goodness->p_value))
 		return;
 	worst = worst_pairs(ranking, goodness->residuals, 1, &num_pairs);
-	appendStringInfo(json, ", \"fit\": {\"deviance\": %.15g, \"degrees_of_freedom\": %d"
+	appendStringInfo(json, "%s\"fit\": {\"deviance\": %.15g, \"degrees_of_freedom\": %d"
 					 ", \"expected_deviance\": %.15g, \"p_value\": %.6g"
 					 ", \"by_replicates\": %s, \"excess\": %.15g",
+					 json->len > 1 ? ", " : "",
 					 round_score(goodness->deviance), goodness->degrees,
 					 round_score(goodness->expected_deviance),
 					 goodness->p_value,
@@ -81,20 +86,39 @@ append_fit(StringInfo json, const Ranking *ranking, const Contenders *contenders
 }
 
 /*
- * What there is to be known of a ranking of two models at least, as jsonb; 0 of fewer, and
- * where more than strengths decides battles.
+ * The same battles ranked by strengths alone.
+ */
+static Ranking *
+rank_by_strengths(const Battles *battles, const Settings *settings,
+				  const Contenders *contenders)
+{
+	RankOptions options = plain_options(settings->min_evaluations, settings->prior_battles,
+										contenders->name_order);
+
+	return rank_models(battles->tally, &options);
+}
+
+/*
+ * What there is to be known of a ranking of two models at least, as jsonb; 0 of fewer.
  */
 Datum
-soundness_of_run(const Ranking *ranking, const Contenders *contenders, uint64 seed)
+soundness_of_run(const Ranking *ranking, const Battles *battles, const Settings *settings,
+				 const Contenders *contenders)
 {
+	bool		plain = !any_terms(ranking->terms);
+	const Ranking *examined = plain ? ranking :
+		rank_by_strengths(battles, settings, contenders);
 	StringInfoData json;
 
-	if (ranking->num_ranked < 2 || ranking->fit == NULL)
+	if (ranking->num_ranked < 2 || examined->num_ranked < 2)
 		return (Datum) 0;
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
-	append_lead(&json, ranking, contenders);
-	append_fit(&json, ranking, contenders, seed);
+	if (!plain)
+		appendStringInfoString(&json, "\"by_strengths_alone\": true");
+	if (examined->order[0] == ranking->order[0] && examined->order[1] == ranking->order[1])
+		append_lead(&json, examined, contenders);
+	append_fit(&json, examined, contenders, (uint64) settings->seed);
 	appendStringInfoChar(&json, '}');
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 }

@@ -171,7 +171,7 @@ COMMENT ON COLUMN bixarena.run.ranges IS
 COMMENT ON COLUMN bixarena.run.voters IS
 	'of intervals by voter: how many voters, battles of the busiest, and how many times as wide as by battle; null: every battle was taken as independent';
 COMMENT ON COLUMN bixarena.run.soundness IS
-	'how many battles carry the lead of the first model, and whether one number for each model describes the battles';
+	'how many battles carry the lead of the first model, and whether one number for each model describes the battles; where more decides battles, as ranked without that';
 
 COMMENT ON COLUMN bixarena.run.terms IS
 	'what decides battles besides strengths, as far as settings ask: position, covariates and ties, as found; null: strengths alone';

@@ -49,6 +49,10 @@ SELECT count(*) FROM bixarena_rank_robustness('votes', true, min_evaluations => 
 CREATE TABLE thread (model1 text, model2 text, outcome text);
 INSERT INTO thread VALUES ('a', 'b', 'model1'), ('a', 'b', 'model1'), ('a', 'b', 'model2');
 SELECT leader, rival, battles, share, points_after FROM bixarena_rank_robustness('thread');
+-- the battle that adds most is one without which two cannot be compared: another is found
+CREATE TABLE bridge (model1 text, model2 text, outcome text);
+INSERT INTO bridge VALUES ('b', 'c', 'model2'), ('a', 'b', 'model1'), ('a', 'b', 'model1'), ('a', 'b', 'model2'), ('b', 'c', 'tie');
+SELECT leader, rival, round(points) AS points, battles, round(points_after) AS after FROM bixarena_rank_robustness('bridge', true);
 SELECT count(*) FROM bixarena_rank_robustness('apart', true);
 SELECT bixarena_rank_robustness('votes', NULL);
 SELECT bixarena_rank_robustness(NULL);
@@ -107,6 +111,9 @@ FROM (VALUES ('rock', 'scissors', 'model1', 9), ('scissors', 'paper', 'model1', 
 SELECT models, degrees_of_freedom AS df, p_value < 0.001 AS fails, by_replicates, round(excess::numeric, 2) AS excess,
 	cycles, expected_cycles < 0.5 AS seldom
 FROM bixarena_rank_fit('circle');
+-- with fewer battles these are fought again; no share of replicates is nought
+CREATE VIEW small_circle AS SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY model1, outcome) AS n FROM circle) AS c WHERE n <= 7;
+SELECT by_replicates, p_value * 201 AS of_two_hundred FROM bixarena_rank_fit('small_circle');
 -- few battles are fought again, which a seed repeats
 CREATE VIEW few AS SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY model1, model2, outcome) AS n FROM votes) AS v WHERE n <= 2;
 SELECT by_replicates, p_value > 0.5 AS holds, p_value = (SELECT p_value FROM bixarena_rank_fit('few', 50, 1)) AS same,
@@ -248,5 +255,5 @@ DROP SCHEMA arena CASCADE;
 DROP OWNED BY regress_bixarena_examine;
 DROP ROLE regress_bixarena_examine;
 DROP FUNCTION same_as_votes, trust;
-DROP TABLE votes, tallies, none, apart, thread, shuffled, many, circle CASCADE;
+DROP TABLE votes, tallies, none, apart, thread, bridge, shuffled, many, circle CASCADE;
 DROP EXTENSION bixarena_rank;

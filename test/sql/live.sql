@@ -291,6 +291,14 @@ SELECT * FROM followed();
 SELECT status FROM health;
 -- a call verifies a sample first, at most once a day
 UPDATE arena_live.tally AS t SET battles = (SELECT array_agg(u.n + 1) FROM unnest(t.battles) AS u (n));
+-- the next battles are told by it, but to others by the battles
+SELECT sum(n.battles) - (SELECT count(*) FROM arena.battle) > 0 AS of_the_tally FROM bixarena_leaderboard_next_battles('overall') AS n;
+BEGIN READ ONLY;
+SELECT sum(n.battles) - (SELECT count(*) FROM arena.battle) > 0 AS of_the_tally FROM bixarena_leaderboard_next_battles('overall') AS n;
+ROLLBACK;
+SET ROLE pg_read_all_data;
+SELECT sum(n.battles) - (SELECT count(*) FROM arena.battle) > 0 AS of_the_tally FROM bixarena_leaderboard_next_battles('overall') AS n;
+RESET ROLE;
 SELECT bixarena_configure('verify_leaderboards', '10');
 CALL bixarena_generate_snapshots();
 SELECT differences FROM arena_live.state;

@@ -105,6 +105,16 @@ SELECT bixarena_rank('more', covariates => '{sweeter,nan}');
 SELECT bixarena_rank('more', covariates => '{outcome}');
 SELECT bixarena_rank('more', covariates => '{bitter}');
 SELECT bixarena_rank('more', covariates => '{sweeter,NULL}');
+-- ... beside who stood first; and in units that nobody can reckon in
+CREATE VIEW apart AS SELECT *, 3 + substr(model1, 2)::int - substr(model2, 2)::int AS by_place,
+	1e200::float8 * sweeter AS huge, 1e-200::float8 * sweeter AS tiny, 1e308::float8 * sign(sweeter) AS largest,
+	1e90::float8 * sweeter AS large FROM votes;
+SELECT bixarena_rank('apart', covariates => '{sweeter,by_place}', adjust_position => true);
+SELECT bixarena_rank('apart', covariates => '{huge}');
+SELECT bixarena_rank('apart', covariates => '{colder,tiny}');
+SELECT bixarena_rank('apart', covariates => '{largest}');
+SELECT abs(a.estimate * 1e90 / b.estimate - 1) < 1e-9 AS same
+FROM bixarena_rank_terms('apart', 10, covariates => '{large}') AS a, bixarena_rank_terms('apart', 10, covariates => '{sweeter}') AS b;
 SELECT bixarena_rank('more', covariates => '{sweeter,sweeter}');
 SELECT bixarena_rank('more', covariates => array_fill('x'::text, '{51}'));
 SELECT bixarena_rank('more', adjust_position => NULL);
@@ -131,6 +141,46 @@ SELECT kind, status FROM bixarena_rank_terms('near', 10, tie_model => 'davidson'
 SELECT kind, status FROM bixarena_rank_terms('near', 10, tie_model => 'davidson', prior_battles => 1);
 -- where a replicate does not bound it, its bound is open
 SELECT kind, estimate_q025, estimate_q975 FROM bixarena_rank_terms('few', tie_model => 'davidson');
+
+-- of battles with few ties some replicates have none; then the odds of ties are 0
+CREATE TABLE rare AS SELECT 'a' AS model1, 'b' AS model2, CASE WHEN n <= 2 THEN 'tie' WHEN n % 2 = 0 THEN 'model1' ELSE 'model2' END AS outcome
+FROM generate_series(1, 100) AS n;
+SELECT estimate_q025, estimate_q975 < -2 AS bounded FROM bixarena_rank_terms('rare', tie_model => 'davidson');
+-- where nothing varies, nothing is far from 0
+CREATE TABLE level AS SELECT 'p' || n % 3 AS model1, 'p' || (n + 1 + n % 2) % 3 AS model2, 'tie' AS outcome, n % 4 AS voter FROM generate_series(1, 60) AS n;
+SELECT estimate, standard_error, p_value FROM bixarena_rank_terms('level', 10, adjust_position => true, voter => 'voter');
+SELECT estimate, standard_error, p_value FROM bixarena_rank_terms('level', 10, adjust_position => true);
+
+-- covariates that the battles do not bound: found before the fit, and named.  Whoever is
+-- longer wins; or by two together; or some battles alone say anything of it
+CREATE TABLE settled AS SELECT model1, model2, outcome, x + CASE outcome WHEN 'model1' THEN 3 ELSE -3 END AS longer,
+	x, x - CASE outcome WHEN 'model1' THEN 3 ELSE -3 END AS less, CASE WHEN n < 3 AND outcome = 'model1' THEN 1 ELSE 0 END AS seldom
+FROM (SELECT 'm' || n % 3 AS model1, 'm' || (n + 1 + n % 2) % 3 AS model2,
+		CASE WHEN n * 7 % 5 < 3 THEN 'model1' ELSE 'model2' END AS outcome, n * 11 % 7 - 3 AS x, n FROM generate_series(0, 99) AS n) AS v;
+SELECT bixarena_rank('settled', covariates => '{longer}');
+SELECT bixarena_rank('settled', covariates => '{x,less}', adjust_position => true);
+SELECT bixarena_rank('settled', covariates => '{x,seldom}');
+SELECT bixarena_rank('settled', covariates => '{x,seldom}', prior_battles => 1);
+SELECT kind, covariate, status FROM bixarena_rank_terms('settled', 10, covariates => '{x}');
+-- ... with ties: only where x is 0
+CREATE TABLE even AS SELECT * FROM settled UNION ALL SELECT 'm0', 'm1', 'tie', 0, 0, 0, 0;
+SELECT bixarena_rank('even', covariates => '{longer}', tie_model => 'davidson');
+SELECT bixarena_rank('even', covariates => '{longer}');
+SELECT kind, status FROM bixarena_rank_terms('even', 10, covariates => '{x}', tie_model => 'davidson');
+-- position that cannot be told is left out beside covariates, too
+CREATE TABLE in_order AS SELECT least(model1, model2) AS model1, greatest(model1, model2) AS model2, outcome, x FROM settled
+WHERE least(model1, model2) <> 'm0' OR greatest(model1, model2) <> 'm2';
+SELECT kind, covariate, status FROM bixarena_rank_terms('in_order', 10, covariates => '{x}', adjust_position => true);
+-- a replicate that does not bound the covariate keeps ties a chance of their own, and so
+-- the scale
+CREATE TABLE told AS SELECT v.*, CASE WHEN number = 1 THEN 1 WHEN number = 2 THEN -1 ELSE 0 END AS once
+FROM (SELECT model1, model2, outcome, row_number() OVER (PARTITION BY outcome = 'tie' ORDER BY model1, model2, outcome, sweeter)
+	+ CASE WHEN outcome = 'tie' THEN 1000 ELSE 0 END AS number FROM votes, generate_series(1, 4)) AS v;
+SELECT count(*) AS models, avg((a.bootstrap_q975 - a.bootstrap_q025) / (b.bootstrap_q975 - b.bootstrap_q025)) > 0.95 AS as_wide
+FROM bixarena_rank('told', 400, tie_model => 'davidson', adjust_position => true, covariates => '{once}') AS a
+JOIN bixarena_rank('told', 400, tie_model => 'davidson', adjust_position => true) AS b USING (model);
+SELECT kind, estimate_q025, estimate_q975
+FROM bixarena_rank_terms('told', 100, tie_model => 'davidson', covariates => '{once}') WHERE kind = 'covariate';
 
 -- models that hang by a thread: without more than strengths they can be placed
 CREATE TABLE threads (model1 text, model2 text, outcome text, n bigint);
@@ -181,6 +231,22 @@ SELECT DISTINCT snapshot_before = :'plain' AS compared FROM bixarena_compare_sna
 SELECT unnest(regexp_match(bixarena_report('overall'), '<dt>Standing first is worth</dt><dd>([^<]*)</dd><dt>Ties</dt><dd>([^<]*)</dd>')) AS report;
 SELECT (regexp_match(bixarena_report('overall'), 'scores, (a tie being.*?)</p>'))[1] AS report;
 
+-- how far to trust it is told of strengths alone, and that this is so
+SELECT soundness ->> 'by_strengths_alone' AS alone, soundness #>> '{fit,degrees_of_freedom}' AS df, soundness #>> '{lead,battles}' AS battles
+FROM bixarena.run ORDER BY started_at;
+SELECT (regexp_match(bixarena_report('overall'), '<h2>How far to trust it</h2>(.*?)</section'))[1] AS report;
+SELECT count(*) > 0 AS told FROM bixarena_leaderboard_robustness('overall');
+SELECT count(*) > 0 AS told FROM bixarena_leaderboard_next_battles('overall');
+
+-- a term that was left out makes another model of the same settings
+SELECT snapshot_identifier AS fitted FROM bixarena_leaderboard('overall') LIMIT 1 \gset
+BEGIN;
+DELETE FROM arena.vote WHERE outcome = 'tie';
+SELECT pg_sleep(1);
+SELECT status FROM bixarena_generate_snapshot('overall', 100) AS r;
+SELECT count(*) AS models FROM bixarena_compare_snapshots('overall', :'fitted');
+ROLLBACK;
+
 -- covariates need battles of the arena's own, and a kept tally is not asked
 SELECT bixarena_configure('covariates', '{sweeter,colder}');
 SELECT bixarena_configure('cluster_by_voter', 'true');
@@ -207,4 +273,4 @@ SELECT count(*) AS same FROM (SELECT slug, bootstrap_q975::float8 FROM bixarena_
 SET client_min_messages = warning;
 DROP SCHEMA arena CASCADE;
 DROP EXTENSION bixarena_rank CASCADE;
-DROP TABLE votes, games, shuffled, many, few, near, threads CASCADE;
+DROP TABLE votes, games, shuffled, many, few, near, rare, settled, level, even, in_order, told, threads CASCADE;

@@ -567,6 +567,8 @@ my %unseen = (
 'What standing first is worth is told by adjust_position, or by one covariate that is always 1.'
 	  => 'test/sql/terms.sql',
 	'Leave it out.' => 'test/sql/terms.sql',
+	'Leave %s out, or wait for more battles.' => 'test/sql/terms.sql',
+	'Measure it in another unit.' => 'test/sql/terms.sql',
 	'A view can leave these battles out, or say what to take for it.' =>
 	  'test/sql/terms.sql',
 'covariates name numeric columns beside those of the models and the outcome.'

@@ -38,9 +38,8 @@ fit_terms(const BattleList *battles, ModelTerms terms)
 {
 	FittedTerms fitted = {.tally = battles_tally(battles, NULL)};
 	Estimator  *estimator = estimator_create(fitted.tally, NULL, terms, 0);
-	int			untold;
 
-	fitted.regression = estimator_fit(estimator, &untold);
+	fitted.regression = estimator_fit(estimator);
 	if (fitted.regression == NULL)
 		elog(ERROR, "there is no fit");
 	fitted.strengths = regression_estimate(fitted.regression);
@@ -190,7 +189,7 @@ test_gradient(void)
 			comparable &= status[i] == MODEL_RANKED;
 		if (!comparable)
 			continue;
-		terms = terms_of_battles(tally, NULL, terms, 0, &separation);
+		terms = terms_of_battles(tally, terms, 0, &separation);
 		if (!any_terms(terms))
 			continue;
 		fitted = fit_terms(battles, terms);
@@ -483,12 +482,49 @@ walk_all(Steps *steps, double lowest, double highest)
 		walk(steps, i, i, 1u << i, 0, 0);
 }
 
+/* Is there a way to infinity with these covariates of some battles? */
+static bool
+has_way(const BattleList *battles, const Tally *tally, ModelTerms terms, NumberOf number_of)
+{
+	Covariates *covariates = covariates_of(battles, terms.num_covariates, number_of, false);
+	OutcomeCells cells = {.pairs = tally,.num_sides = 1};
+	PairPoints	points;
+	double		way[3];
+
+	covariates_bind(covariates, tally);
+	cells.tally = covariates_tally(covariates);
+	cells.x = covariates_x(covariates, false);
+	points = tally_points(cells.tally);
+	points.ties = palloc(sizeof(double) * cells.tally->num_pairs);
+	for (int c = 0; c < cells.tally->num_pairs; c++)
+		points.ties[c] = cells.tally->pairs[c].count[OUTCOME_TIE];
+	return find_way_to_infinity(&cells, points, 0, terms, way);
+}
+
+static double
+whole_numbers(int cell, int k)
+{
+	return (cell * (k + 3) * 7 + cell / 2) % 5 - 2;
+}
+
+/* The same in other words */
+static double
+mixed_numbers(int cell, int k)
+{
+	return k == 0 ? whole_numbers(cell, 0) + whole_numbers(cell, 1) :
+		whole_numbers(cell, 0) - 2 * whole_numbers(cell, 1);
+}
+
 /* Protects what is said of a maximum, on small data of all kinds */
 static void
 test_separation(void)
 {
+	ModelTerms	one = {.num_covariates = 1};
+	ModelTerms	two = {.num_covariates = 2};
+	ModelTerms	one_and_ties = {.ties = TIES_DAVIDSON,.num_covariates = 1};
 	Dice		dice = {34};
 	int			found[4] = {0};
+	int			num_ways[2] = {0};
 
 	for (int t = 0; t < scaled(20000); t++)
 	{
@@ -532,13 +568,20 @@ test_separation(void)
 			continue;
 
 		walk_all(places, -INFINITY, INFINITY);
-		(void) terms_of_battles(tally, NULL, position, 0, &separation);
+		(void) terms_of_battles(tally, position, 0, &separation);
 		way = !(places->lowest >= 0 && places->highest <= 0);
 		check(way == (separation.position != 0), "data %d: position %d", t,
 			  separation.position);
 		found[way]++;
 
-		(void) terms_of_battles(tally, NULL, davidson, 0, &separation);
+		check(has_way(battles, tally, one, always_one) == way,
+			  "data %d: a column of ones", t);
+		way = has_way(battles, tally, two, whole_numbers);
+		check(has_way(battles, tally, two, mixed_numbers) == way,
+			  "data %d: two covariates are bounded, and in other words not", t);
+		num_ways[way]++;
+
+		(void) terms_of_battles(tally, davidson, 0, &separation);
 		walk_all(ties, 0, 0);
 		plain_way = !ties->never && ties->lowest <= 0 && ties->highest >= 0;
 		if (separation.ties >= 0)
@@ -546,12 +589,19 @@ test_separation(void)
 			check(plain_way == (separation.ties == 1), "data %d: ties %d", t, separation.ties);
 			found[2 + plain_way]++;
 		}
-		(void) terms_of_battles(tally, NULL, both, 0, &separation);
+		(void) terms_of_battles(tally, both, 0, &separation);
 		walk_all(ties, -INFINITY, INFINITY);
 		if (separation.position == 0 && separation.ties >= 0)
 			check((!ties->never && ties->lowest <= ties->highest) == (separation.ties == 1),
 				  "data %d: ties with position %d", t, separation.ties);
+		if (separation.ties >= 0)
+			check(has_way(battles, tally, one_and_ties, always_one) ==
+				  (separation.position != 0 || separation.ties == 1),
+				  "data %d: ties with a column of ones", t);
 	}
+	note("two covariates bounded %d times and not %d times", num_ways[0], num_ways[1]);
+	check(num_ways[0] > 20 && num_ways[1] > 20, "ways were %d and not %d", num_ways[1],
+		  num_ways[0]);
 	note("position bounded %d times and not %d times, ties %d and %d times", found[0],
 		 found[1], found[2], found[3]);
 	for (int i = 0; i < 4; i++)

@@ -193,7 +193,10 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT bixarena.page_section('How far to trust it', string_agg(bixarena.page_paragraph(s), '' ORDER BY n))
-	FROM (VALUES (1, bixarena.report_lead(soundness -> 'lead', rows)),
+	FROM (VALUES (0, CASE WHEN (soundness -> 'by_strengths_alone')::boolean
+			AND coalesce(soundness -> 'lead' -> 'battles', soundness -> 'fit') IS NOT NULL
+			THEN 'For this part the same battles were ranked with ties as half wins and adjusted for nothing, unlike in the ranking above.' END),
+		(1, bixarena.report_lead(soundness -> 'lead', rows)),
 		(2, bixarena.report_fit(soundness -> 'fit', rows))) AS p (n, s)
 	WHERE s IS NOT NULL
 	HAVING count(*) > 0
