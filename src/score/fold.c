@@ -152,11 +152,11 @@ read_moves(const Fold *fold, bool own, int *count)
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		bool		isnull;
-		Datum		old = result_value(row, 1, &isnull);
+		Datum		old = result_or_null(row, 1, BYTEAOID, &isnull);
 
 		if (!isnull)
 			add_move(moves, count, old, -1);
-		add_move(moves, count, result_value(row, 2, &isnull), 1);
+		add_move(moves, count, result_value(row, 2, BYTEAOID), 1);
 	}
 	qsort(moves, *count, sizeof(Move), compare_moves);
 	return moves;
@@ -175,11 +175,10 @@ read_new_state(FoldState *state, const Fold *fold)
 		SPI_OK_SELECT, SEES_SNAPSHOT
 	};
 	Parameters	parameters = {0};
-	bool		isnull;
 
 	run_statement(fold->scoreboard, &read, &parameters);
-	state->next_xid = result_value(0, 1, &isnull);
-	state->open_xids = result_value(0, 2, &isnull);
+	state->next_xid = result_value(0, 1, XID8OID);
+	state->open_xids = result_value(0, 2, XID8ARRAYOID);
 }
 
 static void
@@ -215,26 +214,21 @@ read_nodes(const Fold *fold, int level, const Column *firsts, int *count)
 	};
 	Parameters	parameters = {0};
 	RankNode   *nodes;
-	bool		isnull;
 
 	add_board(&parameters, fold);
 	add_parameter(&parameters, INT2OID, Int16GetDatum(level), false);
 	add_column(&parameters, firsts);
 	run_statement(fold->scoreboard, &read, &parameters);
-	if (SPI_processed != (uint64) firsts->count)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the counts of board %d of scoreboard \"%s\" are damaged",
-						fold->board, fold->scoreboard->name),
-				 errhint("Call bixarena_recount_scores().")));
+	check_node(fold->scoreboard, fold->board, SPI_processed == (uint64) firsts->count);
 	*count = SPI_processed;
 	nodes = palloc0(sizeof(RankNode) * Max(*count, 1));
 	for (int row = 0; row < *count; row++)
 	{
 		nodes[row].level = level;
 		nodes[row].node_no = result_int(row, 1);
-		deconstruct_array(DatumGetArrayTypeP(result_value(row, 2, &isnull)), BYTEAOID, -1,
+		deconstruct_array(DatumGetArrayTypeP(result_value(row, 2, BYTEAARRAYOID)), BYTEAOID, -1,
 						  false, TYPALIGN_INT, &nodes[row].bounds, NULL, &nodes[row].length);
+		check_node(fold->scoreboard, fold->board, nodes[row].length > 0);
 	}
 	return nodes;
 }
@@ -354,8 +348,8 @@ find_extent(const Fold *fold, int32 node_no, Datum *first, Datum *after)
 	run_statement(fold->scoreboard, &find, &parameters);
 	if (SPI_processed == 0)
 		return false;
-	*first = result_value(0, 1, &isnull);
-	*after = result_value(0, 2, &isnull);
+	*first = result_value(0, 1, BYTEAOID);
+	*after = result_or_null(0, 2, BYTEAOID, &isnull);
 	return true;
 }
 
@@ -539,7 +533,6 @@ read_players(const Fold *fold, Datum lower, Datum upper, int *count)
 	};
 	Parameters	parameters = {0};
 	Datum	   *places;
-	bool		isnull;
 
 	add_board(&parameters, fold);
 	add_parameter(&parameters, BYTEAOID, lower, false);
@@ -548,7 +541,7 @@ read_players(const Fold *fold, Datum lower, Datum upper, int *count)
 	*count = SPI_processed;
 	places = palloc_extended(mul_size(sizeof(Datum), Max(*count, 1)), MCXT_ALLOC_HUGE);
 	for (int row = 0; row < *count; row++)
-		places[row] = result_value(row, 1, &isnull);
+		places[row] = result_value(row, 1, BYTEAOID);
 	return places;
 }
 
@@ -688,10 +681,10 @@ mend_nodes(Fold *fold)
 	{
 		bool		isnull;
 
-		node_nos[count] = DatumGetInt32(result_value(row, 1, &isnull));
+		node_nos[count] = DatumGetInt32(result_or_null(row, 1, INT4OID, &isnull));
 		if (isnull)
 			continue;
-		are_empty[count++] = DatumGetBool(result_value(row, 2, &isnull));
+		are_empty[count++] = DatumGetBool(result_value(row, 2, BOOLOID));
 	}
 	for (int i = 0; i < count; i++)
 	{
@@ -804,11 +797,9 @@ fold_now_and_then(Batch *batch)
 	folds = palloc0(sizeof(Fold) * Max(count, 1));
 	for (int row = 0; row < count; row++)
 	{
-		bool		isnull;
-
 		folds[row].scoreboard = batch->scoreboard;
 		folds[row].board = result_int(row, 1);
-		folds[row].last_event_id = DatumGetInt64(result_value(row, 2, &isnull));
+		folds[row].last_event_id = DatumGetInt64(result_value(row, 2, INT8OID));
 	}
 	for (int row = 0; row < count; row++)
 		try_fold(&folds[row]);
