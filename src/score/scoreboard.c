@@ -67,6 +67,7 @@ static const struct
 	{"dead_letter", ON_INSERT | ON_UPDATE | ON_DELETE},
 	{"upload", ON_INSERT},
 	{"upload_content", ON_INSERT},
+	{"upload_file", ON_INSERT | ON_UPDATE},
 	{"upload_column", 0},
 	{"standing", ON_INSERT},
 	{"standing_order", ON_INSERT}
