@@ -139,7 +139,7 @@ read_header(Reader *reader)
 }
 
 /*
- * Read a line of values.  An empty one is none.
+ * Read a line of values.  One that is empty but for blanks is none.
  */
 static void
 read_row(Reader *reader)
@@ -161,7 +161,7 @@ read_row(Reader *reader)
 			values[count] = value;
 		count++;
 	}
-	if (count == 1 && values[0][0] == '\0')
+	if (count == 1 && trimmed(values[0]) == NULL)
 		return;
 	if (count != sheet->num_columns)
 	{
