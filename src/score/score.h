@@ -176,6 +176,31 @@ typedef struct RankResult
 	int64		total;
 } RankResult;
 
+/* Players of a range, at most */
+#define MAX_RANGE 32
+
+/* A player came to a place (1) or left it (-1) */
+typedef struct Move
+{
+	Datum		place;
+	int			sign;
+} Move;
+
+/* Events of a board that are folded into its counts */
+typedef struct Fold
+{
+	const Scoreboard *scoreboard;
+	int32		board;
+	int64		last_event_id;	/* at least so many have happened */
+	FoldState	state;
+
+	/* changes to counts, a row each */
+	Column	   *levels;
+	Column	   *nodes;
+	Column	   *ranges;
+	Column	   *signs;
+} Fold;
+
 /* What is wrong with a file, in one place; of many, so many are told */
 #define MAX_FLAWS 20
 
@@ -291,6 +316,15 @@ extern RankNode *read_node(const Scoreboard *scoreboard, int32 board, int level,
 extern int	bucket_of(const RankNode *node, Datum place);
 extern RankResult rank_of_place(const Scoreboard *scoreboard, int32 board, Datum place);
 extern int64 rank_total(const Scoreboard *scoreboard, int32 board);
+
+/* fold_moves.c */
+extern void look_now(void);
+extern void look_away(void);
+extern void add_board(Parameters *parameters, const Fold *fold);
+extern Move *read_moves(const Fold *fold, bool own, int *count);
+
+/* fold_split.c */
+extern void mend_nodes(Fold *fold);
 
 /* fold.c */
 extern void fold_now_and_then(Batch *batch);
