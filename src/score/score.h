@@ -341,16 +341,14 @@ extern Datum report_flaws(Sheet *sheet);
 /* sheet.c */
 extern int	add_sheet_column(Sheet *sheet, int64 line, const char *name);
 extern char **add_sheet_row(Sheet *sheet, int64 line);
+extern char *cell_of(const Sheet *sheet, int row, int column);
 extern char *trimmed(char *cell);
 
 /* sheet_file.c */
 extern void read_sheet(Sheet *sheet, const char *format, const bytea *content);
 
-/* upload.c */
-extern char *cell_of(const Upload *upload, int row, int column);
-extern Datum numeric_of(const char *cell);
-
 /* upload_check.c */
+extern Datum numeric_of(const char *cell);
 extern void find_kinds(Upload *upload, Datum numbers, Datum words);
 extern void check_upload(Upload *upload, Datum required);
 

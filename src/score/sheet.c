@@ -116,6 +116,15 @@ add_sheet_row(Sheet *sheet, int64 line)
 }
 
 /*
+ * The text of a row in a column; NULL if it is empty.
+ */
+char *
+cell_of(const Sheet *sheet, int row, int column)
+{
+	return sheet->cells[(Size) row * sheet->num_columns + column];
+}
+
+/*
  * A cell without the blanks around it, in its place; NULL if nothing is left.
  */
 char *

@@ -18,31 +18,11 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/fmgrprotos.h"
 
 #include "score/score.h"
 
 PG_FUNCTION_INFO_V1(bixarena_read_upload);
 PG_FUNCTION_INFO_V1(bixarena_lock_upload);
-
-/*
- * The text of a row in a column; NULL if it is empty.
- */
-char *
-cell_of(const Upload *upload, int row, int column)
-{
-	return upload->sheet->cells[(Size) row * upload->sheet->num_columns + column];
-}
-
-/*
- * The number that a text is.
- */
-Datum
-numeric_of(const char *cell)
-{
-	return DirectFunctionCall3(numeric_in, CStringGetDatum(cell), ObjectIdGetDatum(InvalidOid),
-							   Int32GetDatum(-1));
-}
 
 static Datum
 names_of_metrics(const Upload *upload)

@@ -21,6 +21,16 @@
 #define MAX_ID_BYTES 255
 
 /*
+ * The number that a text is.
+ */
+Datum
+numeric_of(const char *cell)
+{
+	return DirectFunctionCall3(numeric_in, CStringGetDatum(cell), ObjectIdGetDatum(InvalidOid),
+							   Int32GetDatum(-1));
+}
+
+/*
  * Does an array of texts have a name?
  */
 static bool
@@ -78,7 +88,7 @@ looks_like_numbers(const Upload *upload, int column)
 
 	for (int row = 0; row < upload->sheet->num_rows; row++)
 	{
-		char	   *cell = cell_of(upload, row, column);
+		char	   *cell = cell_of(upload->sheet, row, column);
 
 		CHECK_FOR_INTERRUPTS();
 		if (cell && is_number(cell))
@@ -235,7 +245,7 @@ check_ids(Upload *upload)
 	ids = palloc_extended(mul_size(sizeof(RowId), Max(sheet->num_rows, 1)), MCXT_ALLOC_HUGE);
 	for (int row = 0; row < sheet->num_rows; row++)
 	{
-		char	   *id = cell_of(upload, row, upload->id);
+		char	   *id = cell_of(upload->sheet, row, upload->id);
 
 		if (id == NULL)
 			add_flaw(sheet, sheet->lines[row], "id", NULL, "the row has no id");
@@ -266,7 +276,7 @@ check_numbers(Upload *upload)
 		for (int metric = 0; metric < upload->num_metrics; metric++)
 		{
 			int			column = upload->metrics[metric];
-			char	   *cell = cell_of(upload, row, column);
+			char	   *cell = cell_of(upload->sheet, row, column);
 
 			if (cell && !is_number(cell))
 				add_flaw(sheet, sheet->lines[row], sheet->columns[column], cell,

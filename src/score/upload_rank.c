@@ -50,8 +50,8 @@ compare_numbers(const Upload *upload, int metric, int a, int b)
 
 	if (numbers[a] != numbers[b])
 		return numbers[a] < numbers[b] ? -1 : 1;
-	cell_a = cell_of(upload, a, upload->metrics[metric]);
-	cell_b = cell_of(upload, b, upload->metrics[metric]);
+	cell_a = cell_of(upload->sheet, a, upload->metrics[metric]);
+	cell_b = cell_of(upload->sheet, b, upload->metrics[metric]);
 	if (strcmp(cell_a, cell_b) == 0 || (is_exact(cell_a) && is_exact(cell_b)))
 		return 0;
 	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, numeric_of(cell_a), numeric_of(cell_b)));
@@ -73,7 +73,7 @@ compare_for_rank(const void *left, const void *right, void *ordering)
 	int			b = *(const int32 *) right;
 	int			order = compare_numbers(upload, ((Ordering *) ordering)->metric, b, a);
 
-	return order ? order : strcmp(cell_of(upload, a, upload->id), cell_of(upload, b, upload->id));
+	return order ? order : strcmp(cell_of(upload->sheet, a, upload->id), cell_of(upload->sheet, b, upload->id));
 }
 
 /*
@@ -121,7 +121,7 @@ rank_metric(Upload *upload, int metric, int32 *order)
 
 	for (int row = 0; row < num_rows; row++)
 	{
-		char	   *cell = cell_of(upload, row, upload->metrics[metric]);
+		char	   *cell = cell_of(upload->sheet, row, upload->metrics[metric]);
 
 		ranks[row] = 0;
 		if (cell == NULL)

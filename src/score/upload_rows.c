@@ -64,7 +64,7 @@ hash_row(const Upload *upload, int row, pg_cryptohash_ctx *context)
 	for (int i = 0; i < sheet->num_columns && is_sound; i++)
 	{
 		int			column = upload->by_name[i];
-		const char *cell = cell_of(upload, row, column);
+		const char *cell = cell_of(upload->sheet, row, column);
 
 		if (cell == NULL)
 			continue;
@@ -91,7 +91,7 @@ collect_words(const Upload *upload, int row, Datum *words)
 
 	for (int column = 0; column < upload->sheet->num_columns; column++)
 	{
-		char	   *cell = cell_of(upload, row, column);
+		char	   *cell = cell_of(upload->sheet, row, column);
 
 		if (upload->kinds[column] != COLUMN_WORD || cell == NULL)
 			continue;
@@ -118,7 +118,7 @@ collect_numbers(const Upload *upload, int row, Datum *values, Datum *ranks)
 
 	for (int metric = 0; metric < upload->num_metrics; metric++)
 	{
-		char	   *cell = cell_of(upload, row, upload->metrics[metric]);
+		char	   *cell = cell_of(upload->sheet, row, upload->metrics[metric]);
 
 		if (cell == NULL)
 		{
@@ -143,12 +143,12 @@ form_row(const Upload *upload, int row, TupleDesc columns, pg_cryptohash_ctx *co
 
 	values[STANDING_RUN_NO] = upload->run_no;
 	values[STANDING_ROW_NO] = Int32GetDatum(row + 1);
-	values[STANDING_PLAYER_ID] = CStringGetTextDatum(cell_of(upload, row, upload->id));
+	values[STANDING_PLAYER_ID] = CStringGetTextDatum(cell_of(upload->sheet, row, upload->id));
 	nulls[STANDING_NAME] = true;
 	for (int column = 0; column < upload->sheet->num_columns; column++)
-		if (upload->kinds[column] == COLUMN_NAME && cell_of(upload, row, column))
+		if (upload->kinds[column] == COLUMN_NAME && cell_of(upload->sheet, row, column))
 		{
-			values[STANDING_NAME] = CStringGetTextDatum(cell_of(upload, row, column));
+			values[STANDING_NAME] = CStringGetTextDatum(cell_of(upload->sheet, row, column));
 			nulls[STANDING_NAME] = false;
 		}
 	nulls[STANDING_ATTRIBUTES] = !collect_words(upload, row, &values[STANDING_ATTRIBUTES]);

@@ -43,12 +43,6 @@ sheet_of(Reader reader, const char *data, size_t length)
 	return sheet;
 }
 
-static const char *
-cell_at(const Sheet *sheet, int row, int column)
-{
-	return sheet->cells[(Size) row * sheet->num_columns + column];
-}
-
 static bool
 is_blank(char c)
 {
@@ -87,7 +81,7 @@ check_rows(const Sheet *sheet, int64 num_lines)
 		check(row == 0 || sheet->lines[row] >= sheet->lines[row - 1], "lines go back");
 		for (int column = 0; column < sheet->num_columns; column++)
 		{
-			const char *cell = cell_at(sheet, row, column);
+			const char *cell = cell_of(sheet, row, column);
 
 			check(cell == NULL || (cell[0] && !is_blank(cell[0]) &&
 								   !is_blank(cell[strlen(cell) - 1])),
@@ -183,7 +177,7 @@ check_slowly(const Sheet *sheet, const char *data, size_t length)
 				continue;
 			}
 			check(row < sheet->num_rows && count < sheet->num_columns, "a row is missing");
-			cell = cell_at(sheet, row, count++);
+			cell = cell_of(sheet, row, count++);
 			check(strcmp(cell ? cell : "", trimmed_value) == 0, "a cell is \"%s\", not \"%s\"",
 				  cell ? cell : "", trimmed_value);
 		}
@@ -212,8 +206,8 @@ check_same(const Sheet *sheet, const Sheet *again)
 	for (int row = 0; row < sheet->num_rows; row++)
 		for (int column = 0; column < sheet->num_columns; column++)
 		{
-			const char *cell = cell_at(sheet, row, column);
-			const char *other = cell_at(again, row, column);
+			const char *cell = cell_of(sheet, row, column);
+			const char *other = cell_of(again, row, column);
 
 			check(cell == NULL ? other == NULL : other && strcmp(cell, other) == 0,
 				  "another cell");
@@ -243,9 +237,9 @@ check_as_csv(const Sheet *sheet)
 		for (int column = 0; column < sheet->num_columns; column++)
 		{
 			/* a line with one empty value is an empty line */
-			if (row >= 0 && sheet->num_columns == 1 && cell_at(sheet, row, column) == NULL)
+			if (row >= 0 && sheet->num_columns == 1 && cell_of(sheet, row, column) == NULL)
 				return;
-			write_quoted(&file, row < 0 ? sheet->columns[column] : cell_at(sheet, row, column));
+			write_quoted(&file, row < 0 ? sheet->columns[column] : cell_of(sheet, row, column));
 			appendStringInfoString(&file, column + 1 < sheet->num_columns ? "," : "\r\n");
 		}
 	check_same(sheet, sheet_of(read_csv, file.data, file.len));
@@ -270,8 +264,8 @@ check_as_json(const Sheet *sheet, bool as_lines)
 				appendStringInfoChar(&file, ',');
 			escape_json(&file, sheet->columns[column]);
 			appendStringInfoChar(&file, ':');
-			if (cell_at(sheet, row, column))
-				escape_json(&file, cell_at(sheet, row, column));
+			if (cell_of(sheet, row, column))
+				escape_json(&file, cell_of(sheet, row, column));
 			else
 				appendStringInfoString(&file, "null");
 		}
