@@ -166,6 +166,10 @@ SELECT status FROM upload('2026-03-02', 'a.csv', E'id,name,x\n1,Ann,40\n2,Bob,19
 SELECT * FROM bixarena_compare_standings('game', 'rok', 'b=1', 'x', '2026-03-01', '2026-03-02');
 SELECT player_id FROM bixarena_compare_standings('game', 'rok', 'b=1', 'x', '2026-03-01', '2026-03-02', 1);
 SELECT bixarena_compare_standings('game', 'rok', 'b=1', 'x', '2026-03-01', '2026-03-03');
+-- players who are there on both dates, but without a value on one
+SELECT status FROM upload('2026-03-01', 'a.csv', E'id,x\n11,5\n12,\n13,\n14,7', 'b=2');
+SELECT status FROM upload('2026-03-02', 'a.csv', E'id,x\n11,\n12,6\n13,\n14,7\n15,', 'b=2');
+SELECT player_id, change, value1, value2, gained FROM bixarena_compare_standings('game', 'rok', 'b=2', 'x', '2026-03-01', '2026-03-02');
 SELECT bixarena_compare_standings('game', 'rok', 'b=1', 'x', '2026-03-01', NULL);
 -- documents
 SELECT bixarena_standings_json('game', 'rok', 'b=1', 'x', 2) - 'run_id';

@@ -8,9 +8,9 @@
 use strict;
 use warnings;
 
-use Cwd        qw(abs_path);
-use File::Path qw(make_path);
-use POSIX      qw(mkfifo);
+use Cwd         qw(abs_path);
+use File::Path  qw(make_path);
+use POSIX       qw(mkfifo);
 use Time::HiRes qw(utime);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -161,7 +161,8 @@ like(
 
 # the same bytes, written anew, are read once more and are the same upload; others of
 # the same size and second are another
-my $players = "$folder/inbox/source=rok/kingdom=52/dt=2026-01-26/players.json";
+my $players =
+  "$folder/inbox/source=rok/kingdom=52/dt=2026-01-26/players.json";
 my $uploads = value('SELECT count(*) FROM game.upload');
 my $now = time;
 utime $now + 20.25, $now + 20.25, $players or die "utime: $!";
@@ -178,12 +179,13 @@ like(
 is( value(
 q{SELECT value FROM bixarena_standings('game', 'rok', 'kingdom=52', 'kills')}
 	),
-	'6',
-	'counts');
+	'6', 'counts');
 # what was there before comes back, as old as it was
 write_file($players, '[{"id": 1, "kills": 5}]');
 utime $now, $now, $players or die "utime: $!";
-like(ingest(), qr/1 files are kept and count; 1 are not/,
+like(
+	ingest(),
+	qr/1 files are kept and count; 1 are not/,
 	'an older file is read');
 
 # what is no plain file of this folder alone, and what cannot be opened
@@ -199,17 +201,19 @@ write_file("$folder/inbox/source=open/dt=2026-01-26/b.csv", "id\n1\n");
 chmod oct(0), "$folder/inbox/source=closed",
   "$folder/inbox/source=open/dt=2026-01-26/b.csv";
 $said = ingest();
-like($said, qr/hard.*b.csv" is not kept: .* has other names besides/,
+like(
+	$said,
+	qr/hard.*b.csv" is not kept: .* has other names besides/,
 	'a hard link is not read');
 unlike($said, qr/c\.csv/, 'nor a pipe');
 SKIP:
 {
 	skip 'the superuser may open all', 3 if $> == 0;
-	like($said, qr/"inbox\/source=closed" cannot be read/,
-		'a folder that is closed is told');
 	like(
 		$said,
-		qr/open.*b.csv" is not kept: .* cannot be read/,
+		qr/"inbox\/source=closed" cannot be read/,
+		'a folder that is closed is told');
+	like($said, qr/open.*b.csv" is not kept: .* cannot be read/,
 		'so is a file');
 	like(
 		$said,
@@ -318,16 +322,23 @@ check_all('after many flaws');
 $node->safe_psql('postgres',
 	q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});
 $node->safe_psql('latin',
-	q{CREATE EXTENSION bixarena_rank; SELECT bixarena_create_scoreboard('game')}
+q{CREATE EXTENSION bixarena_rank; SELECT bixarena_create_scoreboard('game')}
 );
 foreach my $strange (
 	# a byte order mark, and what the database has
 	[ 'csv', 'efbbbf69642c6e616d650a312c4ac3b672670a', 'accepted|' ],
-	[ 'json', 'efbbbf5b7b226964223a312c226e616d65223a224ac3b67267227d5d', 'accepted|' ],
+	[
+		'json', 'efbbbf5b7b226964223a312c226e616d65223a224ac3b67267227d5d',
+		'accepted|'
+	],
 	# what it has not, as itself and escaped
 	[ 'csv', '69642c6e616d650a312c4ac3b672670a322ce4b8ad0a', 'refused|3' ],
 	[ 'json', '5b7b226964223a312c226e616d65223a22e4b8ad227d5d', 'refused|1' ],
-	[ 'jsonl', '7b226964223a317d0a7b226964223a322c226e616d65223a225c7534653264227d', 'refused|2' ])
+	[
+		'jsonl',
+		'7b226964223a317d0a7b226964223a322c226e616d65223a225c7534653264227d',
+		'refused|2'
+	])
 {
 	my ($format, $bytes, $outcome) = @$strange;
 
@@ -339,7 +350,8 @@ foreach my $strange (
 		"$format of $bytes in LATIN1: $outcome");
 }
 is( $node->safe_psql(
-		'latin', q{SELECT DISTINCT octet_length(name), length(name) FROM game.standing}
+		'latin',
+		q{SELECT DISTINCT octet_length(name), length(name) FROM game.standing}
 	),
 	'4|4',
 	'names are in the encoding of the database');

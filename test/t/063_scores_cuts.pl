@@ -110,15 +110,16 @@ sub cut
 	{
 		($out) = finish_sql($session);
 	}
-	wait_until($node,
-		"SELECT count(*) > 0 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND $where",
+	wait_until(
+		$node,
+"SELECT count(*) > 0 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND $where",
 		"$who comes to $place");
 	if ($place eq 'idle')
 	{
 		wait_until($node, 'SELECT count(*) = 0 FROM game.queue');
 	}
 	$pid = sql($node,
-		"SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND $where LIMIT 1"
+"SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND $where LIMIT 1"
 	);
 	kill_process($node, $pid);
 	if ($who ne 'worker')
@@ -160,7 +161,9 @@ sub check_scores
 sub work
 {
 	sql($node, q{CALL bixarena_process_scores('game')});
-	wait_until($node, 'SELECT count(*) = 0 FROM game.queue',
+	wait_until(
+		$node,
+		'SELECT count(*) = 0 FROM game.queue',
 		'the queue is emptied');
 	return;
 }
@@ -179,19 +182,26 @@ sub wait_for_no_score_worker
 #
 
 foreach my $place (
-	'locked queue_lane', 'locked score',
+	'locked queue_lane',
+	'locked score',
 	'score UPDATE',
-	'player INSERT', 'score INSERT',
-	'score_event INSERT', 'dead_letter INSERT',
-	'message DELETE', 'queue UPDATE',
-	'queue DELETE', 'rank_count UPDATE',
-	'rank_node INSERT', 'rank_fold UPDATE',
-	'score_event commit', 'idle')
+	'player INSERT',
+	'score INSERT',
+	'score_event INSERT',
+	'dead_letter INSERT',
+	'message DELETE',
+	'queue UPDATE',
+	'queue DELETE',
+	'rank_count UPDATE',
+	'rank_node INSERT',
+	'rank_fold UPDATE',
+	'score_event commit',
+	'idle')
 {
 	wait_for_no_score_worker();
 	$brought++;
 	is( cut($place,
-			"SELECT count(*) FROM bixarena_enqueue_scores('game', messages($brought))",
+"SELECT count(*) FROM bixarena_enqueue_scores('game', messages($brought))",
 			'worker'),
 		"0\n",
 		"$place: a client is told that all are taken");
@@ -204,13 +214,18 @@ foreach my $place (
 #
 
 foreach my $place (
-	'message INSERT', 'score INSERT', 'score_event INSERT',
-	'dead_letter INSERT', 'queue INSERT', 'rank_node INSERT',
-	'rank_fold UPDATE', 'score_event commit')
+	'message INSERT',
+	'score INSERT',
+	'score_event INSERT',
+	'dead_letter INSERT',
+	'queue INSERT',
+	'rank_node INSERT',
+	'rank_fold UPDATE',
+	'score_event commit')
 {
 	$brought++;
 	my $call =
-	  "SELECT count(*) FROM bixarena_submit_scores('game', messages($brought))";
+"SELECT count(*) FROM bixarena_submit_scores('game', messages($brought))";
 
 	is(cut($place, $call, 'client'), '', "$place: a client is told nothing");
 	# two are bad, or may pass
@@ -222,7 +237,7 @@ foreach my $place ('message INSERT', 'queue INSERT', 'message commit')
 {
 	$brought++;
 	my $call =
-	  "SELECT count(*) FROM bixarena_enqueue_scores('game', messages($brought))";
+"SELECT count(*) FROM bixarena_enqueue_scores('game', messages($brought))";
 
 	is(cut($place, $call, 'client'),
 		'', "$place: a client that enqueues is told nothing");
@@ -241,26 +256,29 @@ sub check_uploads
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
 	is_value(
-		$node, q{SELECT concat_ws(' ', count(*), count(version), sum(num_rows),
+		$node,
+		q{SELECT concat_ws(' ', count(*), count(version), sum(num_rows),
 			(SELECT count(*) FROM game.upload_content), (SELECT count(*) FROM game.standing),
 			(SELECT count(*) FROM game.standing_order), (SELECT count(DISTINCT run_no) FROM game.standing)) FROM game.upload},
 		join(' ',
 			$uploads, $uploads, 1000 * $uploads, $uploads,
-			1000 * $uploads,
-			6 * $uploads, $uploads),
+			1000 * $uploads, 6 * $uploads, $uploads),
 		$name);
 	return;
 }
 
 my $uploads = 0;
 foreach my $place (
-	'locked upload_column', 'locked standing',
-	'standing_order INSERT', 'standing INSERT',
-	'upload INSERT', 'upload_content INSERT',
+	'locked upload_column',
+	'locked standing',
+	'standing_order INSERT',
+	'standing INSERT',
+	'upload INSERT',
+	'upload_content INSERT',
 	'upload_content commit')
 {
 	my $call = sprintf(
-		q{SELECT status, version FROM bixarena_upload_standings('game', 'source=rok/dt=2026-01-01/a.csv', file(%d))},
+q{SELECT status, version FROM bixarena_upload_standings('game', 'source=rok/dt=2026-01-01/a.csv', file(%d))},
 		$uploads + 1);
 
 	is(cut($place, $call, 'client'), '', "$place: a client is told nothing");
@@ -283,8 +301,8 @@ foreach my $day (1, 2)
 }
 foreach my $place ('upload_file INSERT', 'upload_content commit')
 {
-	is( cut($place,
-			"CALL bixarena_ingest_folder('game', '$folder')", 'client'),
+	is( cut($place, "CALL bixarena_ingest_folder('game', '$folder')",
+			'client'),
 		'',
 		"$place: an ingestion is killed");
 	check_uploads($uploads, "$place: nothing of its file is kept");
