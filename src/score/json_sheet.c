@@ -54,7 +54,7 @@ typedef struct Parser
 static int64
 line_of(const Parser *parser)
 {
-	return parser->first_line + parser->lexer->line_number - 1;
+	return parser->first_line + (parser->lexer ? parser->lexer->line_number - 1 : 0);
 }
 
 static int
@@ -232,6 +232,9 @@ parse(Parser *parser, char *data, size_t length, int64 line)
 				 json_errdetail(error, parser->lexer));
 		parser->is_broken = true;
 	}
+	/* a file may have millions of documents */
+	FREE_JSON_LEXER(parser->lexer);
+	parser->lexer = NULL;
 }
 
 /*

@@ -296,11 +296,12 @@ check_all('after large files');
 # are there many times
 SKIP:
 {
-	skip 'memory is told on Linux', 3 if $^O ne 'linux';
+	skip 'memory is told on Linux', 4 if $^O ne 'linux';
 	foreach my $large (
 		[ 'csv', q{E'id\n' || repeat(E',\n', 4000000)} ],
 		[ 'csv', q{E'id,a,b\n' || repeat(E'a"x",b"y",c"z"\n', 500000)} ],
-		[ 'json', q{'[{"id":1' || repeat(',"id":1', 1000000) || '}]'} ])
+		[ 'json', q{'[{"id":1' || repeat(',"id":1', 1000000) || '}]'} ],
+		[ 'jsonl', q{repeat(E'{"id":1}\n', 500000)} ])
 	{
 		my ($format, $content) = @$large;
 		my $session = $node->background_psql('postgres');
