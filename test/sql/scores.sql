@@ -209,6 +209,9 @@ SELECT * FROM bixarena_submit_scores('game', '[
 	{"message_id": "60", "player_id": "evil", "game_id": "gold", "score": 1},
 	{"message_id": "61", "player_id": "ann", "game_id": "gold", "score": 1}]');
 SELECT message_id, attempts, reason, sqlstate FROM game.dead_letter WHERE message_id = '60';
+-- the id of a dead letter is free: a better message with it counts, and so would it if it were tried again
+SELECT * FROM bixarena_submit_scores('game', '[{"message_id": "60", "player_id": "kind", "game_id": "gold", "score": 1}]');
+SELECT score FROM bixarena_player_rank('game', 'gold', 'kind');
 SELECT score FROM game.score AS s JOIN game.game USING (board_no) WHERE player_id = 'ann' AND game_id = 'gold';
 SELECT check_name, status, figure, message FROM bixarena_health('game');
 UPDATE game.scoreboard SET dead_letters_critical = 1000;
