@@ -55,8 +55,10 @@ describe_query(const Query *query)
 }
 
 static bool
-find_unsteady(Node *node, const char **reason)
+find_unsteady(Node *node, void *context)
 {
+	const char **reason = context;
+
 	if (node == NULL)
 		return false;
 	if (check_functions_in_node(node, is_mutable_function, NULL))
@@ -72,11 +74,11 @@ find_unsteady(Node *node, const char **reason)
 	if (*reason)
 		return true;
 	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, find_unsteady, reason,
+		return query_tree_walker((Query *) node, find_unsteady, context,
 								 QTW_EXAMINE_RTES_BEFORE);
 	if (IsA(node, RangeTblEntry))
 		return false;			/* its parts are walked by themselves */
-	return expression_tree_walker(node, find_unsteady, reason);
+	return expression_tree_walker(node, find_unsteady, context);
 }
 
 /*
