@@ -274,7 +274,8 @@ bixarena_rank_before(PG_FUNCTION_ARGS)
 	int64		before;
 
 	connect_spi();
-	before = rank_of_place(scoreboard, PG_GETARG_INT32(1), PG_GETARG_DATUM(2)).before;
+	before = rank_of_place(scoreboard, PG_GETARG_INT32(1),
+						   PointerGetDatum(PG_GETARG_BYTEA_PP(2))).before;
 	SPI_finish();
 	PG_RETURN_INT64(before);
 }
