@@ -7010,7 +7010,8 @@ AS $$
 		('bixarena_score_dead_letters', 'Score messages that are dead.'),
 		('bixarena_score_dead_letters_max', 'More dead messages than this are critical.'),
 		('bixarena_score_waiting_messages', 'Score messages in the queue.'),
-		('bixarena_score_waiting_age_seconds', 'How long the first message in the queue has waited; 0 if there is none.')
+		('bixarena_score_waiting_age_seconds', 'How long the first message in the queue has waited; 0 if there is none.'),
+		('bixarena_score_refused_uploads', 'Files of the last seven days that were refused, and that no better ones have come for.')
 	) AS v (name, help)
 $$;
 COMMENT ON FUNCTION bixarena.metrics_help() IS 'the metrics that there are';
@@ -8346,11 +8347,11 @@ BEGIN
 			metrics text[] NOT NULL,
 			num_errors bigint NOT NULL,
 			errors jsonb NOT NULL,
-			file_modified_at timestamptz,
 			role text NOT NULL DEFAULT current_user,
 			UNIQUE (source, partition, snapshot_date, version)
 		);
 		CREATE INDEX upload_key ON %1$I.upload (key, run_no);
+		CREATE INDEX upload_refused ON %1$I.upload (run_ts) WHERE status = 'refused';
 		COMMENT ON TABLE %1$I.upload IS 'files that have come in, also those that were refused';
 		COMMENT ON COLUMN %1$I.upload.partition IS 'the other parts of the key, by name';
 		COMMENT ON COLUMN %1$I.upload.version IS 'the highest of a date is the current; null: refused';
@@ -8360,6 +8361,12 @@ BEGIN
 			content bytea NOT NULL
 		);
 		ALTER TABLE %1$I.upload_content ALTER content SET STORAGE EXTERNAL;
+		CREATE TABLE %1$I.upload_file (
+			key text COLLATE "C" PRIMARY KEY,
+			size bigint NOT NULL,
+			modified_at timestamptz NOT NULL
+		);
+		COMMENT ON TABLE %1$I.upload_file IS 'files of a folder, as they were when they were last read';
 		COMMENT ON TABLE %1$I.upload_content IS 'the bytes of each file, as they came';
 		CREATE TABLE %1$I.standing (
 			run_no integer NOT NULL,
@@ -9120,18 +9127,22 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	parts text[];
+	file text;
 	part text;
 	names text[] := '{}';
 	flaw text;
 BEGIN
 	parts := string_to_array(regexp_replace(left(coalesce(key, ''), 1025), '^inbox/', ''), '/');
+	file := parts[cardinality(parts)];
 	flaw := CASE
 		WHEN key IS NULL THEN 'it is null'
 		WHEN octet_length(key) > 1024 THEN 'it has more than 1024 bytes'
 		WHEN key ~ '[[:cntrl:]\\]' THEN 'it has a control character or a backslash'
 		WHEN '' = ANY (parts) OR '.' = ANY (parts) OR '..' = ANY (parts) THEN 'a part of it is empty, . or ..'
 	END;
-	FOREACH part IN ARRAY parts[:cardinality(parts) - 1] LOOP
+	-- what the file is called says its format and nothing else
+	parts := parts[:cardinality(parts) - 1];
+	FOREACH part IN ARRAY parts LOOP
 		flaw := coalesce(flaw, CASE
 			WHEN part !~ '^[a-z_][a-z0-9_]{0,62}=.+$' THEN format('"%s" is not name=value', left(part, 100))
 			WHEN octet_length(part) > 255 THEN 'a part has more than 255 bytes'
@@ -9139,10 +9150,10 @@ BEGIN
 		names := names || split_part(part, '=', 1);
 	END LOOP;
 	source := (SELECT max(substr(p, 8)) FROM unnest(parts) AS p WHERE p ~ '^source=');
-	partition := coalesce((SELECT string_agg(p, '/' ORDER BY p COLLATE "C") FROM unnest(parts[:cardinality(parts) - 1]) AS p
+	partition := coalesce((SELECT string_agg(p, '/' ORDER BY p COLLATE "C") FROM unnest(parts) AS p
 		WHERE p !~ '^(source|dt)='), '');
 	part := (SELECT max(substr(p, 4)) FROM unnest(parts) AS p WHERE p ~ '^dt=');
-	format := CASE lower(substring(parts[cardinality(parts)] FROM '[.]([A-Za-z]+)$'))
+	format := CASE lower(substring(file FROM '[.]([A-Za-z]+)$'))
 		WHEN 'csv' THEN 'csv' WHEN 'json' THEN 'json' WHEN 'jsonl' THEN 'jsonl' WHEN 'ndjson' THEN 'jsonl' END;
 	flaw := coalesce(flaw, CASE
 		WHEN source IS NULL THEN 'it has no source=...'
@@ -9180,8 +9191,7 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION bixarena.upload_lock(text, text, text, date) IS
 	'be the only one who uploads a partition and date, until the transaction ends';
 
-CREATE FUNCTION bixarena.upload_store(scoreboard text, key text, content bytea, format text,
-	file_modified_at timestamptz, OUT run_id uuid, OUT status text, OUT version integer, OUT num_rows integer,
+CREATE FUNCTION bixarena.upload_store(scoreboard text, key text, content bytea, format text, OUT run_id uuid, OUT status text, OUT version integer, OUT num_rows integer,
 	OUT num_errors bigint, OUT errors jsonb)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -9256,19 +9266,19 @@ BEGIN
 	errors := read.errors;
 	EXECUTE format($sql$
 		INSERT INTO %1$s.upload (run_no, run_id, run_ts, key, source, partition, snapshot_date, version, format, size,
-			sha256, status, num_rows, metrics, num_errors, errors, file_modified_at)
+			sha256, status, num_rows, metrics, num_errors, errors)
 		OVERRIDING SYSTEM VALUE
 		VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $11 = 'accepted' THEN 1 + coalesce((SELECT max(u.version) FROM %1$s.upload AS u
 			WHERE u.source = $5 COLLATE "C" AND u.partition = $6 COLLATE "C" AND u.snapshot_date = $7), 0) END,
-			$8, $9, $10, $11, $12, $13, $14, $15, $16)
+			$8, $9, $10, $11, $12, $13, $14, $15)
 		RETURNING version
 	$sql$, schema) INTO STRICT version
 	USING new_run_no, run_id, moment, key, parts.source, parts.partition, parts.snapshot_date, parts.format,
-		octet_length(content)::bigint, hash, status, num_rows, read.metrics, num_errors, errors, file_modified_at;
+		octet_length(content)::bigint, hash, status, num_rows, read.metrics, num_errors, errors;
 	EXECUTE format('INSERT INTO %1$s.upload_content (run_no, content) VALUES ($1, $2)', schema) USING new_run_no, content;
 END
 $$;
-COMMENT ON FUNCTION bixarena.upload_store(text, text, bytea, text, timestamptz) IS
+COMMENT ON FUNCTION bixarena.upload_store(text, text, bytea, text) IS
 	'keep a file, and its rows if it is sound';
 
 CREATE FUNCTION bixarena_upload_standings(scoreboard text, key text, content bytea, format text DEFAULT NULL,
@@ -9283,7 +9293,7 @@ BEGIN
 		key := 'inbox/source=' || source || coalesce('/' || nullif(partition, ''), '') || '/dt=' || to_char(date, 'YYYY-MM-DD')
 			|| '/upload.' || coalesce(format, 'csv');
 	END IF;
-	RETURN QUERY SELECT s.* FROM bixarena.upload_store(scoreboard, key, content, format, NULL) AS s;
+	RETURN QUERY SELECT s.* FROM bixarena.upload_store(scoreboard, key, content, format) AS s;
 END
 $$;
 COMMENT ON FUNCTION bixarena_upload_standings(text, text, bytea, text, text, text, date) IS
@@ -9331,28 +9341,33 @@ BEGIN
 	RETURN QUERY EXECUTE format($sql$
 		SELECT f.key, f.size, f.modified_at
 		FROM bixarena.upload_files($1) AS f
-		WHERE NOT EXISTS (SELECT FROM %1$s.upload AS u
-			WHERE u.key = f.key COLLATE "C" AND u.size = f.size AND u.file_modified_at >= f.modified_at)
+		WHERE NOT EXISTS (SELECT FROM %1$s.upload_file AS u
+			WHERE u.key = f.key COLLATE "C" AND u.size = f.size AND u.modified_at = f.modified_at)
 		ORDER BY f.key COLLATE "C"
 	$sql$, bixarena.scoreboard_open(scoreboard, false)) USING path;
 END
 $$;
 COMMENT ON FUNCTION bixarena.upload_new_files(text, text) IS
-	'files of a folder that are not uploaded as they are';
+	'files of a folder that have not been read as they are';
 
-CREATE FUNCTION bixarena.upload_from_folder(scoreboard text, path text, key text, modified_at timestamptz)
+CREATE FUNCTION bixarena.upload_from_folder(scoreboard text, path text, key text, size bigint, modified_at timestamptz)
 RETURNS text
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, true);
 	max_mb bigint;
 	stored record;
 BEGIN
-	EXECUTE format('SELECT s.max_upload_mb FROM %1$s.scoreboard AS s', bixarena.scoreboard_open(scoreboard, true))
-	INTO STRICT max_mb;
+	EXECUTE format('SELECT s.max_upload_mb FROM %1$s.scoreboard AS s', schema) INTO STRICT max_mb;
 	SELECT s.* INTO stored FROM bixarena.upload_store(scoreboard, key,
-		bixarena.upload_file(path, key, max_mb * 1048576), NULL, modified_at) AS s;
+		bixarena.upload_file(path, key, max_mb * 1048576), NULL) AS s;
+	-- until it is another, it is not read again
+	EXECUTE format($sql$
+		INSERT INTO %1$s.upload_file AS u (key, size, modified_at) VALUES ($1, $2, $3)
+		ON CONFLICT (key) DO UPDATE SET size = excluded.size, modified_at = excluded.modified_at
+	$sql$, schema) USING key, size, modified_at;
 	IF stored.status = 'refused' THEN
 		RAISE WARNING 'file "%" is refused', key
 			USING DETAIL = format('It has %s errors; the first: %s', stored.num_errors, stored.errors -> 0);
@@ -9367,7 +9382,7 @@ EXCEPTION
 		RETURN 'failed';
 END
 $$;
-COMMENT ON FUNCTION bixarena.upload_from_folder(text, text, text, timestamptz) IS
+COMMENT ON FUNCTION bixarena.upload_from_folder(text, text, text, bigint, timestamptz) IS
 	'keep a file of a folder: what has become of it; an error is a warning';
 
 CREATE PROCEDURE bixarena_ingest_folder(scoreboard text, path text)
@@ -9379,11 +9394,11 @@ DECLARE
 	accepted integer := 0;
 	others integer := 0;
 BEGIN
-	SELECT pg_catalog.array_agg(f.key) AS keys, pg_catalog.array_agg(f.modified_at) AS moments,
-		pg_catalog.count(*) AS n
+	SELECT pg_catalog.array_agg(f.key) AS keys, pg_catalog.array_agg(f.size) AS sizes,
+		pg_catalog.array_agg(f.modified_at) AS moments, pg_catalog.count(*) AS n
 	INTO files FROM bixarena.upload_new_files(scoreboard, path) AS f;
 	FOR i IN 1 .. files.n LOOP
-		outcome := bixarena.upload_from_folder(scoreboard, path, files.keys[i], files.moments[i]);
+		outcome := bixarena.upload_from_folder(scoreboard, path, files.keys[i], files.sizes[i], files.moments[i]);
 		COMMIT;
 		IF outcome OPERATOR(pg_catalog.=) 'accepted' THEN
 			accepted := accepted OPERATOR(pg_catalog.+) 1;
@@ -9619,7 +9634,8 @@ BEGIN
 	SELECT u.* INTO upload2 FROM bixarena.upload_find(schema, source, partition, date2, NULL, metric) AS u;
 	RETURN QUERY EXECUTE format($sql$
 		SELECT coalesce(b.player_id, a.player_id)::text, coalesce(b.name, a.name),
-			CASE WHEN a.player_id IS NULL THEN 'new' WHEN b.player_id IS NULL THEN 'gone'
+			CASE WHEN a.player_id IS NULL OR (a.value IS NULL AND b.value IS NOT NULL) THEN 'new'
+				WHEN b.player_id IS NULL OR (b.value IS NULL AND a.value IS NOT NULL) THEN 'gone'
 				WHEN b.value > a.value THEN 'gained' WHEN b.value < a.value THEN 'lost' ELSE 'same' END,
 			a.value, b.value, coalesce(b.value, 0) - coalesce(a.value, 0), a.rank, b.rank, a.rank - b.rank
 		FROM (SELECT s.player_id, s.name, s.values[$2] AS value, s.ranks[$2] AS rank
@@ -9742,7 +9758,7 @@ COMMENT ON FUNCTION bixarena.upload_moves(text, text, text, text, date, date, in
 
 CREATE FUNCTION bixarena.scoreboard_state(scoreboard text, OUT dead_letters bigint,
 	OUT dead_letters_critical integer, OUT waiting bigint, OUT waiting_seconds double precision,
-	OUT events bigint)
+	OUT events bigint, OUT refused_uploads bigint)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -9751,17 +9767,22 @@ BEGIN
 		SELECT (SELECT count(*) FROM %1$s.dead_letter), s.dead_letters_critical,
 			(SELECT count(*) FROM %1$s.queue),
 			(SELECT coalesce(bixarena.health_age(min(q.queued_at)), 0) FROM %1$s.queue AS q),
-			(SELECT CASE WHEN e.is_called THEN e.last_value ELSE 0 END FROM %1$s.score_event_event_id_seq AS e)
+			(SELECT CASE WHEN e.is_called THEN e.last_value ELSE 0 END FROM %1$s.score_event_event_id_seq AS e),
+			-- those that no better one has come for
+			(SELECT count(DISTINCT (u.source, u.partition, u.snapshot_date)) FROM %1$s.upload AS u
+				WHERE u.status = 'refused' AND u.run_ts > clock_timestamp() - interval '7 days'
+					AND NOT EXISTS (SELECT FROM %1$s.upload AS v WHERE v.source = u.source AND v.partition = u.partition
+						AND v.snapshot_date = u.snapshot_date AND v.version IS NOT NULL AND v.run_no > u.run_no))
 		FROM %1$s.scoreboard AS s
 	$sql$, bixarena.scoreboard_open(scoreboard, false))
-	INTO dead_letters, dead_letters_critical, waiting, waiting_seconds, events;
+	INTO dead_letters, dead_letters_critical, waiting, waiting_seconds, events, refused_uploads;
 END
 $$;
 COMMENT ON FUNCTION bixarena.scoreboard_state(text) IS 'numbers to watch of a scoreboard';
 
 CREATE FUNCTION bixarena.scoreboard_health(scoreboard text)
 RETURNS SETOF bixarena.health_row
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 2
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 3
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -9783,10 +9804,15 @@ BEGIN
 			WHEN 0 THEN 'No message waits.'
 			ELSE format('%s messages wait, the first for %s seconds.', state.waiting,
 				round(state.waiting_seconds)) END)::bixarena.health_row;
+	RETURN NEXT ROW('refused_uploads', NULL, bixarena.health_grade(state.refused_uploads > 0, false),
+		state.refused_uploads, 'files', CASE state.refused_uploads
+			WHEN 0 THEN 'No file of the last seven days is refused.'
+			ELSE format('%s files of the last seven days are refused, and no better ones have come. bixarena_uploads() says why.',
+				state.refused_uploads) END)::bixarena.health_row;
 END
 $$;
 COMMENT ON FUNCTION bixarena.scoreboard_health(text) IS
-	'is a scoreboard well? dead letters, and messages that wait';
+	'is a scoreboard well? dead letters, messages that wait, and files that are refused';
 
 CREATE FUNCTION bixarena.scoreboard_metrics()
 RETURNS TABLE (name text, labels jsonb, value double precision)
@@ -9804,6 +9830,7 @@ BEGIN
 			AND has_table_privilege(format('%I.queue', s), 'SELECT')
 			AND has_table_privilege(format('%I.dead_letter', s), 'SELECT')
 			AND has_table_privilege(format('%I.scoreboard', s), 'SELECT')
+			AND has_table_privilege(format('%I.upload', s), 'SELECT')
 			AND has_sequence_privilege(format('%I.score_event_event_id_seq', s), 'SELECT')
 	LOOP
 		BEGIN
@@ -9815,7 +9842,8 @@ BEGIN
 				('bixarena_score_dead_letters', s.dead_letters::double precision),
 				('bixarena_score_dead_letters_max', s.dead_letters_critical::double precision),
 				('bixarena_score_waiting_messages', s.waiting::double precision),
-				('bixarena_score_waiting_age_seconds', s.waiting_seconds)
+				('bixarena_score_waiting_age_seconds', s.waiting_seconds),
+				('bixarena_score_refused_uploads', s.refused_uploads::double precision)
 			) AS v (name, value);
 		EXCEPTION WHEN OTHERS THEN
 			-- one that cannot be read hides no other
@@ -9847,6 +9875,7 @@ AS $$
 		('operator', 'upload', '{INSERT}'),
 		('operator', 'upload_content', '{INSERT}'),
 		('operator', 'upload_column', '{SELECT}'),
+		('operator', 'upload_file', '{SELECT,INSERT,UPDATE}'),
 		('operator', 'standing', '{INSERT}'),
 		('operator', 'standing_order', '{INSERT}'),
 		('operator', 'scoreboard', '{SELECT}'),

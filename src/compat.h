@@ -90,9 +90,12 @@
 #if PG_VERSION_NUM >= 170000
 #define MAKE_JSON_LEXER(data, length, encoding) \
 	makeJsonLexContextCstringLen(NULL, data, length, encoding, true)
+#define FREE_JSON_LEXER(lexer) freeJsonLexContext(lexer)
 #else
 #define MAKE_JSON_LEXER(data, length, encoding) \
 	makeJsonLexContextCstringLen(data, length, encoding, true)
+#define FREE_JSON_LEXER(lexer) \
+	(pfree((lexer)->strval->data), pfree((lexer)->strval), pfree(lexer))
 #endif
 
 #endif							/* BIXARENA_COMPAT_H */

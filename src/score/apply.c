@@ -123,7 +123,6 @@ lock_scores(Work *work)
 	Column	   *boards = new_column(INT4OID, work->num_standings);
 	Column	   *players = new_column(TEXTOID, work->num_standings);
 	int			at = 0;
-	bool		isnull;
 
 	for (int i = 0; i < work->num_standings; i++)
 	{
@@ -136,7 +135,7 @@ lock_scores(Work *work)
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		int32		board = result_int(row, 1);
-		text	   *player = DatumGetTextPP(result_value(row, 2, &isnull));
+		text	   *player = DatumGetTextPP(result_value(row, 2, TEXTOID));
 		Standing   *standing;
 
 		while (work->standings[at].game->board_no != board ||
@@ -145,10 +144,10 @@ lock_scores(Work *work)
 				elog(ERROR, "a score was read that was not asked for");
 		standing = &work->standings[at];
 		standing->was_there = standing->is_there = true;
-		standing->score = result_value(row, 3, &isnull);
-		standing->reached_at = DatumGetTimestampTz(result_value(row, 4, &isnull));
-		standing->place = result_value(row, 5, &isnull);
-		standing->row = datumCopy(result_value(row, 6, &isnull), false, sizeof(ItemPointerData));
+		standing->score = result_value(row, 3, NUMERICOID);
+		standing->reached_at = DatumGetTimestampTz(result_value(row, 4, TIMESTAMPTZOID));
+		standing->place = result_value(row, 5, BYTEAOID);
+		standing->row = datumCopy(result_value(row, 6, TIDOID), false, sizeof(ItemPointerData));
 	}
 }
 
@@ -169,6 +168,20 @@ combine(const Standing *before, const Message *message)
 }
 
 /*
+ * When a score that a message has changed was reached.  A sum has parts of several
+ * messages, and was not reached before the last of them was sent.
+ */
+static TimestampTz
+moment_reached(const Standing *before, const Message *message, TimestampTz now)
+{
+	TimestampTz moment = message->has_sent_at ? message->sent_at : now;
+
+	if (message->game->operator == OPERATOR_SUM && before->is_there)
+		return Max(moment, before->reached_at);
+	return moment;
+}
+
+/*
  * Apply a message to its standing.  A score was reached when it last became another.
  */
 static void
@@ -186,9 +199,9 @@ change_standing(Change *change, TimestampTz now)
 	if (!standing->is_there ||
 		DatumGetBool(DirectFunctionCall2(numeric_ne, standing->score, score)))
 	{
+		standing->reached_at = moment_reached(standing, message, now);
 		standing->is_there = standing->has_changed = true;
 		standing->score = score;
-		standing->reached_at = message->has_sent_at ? message->sent_at : now;
 		standing->place = PointerGetDatum(make_place(DatumGetNumeric(score),
 													 message->game->highest_first,
 													 standing->reached_at,

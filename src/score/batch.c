@@ -51,7 +51,6 @@ new_batch(Scoreboard *scoreboard)
 	};
 	Parameters	parameters = {0};
 	Batch	   *batch = palloc0(sizeof(Batch));
-	bool		isnull;
 
 	batch->scoreboard = scoreboard;
 	run_statement(scoreboard, &read_settings, &parameters);
@@ -61,9 +60,9 @@ new_batch(Scoreboard *scoreboard)
 				 errmsg("scoreboard \"%s\" has no settings", scoreboard->name),
 				 errhint("INSERT INTO %s.scoreboard DEFAULT VALUES",
 						 quote_identifier(scoreboard->name))));
-	batch->max_future_seconds = DatumGetFloat8(result_value(0, 1, &isnull));
+	batch->max_future_seconds = DatumGetFloat8(result_value(0, 1, FLOAT8OID));
 	batch->max_attempts = result_int(0, 2);
-	batch->retry_seconds = DatumGetFloat8(result_value(0, 3, &isnull));
+	batch->retry_seconds = DatumGetFloat8(result_value(0, 3, FLOAT8OID));
 	batch->notify_channel = result_text(0, 4);
 	if (batch->notify_channel)
 		batch->notify_channel = pstrdup(batch->notify_channel);
@@ -183,7 +182,6 @@ read_games(Batch *batch)
 	};
 	Parameters	parameters = {0};
 	Column	   *names = names_of_games(batch);
-	bool		isnull;
 
 	if (names->count == 0)
 		return;
@@ -193,10 +191,10 @@ read_games(Batch *batch)
 	{
 		Game	   *game = palloc(sizeof(Game));
 
-		game->game_id = DatumGetTextPP(result_value(row, 1, &isnull));
+		game->game_id = DatumGetTextPP(result_value(row, 1, TEXTOID));
 		game->board_no = result_int(row, 2);
-		game->operator = operator_of_name(result_text(row, 3));
-		game->highest_first = strcmp(result_text(row, 4), "desc") == 0;
+		game->operator = operator_of_name(result_word(row, 3));
+		game->highest_first = strcmp(result_word(row, 4), "desc") == 0;
 		game->generation = result_int(row, 5);
 		batch->games = lappend(batch->games, game);
 	}
@@ -328,15 +326,12 @@ take_messages(Batch *batch)
 	for (int i = 0; i < count; i++)
 	{
 		Message		taken = {0};
-		bool		isnull;
 
 		distinct[i]->state = MESSAGE_DUPLICATE;
 		if (row >= SPI_processed)
 			continue;
-		taken.message_id = DatumGetTextPP(SPI_getbinval(SPI_tuptable->vals[row],
-														SPI_tuptable->tupdesc, 1, &isnull));
-		taken.by_content = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[row],
-													  SPI_tuptable->tupdesc, 2, &isnull));
+		taken.message_id = DatumGetTextPP(result_value(row, 1, TEXTOID));
+		taken.by_content = DatumGetBool(result_value(row, 2, BOOLOID));
 		if (!has_same_id(distinct[i], &taken))
 			continue;
 		distinct[i]->state = MESSAGE_TAKEN;

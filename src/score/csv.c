@@ -3,9 +3,8 @@
  * csv.c
  *	  A sheet of CSV, as RFC 4180 has it.
  *
- * Lines end with CRLF, LF or CR; a value may be in quotes, in which a quote is doubled; a
- * byte order mark is passed over.  The bytes are turned into cells in their place, so
- * that nothing is copied.
+ * Lines end with CRLF, LF or CR; a value may be in quotes, in which a quote is doubled.
+ * The bytes are turned into cells in their place, so that nothing is copied.
  *
  * Why not COPY's own: it ends at the first error, at mixed ends of lines, and, before
  * PostgreSQL 18, without a word at a line that is \. and nothing else.
@@ -17,8 +16,6 @@
 #include "miscadmin.h"
 
 #include "score/score.h"
-
-#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
 /* Where in the file */
 typedef struct Reader
@@ -85,8 +82,14 @@ read_plain(Reader *reader)
 	for (; reader->at < reader->end && !ends_value(*reader->at); reader->at++)
 		has_quote |= *reader->at == '"';
 	if (has_quote)
-		add_flaw(reader->sheet, reader->line, NULL, pnstrdup(value, reader->at - value),
+	{
+		char		end = *reader->at;
+
+		*reader->at = '\0';
+		add_flaw(reader->sheet, reader->line, NULL, value,
 				 "there is a quote in a value without quotes");
+		*reader->at = end;
+	}
 	return value;
 }
 
@@ -131,12 +134,12 @@ read_header(Reader *reader)
 		(void) add_sheet_column(reader->sheet, line, value);
 	}
 	if (is_more)
-		add_flaw(reader->sheet, line, NULL, NULL,
-				 psprintf("there are more than %d columns", MAX_COLUMNS));
+		add_flaw(reader->sheet, line, NULL, NULL, "there are more than %d columns",
+				 MAX_COLUMNS);
 }
 
 /*
- * Read a line of values.  An empty one is none.
+ * Read a line of values.  One that is empty but for blanks is none.
  */
 static void
 read_row(Reader *reader)
@@ -152,17 +155,18 @@ read_row(Reader *reader)
 	{
 		char	   *value;
 
+		CHECK_FOR_INTERRUPTS();
 		is_more = read_value(reader, &value);
 		if (count < sheet->num_columns)
 			values[count] = value;
 		count++;
 	}
-	if (count == 1 && values[0][0] == '\0')
+	if (count == 1 && trimmed(values[0]) == NULL)
 		return;
 	if (count != sheet->num_columns)
 	{
-		add_flaw(sheet, line, NULL, NULL, psprintf("the line has %d values, and the header %d",
-												   count, sheet->num_columns));
+		add_flaw(sheet, line, NULL, NULL, "the line has %d values, and the header %d",
+				 count, sheet->num_columns);
 		return;
 	}
 	row = add_sheet_row(sheet, line);
@@ -180,16 +184,11 @@ read_csv(Sheet *sheet, char *data, size_t length)
 {
 	Reader		reader = {.sheet = sheet,.at = data,.end = data + length,.line = 1};
 
-	if (strncmp(data, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
-		reader.at += strlen(BYTE_ORDER_MARK);
 	if (reader.at >= reader.end)
 		return;
 	read_header(&reader);
 	if (sheet->num_flaws > 0)
 		return;
 	while (reader.at < reader.end && !reader.is_broken)
-	{
-		CHECK_FOR_INTERRUPTS();
 		read_row(&reader);
-	}
 }

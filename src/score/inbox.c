@@ -5,7 +5,8 @@
  *
  * Only what lies below inbox in that folder is listed and read: each folder on the way is
  * opened from the one above it, and never through a link, so that no link leads out of
- * it, whoever puts one there while we read.  Who reads files of the server's is a
+ * it, whoever puts one there while we read.  A file with other names besides (hard links)
+ * may be one of elsewhere, and is not read either.  Who reads files of the server's is a
  * member of pg_read_server_files.
  *
  *-------------------------------------------------------------------------
@@ -80,6 +81,21 @@ open_folder(const char *path)
 	return folder;
 }
 
+/*
+ * When a file was last written.
+ */
+static TimestampTz
+moment_of_file(const struct stat *status)
+{
+	TimestampTz moment = time_t_to_timestamptz(status->st_mtime);
+
+#ifdef __APPLE__
+	return moment + status->st_mtimespec.tv_nsec / 1000;
+#else
+	return moment + status->st_mtim.tv_nsec / 1000;
+#endif
+}
+
 static void
 list_file(Listing *listing, const char *key, const struct stat *status)
 {
@@ -92,7 +108,7 @@ list_file(Listing *listing, const char *key, const struct stat *status)
 				 errmsg("the folder has more than %d files", MAX_FILES)));
 	values[0] = CStringGetTextDatum(key);
 	values[1] = Int64GetDatum((int64) status->st_size);
-	values[2] = TimestampTzGetDatum(time_t_to_timestamptz(status->st_mtime));
+	values[2] = TimestampTzGetDatum(moment_of_file(status));
 	tuplestore_putvalues(listing->result->setResult, listing->result->setDesc, values, nulls);
 }
 
@@ -121,6 +137,9 @@ list_entry(Listing *listing, int folder, const char *name, const char *key, int 
 	pfree(entry_key);
 }
 
+/*
+ * List what is in a folder.  One that cannot be opened stops no other.
+ */
 static void
 list_folder(Listing *listing, int above, const char *name, const char *key, int depth)
 {
@@ -130,11 +149,16 @@ list_folder(Listing *listing, int above, const char *name, const char *key, int 
 
 	if (entries == NULL)
 	{
+		int			reason = errno;
+
 		if (folder >= 0)
 			close(folder);
-		if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR)
-			return;
-		refuse_path(key);
+		errno = reason;
+		if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
+			ereport(depth > 0 ? WARNING : ERROR,
+					(errcode_for_file_access(),
+					 errmsg("\"%s\" cannot be read: %m", key)));
+		return;
 	}
 	PG_TRY();
 	{
@@ -225,6 +249,12 @@ read_file(int file, const char *key, int64 max_bytes)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is no plain file", key)));
+	if (status.st_nlink > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" has other names besides", key),
+				 errdetail("It may be a file of another folder."),
+				 errhint("Copy it, instead of making a hard link.")));
 	if (status.st_size > Min(max_bytes, (int64) MaxAllocSize - VARHDRSZ))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

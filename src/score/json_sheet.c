@@ -32,6 +32,8 @@ typedef struct Note
 typedef struct Parser
 {
 	Sheet	   *sheet;
+	char	   *data;
+	size_t		length;
 	JsonLexContext *lexer;
 	int64		first_line;		/* of what the lexer has */
 	int			depth;
@@ -52,7 +54,7 @@ typedef struct Parser
 static int64
 line_of(const Parser *parser)
 {
-	return parser->first_line + parser->lexer->line_number - 1;
+	return parser->first_line + (parser->lexer ? parser->lexer->line_number - 1 : 0);
 }
 
 static int
@@ -76,8 +78,8 @@ begin_row(Parser *parser)
 	parser->row = -1;
 	if (parser->num_rows == MAX_FILE_ROWS)
 	{
-		add_flaw(parser->sheet, line_of(parser), NULL, NULL,
-				 psprintf("there are more than %d rows", MAX_FILE_ROWS));
+		add_flaw(parser->sheet, line_of(parser), NULL, NULL, "there are more than %d rows",
+				 MAX_FILE_ROWS);
 		return;
 	}
 	parser->row = parser->num_rows++;
@@ -96,6 +98,12 @@ note_value(Parser *parser, char *value)
 {
 	Note	   *note;
 
+	if (parser->num_notes == MAX_CELLS)
+	{
+		add_flaw(parser->sheet, line_of(parser), NULL, NULL, "there are more than %d values",
+				 MAX_CELLS);
+		return;
+	}
 	if (parser->num_notes == parser->max_notes)
 	{
 		parser->max_notes = Max(4096, 2 * parser->max_notes);
@@ -177,20 +185,22 @@ on_field_end(void *state pg_attribute_unused(), char *name, bool isnull pg_attri
 	JSON_ACTION_DONE;
 }
 
+/*
+ * Note a value of a row.  Of a file that has a flaw, none is needed any more.
+ */
 static JSON_ACTION
 on_scalar(void *state, char *token, JsonTokenType type)
 {
 	Parser	   *parser = state;
 
-	if (parser->depth != parser->object_depth)
-	{
-		if (parser->depth < parser->object_depth)
-			add_flaw(parser->sheet, line_of(parser), NULL, token, "a row is not an object");
-		JSON_ACTION_DONE;
-	}
-	if (type != JSON_TOKEN_NULL && parser->column >= 0 && parser->row >= 0 &&
-		token && token[0])
+	CHECK_FOR_INTERRUPTS();
+	if (parser->depth < parser->object_depth)
+		add_flaw(parser->sheet, line_of(parser), NULL, token, "a row is not an object");
+	if (parser->depth == parser->object_depth && type != JSON_TOKEN_NULL && token[0] &&
+		parser->column >= 0 && parser->row >= 0 && parser->sheet->num_flaws == 0)
 		note_value(parser, token);
+	else
+		pfree(token);
 	JSON_ACTION_DONE;
 }
 
@@ -218,10 +228,13 @@ parse(Parser *parser, char *data, size_t length, int64 line)
 	error = pg_parse_json(parser->lexer, &actions);
 	if (error != JSON_SUCCESS)
 	{
-		add_flaw(parser->sheet, line_of(parser), NULL, NULL,
-				 psprintf("this is no JSON: %s", json_errdetail(error, parser->lexer)));
+		add_flaw(parser->sheet, line_of(parser), NULL, NULL, "this is no JSON: %s",
+				 json_errdetail(error, parser->lexer));
 		parser->is_broken = true;
 	}
+	/* a file may have millions of documents */
+	FREE_JSON_LEXER(parser->lexer);
+	parser->lexer = NULL;
 }
 
 /*
@@ -249,16 +262,63 @@ fill_sheet(const Parser *parser)
 	}
 }
 
+static void
+parse_array(void *argument)
+{
+	Parser	   *parser = argument;
+
+	parse(parser, parser->data, parser->length, 1);
+}
+
+static void
+parse_lines(void *argument)
+{
+	Parser	   *parser = argument;
+	char	   *at = parser->data;
+	char	   *end = at + parser->length;
+	int64		line = 1;
+
+	for (; at < end && parser->sheet->num_flaws < MAX_FLAWS; line++)
+	{
+		char	   *line_end = memchr(at, '\n', end - at);
+
+		CHECK_FOR_INTERRUPTS();
+		if (line_end == NULL)
+			line_end = end;
+		if (strspn(at, " \t\r") < (size_t) (line_end - at))
+			parse(parser, at, line_end - at, line);
+		at = line_end + 1;
+	}
+}
+
+/*
+ * Parse a file.  What is nested too deeply for the server, and characters that this
+ * database has not, end with an error, which is the file's.
+ */
+static void
+parse_file(Parser *parser, Step step)
+{
+	ErrorData  *error = try_step(step, parser);
+
+	if (error && !is_of_file(error))
+		ReThrowError(error);
+	if (error)
+		add_flaw(parser->sheet, line_of(parser), NULL, NULL, "this is no JSON: %s",
+				 error->message);
+	else
+		fill_sheet(parser);
+}
+
 /*
  * Read an array of objects.  Behind its last byte there is a zero.
  */
 void
 read_json(Sheet *sheet, char *data, size_t length)
 {
-	Parser		parser = {.sheet = sheet,.object_depth = 2,.column = -1};
+	Parser		parser = {.sheet = sheet,.data = data,.length = length,.object_depth = 2,
+	.column = -1};
 
-	parse(&parser, data, length, 1);
-	fill_sheet(&parser);
+	parse_file(&parser, parse_array);
 }
 
 /*
@@ -267,20 +327,8 @@ read_json(Sheet *sheet, char *data, size_t length)
 void
 read_json_lines(Sheet *sheet, char *data, size_t length)
 {
-	Parser		parser = {.sheet = sheet,.object_depth = 1,.column = -1};
-	char	   *end = data + length;
-	int64		line = 1;
+	Parser		parser = {.sheet = sheet,.data = data,.length = length,.object_depth = 1,
+	.column = -1};
 
-	while (data < end && sheet->num_flaws < MAX_FLAWS)
-	{
-		char	   *line_end = memchr(data, '\n', end - data);
-
-		if (line_end == NULL)
-			line_end = end;
-		if (strspn(data, " \t\r") < (size_t) (line_end - data))
-			parse(&parser, data, line_end - data, line);
-		data = line_end + 1;
-		line++;
-	}
-	fill_sheet(&parser);
+	parse_file(&parser, parse_lines);
 }

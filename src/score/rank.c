@@ -46,7 +46,6 @@ read_fold_state(const Scoreboard *scoreboard, int32 board, FoldState *state)
 		SPI_OK_SELECT, SEES_SNAPSHOT
 	};
 	Parameters	parameters = {0};
-	bool		isnull;
 
 	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
 	run_statement(scoreboard, &read, &parameters);
@@ -57,8 +56,8 @@ read_fold_state(const Scoreboard *scoreboard, int32 board, FoldState *state)
 						scoreboard->name),
 				 errhint("Call bixarena_recount_scores().")));
 	state->generation = result_int(0, 1);
-	state->next_xid = result_value(0, 2, &isnull);
-	state->open_xids = result_value(0, 3, &isnull);
+	state->next_xid = result_value(0, 2, XID8OID);
+	state->open_xids = result_value(0, 3, XID8ARRAYOID);
 	state->next_node_no = result_int(0, 4);
 }
 
@@ -79,7 +78,10 @@ integers_of(Datum array, int *length)
 	return integers;
 }
 
-static void
+/*
+ * The owner may have written what he likes.
+ */
+void
 check_node(const Scoreboard *scoreboard, int32 board, bool is_sound)
 {
 	if (!is_sound)
@@ -117,16 +119,17 @@ read_node(const Scoreboard *scoreboard, int32 board, int level, Datum place)
 	check_node(scoreboard, board, SPI_processed == 1);
 	node->level = level;
 	node->node_no = result_int(0, 1);
-	deconstruct_array(DatumGetArrayTypeP(result_value(0, 2, &isnull)), BYTEAOID, -1, false,
+	deconstruct_array(DatumGetArrayTypeP(result_value(0, 2, BYTEAARRAYOID)), BYTEAOID, -1, false,
 					  TYPALIGN_INT, &node->bounds, NULL, &node->length);
-	children = result_value(0, 3, &isnull);
+	check_node(scoreboard, board, node->length > 0);
+	children = result_or_null(0, 3, INT4ARRAYOID, &isnull);
 	if (level > LOWEST_LEVEL)
 	{
 		check_node(scoreboard, board, !isnull);
 		node->children = integers_of(children, &length);
 		check_node(scoreboard, board, length == node->length);
 	}
-	node->counts = integers_of(result_value(0, 4, &isnull), &length);
+	node->counts = integers_of(result_value(0, 4, INT4ARRAYOID), &length);
 	check_node(scoreboard, board, length == node->length);
 	return node;
 }
@@ -172,7 +175,6 @@ add_changes(const Scoreboard *scoreboard, int32 board, Datum place, RankResult *
 	};
 	Parameters	parameters = {0};
 	FoldState	state;
-	bool		isnull;
 
 	read_fold_state(scoreboard, board, &state);
 	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
@@ -181,8 +183,8 @@ add_changes(const Scoreboard *scoreboard, int32 board, Datum place, RankResult *
 	add_parameter(&parameters, XID8ARRAYOID, state.open_xids, false);
 	add_parameter(&parameters, BYTEAOID, place, false);
 	run_statement(scoreboard, &sum, &parameters);
-	result->before += DatumGetInt64(result_value(0, 1, &isnull));
-	result->total += DatumGetInt64(result_value(0, 2, &isnull));
+	result->before += DatumGetInt64(result_value(0, 1, INT8OID));
+	result->total += DatumGetInt64(result_value(0, 2, INT8OID));
 }
 
 /*
@@ -197,13 +199,12 @@ count_players(const Scoreboard *scoreboard, int32 board, Datum first, Datum plac
 		SPI_OK_SELECT, SEES_SNAPSHOT
 	};
 	Parameters	parameters = {0};
-	bool		isnull;
 
 	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
 	add_parameter(&parameters, BYTEAOID, first, false);
 	add_parameter(&parameters, BYTEAOID, place, false);
 	run_statement(scoreboard, &count, &parameters);
-	return DatumGetInt64(result_value(0, 1, &isnull));
+	return DatumGetInt64(result_value(0, 1, INT8OID));
 }
 
 /*
@@ -273,7 +274,8 @@ bixarena_rank_before(PG_FUNCTION_ARGS)
 	int64		before;
 
 	connect_spi();
-	before = rank_of_place(scoreboard, PG_GETARG_INT32(1), PG_GETARG_DATUM(2)).before;
+	before = rank_of_place(scoreboard, PG_GETARG_INT32(1),
+						   PointerGetDatum(PG_GETARG_BYTEA_PP(2))).before;
 	SPI_finish();
 	PG_RETURN_INT64(before);
 }

@@ -192,10 +192,11 @@ return_standings(FunctionCallInfo fcinfo, const Scoreboard *scoreboard, int32 bo
 		bool		nulls[6] = {false};
 
 		values[0] = Int64GetDatum(before + (int64) row + 1);
-		for (int column = 1; column <= 5; column++)
-			values[column] = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
-										   column, &nulls[column]);
-		values[5] = cursor_of(values[5]);
+		values[1] = result_value(row, 1, TEXTOID);
+		values[2] = result_or_null(row, 2, TEXTOID, &nulls[2]);
+		values[3] = result_value(row, 3, NUMERICOID);
+		values[4] = result_value(row, 4, TIMESTAMPTZOID);
+		values[5] = cursor_of(result_value(row, 5, BYTEAOID));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 }
@@ -233,7 +234,6 @@ find_place(const Scoreboard *scoreboard, int32 board, const char *player, Datum 
 		SPI_OK_SELECT, SEES_SNAPSHOT
 	};
 	Parameters	parameters = {0};
-	bool		isnull;
 
 	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
 	add_text(&parameters, player);
@@ -242,10 +242,10 @@ find_place(const Scoreboard *scoreboard, int32 board, const char *player, Datum 
 		return (Datum) 0;
 	if (score)
 	{
-		*score = result_value(0, 1, &isnull);
-		*reached_at = result_value(0, 2, &isnull);
+		*score = result_value(0, 1, NUMERICOID);
+		*reached_at = result_value(0, 2, TIMESTAMPTZOID);
 	}
-	return result_value(0, 3, &isnull);
+	return result_value(0, 3, BYTEAOID);
 }
 
 /*
@@ -261,7 +261,6 @@ find_points_to_next(const Scoreboard *scoreboard, int32 board, Datum place, Datu
 		SPI_OK_SELECT, SEES_SNAPSHOT
 	};
 	Parameters	parameters = {0};
-	bool		isnull;
 
 	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
 	add_parameter(&parameters, BYTEAOID, place, false);
@@ -269,7 +268,7 @@ find_points_to_next(const Scoreboard *scoreboard, int32 board, Datum place, Datu
 	run_statement(scoreboard, &find, &parameters);
 	if (SPI_processed == 0)
 		return false;
-	*points = result_value(0, 1, &isnull);
+	*points = result_value(0, 1, NUMERICOID);
 	return true;
 }
 
@@ -327,14 +326,13 @@ find_start(const Scoreboard *scoreboard, int32 board, Datum place, int n, int *a
 		SPI_OK_SELECT, SEES_SNAPSHOT
 	};
 	Parameters	parameters = {0};
-	bool		isnull;
 
 	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
 	add_parameter(&parameters, BYTEAOID, place, false);
 	add_parameter(&parameters, INT8OID, Int64GetDatum((int64) n + 1), false);
 	run_statement(scoreboard, &find, &parameters);
 	*above = Min((int) SPI_processed, n);
-	return (int) SPI_processed > n ? result_value(n, 1, &isnull) : (Datum) 0;
+	return (int) SPI_processed > n ? result_value(n, 1, BYTEAOID) : (Datum) 0;
 }
 
 /*
@@ -393,9 +391,7 @@ bixarena_ranks_of(PG_FUNCTION_ARGS)
 	boards = palloc(sizeof(int32) * Max(count, 1));
 	for (int row = 0; row < count; row++)
 	{
-		bool		isnull;
-
-		games[row] = result_value(row, 1, &isnull);
+		games[row] = result_value(row, 1, TEXTOID);
 		boards[row] = result_int(row, 2);
 	}
 	for (int row = 0; row < count; row++)

@@ -35,6 +35,7 @@ typedef enum ScoreTable
 	TABLE_DEAD_LETTER,
 	TABLE_UPLOAD,
 	TABLE_UPLOAD_CONTENT,
+	TABLE_UPLOAD_FILE,
 	TABLE_UPLOAD_COLUMN,
 	TABLE_STANDING,
 	TABLE_STANDING_ORDER,
@@ -175,6 +176,31 @@ typedef struct RankResult
 	int64		total;
 } RankResult;
 
+/* Players of a range, at most */
+#define MAX_RANGE 32
+
+/* A player came to a place (1) or left it (-1) */
+typedef struct Move
+{
+	Datum		place;
+	int			sign;
+} Move;
+
+/* Events of a board that are folded into its counts */
+typedef struct Fold
+{
+	const Scoreboard *scoreboard;
+	int32		board;
+	int64		last_event_id;	/* at least so many have happened */
+	FoldState	state;
+
+	/* changes to counts, a row each */
+	Column	   *levels;
+	Column	   *nodes;
+	Column	   *ranges;
+	Column	   *signs;
+} Fold;
+
 /* What is wrong with a file, in one place; of many, so many are told */
 #define MAX_FLAWS 20
 
@@ -203,6 +229,39 @@ typedef struct Sheet
 	Flaw		flaws[MAX_FLAWS];
 } Sheet;
 
+/* What a column holds */
+typedef enum ColumnKind
+{
+	COLUMN_ID,
+	COLUMN_NAME,
+	COLUMN_NUMBER,
+	COLUMN_WORD
+} ColumnKind;
+
+/* A file that is uploaded */
+typedef struct Upload
+{
+	Scoreboard *scoreboard;
+	Sheet	   *sheet;
+
+	/* of all rows */
+	Datum		run_no;
+	Datum		run_id;
+	Datum		snapshot_date;
+	Datum		ingested_at;
+
+	/* columns of the sheet */
+	ColumnKind	kinds[MAX_COLUMNS];
+	int			by_name[MAX_COLUMNS];	/* in the order of names */
+	int			id;				/* -1: none */
+	int			num_metrics;
+	int			metrics[MAX_COLUMNS];
+
+	/* metric after metric, a number for each row */
+	double	   *numbers;
+	int32	   *ranks;			/* 0: the row has no number */
+} Upload;
+
 /* guard.c */
 extern char *code_of_relation(Relation relation, int events);
 
@@ -213,8 +272,10 @@ extern Scoreboard *open_scoreboard(const char *name, bool writes);
 extern void connect_spi(void);
 extern void run_statement(const Scoreboard *scoreboard, const Statement *statement,
 						  Parameters *parameters);
-extern Datum result_value(int row, int column, bool *isnull);
+extern Datum result_value(int row, int column, Oid type);
+extern Datum result_or_null(int row, int column, Oid type, bool *isnull);
 extern int32 result_int(int row, int column);
+extern char *result_word(int row, int column);
 extern Column *new_column(Oid type, int max_count);
 extern void add_value(Column *column, Datum value);
 extern void add_null(Column *column);
@@ -249,21 +310,53 @@ extern void apply_messages(Batch *batch);
 
 /* rank.c */
 extern void read_fold_state(const Scoreboard *scoreboard, int32 board, FoldState *state);
+extern void check_node(const Scoreboard *scoreboard, int32 board, bool is_sound);
 extern RankNode *read_node(const Scoreboard *scoreboard, int32 board, int level,
 						   Datum place);
 extern int	bucket_of(const RankNode *node, Datum place);
 extern RankResult rank_of_place(const Scoreboard *scoreboard, int32 board, Datum place);
 extern int64 rank_total(const Scoreboard *scoreboard, int32 board);
 
+/* fold_moves.c */
+extern void look_now(void);
+extern void look_away(void);
+extern void add_board(Parameters *parameters, const Fold *fold);
+extern Move *read_moves(const Fold *fold, bool own, int *count);
+
+/* fold_split.c */
+extern void mend_nodes(Fold *fold);
+
 /* fold.c */
 extern void fold_now_and_then(Batch *batch);
 
-/* sheet.c */
+/* flaw.c */
 extern void add_flaw(Sheet *sheet, int64 line, const char *column, const char *value,
-					 char *message);
+					 const char *format,...) pg_attribute_printf(5, 6);
+extern bool is_of_file(const ErrorData *error);
+
+/* flaw_report.c */
+extern void push_text(JsonbParseState **state, JsonbIteratorToken token, char *string);
+extern Datum report_flaws(Sheet *sheet);
+
+/* sheet.c */
 extern int	add_sheet_column(Sheet *sheet, int64 line, const char *name);
 extern char **add_sheet_row(Sheet *sheet, int64 line);
+extern char *cell_of(const Sheet *sheet, int row, int column);
 extern char *trimmed(char *cell);
+
+/* sheet_file.c */
+extern void read_sheet(Sheet *sheet, const char *format, const bytea *content);
+
+/* upload_check.c */
+extern Datum numeric_of(const char *cell);
+extern void find_kinds(Upload *upload, Datum numbers, Datum words);
+extern void check_upload(Upload *upload, Datum required);
+
+/* upload_rank.c */
+extern void rank_rows(Upload *upload);
+
+/* upload_rows.c */
+extern void write_rows(const Upload *upload);
 
 /* csv.c */
 extern void read_csv(Sheet *sheet, char *data, size_t length);

@@ -15,54 +15,142 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 
 #include "score/score.h"
 
 PG_FUNCTION_INFO_V1(bixarena_work_at_scores);
 
 #define MAX_BATCH 1000
+#define MAX_LANES 16
 
 /*
- * Lock a lane that has something to do for this role.  Returns -1 if there is none.
+ * The lanes that have something due for this role, in any order.
  */
 static int
-lock_lane(const Scoreboard *scoreboard)
+find_lanes(const Scoreboard *scoreboard, int *lanes)
 {
-	static const Statement lock = {
+	static const Statement find = {
 		"SELECT l.lane::integer FROM @queue_lane AS l"
 		" WHERE EXISTS (SELECT FROM @queue AS q WHERE q.lane = l.lane"
 		" AND q.role = current_user::regrole AND q.due_at <= clock_timestamp())"
-		" ORDER BY random() LIMIT 1"
-		" FOR UPDATE SKIP LOCKED",
+		" ORDER BY random() LIMIT $1",
+		SPI_OK_SELECT, SEES_LATEST
+	};
+	Parameters	parameters = {0};
+	int			count;
+
+	add_parameter(&parameters, INT8OID, Int64GetDatum(MAX_LANES), false);
+	run_statement(scoreboard, &find, &parameters);
+	count = SPI_processed;
+	for (int row = 0; row < count; row++)
+		lanes[row] = result_int(row, 1);
+	return count;
+}
+
+/*
+ * Be the one who works at a lane.  False if somebody else does.
+ */
+static bool
+lock_lane(const Scoreboard *scoreboard, int lane)
+{
+	static const Statement lock = {
+		"SELECT FROM @queue_lane AS l WHERE l.lane = $1 FOR UPDATE SKIP LOCKED",
 		SPI_OK_SELECT, SEES_LATEST
 	};
 	Parameters	parameters = {0};
 
+	add_parameter(&parameters, INT2OID, Int16GetDatum(lane), false);
 	run_statement(scoreboard, &lock, &parameters);
-	return SPI_processed == 0 ? -1 : result_int(0, 1);
+	return SPI_processed > 0;
 }
 
 /*
- * Is there one of the same player and game among messages that must wait?
+ * Players in games whose messages must wait, by a hash: two that have the same one
+ * wait for each other, which harms nobody.
  */
-static bool
-is_behind(const List *waiting, const Message *message)
+static HTAB *
+new_waiting(void)
 {
-	ListCell   *cell;
+	HASHCTL		control = {.keysize = sizeof(uint64),.entrysize = sizeof(uint64),
+	.hcxt = CurrentMemoryContext};
 
-	foreach(cell, waiting)
+	return hash_create("bixarena_rank waiting", 64, &control,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static uint64
+hash_of_player(const text *player_id, const text *game_id)
+{
+	uint64		player = hash_bytes_extended((unsigned char *) VARDATA_ANY(player_id),
+											 VARSIZE_ANY_EXHDR(player_id), 0);
+
+	return hash_bytes_extended((unsigned char *) VARDATA_ANY(game_id),
+							   VARSIZE_ANY_EXHDR(game_id), player);
+}
+
+/*
+ * Look at the next rows of a lane, and choose those that can be applied now.  Returns how
+ * many rows there were, and the number of the last.
+ */
+static int
+choose_rows(const Scoreboard *scoreboard, int lane, HTAB *waiting, Column *chosen, int64 *last)
+{
+	static const Statement look = {
+		"SELECT q.queue_id, q.player_id, q.game_id,"
+		" q.role <> current_user::regrole OR q.due_at > clock_timestamp()"
+		" FROM @queue AS q WHERE q.lane = $1 AND q.queue_id > $2"
+		" ORDER BY q.queue_id LIMIT $3",
+		SPI_OK_SELECT, SEES_LATEST
+	};
+	Parameters	parameters = {0};
+	int			num_rows;
+
+	add_parameter(&parameters, INT2OID, Int16GetDatum(lane), false);
+	add_parameter(&parameters, INT8OID, Int64GetDatum(*last), false);
+	add_parameter(&parameters, INT8OID, Int64GetDatum(MAX_BATCH), false);
+	run_statement(scoreboard, &look, &parameters);
+	num_rows = SPI_processed;
+	for (int row = 0; row < num_rows; row++)
 	{
-		const Message *other = lfirst(cell);
+		uint64		hash = hash_of_player(DatumGetTextPP(result_value(row, 2, TEXTOID)),
+										  DatumGetTextPP(result_value(row, 3, TEXTOID)));
+		bool		is_not_due = DatumGetBool(result_value(row, 4, BOOLOID));
+		bool		is_behind;
 
-		if (compare_bytes(other->player_id, message->player_id) == 0 &&
-			compare_bytes(other->game_id, message->game_id) == 0)
-			return true;
+		*last = DatumGetInt64(result_value(row, 1, INT8OID));
+		(void) hash_search(waiting, &hash, is_not_due ? HASH_ENTER : HASH_FIND, &is_behind);
+		if (!is_not_due && !is_behind)
+			add_value(chosen, Int64GetDatum(*last));
 	}
-	return false;
+	return num_rows;
+}
+
+/*
+ * The rows of a lane that can be applied now.  Behind one that is another role's, or that
+ * waits for its next attempt, those of the same player and game wait too.  If that is
+ * all there is in many rows, those behind them are looked at.
+ */
+static Column *
+choose_from_lane(const Scoreboard *scoreboard, int lane)
+{
+	Column	   *chosen = new_column(INT8OID, MAX_BATCH);
+	HTAB	   *waiting = new_waiting();
+	int64		last = PG_INT64_MIN;
+	int			num_rows;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		num_rows = choose_rows(scoreboard, lane, waiting, chosen, &last);
+	} while (num_rows == MAX_BATCH && chosen->count == 0);
+	hash_destroy(waiting);
+	return chosen;
 }
 
 /*
@@ -72,56 +160,35 @@ static void
 read_queued(Message *message, int row)
 {
 	JsonbValue	value;
-	bool		isnull;
 
-	JsonbToJsonbValue(DatumGetJsonbP(result_value(row, 2, &isnull)), &value);
+	JsonbToJsonbValue(DatumGetJsonbP(result_value(row, 2, JSONBOID)), &value);
 	read_message(message, &value, DT_NOEND);
 	message->n = row;
-	message->number = DatumGetInt64(result_value(row, 1, &isnull));
+	message->number = DatumGetInt64(result_value(row, 1, INT8OID));
 	message->attempts = result_int(row, 3);
 }
 
 /*
- * The messages of a lane that can be applied now.  Behind one that is another role's, or
- * that waits for its next attempt, those of the same player and game wait too.
+ * The messages of some rows of a lane, locked.
  */
 static void
-read_lane(Batch *batch, int lane)
+read_rows(Batch *batch, int lane, const Column *chosen)
 {
 	static const Statement lock = {
-		"SELECT q.queue_id, q.content, q.attempts,"
-		" q.role <> current_user::regrole OR q.due_at > clock_timestamp()"
-		" FROM @queue AS q WHERE q.lane = $1"
-		" ORDER BY q.queue_id LIMIT $2"
-		" FOR UPDATE",
+		"SELECT q.queue_id, q.content, q.attempts FROM @queue AS q"
+		" WHERE q.lane = $1 AND q.queue_id = ANY ($2)"
+		" ORDER BY q.queue_id FOR UPDATE",
 		SPI_OK_SELECT, SEES_LATEST
 	};
 	Parameters	parameters = {0};
-	List	   *waiting = NIL;
 
 	add_parameter(&parameters, INT2OID, Int16GetDatum(lane), false);
-	add_parameter(&parameters, INT8OID, Int64GetDatum(MAX_BATCH), false);
+	add_column(&parameters, chosen);
 	run_statement(batch->scoreboard, &lock, &parameters);
-	batch->messages = palloc0(sizeof(Message) * MAX_BATCH);
-	for (int row = 0; row < (int) SPI_processed; row++)
-	{
-		Message    *message = &batch->messages[batch->count];
-		bool		isnull;
-
-		memset(message, 0, sizeof(Message));
-		read_queued(message, row);
-		if (message->player_id == NULL || message->game_id == NULL)
-			batch->count++;
-		else if (DatumGetBool(result_value(row, 4, &isnull)) || is_behind(waiting, message))
-		{
-			Message    *copy = palloc(sizeof(Message));
-
-			*copy = *message;
-			waiting = lappend(waiting, copy);
-		}
-		else
-			batch->count++;
-	}
+	batch->count = Min((int) SPI_processed, chosen->count);
+	batch->messages = palloc0(sizeof(Message) * Max(batch->count, 1));
+	for (int row = 0; row < batch->count; row++)
+		read_queued(&batch->messages[row], row);
 }
 
 /*
@@ -208,18 +275,43 @@ remove_done(const Batch *batch, int lane)
 }
 
 /*
+ * A batch of the messages of a lane that can be applied now; NULL if there is none.
+ */
+static Batch *
+take_lane(Scoreboard *scoreboard, int *lane)
+{
+	int			lanes[MAX_LANES];
+	int			count = find_lanes(scoreboard, lanes);
+
+	for (int i = 0; i < count; i++)
+	{
+		Column	   *chosen;
+		Batch	   *batch;
+
+		if (!lock_lane(scoreboard, lanes[i]))
+			continue;
+		chosen = choose_from_lane(scoreboard, lanes[i]);
+		if (chosen->count == 0)
+			continue;
+		*lane = lanes[i];
+		batch = new_batch(scoreboard);
+		read_rows(batch, *lane, chosen);
+		return batch;
+	}
+	return NULL;
+}
+
+/*
  * Apply a batch of one lane.  Returns how many messages; 0 if there is nothing to do now.
  */
 static int
 work_at_lane(Scoreboard *scoreboard)
 {
-	int			lane = lock_lane(scoreboard);
-	Batch	   *batch;
+	int			lane;
+	Batch	   *batch = take_lane(scoreboard, &lane);
 
-	if (lane < 0)
+	if (batch == NULL)
 		return 0;
-	batch = new_batch(scoreboard);
-	read_lane(batch, lane);
 	find_games(batch);
 	set_taken(batch);
 	apply_messages(batch);
@@ -228,7 +320,7 @@ work_at_lane(Scoreboard *scoreboard)
 	remove_done(batch, lane);
 	notify_of_scores(batch);
 	fold_now_and_then(batch);
-	return Max(batch->count, 1);
+	return batch->count;
 }
 
 /*
@@ -243,12 +335,11 @@ find_wait(const Scoreboard *scoreboard, Datum *seconds)
 		SPI_OK_SELECT, SEES_LATEST
 	};
 	Parameters	parameters = {0};
-	bool		isnull;
 
 	run_statement(scoreboard, &find, &parameters);
 	if (SPI_processed == 0)
 		return false;
-	*seconds = result_value(0, 1, &isnull);
+	*seconds = result_value(0, 1, FLOAT8OID);
 	return true;
 }
 

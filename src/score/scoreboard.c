@@ -67,6 +67,7 @@ static const struct
 	{"dead_letter", ON_INSERT | ON_UPDATE | ON_DELETE},
 	{"upload", ON_INSERT},
 	{"upload_content", ON_INSERT},
+	{"upload_file", ON_INSERT | ON_UPDATE},
 	{"upload_column", 0},
 	{"standing", ON_INSERT},
 	{"standing_order", ON_INSERT}
@@ -212,11 +213,15 @@ look_at_tables(Scoreboard *scoreboard, bool writes)
 	}
 }
 
+/*
+ * Keep triggers, rules and indexes from being made until the transaction ends.  Who only
+ * reads does that too: the planner folds the expressions of an index.
+ */
 static void
-lock_tables(const Scoreboard *scoreboard, LOCKMODE mode)
+lock_tables(const Scoreboard *scoreboard)
 {
 	for (int i = 0; i < NUM_SCORE_TABLES; i++)
-		LockRelationOid(scoreboard->tables[i], mode);
+		LockRelationOid(scoreboard->tables[i], RowExclusiveLock);
 }
 
 static void
@@ -280,11 +285,11 @@ open_scoreboard(const char *name, bool writes)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, name);
 	if (!has_privs_of_role(found.owner, GetUserId()))
 	{
-		lock_tables(&found, writes ? RowExclusiveLock : AccessShareLock);
+		lock_tables(&found);
 		/* what was renamed before the lock came is another now */
 		if (!find_scoreboard(name, &found))
 			refuse_scoreboard(name);
-		lock_tables(&found, writes ? RowExclusiveLock : AccessShareLock);
+		lock_tables(&found);
 		scoreboard = remember(&found);
 		look_at_tables(scoreboard, writes);
 		return scoreboard;

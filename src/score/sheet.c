@@ -1,43 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * sheet.c
- *	  A file of standings as rows and columns of texts, and what is wrong with it.
+ *	  A file of standings as rows and columns of texts.
  *
  * Cells point into the file's bytes where that can be, so that a sheet takes eight bytes
- * a cell beside them.  What is wrong is collected, not raised: a person mends a file
- * once, not twenty times.
+ * a cell beside them.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
 #include "score/score.h"
 
-/* A value that is told has so many bytes at most */
-#define MAX_TOLD_BYTES 100
-
 #define MIN_ROWS 1024
-
-/*
- * Note what is wrong.  The first of many are told.
- */
-void
-add_flaw(Sheet *sheet, int64 line, const char *column, const char *value, char *message)
-{
-	if (sheet->num_flaws < MAX_FLAWS)
-	{
-		Flaw	   *flaw = &sheet->flaws[sheet->num_flaws];
-
-		flaw->line = line;
-		flaw->column = column;
-		flaw->value = value ? cut_text(value, MAX_TOLD_BYTES) : NULL;
-		flaw->message = message;
-	}
-	sheet->num_flaws++;
-}
 
 /*
  * A name in small letters, with underscores for what is no letter or digit.
@@ -74,13 +51,12 @@ add_sheet_column(Sheet *sheet, int64 line, const char *name)
 	char	   *normal = normalize_name(name);
 
 	if (sheet->num_columns == MAX_COLUMNS)
-		add_flaw(sheet, line, NULL, NULL,
-				 psprintf("there are more than %d columns", MAX_COLUMNS));
+		add_flaw(sheet, line, NULL, NULL, "there are more than %d columns", MAX_COLUMNS);
 	else if (normal[0] == '\0')
 		add_flaw(sheet, line, NULL, name, "a column has no name");
 	else if (strlen(normal) >= NAMEDATALEN)
-		add_flaw(sheet, line, NULL, name, psprintf("the name of a column has more than %d bytes",
-												   NAMEDATALEN - 1));
+		add_flaw(sheet, line, NULL, name, "the name of a column has more than %d bytes",
+				 NAMEDATALEN - 1);
 	else
 	{
 		for (int i = 0; i < sheet->num_columns; i++)
@@ -127,8 +103,8 @@ add_sheet_row(Sheet *sheet, int64 line)
 	if (sheet->num_rows >= MAX_FILE_ROWS ||
 		(int64) (sheet->num_rows + 1) * sheet->num_columns > MAX_CELLS)
 	{
-		add_flaw(sheet, line, NULL, NULL,
-				 psprintf("there are more than %d rows or %d values", MAX_FILE_ROWS, MAX_CELLS));
+		add_flaw(sheet, line, NULL, NULL, "there are more than %d rows or %d values",
+				 MAX_FILE_ROWS, MAX_CELLS);
 		return NULL;
 	}
 	if (sheet->num_rows == sheet->max_rows)
@@ -137,6 +113,15 @@ add_sheet_row(Sheet *sheet, int64 line)
 	memset(row, 0, sizeof(char *) * sheet->num_columns);
 	sheet->lines[sheet->num_rows++] = (int32) Min(line, PG_INT32_MAX);
 	return row;
+}
+
+/*
+ * The text of a row in a column; NULL if it is empty.
+ */
+char *
+cell_of(const Sheet *sheet, int row, int column)
+{
+	return sheet->cells[(Size) row * sheet->num_columns + column];
 }
 
 /*

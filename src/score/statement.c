@@ -18,6 +18,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "score/score.h"
@@ -127,15 +128,31 @@ run_statement(const Scoreboard *scoreboard, const Statement *statement,
 }
 
 /*
- * A value of the result of the last query, copied.  Columns count from 1.
+ * The owner may have altered the tables, also while we work.
+ */
+static void
+refuse_result(Form_pg_attribute attribute)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("a table of the scoreboard has not the columns that it was made with"),
+			 errdetail("%s is null, or of type %s.", NameStr(attribute->attname),
+					   format_type_be(attribute->atttypid))));
+}
+
+/*
+ * A value of the result of the last query, copied, or 0 if it is null.  Columns count
+ * from 1.
  */
 Datum
-result_value(int row, int column, bool *isnull)
+result_or_null(int row, int column, Oid type, bool *isnull)
 {
 	Form_pg_attribute attribute = TupleDescAttr(SPI_tuptable->tupdesc, column - 1);
 	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
 									  column, isnull);
 
+	if (attribute->atttypid != type && getBaseType(attribute->atttypid) != type)
+		refuse_result(attribute);
 	if (*isnull)
 		return (Datum) 0;
 	if (attribute->attlen == -1)
@@ -144,14 +161,29 @@ result_value(int row, int column, bool *isnull)
 }
 
 /*
- * An integer that is not null.
+ * One that is not null.
  */
+Datum
+result_value(int row, int column, Oid type)
+{
+	bool		isnull;
+	Datum		value = result_or_null(row, column, type, &isnull);
+
+	if (isnull)
+		refuse_result(TupleDescAttr(SPI_tuptable->tupdesc, column - 1));
+	return value;
+}
+
 int32
 result_int(int row, int column)
 {
-	bool		isnull;
+	return DatumGetInt32(result_value(row, column, INT4OID));
+}
 
-	return DatumGetInt32(result_value(row, column, &isnull));
+char *
+result_word(int row, int column)
+{
+	return TextDatumGetCString(result_value(row, column, TEXTOID));
 }
 
 Column *

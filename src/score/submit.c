@@ -134,7 +134,6 @@ read_dead_letters(Batch *batch, FunctionCallInfo fcinfo)
 	};
 	Parameters	parameters = {0};
 	TimestampTz latest = latest_moment(batch);
-	bool		isnull;
 
 	add_parameter(&parameters, INT8ARRAYOID, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
 				  PG_ARGISNULL(1));
@@ -149,8 +148,8 @@ read_dead_letters(Batch *batch, FunctionCallInfo fcinfo)
 
 		CHECK_FOR_INTERRUPTS();
 		message->n = i;
-		message->number = DatumGetInt64(result_value(i, 1, &isnull));
-		JsonbToJsonbValue(DatumGetJsonbP(result_value(i, 2, &isnull)), &value);
+		message->number = DatumGetInt64(result_value(i, 1, INT8OID));
+		JsonbToJsonbValue(DatumGetJsonbP(result_value(i, 2, JSONBOID)), &value);
 		read_message(message, &value, latest);
 	}
 }

@@ -32,6 +32,7 @@ BEGIN PERFORM trap.note('trigger'); RETURN NEW; END $$;
 UPDATE trap.scoreboard SET max_attempts = 1;
 RESET ROLE;
 SELECT bixarena_grant('regress_operator', 'admin', 'trap') IS NOT NULL AS granted;
+SELECT status FROM bixarena_upload_standings('trap', 'source=a/dt=2026-01-01/x.csv', 'id,x\0121,1');
 
 -- what everybody may call, each with what came of it
 CREATE FUNCTION public.attempt(what text) RETURNS text LANGUAGE plpgsql SET search_path = public, trap AS $$
@@ -63,7 +64,14 @@ CREATE FUNCTION public.call_all() RETURNS TABLE (call text, outcome text) LANGUA
 			'player_id', 'bob', 'game_id', 'gold', 'score', 1), 5))$a$,
 		$a$SELECT bixarena_reset_game('trap', 'gold')$a$,
 		$a$SELECT bixarena_create_game('trap', 'a' || (SELECT count(*) FROM trap.game))$a$,
-		$a$SELECT bixarena_clean_scores('trap')$a$]) AS c
+		$a$SELECT bixarena_clean_scores('trap')$a$,
+		$a$SELECT bixarena_upload_standings('trap', 'source=a/dt=2026-01-01/x.csv', 'id,x\0121,2')$a$,
+		$a$SELECT bixarena_standings('trap', 'a', NULL, 'x')$a$,
+		$a$SELECT bixarena_standings_json('trap', 'a', NULL, 'x')$a$,
+		$a$SELECT bixarena_standings_history_json('trap', 'a', '1', 'x')$a$,
+		$a$SELECT bixarena_compare_standings_json('trap', 'a', NULL, 'x', '2026-01-01', '2026-01-01')$a$,
+		$a$SELECT bixarena_standings_dates_json('trap')$a$,
+		$a$SELECT bixarena_uploads('trap')$a$]) AS c
 $$;
 CREATE FUNCTION public.refused() RETURNS TABLE (refused bigint, with_what text) LANGUAGE sql AS $$
 	SELECT count(*), outcome FROM call_all() WHERE outcome <> 'done' AND outcome !~ '"none" does not exist'
@@ -75,6 +83,15 @@ SELECT outcome, count(*) FROM call_all() GROUP BY 1 ORDER BY 2;
 SET ROLE regress_operator;
 SELECT outcome, count(*) FROM call_all() GROUP BY 1 ORDER BY 2;
 RESET ROLE;
+
+-- who reads keeps the owner from making what would run as him
+BEGIN;
+SET LOCAL ROLE regress_operator;
+SELECT count(*) FROM bixarena_top_scores('trap', 'gold');
+SELECT count(DISTINCT relation) AS tables, min(mode) FROM pg_locks
+WHERE pid = pg_backend_pid() AND relation IN (SELECT c.oid FROM pg_class AS c
+	WHERE c.relnamespace = 'trap'::regnamespace AND c.relkind = 'r') AND mode = 'RowExclusiveLock';
+ROLLBACK;
 
 -- names in our queries do not come to mean the owner's
 BEGIN;
@@ -105,6 +122,9 @@ END
 $$;
 BEGIN; SELECT * FROM with_trap('CREATE TRIGGER t BEFORE INSERT OR UPDATE ON trap.score FOR EACH ROW EXECUTE FUNCTION trap.fire()'); ROLLBACK;
 BEGIN; SELECT * FROM with_trap('CREATE TRIGGER t AFTER INSERT ON trap.dead_letter EXECUTE FUNCTION trap.fire()'); ROLLBACK;
+BEGIN; SELECT * FROM with_trap('CREATE TRIGGER t AFTER INSERT ON trap.standing EXECUTE FUNCTION trap.fire()'); ROLLBACK;
+BEGIN; SELECT * FROM with_trap('CREATE TRIGGER t AFTER INSERT ON trap.upload_file EXECUTE FUNCTION trap.fire()'); ROLLBACK;
+BEGIN; SELECT * FROM with_trap('CREATE INDEX ON trap.upload ((trap.folded($a$index$a$)))'); ROLLBACK;
 BEGIN; SELECT * FROM with_trap('ALTER TABLE trap.player ALTER name SET DEFAULT trap.note($a$default$a$)'); ROLLBACK;
 BEGIN; SELECT * FROM with_trap('ALTER TABLE trap.player ALTER name SET DEFAULT query_to_xml($a$SELECT trap.note($a$, true, true, $a$$a$)'); ROLLBACK;
 BEGIN; SELECT * FROM with_trap('ALTER TABLE trap.message ADD CHECK (trap.note($a$check$a$))'); ROLLBACK;

@@ -42,6 +42,17 @@ FROM bixarena_ranks_of('game', 'ann');
 SELECT old_score, submitted, new_score, update_type, metadata FROM bixarena_score_history('game', 'gold', 'ann');
 SELECT message_id, old_score, submitted, new_score FROM bixarena_score_history('game', 'arcade', 'ann');
 
+-- a sum was not reached before the last of its messages was sent, whenever they come
+SELECT * FROM bixarena_submit_scores('game', '[
+	{"message_id": "13", "player_id": "late", "game_id": "gold", "score": 2, "sent_at": "2026-01-26T12:00:00Z"},
+	{"message_id": "14", "player_id": "late", "game_id": "gold", "score": 3, "sent_at": "2026-01-26T11:00:00Z"},
+	{"message_id": "15", "player_id": "soon", "game_id": "gold", "score": 5, "sent_at": "2026-01-26T11:30:00Z"},
+	{"message_id": "16", "player_id": "late", "game_id": "level", "score": 9, "sent_at": "2026-01-26T12:00:00Z"},
+	{"message_id": "17", "player_id": "late", "game_id": "level", "score": 8, "sent_at": "2026-01-26T11:00:00Z"}]');
+SELECT player_id, score, reached_at FROM bixarena_top_scores('game', 'gold') WHERE score = 5;
+-- the latest is what came last
+SELECT score, reached_at FROM bixarena_player_rank('game', 'level', 'late');
+
 -- one bad message harms no other, and a message counts once
 SELECT * FROM bixarena_submit_scores('game', '[
 	{"message_id": "12", "player_id": "ann", "game_id": "level", "score": 2},
@@ -198,11 +209,41 @@ SELECT * FROM bixarena_submit_scores('game', '[
 	{"message_id": "60", "player_id": "evil", "game_id": "gold", "score": 1},
 	{"message_id": "61", "player_id": "ann", "game_id": "gold", "score": 1}]');
 SELECT message_id, attempts, reason, sqlstate FROM game.dead_letter WHERE message_id = '60';
+-- the id of a dead letter is free: a better message with it counts, and so would it if it were tried again
+SELECT * FROM bixarena_submit_scores('game', '[{"message_id": "60", "player_id": "kind", "game_id": "gold", "score": 1}]');
+SELECT score FROM bixarena_player_rank('game', 'gold', 'kind');
 SELECT score FROM game.score AS s JOIN game.game USING (board_no) WHERE player_id = 'ann' AND game_id = 'gold';
 SELECT check_name, status, figure, message FROM bixarena_health('game');
 UPDATE game.scoreboard SET dead_letters_critical = 1000;
 SELECT check_name, status FROM bixarena_health('game');
 SELECT name, labels, value FROM bixarena.metrics WHERE name ~ 'score' AND name !~ 'age|events' ORDER BY 1;
+
+/*
+ * Messages that wait behind others: of a role that does not work, and of their own
+ * player.  Who has nothing that can be applied stops, and what can be is applied.
+ */
+CREATE ROLE regress_idle;
+SELECT bixarena_grant('regress_idle', 'operator', 'game') IS NOT NULL AS granted;
+UPDATE game.scoreboard SET max_attempts = 3, retry_seconds = 1000;
+BEGIN;
+SET LOCAL ROLE regress_idle;
+INSERT INTO game.queue (lane, message_id, by_content, player_id, game_id, content)
+SELECT l.lane, format('idle %s %s', l.lane, i), false, 'idle ' || i % 700, 'gold', '{}'
+FROM game.queue_lane AS l, generate_series(1, 1500) AS i;
+RESET ROLE;
+SELECT * FROM bixarena_enqueue_scores('game', '[
+	{"message_id": "80", "player_id": "evil", "game_id": "gold", "score": 1},
+	{"message_id": "81", "player_id": "evil", "game_id": "gold", "score": 1},
+	{"message_id": "82", "player_id": "good", "game_id": "gold", "score": 1},
+	{"message_id": "83", "player_id": "idle 1", "game_id": "gold", "score": 1}]');
+CREATE TEMP TABLE turns AS SELECT n, (bixarena.score_work('game')).done FROM generate_series(1, 5) AS n;
+SELECT sum(done) AS tried, (array_agg(done ORDER BY n))[4:5] AS then_stops FROM turns;
+SELECT message_id, attempts FROM game.queue WHERE role = current_user::regrole ORDER BY 1;
+SELECT score FROM bixarena_player_rank('game', 'gold', 'good');
+ROLLBACK;
+UPDATE game.scoreboard SET max_attempts = 1, retry_seconds = 0;
+DROP OWNED BY regress_idle;
+DROP ROLE regress_idle;
 
 -- periods
 SELECT bixarena_reset_game('game', 'laps') IS NOT NULL AS reset;
@@ -219,6 +260,38 @@ UPDATE game.message SET received_at = received_at - interval '2 days';
 UPDATE game.dead_letter SET died_at = died_at - interval '2 days';
 SELECT messages > 1000 AS messages, dead_letters > 10 AS dead_letters, events FROM bixarena_clean_scores('game');
 SELECT count(*) FROM game.message;
+
+-- tables that the owner has altered, and what he has written into them, make errors
+CREATE FUNCTION altered(change text, call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	said text;
+BEGIN
+	BEGIN
+		EXECUTE change;
+		EXECUTE call;
+		said := 'done';
+		RAISE EXCEPTION 'done';
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS said = PG_EXCEPTION_DETAIL;
+		said := SQLSTATE || ' ' || SQLERRM || ' ' || said;
+	END;
+	RETURN said;
+END
+$$;
+SELECT altered('DROP INDEX game.score_place; ALTER TABLE game.score ALTER place TYPE bytea[] USING ARRAY[place]',
+	$$SELECT bixarena_around_player('game', 'gold', 'ann')$$);
+SELECT altered('ALTER TABLE game.score ALTER place DROP NOT NULL; UPDATE game.score SET place = NULL',
+	$$SELECT bixarena_player_rank('game', 'gold', 'ann')$$);
+SELECT altered('ALTER TABLE game.player ALTER name TYPE integer USING 5', $$SELECT bixarena_top_scores('game', 'gold')$$);
+SELECT altered($$ALTER TABLE game.rank_node ALTER bounds TYPE integer[] USING '{5}'$$, $$SELECT bixarena_player_rank('game', 'gold', 'ann')$$);
+SELECT altered($$UPDATE game.rank_node SET bounds = '{}'; UPDATE game.rank_count SET counts = '{}'$$,
+	$$SELECT bixarena_player_rank('game', 'gold', 'ann')$$);
+SELECT altered($$UPDATE game.rank_node SET bounds = '{NULL}'; UPDATE game.rank_count SET counts = '{1}'$$,
+	$$SELECT bixarena_player_rank('game', 'gold', 'ann')$$);
+SELECT altered('ALTER TABLE game.game ALTER operator DROP NOT NULL; UPDATE game.game SET operator = NULL',
+	$$SELECT bixarena_submit_scores('game', '[{"player_id": "ann", "game_id": "gold", "score": 1}]')$$);
+SELECT altered('ALTER TABLE game.scoreboard ALTER max_future_seconds TYPE integer', $$SELECT bixarena_submit_scores('game', '[]')$$);
+DROP FUNCTION altered;
 
 -- a scoreboard is the user's
 DROP EXTENSION bixarena_rank CASCADE;

@@ -79,6 +79,13 @@ SELECT errors FROM upload('2026-02-01', 'a.json', '[{"id": "a\u0000b"}]');
 SELECT errors FROM upload('2026-02-01', 'a.jsonl', E'{"id": 1}\n{"id": ');
 SELECT errors FROM upload('2026-02-01', 'a.csv', 'id,' || (SELECT string_agg('c' || i, ',') FROM generate_series(1, 300) AS i));
 SELECT errors FROM upload('2026-02-01', 'a.csv', E'id,x\n' || repeat('7', 256) || E',1\n"a\tb",2');
+-- a byte order mark, whatever the format; what is nested, however deep; what is no end of a message
+SELECT status, errors FROM upload('2026-02-03', 'mark.json', E'\uFEFF[{"id": 1}]', 'mark=1');
+SELECT status, errors FROM upload('2026-02-03', 'mark.jsonl', E'\uFEFF{"id": 1, "\uFEFF": 2}', 'mark=1');
+SELECT status, num_errors > 20 AS many FROM upload('2026-02-01', 'deep.json', repeat('[', 100000));
+SELECT status, length(errors::text) FROM upload('2026-02-01', 'long.json', '[' || repeat('x', 1000000));
+SELECT status, num_errors FROM upload('2026-02-01', 'twice.jsonl', (SELECT '{"id": 1' || string_agg(format(', "k%s": 1', i % 3), '') || '}' FROM generate_series(1, 30) AS i));
+SELECT status, num_errors, errors -> 19 AS last FROM upload('2026-02-01', 'values.csv', 'id' || repeat(E'\n,', 10000));
 -- nothing of these counts, and all of it is kept
 SELECT count(*) FROM game.standing WHERE snapshot_date = '2026-02-01';
 SELECT count(*) FROM bixarena_standings_dates('game') WHERE snapshot_date = '2026-02-01';
@@ -115,6 +122,11 @@ SELECT bixarena_upload_standings('game', 'inbox/source=a\b/dt=2026-01-01/x.csv',
 SELECT bixarena_upload_standings('game', 'inbox/source=' || repeat('a', 4096) || '/dt=2026-01-01/x.csv', '');
 SELECT bixarena_upload_standings('game', 'inbox/source=' || repeat('a', 300) || '/dt=2026-01-01/x.csv', '');
 SELECT bixarena_upload_standings('game', '', '');
+-- what a file is called is no part of the key
+SELECT status FROM bixarena_upload_standings('game', 'source=a/dt=2026-01-01/source=b.csv', 'id,a\0121,2');
+SELECT source, partition, snapshot_date FROM game.upload WHERE key LIKE '%source=b%';
+SELECT bixarena_upload_standings('game', 'dt=2026-01-01/source=b.csv', '');
+SELECT bixarena_upload_standings('game', 'source=b/dt=2026-01-01', '');
 SELECT bixarena_upload_standings('game', 'source=a/dt=2026-01-01/x.csv', NULL);
 UPDATE game.scoreboard SET max_upload_mb = 1;
 SELECT bixarena_upload_standings('game', 'source=a/dt=2026-01-01/x.csv', convert_to(repeat('x', 1048577), 'UTF8'));
@@ -154,6 +166,10 @@ SELECT status FROM upload('2026-03-02', 'a.csv', E'id,name,x\n1,Ann,40\n2,Bob,19
 SELECT * FROM bixarena_compare_standings('game', 'rok', 'b=1', 'x', '2026-03-01', '2026-03-02');
 SELECT player_id FROM bixarena_compare_standings('game', 'rok', 'b=1', 'x', '2026-03-01', '2026-03-02', 1);
 SELECT bixarena_compare_standings('game', 'rok', 'b=1', 'x', '2026-03-01', '2026-03-03');
+-- players who are there on both dates, but without a value on one
+SELECT status FROM upload('2026-03-01', 'a.csv', E'id,x\n11,5\n12,\n13,\n14,7', 'b=2');
+SELECT status FROM upload('2026-03-02', 'a.csv', E'id,x\n11,\n12,6\n13,\n14,7\n15,', 'b=2');
+SELECT player_id, change, value1, value2, gained FROM bixarena_compare_standings('game', 'rok', 'b=2', 'x', '2026-03-01', '2026-03-02');
 SELECT bixarena_compare_standings('game', 'rok', 'b=1', 'x', '2026-03-01', NULL);
 -- documents
 SELECT bixarena_standings_json('game', 'rok', 'b=1', 'x', 2) - 'run_id';
@@ -161,6 +177,22 @@ SELECT bixarena_standings_json('game', 'rok', 'b=1', 'x') -> 'next' AS next;
 SELECT bixarena_standings_history_json('game', 'rok', '5', 'x') #- '{history,0,run_id}';
 SELECT bixarena_compare_standings_json('game', 'rok', 'b=1', 'x', '2026-03-01', '2026-03-02', 1);
 SELECT jsonb_array_length(bixarena_standings_dates_json('game', 'rok', 'b=1'));
+
+-- what is refused is told until a better file has come, or a week later
+SELECT check_name, status, figure > 0 AS some, unit FROM bixarena_health('game') WHERE check_name = 'refused_uploads';
+SELECT figure AS before FROM bixarena_health('game') WHERE check_name = 'refused_uploads' \gset
+SELECT status FROM upload('2026-04-01', 'a.csv', E'id,x\n1,1\n1,2', 'health=1');
+SELECT status FROM upload('2026-04-01', 'a.csv', E'id,x\n1,1\n1,3', 'health=1');
+SELECT figure - :before AS refused FROM bixarena_health('game') WHERE check_name = 'refused_uploads';
+SELECT value - :before AS metric FROM bixarena.metrics WHERE name = 'bixarena_score_refused_uploads';
+SELECT status FROM upload('2026-04-01', 'b.csv', E'id,x\n1,1\n2,3', 'health=1');
+SELECT figure - :before AS better FROM bixarena_health('game') WHERE check_name = 'refused_uploads';
+
+-- a table that the owner has altered is refused, and the server does not fall over it
+BEGIN;
+ALTER TABLE game.standing ALTER run_no TYPE text;
+SELECT * FROM upload('2026-05-01', 'a.csv', E'id,x\n1,1');
+ROLLBACK;
 
 -- a folder: who may not read files of the server's may not here
 CREATE ROLE regress_uploader;

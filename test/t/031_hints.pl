@@ -11,6 +11,7 @@
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use File::Basename;
 use File::Find;
 use FindBin;
@@ -537,6 +538,17 @@ my $ingest = q{SET ROLE shadow; CALL bixarena_ingest_folder('game', '/tmp')};
 failure($db, $ingest, '42501');
 value($db, 'GRANT pg_read_server_files TO shadow');
 value($db, $ingest);
+
+# a file with two names is copied, as the hint says
+my $inbox = abs_path(PostgreSQL::Test::Utils::tempdir);
+mkdir "$inbox/inbox" or die "mkdir: $!";
+append_to_file("$inbox/elsewhere", 'id');
+link "$inbox/elsewhere", "$inbox/inbox/a.csv" or die "link: $!";
+my $read = "SELECT bixarena.upload_file('$inbox', 'inbox/a.csv', 100)";
+failure($db, $read, '42809');
+unlink "$inbox/inbox/a.csv";
+append_to_file("$inbox/inbox/a.csv", 'id');
+is(value($db, $read), '\\x6964', 'a copy is read');
 
 #
 # All hints of the source

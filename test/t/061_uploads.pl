@@ -8,8 +8,10 @@
 use strict;
 use warnings;
 
-use Cwd        qw(abs_path);
-use File::Path qw(make_path);
+use Cwd         qw(abs_path);
+use File::Path  qw(make_path);
+use POSIX       qw(mkfifo);
+use Time::HiRes qw(utime);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -156,6 +158,79 @@ like(
 		))[2],
 	qr/cannot be read/,
 	'and no link');
+
+# the same bytes, written anew, are read once more and are the same upload; others of
+# the same size and second are another
+my $players =
+  "$folder/inbox/source=rok/kingdom=52/dt=2026-01-26/players.json";
+my $uploads = value('SELECT count(*) FROM game.upload');
+my $now = time;
+utime $now + 20.25, $now + 20.25, $players or die "utime: $!";
+like(ingest(), qr/1 files are kept and count; 1 are not/, 'a touched file');
+is(value('SELECT count(*) FROM game.upload'),
+	$uploads, 'is the same upload, and');
+like(ingest(), qr/0 files are kept and count; 1 are not/, 'is read once');
+write_file($players, '[{"id": 1, "kills": 6}]');
+utime $now + 20.5, $now + 20.5, $players or die "utime: $!";
+like(
+	ingest(),
+	qr/1 files are kept and count; 1 are not/,
+	'another one of the same second');
+is( value(
+q{SELECT value FROM bixarena_standings('game', 'rok', 'kingdom=52', 'kills')}
+	),
+	'6', 'counts');
+# what was there before comes back, as old as it was
+write_file($players, '[{"id": 1, "kills": 5}]');
+utime $now, $now, $players or die "utime: $!";
+like(
+	ingest(),
+	qr/1 files are kept and count; 1 are not/,
+	'an older file is read');
+
+# what is no plain file of this folder alone, and what cannot be opened
+write_file("$outside/b.csv", "id\n1\n");
+make_path("$folder/inbox/source=hard/dt=2026-01-26");
+link "$outside/b.csv", "$folder/inbox/source=hard/dt=2026-01-26/b.csv"
+  or die "link: $!";
+mkfifo("$folder/inbox/source=hard/dt=2026-01-26/c.csv", oct 600)
+  or die "mkfifo: $!";
+write_file("$folder/inbox/source=closed/dt=2026-01-26/a.csv", "id\n1\n");
+write_file("$folder/inbox/source=open/dt=2026-01-26/a.csv", "id\n1\n");
+write_file("$folder/inbox/source=open/dt=2026-01-26/b.csv", "id\n1\n");
+chmod oct(0), "$folder/inbox/source=closed",
+  "$folder/inbox/source=open/dt=2026-01-26/b.csv";
+$said = ingest();
+like(
+	$said,
+	qr/hard.*b.csv" is not kept: .* has other names besides/,
+	'a hard link is not read');
+unlike($said, qr/c\.csv/, 'nor a pipe');
+SKIP:
+{
+	skip 'the superuser may open all', 3 if $> == 0;
+	like(
+		$said,
+		qr/"inbox\/source=closed" cannot be read/,
+		'a folder that is closed is told');
+	like($said, qr/open.*b.csv" is not kept: .* cannot be read/,
+		'so is a file');
+	like(
+		$said,
+		qr/1 files are kept and count; 3 are not/,
+		'and they stop no other');
+}
+chmod oct(755), "$folder/inbox/source=closed";
+unlink "$folder/inbox/source=hard/dt=2026-01-26/b.csv",
+  "$folder/inbox/source=hard/dt=2026-01-26/c.csv",
+  "$folder/inbox/source=open/dt=2026-01-26/b.csv";
+like(
+	(   $node->psql(
+			'postgres',
+"SELECT bixarena.upload_file('$folder', 'inbox/source=hard/dt=2026-01-26', 1000)"
+		))[2],
+	qr/is no plain file|cannot be read/,
+	'nor a folder');
 check_all('after a folder');
 
 #
@@ -216,6 +291,71 @@ foreach my $large (
 		"$format of $content is refused");
 }
 check_all('after large files');
+
+# what is wrong in each of a million lines takes no memory for each, nor do values that
+# are there many times
+SKIP:
+{
+	skip 'memory is told on Linux', 4 if $^O ne 'linux';
+	foreach my $large (
+		[ 'csv', q{E'id\n' || repeat(E',\n', 4000000)} ],
+		[ 'csv', q{E'id,a,b\n' || repeat(E'a"x",b"y",c"z"\n', 500000)} ],
+		[ 'json', q{'[{"id":1' || repeat(',"id":1', 1000000) || '}]'} ],
+		[ 'jsonl', q{repeat(E'{"id":1}\n', 500000)} ])
+	{
+		my ($format, $content) = @$large;
+		my $session = $node->background_psql('postgres');
+		my $pid = $session->query_safe('SELECT pg_backend_pid()');
+		my $status = $session->query_safe(
+"SELECT status FROM bixarena_upload_standings('game', 'source=memory/dt=2026-01-01/a.$format', convert_to($content, 'UTF8'))"
+		);
+		my ($most) = slurp_file("/proc/$pid/status") =~ /^VmHWM:\s+(\d+) kB/m;
+
+		$session->quit;
+		note("$format of $content: $most kB");
+		cmp_ok($most, '<', 250_000,
+			"$status: 8 MB of $format take less than 250");
+	}
+}
+check_all('after many flaws');
+
+# in a database of another encoding
+$node->safe_psql('postgres',
+	q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});
+$node->safe_psql('latin',
+q{CREATE EXTENSION bixarena_rank; SELECT bixarena_create_scoreboard('game')}
+);
+foreach my $strange (
+	# a byte order mark, and what the database has
+	[ 'csv', 'efbbbf69642c6e616d650a312c4ac3b672670a', 'accepted|' ],
+	[
+		'json', 'efbbbf5b7b226964223a312c226e616d65223a224ac3b67267227d5d',
+		'accepted|'
+	],
+	# what it has not, as itself and escaped
+	[ 'csv', '69642c6e616d650a312c4ac3b672670a322ce4b8ad0a', 'refused|3' ],
+	[ 'json', '5b7b226964223a312c226e616d65223a22e4b8ad227d5d', 'refused|1' ],
+	[
+		'jsonl',
+		'7b226964223a317d0a7b226964223a322c226e616d65223a225c7534653264227d',
+		'refused|2'
+	])
+{
+	my ($format, $bytes, $outcome) = @$strange;
+
+	is( $node->safe_psql(
+			'latin',
+"SELECT status, errors -> 0 -> 'line' FROM bixarena_upload_standings('game', 'source=latin/dt=2026-01-01/$bytes.$format', '\\x$bytes')"
+		),
+		$outcome,
+		"$format of $bytes in LATIN1: $outcome");
+}
+is( $node->safe_psql(
+		'latin',
+		q{SELECT DISTINCT octet_length(name), length(name) FROM game.standing}
+	),
+	'4|4',
+	'names are in the encoding of the database');
 
 #
 # The same key from several sessions

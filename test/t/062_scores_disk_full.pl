@@ -50,7 +50,7 @@ my @relations = split /\n/, sql(
 	SELECT c.oid::regclass FROM pg_class AS c
 	WHERE c.relnamespace = 'game'::regnamespace AND c.relkind IN ('r', 'i')
 		AND c.relname ~ '^(player|score|score_event|message|queue|upload|upload_content|standing|standing_order)(_|$)'
-		AND c.relname !~ '^(queue_lane|upload_column|message_received)'
+		AND c.relname !~ '^(queue_lane|upload_column|upload_file|upload_refused|message_received)'
 	ORDER BY 1});
 cmp_ok(scalar(@relations), '>', 15, 'there are tables and indexes');
 

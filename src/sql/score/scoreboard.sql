@@ -273,11 +273,11 @@ BEGIN
 			metrics text[] NOT NULL,
 			num_errors bigint NOT NULL,
 			errors jsonb NOT NULL,
-			file_modified_at timestamptz,
 			role text NOT NULL DEFAULT current_user,
 			UNIQUE (source, partition, snapshot_date, version)
 		);
 		CREATE INDEX upload_key ON %1$I.upload (key, run_no);
+		CREATE INDEX upload_refused ON %1$I.upload (run_ts) WHERE status = 'refused';
 		COMMENT ON TABLE %1$I.upload IS 'files that have come in, also those that were refused';
 		COMMENT ON COLUMN %1$I.upload.partition IS 'the other parts of the key, by name';
 		COMMENT ON COLUMN %1$I.upload.version IS 'the highest of a date is the current; null: refused';
@@ -287,6 +287,12 @@ BEGIN
 			content bytea NOT NULL
 		);
 		ALTER TABLE %1$I.upload_content ALTER content SET STORAGE EXTERNAL;
+		CREATE TABLE %1$I.upload_file (
+			key text COLLATE "C" PRIMARY KEY,
+			size bigint NOT NULL,
+			modified_at timestamptz NOT NULL
+		);
+		COMMENT ON TABLE %1$I.upload_file IS 'files of a folder, as they were when they were last read';
 		COMMENT ON TABLE %1$I.upload_content IS 'the bytes of each file, as they came';
 		CREATE TABLE %1$I.standing (
 			run_no integer NOT NULL,

@@ -197,7 +197,8 @@ BEGIN
 	SELECT u.* INTO upload2 FROM bixarena.upload_find(schema, source, partition, date2, NULL, metric) AS u;
 	RETURN QUERY EXECUTE format($sql$
 		SELECT coalesce(b.player_id, a.player_id)::text, coalesce(b.name, a.name),
-			CASE WHEN a.player_id IS NULL THEN 'new' WHEN b.player_id IS NULL THEN 'gone'
+			CASE WHEN a.player_id IS NULL OR (a.value IS NULL AND b.value IS NOT NULL) THEN 'new'
+				WHEN b.player_id IS NULL OR (b.value IS NULL AND a.value IS NOT NULL) THEN 'gone'
 				WHEN b.value > a.value THEN 'gained' WHEN b.value < a.value THEN 'lost' ELSE 'same' END,
 			a.value, b.value, coalesce(b.value, 0) - coalesce(a.value, 0), a.rank, b.rank, a.rank - b.rank
 		FROM (SELECT s.player_id, s.name, s.values[$2] AS value, s.ranks[$2] AS rank

@@ -13,18 +13,22 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	parts text[];
+	file text;
 	part text;
 	names text[] := '{}';
 	flaw text;
 BEGIN
 	parts := string_to_array(regexp_replace(left(coalesce(key, ''), 1025), '^inbox/', ''), '/');
+	file := parts[cardinality(parts)];
 	flaw := CASE
 		WHEN key IS NULL THEN 'it is null'
 		WHEN octet_length(key) > 1024 THEN 'it has more than 1024 bytes'
 		WHEN key ~ '[[:cntrl:]\\]' THEN 'it has a control character or a backslash'
 		WHEN '' = ANY (parts) OR '.' = ANY (parts) OR '..' = ANY (parts) THEN 'a part of it is empty, . or ..'
 	END;
-	FOREACH part IN ARRAY parts[:cardinality(parts) - 1] LOOP
+	-- what the file is called says its format and nothing else
+	parts := parts[:cardinality(parts) - 1];
+	FOREACH part IN ARRAY parts LOOP
 		flaw := coalesce(flaw, CASE
 			WHEN part !~ '^[a-z_][a-z0-9_]{0,62}=.+$' THEN format('"%s" is not name=value', left(part, 100))
 			WHEN octet_length(part) > 255 THEN 'a part has more than 255 bytes'
@@ -32,10 +36,10 @@ BEGIN
 		names := names || split_part(part, '=', 1);
 	END LOOP;
 	source := (SELECT max(substr(p, 8)) FROM unnest(parts) AS p WHERE p ~ '^source=');
-	partition := coalesce((SELECT string_agg(p, '/' ORDER BY p COLLATE "C") FROM unnest(parts[:cardinality(parts) - 1]) AS p
+	partition := coalesce((SELECT string_agg(p, '/' ORDER BY p COLLATE "C") FROM unnest(parts) AS p
 		WHERE p !~ '^(source|dt)='), '');
 	part := (SELECT max(substr(p, 4)) FROM unnest(parts) AS p WHERE p ~ '^dt=');
-	format := CASE lower(substring(parts[cardinality(parts)] FROM '[.]([A-Za-z]+)$'))
+	format := CASE lower(substring(file FROM '[.]([A-Za-z]+)$'))
 		WHEN 'csv' THEN 'csv' WHEN 'json' THEN 'json' WHEN 'jsonl' THEN 'jsonl' WHEN 'ndjson' THEN 'jsonl' END;
 	flaw := coalesce(flaw, CASE
 		WHEN source IS NULL THEN 'it has no source=...'
@@ -73,8 +77,7 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION bixarena.upload_lock(text, text, text, date) IS
 	'be the only one who uploads a partition and date, until the transaction ends';
 
-CREATE FUNCTION bixarena.upload_store(scoreboard text, key text, content bytea, format text,
-	file_modified_at timestamptz, OUT run_id uuid, OUT status text, OUT version integer, OUT num_rows integer,
+CREATE FUNCTION bixarena.upload_store(scoreboard text, key text, content bytea, format text, OUT run_id uuid, OUT status text, OUT version integer, OUT num_rows integer,
 	OUT num_errors bigint, OUT errors jsonb)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -149,19 +152,19 @@ BEGIN
 	errors := read.errors;
 	EXECUTE format($sql$
 		INSERT INTO %1$s.upload (run_no, run_id, run_ts, key, source, partition, snapshot_date, version, format, size,
-			sha256, status, num_rows, metrics, num_errors, errors, file_modified_at)
+			sha256, status, num_rows, metrics, num_errors, errors)
 		OVERRIDING SYSTEM VALUE
 		VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $11 = 'accepted' THEN 1 + coalesce((SELECT max(u.version) FROM %1$s.upload AS u
 			WHERE u.source = $5 COLLATE "C" AND u.partition = $6 COLLATE "C" AND u.snapshot_date = $7), 0) END,
-			$8, $9, $10, $11, $12, $13, $14, $15, $16)
+			$8, $9, $10, $11, $12, $13, $14, $15)
 		RETURNING version
 	$sql$, schema) INTO STRICT version
 	USING new_run_no, run_id, moment, key, parts.source, parts.partition, parts.snapshot_date, parts.format,
-		octet_length(content)::bigint, hash, status, num_rows, read.metrics, num_errors, errors, file_modified_at;
+		octet_length(content)::bigint, hash, status, num_rows, read.metrics, num_errors, errors;
 	EXECUTE format('INSERT INTO %1$s.upload_content (run_no, content) VALUES ($1, $2)', schema) USING new_run_no, content;
 END
 $$;
-COMMENT ON FUNCTION bixarena.upload_store(text, text, bytea, text, timestamptz) IS
+COMMENT ON FUNCTION bixarena.upload_store(text, text, bytea, text) IS
 	'keep a file, and its rows if it is sound';
 
 CREATE FUNCTION bixarena_upload_standings(scoreboard text, key text, content bytea, format text DEFAULT NULL,
@@ -176,7 +179,7 @@ BEGIN
 		key := 'inbox/source=' || source || coalesce('/' || nullif(partition, ''), '') || '/dt=' || to_char(date, 'YYYY-MM-DD')
 			|| '/upload.' || coalesce(format, 'csv');
 	END IF;
-	RETURN QUERY SELECT s.* FROM bixarena.upload_store(scoreboard, key, content, format, NULL) AS s;
+	RETURN QUERY SELECT s.* FROM bixarena.upload_store(scoreboard, key, content, format) AS s;
 END
 $$;
 COMMENT ON FUNCTION bixarena_upload_standings(text, text, bytea, text, text, text, date) IS
@@ -230,28 +233,33 @@ BEGIN
 	RETURN QUERY EXECUTE format($sql$
 		SELECT f.key, f.size, f.modified_at
 		FROM bixarena.upload_files($1) AS f
-		WHERE NOT EXISTS (SELECT FROM %1$s.upload AS u
-			WHERE u.key = f.key COLLATE "C" AND u.size = f.size AND u.file_modified_at >= f.modified_at)
+		WHERE NOT EXISTS (SELECT FROM %1$s.upload_file AS u
+			WHERE u.key = f.key COLLATE "C" AND u.size = f.size AND u.modified_at = f.modified_at)
 		ORDER BY f.key COLLATE "C"
 	$sql$, bixarena.scoreboard_open(scoreboard, false)) USING path;
 END
 $$;
 COMMENT ON FUNCTION bixarena.upload_new_files(text, text) IS
-	'files of a folder that are not uploaded as they are';
+	'files of a folder that have not been read as they are';
 
-CREATE FUNCTION bixarena.upload_from_folder(scoreboard text, path text, key text, modified_at timestamptz)
+CREATE FUNCTION bixarena.upload_from_folder(scoreboard text, path text, key text, size bigint, modified_at timestamptz)
 RETURNS text
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, true);
 	max_mb bigint;
 	stored record;
 BEGIN
-	EXECUTE format('SELECT s.max_upload_mb FROM %1$s.scoreboard AS s', bixarena.scoreboard_open(scoreboard, true))
-	INTO STRICT max_mb;
+	EXECUTE format('SELECT s.max_upload_mb FROM %1$s.scoreboard AS s', schema) INTO STRICT max_mb;
 	SELECT s.* INTO stored FROM bixarena.upload_store(scoreboard, key,
-		bixarena.upload_file(path, key, max_mb * 1048576), NULL, modified_at) AS s;
+		bixarena.upload_file(path, key, max_mb * 1048576), NULL) AS s;
+	-- until it is another, it is not read again
+	EXECUTE format($sql$
+		INSERT INTO %1$s.upload_file AS u (key, size, modified_at) VALUES ($1, $2, $3)
+		ON CONFLICT (key) DO UPDATE SET size = excluded.size, modified_at = excluded.modified_at
+	$sql$, schema) USING key, size, modified_at;
 	IF stored.status = 'refused' THEN
 		RAISE WARNING 'file "%" is refused', key
 			USING DETAIL = format('It has %s errors; the first: %s', stored.num_errors, stored.errors -> 0);
@@ -266,7 +274,7 @@ EXCEPTION
 		RETURN 'failed';
 END
 $$;
-COMMENT ON FUNCTION bixarena.upload_from_folder(text, text, text, timestamptz) IS
+COMMENT ON FUNCTION bixarena.upload_from_folder(text, text, text, bigint, timestamptz) IS
 	'keep a file of a folder: what has become of it; an error is a warning';
 
 CREATE PROCEDURE bixarena_ingest_folder(scoreboard text, path text)
@@ -278,11 +286,11 @@ DECLARE
 	accepted integer := 0;
 	others integer := 0;
 BEGIN
-	SELECT pg_catalog.array_agg(f.key) AS keys, pg_catalog.array_agg(f.modified_at) AS moments,
-		pg_catalog.count(*) AS n
+	SELECT pg_catalog.array_agg(f.key) AS keys, pg_catalog.array_agg(f.size) AS sizes,
+		pg_catalog.array_agg(f.modified_at) AS moments, pg_catalog.count(*) AS n
 	INTO files FROM bixarena.upload_new_files(scoreboard, path) AS f;
 	FOR i IN 1 .. files.n LOOP
-		outcome := bixarena.upload_from_folder(scoreboard, path, files.keys[i], files.moments[i]);
+		outcome := bixarena.upload_from_folder(scoreboard, path, files.keys[i], files.sizes[i], files.moments[i]);
 		COMMIT;
 		IF outcome OPERATOR(pg_catalog.=) 'accepted' THEN
 			accepted := accepted OPERATOR(pg_catalog.+) 1;

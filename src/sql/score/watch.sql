@@ -4,7 +4,7 @@
 
 CREATE FUNCTION bixarena.scoreboard_state(scoreboard text, OUT dead_letters bigint,
 	OUT dead_letters_critical integer, OUT waiting bigint, OUT waiting_seconds double precision,
-	OUT events bigint)
+	OUT events bigint, OUT refused_uploads bigint)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -13,17 +13,22 @@ BEGIN
 		SELECT (SELECT count(*) FROM %1$s.dead_letter), s.dead_letters_critical,
 			(SELECT count(*) FROM %1$s.queue),
 			(SELECT coalesce(bixarena.health_age(min(q.queued_at)), 0) FROM %1$s.queue AS q),
-			(SELECT CASE WHEN e.is_called THEN e.last_value ELSE 0 END FROM %1$s.score_event_event_id_seq AS e)
+			(SELECT CASE WHEN e.is_called THEN e.last_value ELSE 0 END FROM %1$s.score_event_event_id_seq AS e),
+			-- those that no better one has come for
+			(SELECT count(DISTINCT (u.source, u.partition, u.snapshot_date)) FROM %1$s.upload AS u
+				WHERE u.status = 'refused' AND u.run_ts > clock_timestamp() - interval '7 days'
+					AND NOT EXISTS (SELECT FROM %1$s.upload AS v WHERE v.source = u.source AND v.partition = u.partition
+						AND v.snapshot_date = u.snapshot_date AND v.version IS NOT NULL AND v.run_no > u.run_no))
 		FROM %1$s.scoreboard AS s
 	$sql$, bixarena.scoreboard_open(scoreboard, false))
-	INTO dead_letters, dead_letters_critical, waiting, waiting_seconds, events;
+	INTO dead_letters, dead_letters_critical, waiting, waiting_seconds, events, refused_uploads;
 END
 $$;
 COMMENT ON FUNCTION bixarena.scoreboard_state(text) IS 'numbers to watch of a scoreboard';
 
 CREATE FUNCTION bixarena.scoreboard_health(scoreboard text)
 RETURNS SETOF bixarena.health_row
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 2
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 3
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -45,10 +50,15 @@ BEGIN
 			WHEN 0 THEN 'No message waits.'
 			ELSE format('%s messages wait, the first for %s seconds.', state.waiting,
 				round(state.waiting_seconds)) END)::bixarena.health_row;
+	RETURN NEXT ROW('refused_uploads', NULL, bixarena.health_grade(state.refused_uploads > 0, false),
+		state.refused_uploads, 'files', CASE state.refused_uploads
+			WHEN 0 THEN 'No file of the last seven days is refused.'
+			ELSE format('%s files of the last seven days are refused, and no better ones have come. bixarena_uploads() says why.',
+				state.refused_uploads) END)::bixarena.health_row;
 END
 $$;
 COMMENT ON FUNCTION bixarena.scoreboard_health(text) IS
-	'is a scoreboard well? dead letters, and messages that wait';
+	'is a scoreboard well? dead letters, messages that wait, and files that are refused';
 
 CREATE FUNCTION bixarena.scoreboard_metrics()
 RETURNS TABLE (name text, labels jsonb, value double precision)
@@ -66,6 +76,7 @@ BEGIN
 			AND has_table_privilege(format('%I.queue', s), 'SELECT')
 			AND has_table_privilege(format('%I.dead_letter', s), 'SELECT')
 			AND has_table_privilege(format('%I.scoreboard', s), 'SELECT')
+			AND has_table_privilege(format('%I.upload', s), 'SELECT')
 			AND has_sequence_privilege(format('%I.score_event_event_id_seq', s), 'SELECT')
 	LOOP
 		BEGIN
@@ -77,7 +88,8 @@ BEGIN
 				('bixarena_score_dead_letters', s.dead_letters::double precision),
 				('bixarena_score_dead_letters_max', s.dead_letters_critical::double precision),
 				('bixarena_score_waiting_messages', s.waiting::double precision),
-				('bixarena_score_waiting_age_seconds', s.waiting_seconds)
+				('bixarena_score_waiting_age_seconds', s.waiting_seconds),
+				('bixarena_score_refused_uploads', s.refused_uploads::double precision)
 			) AS v (name, value);
 		EXCEPTION WHEN OTHERS THEN
 			-- one that cannot be read hides no other
@@ -109,6 +121,7 @@ AS $$
 		('operator', 'upload', '{INSERT}'),
 		('operator', 'upload_content', '{INSERT}'),
 		('operator', 'upload_column', '{SELECT}'),
+		('operator', 'upload_file', '{SELECT,INSERT,UPDATE}'),
 		('operator', 'standing', '{INSERT}'),
 		('operator', 'standing_order', '{INSERT}'),
 		('operator', 'scoreboard', '{SELECT}'),

@@ -51,7 +51,8 @@ AS $$
 		('bixarena_score_dead_letters', 'Score messages that are dead.'),
 		('bixarena_score_dead_letters_max', 'More dead messages than this are critical.'),
 		('bixarena_score_waiting_messages', 'Score messages in the queue.'),
-		('bixarena_score_waiting_age_seconds', 'How long the first message in the queue has waited; 0 if there is none.')
+		('bixarena_score_waiting_age_seconds', 'How long the first message in the queue has waited; 0 if there is none.'),
+		('bixarena_score_refused_uploads', 'Files of the last seven days that were refused, and that no better ones have come for.')
 	) AS v (name, help)
 $$;
 COMMENT ON FUNCTION bixarena.metrics_help() IS 'the metrics that there are';
