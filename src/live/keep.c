@@ -318,7 +318,7 @@ bixarena_live_register(PG_FUNCTION_ARGS)
 	add_text(&parameters, arena);
 	add_text(&parameters, argument_text(fcinfo, 1));
 	SPI_connect();
-	look_up("SELECT bixarena.role_arena_owner($1) WHERE $2 IS NULL OR EXISTS"
+	look_up("SELECT bixarena.live_owner($1) WHERE $2 IS NULL OR EXISTS"
 			" (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) $2"
 			" AND n.nspowner OPERATOR(pg_catalog.=) bixarena.role_arena_owner($1))", &parameters);
 	owner = SPI_processed == 0 ? InvalidOid :

@@ -83,7 +83,7 @@ AS $$
 	WITH RECURSIVE part AS (
 		SELECT relation AS oid
 		UNION
-		SELECT i.inhrelid FROM part AS p JOIN pg_inherits AS i ON i.inhparent = p.oid
+		SELECT i.inhrelid FROM part AS p JOIN pg_inherits AS i ON i.inhparent = p.oid AND NOT i.inhdetachpending
 	)
 	SELECT p.oid FROM part AS p
 $$;
@@ -95,12 +95,13 @@ RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- of a constraint that is not enforced, which 18 has, nothing follows
+	-- of a constraint that is not enforced, which 18 has, nothing follows; one that is
+	-- deferred holds at the end of a transaction, in which a fold may have been
 	SELECT EXISTS (
 		SELECT FROM pg_constraint AS c
 		JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = child_column
 		JOIN pg_attribute AS b ON b.attrelid = parent AND b.attname = parent_column
-		WHERE c.contype = 'f' AND c.convalidated
+		WHERE c.contype = 'f' AND c.convalidated AND NOT c.condeferrable
 			AND to_jsonb(c) ->> 'conenforced' IS DISTINCT FROM 'false'
 			AND c.conrelid = child AND c.conkey = ARRAY[a.attnum]
 			AND c.confrelid = parent AND c.confkey = ARRAY[b.attnum])
@@ -257,7 +258,7 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('CREATE TRIGGER %I AFTER %s ON %s %s EXECUTE FUNCTION bixarena.live_note(%s);'
+	SELECT format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s EXECUTE FUNCTION bixarena.live_note(%s);'
 		' COMMENT ON TRIGGER %1$I ON %3$s IS ''notes what changes, for the kept tally'';',
 		w.name, CASE w.operation WHEN 'REPLICA' THEN 'INSERT OR UPDATE OR DELETE' ELSE w.operation END,
 		w.relation::regclass,
@@ -277,13 +278,24 @@ $$;
 COMMENT ON FUNCTION bixarena.live_trigger_sql(bixarena.live_trigger) IS
 	'the statements that make a trigger of a kept tally';
 
+CREATE FUNCTION bixarena.live_trigger_arguments(arguments text[])
+RETURNS bytea
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(convert_to(a, getdatabaseencoding()) || '\x00', '' ORDER BY n)
+	FROM unnest(arguments) WITH ORDINALITY AS u (a, n)
+$$;
+COMMENT ON FUNCTION bixarena.live_trigger_arguments(text[]) IS
+	'the arguments of a trigger as pg_trigger has them';
+
 CREATE FUNCTION bixarena.live_found_triggers(schema text)
-RETURNS TABLE (relation oid, name text, facts text, enabled text, wanted text)
+RETURNS TABLE (relation oid, name text, arguments bytea, facts text, enabled text, wanted text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- one that is disabled, or made anew, is another version of its row
-	SELECT t.tgrelid, t.tgname::text,
+	SELECT t.tgrelid, t.tgname::text, t.tgargs,
 		concat_ws(' ', t.oid, t.xmin, t.tgenabled, t.tgtype, md5(t.tgargs)),
 		t.tgenabled::text,
 		CASE WHEN t.tgtype & 1 = 1 THEN 'R' WHEN t.tgtype & 32 = 32 THEN 'A' ELSE 'O' END
