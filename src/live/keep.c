@@ -80,8 +80,27 @@ may_read_battles(const char *arena)
 }
 
 /*
- * The kept tally of an arena, which must be there, and the caller's to read.  The
- * tables that it is of are as they are until the end of the transaction.
+ * The tables that a tally is of stay as they are until the end of the transaction, also
+ * those behind a view: what is made sure of them is to hold when they are read.
+ */
+void
+hold_battles(const KeptTally *kept)
+{
+	BattleSource *source = find_battle_source(kept->arena, READ_AS_OF);
+
+	if (source->relation)
+	{
+		OwnerScope	scope = become_tally_owner(kept);
+
+		execute_query(psprintf("SELECT FROM (%s) AS b LIMIT 0", source->query),
+					  SPI_OK_SELECT, false, NULL);
+		leave_owner(scope);
+	}
+}
+
+/*
+ * The kept tally of an arena, which must be there, and the caller's to read.  Its tables
+ * are held.
  */
 KeptTally *
 find_readable_tally(const char *arena)
@@ -99,7 +118,7 @@ find_readable_tally(const char *arena)
 				 errmsg("permission denied for the tally of arena \"%s\"", arena),
 				 errdetail("It takes the right to read the arena's battles."),
 				 errhint("bixarena_grant() makes a role operator of an arena.")));
-	(void) find_battle_source(arena, READ_AS_OF);
+	hold_battles(kept);
 	return kept;
 }
 

@@ -35,6 +35,7 @@ typedef struct FarTally
 /* keep.c */
 extern KeptTally *find_kept_tally(const char *arena);
 extern KeptTally *find_readable_tally(const char *arena);
+extern void hold_battles(const KeptTally *kept);
 extern bool may_read_battles(const char *arena);
 extern bool may_fold(void);
 extern bool lock_tally(const KeptTally *kept, bool wait);
