@@ -400,7 +400,7 @@ value($db, 'SELECT bixarena_keep_tally()');
 failure($db, 'SELECT bixarena_keep_tally()', '42710');
 value($db, 'SELECT bixarena_rebuild_tally()');
 my $writer = $node->background_psql($db);
-$writer->query_safe('BEGIN; DELETE FROM arena.battle WHERE false');
+$writer->query_safe('BEGIN; DELETE FROM first.battle WHERE false');
 failure($db, "SET lock_timeout = '100ms'; SELECT bixarena_drop_tally()",
 	'55P03');
 $writer->query_safe('COMMIT');
