@@ -23,13 +23,9 @@ BEGIN
 		CASE c.relkind WHEN 'f' THEN 'a foreign table' WHEN 'm' THEN 'a materialized view'
 			ELSE 'not a table' END)
 	INTO reason
-	FROM (
-		SELECT v.oid FROM bixarena.live_views(own) AS v (oid)
-		UNION
-		SELECT s.relation FROM bixarena.live_application_sources(arena) AS s WHERE own IS NULL
-	) AS v (oid), bixarena.live_parts(v.oid) AS p (oid)
+	FROM bixarena.live_views(own) AS v (oid), bixarena.live_parts(v.oid) AS p (oid)
 	JOIN pg_class AS c ON c.oid = p.oid
-	WHERE c.relkind NOT IN ('r', 'p', 'v') OR (c.relkind = 'v' AND (own IS NULL OR v.oid <> p.oid))
+	WHERE c.relkind NOT IN ('r', 'p', 'v') OR (c.relkind = 'v' AND v.oid <> p.oid)
 	ORDER BY c.oid::regclass::text COLLATE "C"
 	LIMIT 1;
 	IF reason IS NOT NULL OR own IS NULL THEN
@@ -82,12 +78,11 @@ RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- of an enum, and of domains and arrays of it; a type of the server's own has none
+	-- of an enum, and of domains and arrays of it
 	WITH RECURSIVE made AS (
-		SELECT type AS oid WHERE type >= 16384
+		SELECT type AS oid
 		UNION
 		SELECT b.oid FROM made AS m JOIN pg_type AS t ON t.oid = m.oid, unnest(ARRAY[t.typbasetype, t.typelem]) AS b (oid)
-		WHERE b.oid >= 16384
 	)
 	SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) FROM made AS m JOIN pg_enum AS e ON e.enumtypid = m.oid
 $$;
@@ -109,7 +104,7 @@ AS $$
 		CASE WHEN c.relkind = 'v' THEN (SELECT string_agg(concat_ws(' ', r.oid, r.xmin), ' ' ORDER BY r.oid)
 			FROM pg_rewrite AS r WHERE r.ev_class = c.oid) END,
 		(SELECT string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation,
-				bixarena.live_labels(a.atttypid)), ' '
+				CASE WHEN a.atttypid >= 16384 THEN bixarena.live_labels(a.atttypid) END), ' '
 				ORDER BY a.attnum)
 			FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,user_id,voter_id,
@@ -196,21 +191,14 @@ AS $$
 	WITH wanted AS MATERIALIZED (
 		SELECT w.* FROM bixarena.live_triggers(arena, schema, sources) AS w
 	), lost (what) AS (
-		SELECT format('trigger %I of %s is %s', w.name, w.relation::regclass,
-			CASE WHEN f.name IS NULL THEN 'missing' WHEN f.enabled = 'D' THEN 'disabled'
-				WHEN f.enabled <> f.wanted THEN 'enabled otherwise than it must be'
-				ELSE 'made for other columns' END)
-		FROM wanted AS w
-		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name
-		WHERE f.name IS NULL OR f.enabled <> f.wanted OR f.arguments <> bixarena.live_trigger_arguments(w.arguments)
+		SELECT format('trigger %I of %s is %s', t.name, t.relation::regclass, t.what)
+		FROM bixarena.live_unfit_triggers(schema, ARRAY(SELECT w::bixarena.live_trigger FROM wanted AS w)) AS t
 		UNION ALL
-		SELECT DISTINCT format('relation %s is not logged', c.oid::regclass)
-		FROM wanted AS w JOIN pg_class AS c ON c.oid = w.relation
-		WHERE c.relpersistence <> 'p'
-		UNION ALL
-		SELECT DISTINCT format('role %s, whose table %s is, may not write into the log', c.relowner::regrole, c.oid::regclass)
-		FROM wanted AS w JOIN pg_class AS c ON c.oid = w.relation
-		WHERE NOT has_table_privilege(c.relowner, to_regclass(format('%I.log', schema)), 'INSERT')
+		SELECT CASE WHEN c.relpersistence <> 'p' THEN format('relation %s is not logged', c.oid::regclass)
+			WHEN NOT has_table_privilege(c.relowner, to_regclass(format('%I.log', schema)), 'INSERT')
+			THEN format('role %s, whose table %s is, may not write into the log', c.relowner::regrole, c.oid::regclass) END
+		FROM pg_class AS c
+		WHERE c.oid = ANY (ARRAY(SELECT w.relation FROM wanted AS w))
 		UNION ALL
 		SELECT format('table %s is not as it was made', c.oid::regclass)
 		FROM pg_class AS c

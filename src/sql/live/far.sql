@@ -23,7 +23,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(replace(pg_get_functiondef(p.oid), 'bixarena.', 'bixarena_node.') || ';', E'\n\n' ORDER BY w.place, p.oid)
 	FROM unnest('{live_parts,live_views,live_points,live_application_sources,live_triggers,
-		live_trigger_sql,live_trigger_arguments,live_found_triggers,live_labels,live_relation_facts,live_functions,live_facts,live_lost,live_doubt,
+		live_trigger_sql,live_found_triggers,live_unfit_triggers,live_labels,live_relation_facts,live_functions,live_facts,live_lost,live_doubt,
 		live_named_sql,live_all_sql,live_changed_sql,live_difference_sql,live_store_sql,live_sum_sql,
 		live_is_long,live_fold,live_recount,live_counts_sql,live_counts_of_sql,live_compare_sql,
 		live_note_verified,live_state_of,live_lock,live_make_triggers,live_make_tables}'::name[]) WITH ORDINALITY AS w (name, place)

@@ -278,17 +278,6 @@ $$;
 COMMENT ON FUNCTION bixarena.live_trigger_sql(bixarena.live_trigger) IS
 	'the statements that make a trigger of a kept tally';
 
-CREATE FUNCTION bixarena.live_trigger_arguments(arguments text[])
-RETURNS bytea
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT string_agg(convert_to(a, getdatabaseencoding()) || '\x00', '' ORDER BY n)
-	FROM unnest(arguments) WITH ORDINALITY AS u (a, n)
-$$;
-COMMENT ON FUNCTION bixarena.live_trigger_arguments(text[]) IS
-	'the arguments of a trigger as pg_trigger has them';
-
 CREATE FUNCTION bixarena.live_found_triggers(schema text)
 RETURNS TABLE (relation oid, name text, arguments bytea, facts text, enabled text, wanted text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 20
@@ -307,3 +296,22 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.live_found_triggers(text) IS
 	'the triggers of a kept tally that there are, and what they are';
+
+CREATE FUNCTION bixarena.live_unfit_triggers(schema text, triggers bixarena.live_trigger[])
+RETURNS TABLE (relation oid, name text, what text, enabled text, wanted text)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a column that has come to matter is an argument more
+	SELECT t.* FROM (
+		SELECT w.relation, w.name, CASE WHEN f.name IS NULL THEN 'missing' WHEN f.enabled = 'D' THEN 'disabled'
+				WHEN f.arguments <> (SELECT string_agg(convert_to(u.a, getdatabaseencoding()) || '\x00', '' ORDER BY u.n)
+					FROM unnest(w.arguments) WITH ORDINALITY AS u (a, n)) THEN 'made for other columns'
+				WHEN f.enabled <> f.wanted THEN 'enabled otherwise than it must be' END AS what,
+			f.enabled, f.wanted
+		FROM unnest(triggers) AS w
+		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name) AS t
+	WHERE t.what IS NOT NULL
+$$;
+COMMENT ON FUNCTION bixarena.live_unfit_triggers(text, bixarena.live_trigger[]) IS
+	'triggers of a kept tally that are not there as they must be, and what is wrong with them';

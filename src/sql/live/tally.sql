@@ -77,34 +77,26 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	missing bixarena.live_trigger[];
-	wanted bixarena.live_trigger;
-	found record;
+	triggers bixarena.live_trigger[] := ARRAY(SELECT w FROM bixarena.live_triggers(arena, schema, sources) AS w);
+	unfit record;
 	owner oid;
 BEGIN
 	-- what is written meanwhile waits for the commit
-	missing := ARRAY(
-		SELECT w FROM bixarena.live_triggers(arena, schema, sources) AS w
-		WHERE NOT EXISTS (SELECT FROM bixarena.live_found_triggers(schema) AS f
-			WHERE f.relation = w.relation AND f.name = w.name
-				AND (f.enabled = 'D' OR f.arguments = bixarena.live_trigger_arguments(w.arguments)))
-		ORDER BY w.relation, w.name);
-	PERFORM bixarena.live_lock(ARRAY(
-			SELECT DISTINCT m.relation FROM unnest(missing) AS m
-			UNION
-			SELECT f.relation FROM bixarena.live_found_triggers(schema) AS f WHERE f.enabled = 'O' AND f.wanted <> 'O'),
-		'SHARE ROW EXCLUSIVE');
-	FOREACH wanted IN ARRAY missing LOOP
-		EXECUTE bixarena.live_trigger_sql(wanted);
-	END LOOP;
-	-- ENABLE TRIGGER USER, which ends a load without triggers, enables all alike
-	FOR found IN
-		SELECT f.* FROM bixarena.live_found_triggers(schema) AS f
-		WHERE f.enabled = 'O' AND f.wanted <> 'O'
-		ORDER BY f.relation, f.name
+	PERFORM bixarena.live_lock(ARRAY(SELECT DISTINCT u.relation FROM bixarena.live_unfit_triggers(schema, triggers) AS u
+		WHERE u.enabled IS DISTINCT FROM 'D'), 'SHARE ROW EXCLUSIVE');
+	FOR unfit IN
+		SELECT u.*, w AS definition
+		FROM bixarena.live_unfit_triggers(schema, triggers) AS u
+		JOIN unnest(triggers) AS w ON w.relation = u.relation AND w.name = u.name
+		ORDER BY u.relation, u.name
 	LOOP
-		EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', found.relation::regclass,
-			CASE found.wanted WHEN 'R' THEN 'REPLICA' ELSE 'ALWAYS' END, found.name);
+		-- ENABLE TRIGGER USER, which ends a load without triggers, enables all alike
+		IF unfit.what IN ('missing', 'made for other columns') THEN
+			EXECUTE bixarena.live_trigger_sql(unfit.definition);
+		ELSIF unfit.enabled = 'O' THEN
+			EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', unfit.relation::regclass,
+				CASE unfit.wanted WHEN 'R' THEN 'REPLICA' ELSE 'ALWAYS' END, unfit.name);
+		END IF;
 	END LOOP;
 	FOR owner IN
 		SELECT DISTINCT c.relowner
@@ -208,7 +200,11 @@ BEGIN
 				HINT = format('Run on that server what bixarena_node_script(%L, keep_tally => true) prints, and attach it again.', found_arena);
 	END IF;
 	PERFORM bixarena.live_battle_query(found_arena);
-	reason := bixarena.live_refusal(found_arena, sources);
+	reason := coalesce(bixarena.live_refusal(found_arena, sources),
+		(SELECT format('relation %s is not a table', min(s.relation)::regclass)
+			FROM bixarena.live_sources(found_arena, sources) AS s
+			JOIN pg_class AS c ON c.oid = s.relation AND c.relkind NOT IN ('r', 'p')
+			HAVING count(*) > 0));
 	IF reason IS NOT NULL THEN
 		RAISE EXCEPTION 'the tally of arena "%" cannot be kept', found_arena
 			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = upper(left(reason, 1)) || substr(reason, 2) || '.',
