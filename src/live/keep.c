@@ -225,20 +225,30 @@ lock_tally(const KeptTally *kept, bool wait)
 }
 
 /*
- * Tell who listens that battles count otherwise than before, if the arena's setting
- * live_channel says where.
+ * Where to tell that battles of an arena count otherwise than before, NULL: nowhere.
+ */
+const char *
+find_live_channel(const char *arena)
+{
+	const char *channel = read_settings(arena, NULL)->live_channel;
+
+	return channel && channel[0] != '\0' ? channel : NULL;
+}
+
+/*
+ * Tell who listens that battles count otherwise than before.
  */
 static void
 notify_change(const KeptTally *kept)
 {
-	Settings   *settings = read_settings(kept->arena, NULL);
+	const char *channel = find_live_channel(kept->arena);
 	Parameters	parameters = {0};
 
-	if (settings->live_channel == NULL || settings->live_channel[0] == '\0')
+	if (channel == NULL)
 		return;
 	add_text(&parameters, kept->arena);
 	add_text(&parameters, kept->schema);
-	add_text(&parameters, settings->live_channel);
+	add_text(&parameters, channel);
 	execute_query("SELECT bixarena.live_notify($1, $2, $3)", SPI_OK_SELECT, false,
 				  &parameters);
 }
