@@ -345,7 +345,7 @@ CREATE TABLE bixarena.far_notice (
 COMMENT ON TABLE bixarena.far_notice IS 'arenas whose tally another server keeps, and what listeners have been told of it';
 COMMENT ON COLUMN bixarena.far_notice.arena IS 'name of the arena''s schema';
 COMMENT ON COLUMN bixarena.far_notice.told IS 'how many battles folds had changed, of those that have been told';
-COMMENT ON COLUMN bixarena.far_notice.notified_at IS 'since when';
+COMMENT ON COLUMN bixarena.far_notice.notified_at IS 'when that was told';
 SELECT pg_catalog.pg_extension_config_dump('bixarena.far_notice', '');
 
 CREATE FUNCTION bixarena.live_far_notify(arena text, changed bigint, total bigint, channel text)
