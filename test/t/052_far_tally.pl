@@ -371,7 +371,7 @@ sql($node, q{CREATE ROLE maker;
 	CREATE USER MAPPING FOR maker SERVER rds OPTIONS (user 'bixarena_node', password_required 'false');
 	SELECT bixarena_grant('maker', 'operator')});
 far_sql(
-	q{UPDATE api.battle_evaluation SET outcome = 'model1' WHERE ctid = ANY (ARRAY(SELECT ctid FROM api.battle_evaluation LIMIT 20))}
+q{UPDATE api.battle_evaluation SET outcome = 'model1' WHERE ctid = ANY (ARRAY(SELECT ctid FROM api.battle_evaluation LIMIT 20))}
 );
 is_value(
 	$node, q{SET ROLE maker;
@@ -382,11 +382,11 @@ is_value(
 	SELECT status FROM bixarena_health() WHERE check_name = 'kept_tally'},
 	"succeeded\n0\n0\nt\nok", 'an operator runs, folds and verifies');
 sql($node,
-	q{SELECT bixarena_configure('keep_snapshots', '1'); SELECT bixarena_grant('maker', 'admin')}
+q{SELECT bixarena_configure('keep_snapshots', '1'); SELECT bixarena_grant('maker', 'admin')}
 );
 is_value(
 	$node,
-	q{SET ROLE maker; SELECT status FROM bixarena_generate_snapshot('overall', 10)},
+q{SET ROLE maker; SELECT status FROM bixarena_generate_snapshot('overall', 10)},
 	'succeeded',
 	'an admin asks what may be deleted');
 sql($node, q{SELECT bixarena_configure('keep_snapshots', NULL)});
@@ -399,16 +399,17 @@ is_followed($no, 'an operator');
 sub vote_otherwise
 {
 	far_sql(
-		qq{UPDATE api.battle_evaluation SET outcome = CASE outcome WHEN 'tie' THEN 'model2' ELSE 'tie' END
+qq{UPDATE api.battle_evaluation SET outcome = CASE outcome WHEN 'tie' THEN 'model2' ELSE 'tie' END
 		WHERE battle_id IN (SELECT b.id FROM api.battle AS b JOIN api.battle_evaluation AS e ON e.battle_id = b.id
-			JOIN api.battle_validation AS v ON v.id = b.effective_validation_id WHERE v.is_biomedical LIMIT $_[0])});
+			JOIN api.battle_validation AS v ON v.id = b.effective_validation_id WHERE v.is_biomedical LIMIT $_[0])}
+	);
 	return;
 }
 
 sub let_a_second_pass
 {
 	sql($node,
-		q{UPDATE bixarena.far_notice SET notified_at = clock_timestamp() - interval '1 second'}
+q{UPDATE bixarena.far_notice SET notified_at = clock_timestamp() - interval '1 second'}
 	);
 	return;
 }
@@ -417,7 +418,7 @@ my $fold = 'SELECT bixarena_fold_tally()';
 
 sql($node, q{SELECT bixarena_configure('live_channel', 'standing')});
 vote_otherwise(3);
-is(notices($node, 'standing', $fold),
+is( notices($node, 'standing', $fold),
 	'{"arena":"api",now,"changed_battles":3}',
 	'a fold tells what has changed there');
 let_a_second_pass();
@@ -425,13 +426,12 @@ is(notices($node, 'standing', $fold, 'SELECT bixarena_rebuild_tally()'),
 	'', 'one that has changed nothing does not');
 vote_otherwise(4);
 is( notices(
-		$node,
-		'standing',
+		$node, 'standing',
 		q{SELECT status FROM bixarena_generate_snapshot('overall', 10)}),
 	'{"arena":"api",now,"changed_battles":4}',
 	'a run folds, and tells');
 sql($node,
-	q{UPDATE bixarena.far_notice SET notified_at = clock_timestamp() + interval '1 hour'}
+q{UPDATE bixarena.far_notice SET notified_at = clock_timestamp() + interval '1 hour'}
 );
 vote_otherwise(5);
 is(notices($node, 'standing', $fold),

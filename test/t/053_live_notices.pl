@@ -46,11 +46,13 @@ is( notices($node, $channel, $vote, 'SELECT bixarena_fold_tally()'),
 	'a fold tells');
 let_a_second_pass();
 is( notices(
-		$node, $channel, 'SELECT bixarena_fold_tally()', 'SELECT bixarena_rebuild_tally()'),
+		$node, $channel,
+		'SELECT bixarena_fold_tally()', 'SELECT bixarena_rebuild_tally()'),
 	'',
 	'one that has changed nothing does not');
 is( notices(
-		$node, $channel, $vote, q{SELECT status FROM bixarena_generate_snapshot('overall')}),
+		$node, $channel,
+		$vote, q{SELECT status FROM bixarena_generate_snapshot('overall')}),
 	'{"arena":"arena",now,"changed_battles":3}',
 	'a run folds, and tells');
 
@@ -58,8 +60,11 @@ is( notices(
 sql($node,
 q{UPDATE arena_live.state SET notified_at = clock_timestamp() + interval '1 hour'}
 );
-is(notices($node, $channel, map { ($vote, 'SELECT bixarena_fold_tally()') } 1 .. 4),
-	'', 'within a second nothing is told twice');
+is( notices(
+		$node, $channel,
+		map { ($vote, 'SELECT bixarena_fold_tally()') } 1 .. 4),
+	'',
+	'within a second nothing is told twice');
 sql($node,
 q{UPDATE arena_live.state SET notified_at = clock_timestamp() - interval '1 second'}
 );
@@ -67,8 +72,11 @@ is( notices($node, $channel, 'SELECT bixarena_fold_tally()'),
 	'{"arena":"arena",now,"changed_battles":12}',
 	'but all of it after that, also by a fold that finds nothing new');
 let_a_second_pass();
-is(notices($node, $channel, "BEGIN; $vote; SELECT bixarena_fold_tally(); ROLLBACK"),
-	'', 'nor what is rolled back');
+is( notices(
+		$node, $channel,
+		"BEGIN; $vote; SELECT bixarena_fold_tally(); ROLLBACK"),
+	'',
+	'nor what is rolled back');
 sql($node, q{SELECT bixarena_configure('live_channel', '')});
 is(notices($node, $channel, $vote, 'SELECT bixarena_fold_tally()'),
 	'', 'nor where no channel is named');

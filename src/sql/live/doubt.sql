@@ -61,13 +61,22 @@ BEGIN
 	IF reason IS NOT NULL THEN
 		RETURN reason;
 	END IF;
-	RETURN (SELECT format('table %s, which it reads, is not among the sources', c.oid::regclass)
+	SELECT format('table %s, which it reads, is not among the sources', c.oid::regclass)
+	INTO reason
+	FROM bixarena.live_views(own) AS v (oid)
+	JOIN pg_class AS c ON c.oid = v.oid AND c.relkind <> 'v'
+	WHERE c.oid NOT IN (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
+		WHERE s.relation IS NOT NULL)
+	ORDER BY c.oid::regclass::text COLLATE "C"
+	LIMIT 1;
+	IF reason IS NOT NULL OR sources IS NOT NULL THEN
+		RETURN reason;
+	END IF;
+	-- that these are of one battle is the user's to say
+	RETURN (SELECT format('view %s reads more than one row for each of its own, and no sources are named', min(v.oid)::regclass)
 		FROM bixarena.live_views(own) AS v (oid)
-		JOIN pg_class AS c ON c.oid = v.oid AND c.relkind <> 'v'
-		WHERE c.oid NOT IN (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
-			WHERE s.relation IS NOT NULL)
-		ORDER BY c.oid::regclass::text COLLATE "C"
-		LIMIT 1);
+		WHERE bixarena.live_mingles(v.oid)
+		HAVING count(*) > 0);
 END
 $$;
 COMMENT ON FUNCTION bixarena.live_refusal(text, jsonb) IS

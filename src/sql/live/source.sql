@@ -50,6 +50,14 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.live_unsteady(oid) IS
 	'what in a view''s query depends on more than one battle''s rows, null: nothing';
 
+CREATE FUNCTION bixarena.live_mingles(view oid)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'bixarena_live_mingles'
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.live_mingles(oid) IS
+	'does a row of a view come of more than one row of what it reads?';
+
 /*
  * What the battles are read from.
  */
