@@ -73,6 +73,11 @@ SQL_PARTS = \
 	src/sql/score/upload.sql \
 	src/sql/score/standings.sql \
 	src/sql/score/watch.sql \
+	src/sql/score/distribution.sql \
+	src/sql/chart/score_chart.sql \
+	src/sql/chart/distribution_chart.sql \
+	src/sql/chart/standings_chart.sql \
+	src/sql/chart/scoreboard_report.sql \
 	src/sql/arena/role.sql \
 	src/sql/arena/simulate.sql
 

@@ -15,6 +15,7 @@ show_scores() {
 	read_scores
 	ingest_files
 	read_standings
+	write_page "this scoreboard" "SELECT bixarena_scoreboard_report('game')"
 }
 
 # Four sessions for some seconds: half of the messages are queued, each is brought twice

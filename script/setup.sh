@@ -243,7 +243,7 @@ build_and_install() {
 	say "Building bixarena_rank and installing it for $("$PG_CONFIG" --version)"
 	[ "$EUID" -ne 0 ] || chown -R "$server_user" "$work/source"
 	make=(make -s --no-print-directory -C "$work/source" PG_CONFIG="$PG_CONFIG" "$@")
-	quietly as_server_user "${make[@]}" || fail "the build failed"
+	quietly as_server_user "${make[@]}" --jobs="$(nproc)" || fail "the build failed"
 	quietly install_extension || fail "the installation failed"
 }
 

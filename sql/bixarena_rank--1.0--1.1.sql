@@ -4752,6 +4752,35 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.text_utc(timestamptz) IS 'a moment, for people';
 
+CREATE FUNCTION bixarena.text_number(value numeric)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- of a round number nothing is lost
+	SELECT CASE
+		WHEN value = 0 THEN '0'
+		WHEN abs(value) >= 1e9 OR abs(value) < 0.0001 THEN
+			trim_scale(split_part(s.scientific, 'e', 1)::numeric) || 'e' || split_part(s.scientific, 'e', 2)::integer
+		WHEN abs(value) >= 1e6 THEN trim_scale(value * 0.000001) || 'M'
+		WHEN abs(value) >= 1e5 THEN trim_scale(value * 0.001) || 'k'
+		ELSE trim_scale(value)::text END
+	FROM to_char(value, '9.99999999999999EEEE') AS s (scientific)
+$$;
+COMMENT ON FUNCTION bixarena.text_number(numeric) IS 'a round number, as short as an axis needs it';
+
+CREATE FUNCTION bixarena.text_score(score numeric)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE
+		WHEN length(trim_scale(score)::text) <= 12 THEN trim_scale(score)::text
+		WHEN abs(score) >= 1e12 OR abs(score) < 0.001 THEN bixarena.text_number(to_char(score, '9.9999EEEE')::numeric)
+		ELSE trim_scale(round(score, 12 - length(trunc(abs(score))::text)))::text END
+$$;
+COMMENT ON FUNCTION bixarena.text_score(numeric) IS 'a score, rounded where it is longer than people read';
+
 CREATE OR REPLACE FUNCTION bixarena.chart_colours(dark boolean)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -4865,30 +4894,55 @@ $$;
 COMMENT ON FUNCTION bixarena.chart_svg(double precision, double precision, text, text, text) IS
 	'a chart of what has been drawn';
 
-CREATE FUNCTION bixarena.chart_count(drawn bigint, total bigint)
+CREATE FUNCTION bixarena.chart_count(drawn bigint, total bigint, things text DEFAULT 'models')
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT CASE WHEN drawn < total THEN format('the first %s of %s models', drawn, total)
-		ELSE format('%s models', drawn) END
+	SELECT CASE WHEN drawn < total THEN format('the first %s of %s %s', drawn, total, things)
+		ELSE format('%s %s', drawn, things) END
 $$;
-COMMENT ON FUNCTION bixarena.chart_count(bigint, bigint) IS
-	'how many models are shown, and of how many';
+COMMENT ON FUNCTION bixarena.chart_count(bigint, bigint, text) IS
+	'how many models, or other things, are shown, and of how many';
 
-CREATE FUNCTION bixarena.chart_omission(drawn bigint, total bigint, y double precision)
+CREATE FUNCTION bixarena.chart_omission(drawn bigint, total bigint, y double precision,
+	things text DEFAULT 'models')
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- empty where no model is left out
+	-- empty where none is left out
 	SELECT CASE WHEN drawn < total
 		THEN format('<text class="muted small omission" x="8" y="%s">%s</text>',
-			bixarena.chart_pixel(y), bixarena.chart_count(drawn, total))
+			bixarena.chart_pixel(y), bixarena.chart_count(drawn, total, things))
 		ELSE '' END
 $$;
-COMMENT ON FUNCTION bixarena.chart_omission(bigint, bigint, double precision) IS
-	'a line that says how many models a chart leaves out';
+COMMENT ON FUNCTION bixarena.chart_omission(bigint, bigint, double precision, text) IS
+	'a line that says how many models, or other things, a chart leaves out';
+
+CREATE FUNCTION bixarena.chart_bands(n bigint, top double precision, height double precision, width double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('<rect class="band" y="%s" width="%s" height="%s"/>',
+		bixarena.chart_pixel(top + height * i), bixarena.chart_pixel(width), bixarena.chart_pixel(height)), '')
+	FROM generate_series(0, n - 1, 2) AS i
+$$;
+COMMENT ON FUNCTION bixarena.chart_bands(bigint, double precision, double precision, double precision) IS
+	'the ground of every second line of a chart';
+
+CREATE FUNCTION bixarena.chart_notes(notes text[], x double precision, y double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
+		bixarena.chart_pixel(x), bixarena.chart_pixel(y + 18 * n), notes[n]), '' ORDER BY n)
+	FROM generate_subscripts(notes, 1) AS n
+$$;
+COMMENT ON FUNCTION bixarena.chart_notes(text[], double precision, double precision) IS
+	'what is to be said below a chart, a line each, that end at a pixel';
 
 CREATE FUNCTION bixarena.chart_empty(width bigint, theme text, reason text)
 RETURNS text
@@ -4919,12 +4973,14 @@ CREATE FUNCTION bixarena.chart_ticks(
 	max_ticks integer,
 	min_step double precision DEFAULT 0)
 RETURNS TABLE (value double precision, step double precision)
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- the least step of 1, 2 or 5 times a power of ten
+	-- the least step of 1, 2 or 5 times a power of ten, and not so little that it is
+	-- lost in the values
 	WITH power AS (
-		SELECT 10 ^ floor(log(greatest(high - low, 1e-9) / greatest(max_ticks, 1))) AS power
+		SELECT 10 ^ floor(log(greatest(high - low, 1e-12 * greatest(abs(low), abs(high)), 1e-99)
+			/ greatest(max_ticks, 1))) AS power
 	), spacing AS (
 		SELECT greatest(min(d.digit * p.power), min_step) AS step
 		FROM power AS p, unnest('{1,2,5,10}'::double precision[]) AS d (digit)
@@ -4956,10 +5012,11 @@ AS $$
 			('3 months', 'year', 'Mon YYYY', 72), ('6 months', 'year', 'Mon YYYY', 72),
 			('1 year', 'decade', 'YYYY', 48), ('2 years', 'decade', 'YYYY', 48),
 			('5 years', 'century', 'YYYY', 48), ('10 years', 'century', 'YYYY', 48),
-			('50 years', 'millennium', 'YYYY', 48)) AS s (step, origin, pattern, room)
+			('50 years', 'millennium', 'YYYY', 48), ('200 years', 'millennium', 'YYYY', 48),
+			('1000 years', 'millennium', 'YYYY', 48)) AS s (step, origin, pattern, room)
 		WHERE extract(epoch FROM s.step::interval) * pixels
 				>= extract(epoch FROM high - low) * s.room
-			OR s.step = '50 years'
+			OR s.step = '1000 years'
 		ORDER BY extract(epoch FROM s.step::interval) LIMIT 1
 	)
 	SELECT t AT TIME ZONE 'UTC', to_char(t, s.pattern)
@@ -5141,22 +5198,35 @@ $$;
 COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, text, bixarena.chart_layout, double precision) IS
 	'a model''s line in the chart of a leaderboard';
 
-CREATE FUNCTION bixarena.chart_score_ticks(axis bixarena.axis)
+CREATE FUNCTION bixarena.chart_score_ticks(axis bixarena.axis, min_step double precision)
 RETURNS SETOF double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- few, but not fewer than three where there is room
+	-- few, but not fewer than three where there is room; fewer where numbers are long
+	WITH few AS (
+		SELECT p.pixels, f.few, CASE WHEN (SELECT count(*) FROM bixarena.chart_ticks(axis.low, axis.high, f.few, min_step)) < 3
+			THEN greatest(f.few, floor(p.pixels / 36)::integer) ELSE f.few END AS number
+		FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
+			LATERAL (SELECT least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS f (few)
+	), labelled AS (
+		SELECT f.pixels, f.number, max(12 * bixarena.text_width(bixarena.text_number(t.value::numeric))) + 6 AS room,
+			min(t.step) * f.pixels / nullif(axis.high - axis.low, 0) AS step
+		FROM few AS f, bixarena.chart_ticks(axis.low, axis.high, f.number, min_step) AS t
+		GROUP BY f.pixels, f.number
+	)
 	SELECT t.value
-	FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
-		LATERAL (SELECT least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS f (few),
-		LATERAL (SELECT CASE WHEN (SELECT count(*) FROM bixarena.chart_ticks(axis.low, axis.high, f.few)) < 3
-			THEN greatest(f.few, floor(p.pixels / 36)::integer) ELSE f.few END) AS n (number),
-		bixarena.chart_ticks(axis.low, axis.high, n.number) AS t
+	FROM labelled AS l,
+		bixarena.chart_ticks(axis.low, axis.high,
+			CASE WHEN l.room > l.step THEN greatest(floor(l.pixels / l.room), 1)::integer ELSE l.number END, min_step) AS t
 $$;
-COMMENT ON FUNCTION bixarena.chart_score_ticks(bixarena.axis) IS 'the scores that an axis marks';
+COMMENT ON FUNCTION bixarena.chart_score_ticks(bixarena.axis, double precision) IS 'the scores that an axis marks';
 
-CREATE FUNCTION bixarena.chart_score_grid(axis bixarena.axis, top double precision, bottom double precision)
+CREATE FUNCTION bixarena.chart_score_grid(
+	axis bixarena.axis,
+	top double precision,
+	bottom double precision,
+	min_step double precision DEFAULT 0)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -5165,10 +5235,10 @@ AS $$
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%6$s</text>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%5$s">%6$s</text>',
 			bixarena.chart_pixel(bixarena.chart_place(axis, t)), bixarena.chart_pixel(top), bixarena.chart_pixel(bottom),
-			bixarena.chart_pixel(top - 6), bixarena.chart_pixel(bottom + 16), trim_scale(t::numeric)), '')
-	FROM bixarena.chart_score_ticks(axis) AS t
+			bixarena.chart_pixel(top - 6), bixarena.chart_pixel(bottom + 16), bixarena.text_number(t::numeric)), '')
+	FROM bixarena.chart_score_ticks(axis, min_step) AS t
 $$;
-COMMENT ON FUNCTION bixarena.chart_score_grid(bixarena.axis, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_score_grid(bixarena.axis, double precision, double precision, double precision) IS
 	'lines and numbers of an axis of scores, above and below';
 
 CREATE FUNCTION bixarena.chart_leaderboard(
@@ -5202,10 +5272,8 @@ BEGIN
 	END IF;
 	layout := bixarena.chart_leaderboard_layout(rows, ranges, width);
 	bottom := top + layout.row_height * cardinality(rows);
-	SELECT string_agg(format('<rect class="band" y="%s" width="%s" height="%s"/>',
-		bixarena.chart_pixel(top + layout.row_height * n), width, bixarena.chart_pixel(layout.row_height)), '')
-	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
-	SELECT concat(drawn, bixarena.chart_score_grid(layout.axis, top, bottom), string_agg(
+	SELECT concat(bixarena.chart_bands(cardinality(rows), top, layout.row_height, width),
+		bixarena.chart_score_grid(layout.axis, top, bottom), string_agg(
 		bixarena.chart_leaderboard_row(rows[n], ranges[n], interval_name, layout, top + layout.row_height * (n - 1)),
 		'' ORDER BY n))
 	INTO drawn FROM generate_subscripts(rows, 1) AS n;
@@ -5218,9 +5286,7 @@ BEGIN
 	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1
 			+ (cardinality(rows) < total)::integer), theme,
 		format('Scores of %s with %ss', bixarena.chart_count(cardinality(rows), total), interval_name),
-		drawn || (SELECT string_agg(format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
-				width - 8, bixarena.chart_pixel(bottom + 18 + 18 * n), notes[n]), '' ORDER BY n)
-			FROM generate_subscripts(notes, 1) AS n)
+		drawn || bixarena.chart_notes(notes, width - 8, bottom + 18)
 		|| bixarena.chart_omission(cardinality(rows), total, bottom + 18 + 18 * (cardinality(notes) + 1)));
 END
 $$;
@@ -5359,7 +5425,7 @@ AS $$
 	SELECT string_agg(format('<path class="grid" d="M%s %sH%s"/>'
 			'<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
 			bixarena.chart_pixel(left_edge), bixarena.chart_pixel(y), bixarena.chart_pixel(right_edge),
-			bixarena.chart_pixel(left_edge - 6), bixarena.chart_pixel(y + 4), trim_scale(t.value::numeric)), ''
+			bixarena.chart_pixel(left_edge - 6), bixarena.chart_pixel(y + 4), bixarena.text_number(t.value::numeric)), ''
 			ORDER BY t.value)
 	FROM tick AS t, LATERAL (SELECT bixarena.chart_place(axis, t.value)) AS p (y)
 $$;
@@ -5369,12 +5435,13 @@ COMMENT ON FUNCTION bixarena.chart_value_grid(bixarena.axis, double precision, d
 CREATE FUNCTION bixarena.chart_series(
 	points bixarena.history_point[],
 	time_axis bixarena.axis,
-	value_axis bixarena.axis)
+	value_axis bixarena.axis,
+	is_stepped boolean DEFAULT false)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- models of the same colour have other dashes; a line is broken where
+	-- those of the same colour have other dashes; a line is broken where
 	-- snapshots lie between
 	WITH place AS (
 		SELECT p.*, p.moment_number - row_number() OVER (ORDER BY p.moment_number) AS part,
@@ -5383,7 +5450,10 @@ AS $$
 			bixarena.chart_pixel(bixarena.chart_place(value_axis, p.value)) AS y
 		FROM unnest(points) AS p
 	), part AS (
-		SELECT 'M' || string_agg(p.x || ' ' || p.y, 'L' ORDER BY p.moment_number) AS path
+		SELECT CASE WHEN is_stepped
+			THEN 'M' || (array_agg(p.x || ' ' || p.y ORDER BY p.moment_number))[1]
+				|| string_agg('H' || p.x || 'V' || p.y, '' ORDER BY p.moment_number)
+			ELSE 'M' || string_agg(p.x || ' ' || p.y, 'L' ORDER BY p.moment_number) END AS path
 		FROM place AS p GROUP BY p.part
 	)
 	SELECT format('<g class="series"><title>%s</title><path class="thick line%s"%s d="%s"/>%s</g>',
@@ -5401,8 +5471,8 @@ AS $$
 			/ greatest(max(l.moment_number), 1) >= 10 FROM place AS l) AS m (last, is_sparse)
 	GROUP BY colour, dashes
 $$;
-COMMENT ON FUNCTION bixarena.chart_series(bixarena.history_point[], bixarena.axis, bixarena.axis) IS
-	'the line of one model';
+COMMENT ON FUNCTION bixarena.chart_series(bixarena.history_point[], bixarena.axis, bixarena.axis, boolean) IS
+	'the line of one model; stepped: a value holds until the next';
 
 CREATE FUNCTION bixarena.chart_series_labels(
 	points bixarena.history_point[],
@@ -5448,14 +5518,16 @@ CREATE FUNCTION bixarena.chart_history(
 	measure text,
 	width bigint,
 	theme text,
-	total bigint DEFAULT NULL)
+	total bigint DEFAULT NULL,
+	caption text DEFAULT NULL,
+	label text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	is_rank boolean := measure = 'rank';
-	left_edge constant double precision := CASE measure WHEN 'rank' THEN 36 ELSE 48 END;
+	left_edge double precision;
 	top constant double precision := 34;
 	bottom double precision;
 	label_width double precision;
@@ -5464,46 +5536,61 @@ DECLARE
 	range record;
 	drawn text;
 	omission text;
+	is_alone boolean;
 BEGIN
 	IF coalesce(cardinality(points), 0) = 0 THEN
 		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot in this time.');
 	END IF;
 	SELECT max(p.series) AS series, min(p.value) AS low, max(p.value) AS high,
+		(bool_and(p.value = trunc(p.value)) AND measure <> 'bt_score')::integer AS least_step,
 		extract(epoch FROM min(p.moment)) AS first, extract(epoch FROM max(p.moment)) AS last
 	INTO range FROM unnest(points) AS p;
-	SELECT least(0.4 * width, max(13 * bixarena.text_width(m.model)) + 2) INTO label_width
+	-- who is alone is named by the caption
+	is_alone := caption IS NOT NULL AND range.series = 1;
+	SELECT CASE WHEN is_alone THEN 0 ELSE least(0.4 * width, max(13 * bixarena.text_width(m.model)) + 2) END INTO label_width
 	FROM (SELECT DISTINCT p.model FROM unnest(points) AS p) AS m;
 	-- ranks, too, are as far from each other as labels, if they are not many more
 	bottom := top + greatest(200, 19 * range.series,
 		CASE WHEN is_rank THEN 16 + 17 * least(range.high - range.low, 2 * range.series) END);
 
-	-- a single moment ends a day, and scores have 10 points at least
-	time_axis := (CASE WHEN range.first < range.last THEN range.first ELSE range.last - 86400 END,
-		range.last, left_edge + 8, width - label_width - 34)::bixarena.axis;
+	-- a single moment ends a day, scores of an arena have 10 points at least, and a
+	-- value that stays the same the midst
 	value_axis := CASE WHEN is_rank THEN (range.low, range.high, top + 8, bottom - 8)::bixarena.axis
 		ELSE (range.high + margin, range.low - margin, top + 8, bottom - 8)::bixarena.axis END
-		FROM greatest(0, 5 - (range.high - range.low) / 2) AS margin;
+		FROM greatest(CASE WHEN measure = 'bt_score' THEN 5 - (range.high - range.low) / 2
+			WHEN range.low = range.high THEN coalesce(nullif(abs(range.low) / 20, 0), 1) END, 0) AS margin;
+	SELECT greatest(CASE WHEN is_rank THEN 36 ELSE 48 END, max(12 * bixarena.text_width(bixarena.text_number(v::numeric))) + 10)
+	INTO left_edge
+	FROM (SELECT range.high AS v WHERE is_rank
+		UNION ALL
+		SELECT t.value FROM bixarena.chart_ticks(value_axis.high, value_axis.low, ((bottom - top - 16) / 30)::integer, range.least_step) AS t
+		WHERE NOT is_rank) AS n;
+	time_axis := (CASE WHEN range.first < range.last THEN range.first ELSE range.last - 86400 END,
+		range.last, left_edge + 8, width - label_width - 34)::bixarena.axis;
 
 	drawn := bixarena.chart_time_grid(time_axis, top, bottom)
 		|| bixarena.chart_value_grid(value_axis, CASE WHEN is_rank THEN range.low END,
-			CASE WHEN is_rank THEN 1 ELSE 0 END, left_edge, time_axis.last_pixel + 4);
+			range.least_step, left_edge, time_axis.last_pixel + 4);
 	-- the best lies on top
 	SELECT drawn || string_agg(s.line, '' ORDER BY s.series DESC) INTO drawn
 	FROM (SELECT p.series, bixarena.chart_series(array_agg(p ORDER BY p.moment_number),
-			time_axis, value_axis) AS line
+			time_axis, value_axis, measure = 'score') AS line
 		FROM unnest(points) AS p GROUP BY p.series) AS s;
 	omission := bixarena.chart_omission(range.series, total, bottom + 58);
 	RETURN bixarena.chart_svg(width, bottom + CASE omission WHEN '' THEN 46 ELSE 66 END, theme,
-		format('%s of %s over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END,
-			bixarena.chart_count(range.series, total)),
-		drawn || omission || bixarena.chart_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
-			label_width)
-		|| format('<text class="muted small" x="8" y="18">%s</text>',
-			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END));
+		coalesce(label, format('%s of %s over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END,
+			bixarena.chart_count(range.series, total))),
+		drawn || omission
+		|| CASE WHEN is_alone THEN '' ELSE bixarena.chart_series_labels(points, value_axis, top, bottom,
+			time_axis.last_pixel, label_width) END
+		|| format('<g class="caption"><title>%s</title><text class="muted small" x="8" y="18">%s</text></g>',
+			bixarena.text_escape(c.caption), bixarena.text_fit(c.caption, (width - 16) / 12.0)))
+	FROM (SELECT concat_ws(': ', CASE WHEN is_alone THEN points[1].model END,
+		coalesce(chart_history.caption, CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END))) AS c (caption);
 END
 $$;
-COMMENT ON FUNCTION bixarena.chart_history(bixarena.history_point[], text, bigint, text, bigint) IS
-	'the chart of a leaderboard''s history; total: of how many models those drawn are the first';
+COMMENT ON FUNCTION bixarena.chart_history(bixarena.history_point[], text, bigint, text, bigint, text, text) IS
+	'the chart of ranks or values over time; total: of how many models those drawn are the first';
 
 CREATE FUNCTION bixarena_history_svg(
 	leaderboard_id text,
@@ -7333,6 +7420,7 @@ AS $$
 		'.skip{position:absolute;left:-999px}.skip:focus{position:static}'
 		'.state{font-weight:600;white-space:nowrap}.state.bad{color:#b3261e}.state.fair{color:#8a4b00}.state.good{color:#1b6e3c}'
 		'svg{display:block;max-width:100%;height:auto}.narrow{display:none}'
+		'table+.wide,.narrow+.wide,.narrow+table,table+table,.wide+.narrow{margin-top:1.5rem}'
 		'footer{padding-top:1rem;padding-bottom:2rem;margin-top:3rem;border-top:1px solid #d8dbe0;font-size:.875rem}'
 		'@media (max-width:920px){.wide{display:none}.narrow{display:block}}'
 		'@media (max-width:700px){th.board{width:30%}td.models{width:35%}body{font-size:15px}table{font-size:.875rem}th,td{padding-right:8px}td.text{min-width:5em}.aside{display:none}'
@@ -7470,9 +7558,9 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<span class="state %s">%s</span>', CASE
-		WHEN status IN ('failed', 'critical') THEN 'bad'
+		WHEN status IN ('failed', 'critical', 'refused') THEN 'bad'
 		WHEN status IN ('skipped', 'warning') THEN 'fair'
-		WHEN status IN ('succeeded', 'ok') THEN 'good' ELSE 'open' END, status)
+		WHEN status IN ('succeeded', 'ok', 'accepted') THEN 'good' ELSE 'open' END, status)
 $$;
 COMMENT ON FUNCTION bixarena.page_state(text) IS 'markup of the status of a run or a check';
 
@@ -8608,6 +8696,26 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 SET jit = off;
 COMMENT ON FUNCTION bixarena.rank_total(text, integer) IS 'how many players a board has';
+
+CREATE FUNCTION bixarena.rank_before(scoreboard text, board integer, place bytea)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'bixarena_rank_before'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena.rank_before(text, integer, bytea) IS
+	'how many players of a board stand before a place';
+
+CREATE FUNCTION bixarena.rank_place(scoreboard text, board integer, before bigint)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'bixarena_rank_place'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena.rank_place(text, integer, bigint) IS
+	'a place before which about so many players stand, as counted when they were folded last';
 
 CREATE FUNCTION bixarena.rank_create(schema text, board integer)
 RETURNS void
@@ -9776,6 +9884,53 @@ $$;
 COMMENT ON FUNCTION bixarena_standings_dates_json(text, text, text) IS
 	'the same as a document';
 
+CREATE TYPE bixarena.upload_move AS (
+	player_id text,
+	name text,
+	change text,
+	value1 numeric,
+	value2 numeric,
+	gained numeric,
+	rank1 integer,
+	rank2 integer
+);
+COMMENT ON TYPE bixarena.upload_move IS 'what a player has gained or lost between two dates';
+
+CREATE FUNCTION bixarena.upload_moves(scoreboard text, source text, partition text, metric text, INOUT date1 date,
+	INOUT date2 date, top integer, OUT moves bixarena.upload_move[])
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, false);
+BEGIN
+	IF metric IS NULL THEN
+		RAISE EXCEPTION 'metric must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT u.snapshot_date INTO date2
+	FROM bixarena.upload_find(schema, source, partition, date2, NULL, metric) AS u;
+	IF date1 IS NULL THEN
+		EXECUTE format($sql$
+			SELECT max(u.snapshot_date) FROM %1$s.upload AS u
+			WHERE u.source = $1 COLLATE "C" AND u.partition = $2 COLLATE "C" AND u.snapshot_date < $3
+				AND u.version IS NOT NULL AND $4 = ANY (u.metrics)
+				AND NOT EXISTS (SELECT FROM %1$s.upload AS v WHERE v.source = u.source AND v.partition = u.partition
+					AND v.snapshot_date = u.snapshot_date AND v.version > u.version)
+		$sql$, schema) INTO date1 USING source, coalesce(partition, ''), date2, metric;
+	END IF;
+	IF date1 IS NOT NULL THEN
+		EXECUTE format($sql$
+			SELECT ARRAY(SELECT (c.player_id, c.name, c.change, c.value1, c.value2, c.gained, c.rank1, c.rank2)::bixarena.upload_move
+				FROM %1$s.bixarena_compare_standings($1, $2, $3, $4, $5, $6, $7) AS c WHERE c.gained <> 0)
+		$sql$, bixarena.upload_interface()) INTO moves USING scoreboard, source, partition, metric, date1, date2, top;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.upload_moves(text, text, text, text, date, date, integer) IS
+	'who has gained or lost the most by a metric; without dates, from the date before the latest to it';
+
 CREATE FUNCTION bixarena.scoreboard_state(scoreboard text, OUT dead_letters bigint,
 	OUT dead_letters_critical integer, OUT waiting bigint, OUT waiting_seconds double precision,
 	OUT events bigint)
@@ -10012,6 +10167,806 @@ $$;
 COMMENT ON FUNCTION bixarena_clean_scores(text) IS
 	'remove messages, dead letters and events that are older than the settings say';
 REVOKE ALL ON FUNCTION bixarena_clean_scores(text) FROM PUBLIC;
+
+CREATE TYPE bixarena.played_game AS (
+	scoreboard text,
+	schema text,				-- the same, quoted
+	name text,
+	highest_first boolean,
+	operator text,
+	reset_schedule text,
+	board_no integer,
+	generation integer,
+	started_at timestamptz,
+	ended_at timestamptz,
+	players bigint
+);
+COMMENT ON TYPE bixarena.played_game IS 'a game in one of its periods';
+
+CREATE FUNCTION bixarena.score_game(scoreboard text, game text, at timestamptz)
+RETURNS bixarena.played_game
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, false);
+	played bixarena.played_game;
+BEGIN
+	EXECUTE format($sql$
+		SELECT (parse_ident($3))[1], $3, coalesce(nullif(btrim(g.name), ''), g.game_id), g.score_order = 'desc', g.operator,
+			g.reset_schedule, b.board_no, b.generation, b.started_at, b.ended_at, bixarena.rank_total($1, b.board_no)
+		FROM %1$s.board AS b JOIN %1$s.game AS g ON g.game_id = b.game_id WHERE b.board_no = $2
+	$sql$, schema) INTO STRICT played USING scoreboard, bixarena.score_board(scoreboard, game, at), schema;
+	RETURN played;
+END
+$$;
+COMMENT ON FUNCTION bixarena.score_game(text, text, timestamptz) IS
+	'a game in the period now, or at a moment: what it is, and how many players it has';
+
+CREATE FUNCTION bixarena.score_near(played bixarena.played_game, before bigint)
+RETURNS numeric
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_sort = off
+SET jit = off
+AS $$
+DECLARE
+	score numeric;
+BEGIN
+	-- thousands of players may not be in the counts yet
+	IF played.players <= 10000 THEN
+		EXECUTE format('SELECT s.score FROM %1$s.score AS s WHERE s.board_no = $1 ORDER BY s.place OFFSET $2 LIMIT 1',
+			played.schema) INTO score USING played.board_no, before;
+	ELSE
+		EXECUTE format('SELECT s.score FROM %1$s.score AS s WHERE s.board_no = $1 AND s.place >= $2 ORDER BY s.place LIMIT 1',
+			played.schema) INTO score
+		USING played.board_no, bixarena.rank_place(played.scoreboard, played.board_no, before);
+	END IF;
+	RETURN score;
+END
+$$;
+COMMENT ON FUNCTION bixarena.score_near(bixarena.played_game, bigint) IS
+	'the score before which so many players stand, or one near it';
+
+CREATE FUNCTION bixarena.score_ends(played bixarena.played_game, OUT low numeric, OUT high numeric, OUT is_whole boolean)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_sort = off
+SET jit = off
+AS $$
+DECLARE
+	best numeric;
+	worst numeric;
+	most_best numeric;
+	most_worst numeric;
+	spread numeric;
+BEGIN
+	EXECUTE format($sql$
+		SELECT (array_agg(t.score))[1], bool_and(t.score = trunc(t.score))
+		FROM (SELECT s.score FROM %1$s.score AS s WHERE s.board_no = $1 ORDER BY s.place LIMIT 100) AS t
+	$sql$, played.schema) INTO best, is_whole USING played.board_no;
+	EXECUTE format('SELECT s.score FROM %1$s.score AS s WHERE s.board_no = $1 ORDER BY s.place DESC LIMIT 1',
+		played.schema) INTO worst USING played.board_no;
+	-- of a hundred players one may stand beyond either end, if he is as far out as all
+	-- others lie apart
+	most_best := bixarena.score_near(played, played.players / 100);
+	most_worst := bixarena.score_near(played, played.players - 1 - played.players / 100);
+	spread := nullif(abs(most_best - most_worst), 0);
+	best := CASE WHEN abs(best - most_best) > spread THEN most_best ELSE best END;
+	worst := CASE WHEN abs(worst - most_worst) > spread THEN most_worst ELSE worst END;
+	low := least(best, worst);
+	high := greatest(best, worst);
+	is_whole := is_whole AND low = trunc(low) AND high = trunc(high);
+END
+$$;
+COMMENT ON FUNCTION bixarena.score_ends(bixarena.played_game) IS
+	'between which scores nearly all players of a game are, and do they seem to be whole numbers?';
+
+CREATE TYPE bixarena.score_bin AS (
+	low numeric,			-- null: none, all below high
+	high numeric,			-- null: likewise
+	players bigint
+);
+COMMENT ON TYPE bixarena.score_bin IS 'players whose score is at least low and below high';
+
+CREATE FUNCTION bixarena.score_distribution(played bixarena.played_game, max_bins integer)
+RETURNS SETOF bixarena.score_bin
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 30
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	ends record;
+	pad numeric;
+	step numeric;
+BEGIN
+	IF played.players = 0 THEN
+		RETURN;
+	END IF;
+	ends := bixarena.score_ends(played);
+	pad := CASE WHEN ends.low < ends.high THEN 0 ELSE coalesce(nullif(abs(ends.low) / 10, 0), 1) END;
+	SELECT t.step INTO STRICT step
+	FROM bixarena.chart_ticks((ends.low - pad)::double precision, (ends.high + pad)::double precision, max_bins,
+		CASE WHEN ends.is_whole THEN 1 ELSE 0 END) AS t LIMIT 1;
+	RETURN QUERY
+	WITH edge AS MATERIALIZED (
+		SELECT n, n * step AS score
+		FROM generate_series(floor((ends.low - pad) / step)::bigint, floor((ends.high + pad) / step)::bigint + 1) AS n
+	), counted AS (
+		-- where the highest is first, those before this place have the score itself too
+		SELECT e.n, e.score, CASE WHEN played.highest_first THEN played.players - b.before ELSE b.before END AS below
+		FROM edge AS e,
+			bixarena.score_place(e.score, played.highest_first,
+				CASE WHEN played.highest_first THEN 'infinity' ELSE '-infinity' END::timestamptz, '') AS place,
+			LATERAL (SELECT bixarena.rank_before(played.scoreboard, played.board_no, place)) AS b (before)
+	)
+	SELECT c.score, lead(c.score) OVER w, coalesce(lead(c.below) OVER w, played.players) - c.below
+	FROM (SELECT * FROM counted UNION ALL SELECT NULL, NULL, 0) AS c
+	WINDOW w AS (ORDER BY c.n NULLS FIRST);
+END
+$$;
+COMMENT ON FUNCTION bixarena.score_distribution(bixarena.played_game, integer) IS
+	'how many players of a game have which score';
+
+CREATE TYPE bixarena.chart_bar AS (
+	place text,					-- what stands before the name
+	name text,
+	value double precision,
+	label text,					-- the value as people read it
+	title text					-- all there is to say, but the name
+);
+COMMENT ON TYPE bixarena.chart_bar IS 'a player in a chart of scores';
+
+CREATE FUNCTION bixarena.chart_bar_axis(
+	bars bixarena.chart_bar[],
+	first_pixel double precision,
+	last_pixel double precision)
+RETURNS bixarena.axis
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- zero is on it where the values do not shrink to less than half by that; 6 pixels
+	-- at either end are a dot's
+	SELECT a.low - m.margin, a.high + m.margin, first_pixel, last_pixel
+	FROM (SELECT min(b.value), max(b.value) FROM unnest(bars) AS b) AS v (low, high),
+		LATERAL (VALUES (
+			CASE WHEN v.low > 0 AND (v.low <= v.high - v.low OR v.low = v.high) THEN 0 ELSE v.low END,
+			CASE WHEN v.high < 0 AND (-v.high <= v.high - v.low OR v.low = v.high) THEN 0 ELSE v.high END)) AS a (low, high),
+		LATERAL (SELECT (a.high - a.low) * 6 / (last_pixel - first_pixel - 12)) AS m (margin)
+$$;
+COMMENT ON FUNCTION bixarena.chart_bar_axis(bixarena.chart_bar[], double precision, double precision) IS
+	'an axis on which all values have a place, and zero if it is near';
+
+CREATE FUNCTION bixarena.chart_bar_layout(bars bixarena.chart_bar[], width double precision)
+RETURNS bixarena.chart_layout
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- as in the chart of a leaderboard
+	SELECT CASE WHEN width < 480
+		THEN (width, 40, label, width - label - values - 24, 16, 29,
+			bixarena.chart_bar_axis(bars, 20, width - 26))::bixarena.chart_layout
+		ELSE (width, 24, label, names, 16.5, 12,
+			bixarena.chart_bar_axis(bars, label + names + 16, width - values - 24))::bixarena.chart_layout END
+	FROM (SELECT greatest(40, max(13 * bixarena.text_width(b.place)) + 16),
+			least(0.38 * width, max(13 * bixarena.text_width(coalesce(b.name, ''))) + 2),
+			max(13 * bixarena.text_width(b.label))
+		FROM unnest(bars) AS b) AS w (label, names, values)
+$$;
+COMMENT ON FUNCTION bixarena.chart_bar_layout(bixarena.chart_bar[], double precision) IS
+	'the layout of a chart of scores for a width';
+
+CREATE FUNCTION bixarena.chart_bar_line(bar bixarena.chart_bar, layout bixarena.chart_layout, y double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<g class="row"><title>&#8296;%s&#8297;: %s</title>'
+		'<text class="muted" text-anchor="end" x="%s" y="%4$s">%5$s</text><text class="ink" x="%6$s" y="%4$s">%7$s</text>'
+		'<text class="ink" text-anchor="end" x="%8$s" y="%4$s">%9$s</text>%10$s'
+		'<circle class="dot%11$s" cx="%12$s" cy="%13$s" r="4"/></g>',
+		bixarena.text_escape(bar.name), bixarena.text_escape(bar.title),
+		bixarena.chart_pixel(layout.label - 8), bixarena.chart_pixel(y + layout.text_y), bixarena.text_escape(bar.place),
+		bixarena.chart_pixel(layout.label), bixarena.text_fit(bar.name, layout.label_width / 13),
+		bixarena.chart_pixel(layout.width - 8), bixarena.text_escape(bar.label),
+		CASE WHEN (layout.axis).low <= 0 AND (layout.axis).high >= 0 AND bar.value <> 0
+			THEN format('<path class="thick line%s" d="M%s %sH%s"/>', colour,
+				bixarena.chart_pixel(bixarena.chart_place(layout.axis, 0)), line_y, x) END,
+		colour, x, line_y)
+	FROM (VALUES (CASE WHEN bar.value < 0 THEN 6 ELSE 1 END,
+		bixarena.chart_pixel(bixarena.chart_place(layout.axis, bar.value)),
+		bixarena.chart_pixel(y + layout.line_y))) AS d (colour, x, line_y)
+$$;
+COMMENT ON FUNCTION bixarena.chart_bar_line(bixarena.chart_bar, bixarena.chart_layout, double precision) IS
+	'a player''s line in a chart of scores';
+
+CREATE FUNCTION bixarena.chart_bars(
+	bars bixarena.chart_bar[],
+	total bigint,
+	notes text[],
+	label text,
+	width bigint,
+	theme text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	top constant double precision := 26;
+	n constant bigint := cardinality(bars);
+	layout bixarena.chart_layout := bixarena.chart_bar_layout(bars, width);
+	bottom double precision := top + layout.row_height * n;
+BEGIN
+	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1 + coalesce(n < total, false)::integer), theme, label,
+		concat(bixarena.chart_bands(n, top, layout.row_height, width),
+			bixarena.chart_score_grid(layout.axis, top, bottom,
+				(SELECT bool_and(b.value = trunc(b.value)) FROM unnest(bars) AS b)::integer),
+			(SELECT string_agg(bixarena.chart_bar_line(bars[i], layout, top + layout.row_height * (i - 1)), '' ORDER BY i)
+				FROM generate_subscripts(bars, 1) AS i),
+			bixarena.chart_notes(notes, width - 8, bottom + 18),
+			bixarena.chart_omission(n, total, bottom + 18 + 18 * (cardinality(notes) + 1), 'players')));
+END
+$$;
+COMMENT ON FUNCTION bixarena.chart_bars(bixarena.chart_bar[], bigint, text[], text, bigint, text) IS
+	'a chart of scores; total: of how many players those drawn are the first';
+
+CREATE FUNCTION bixarena.chart_player(name text, player_id text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(nullif(btrim(name), ''), player_id)
+$$;
+COMMENT ON FUNCTION bixarena.chart_player(text, text) IS 'what a player is called in a chart';
+
+CREATE FUNCTION bixarena.chart_top_scores(standings bixarena_standing[], played bixarena.played_game, width bigint, theme text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF coalesce(cardinality(standings), 0) = 0 THEN
+		RETURN bixarena.chart_empty(width, theme, 'Nobody has a score yet.');
+	END IF;
+	RETURN bixarena.chart_bars(
+		ARRAY(SELECT (s.rank, bixarena.chart_player(s.name, s.player_id), s.score, bixarena.text_score(s.score),
+				format('rank %s, score %s, reached at %s', s.rank, trim_scale(s.score), bixarena.text_utc(s.reached_at)))::bixarena.chart_bar
+			FROM unnest(standings) AS s ORDER BY s.rank),
+		played.players,
+		ARRAY[CASE WHEN played.highest_first THEN 'score' ELSE 'score; the lowest is the best' END],
+		format('The best scores of %s: %s', played.name,
+			bixarena.chart_count(cardinality(standings), played.players, 'players')), width, theme);
+END
+$$;
+COMMENT ON FUNCTION bixarena.chart_top_scores(bixarena_standing[], bixarena.played_game, bigint, text) IS
+	'the chart of the best scores of a game';
+
+CREATE FUNCTION bixarena_top_scores_svg(scoreboard text, game text, top bigint DEFAULT 20,
+	width bigint DEFAULT 720, theme text DEFAULT 'auto', at timestamptz DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(top, 1);
+	RETURN bixarena.chart_top_scores(
+		ARRAY(SELECT t FROM bixarena.score_top(scoreboard, game, least(coalesce(top, 500), 2000)::integer, NULL, at) AS t),
+		bixarena.score_game(scoreboard, game, at), width, theme);
+END
+$$;
+COMMENT ON FUNCTION bixarena_top_scores_svg(text, text, bigint, bigint, text, timestamptz) IS
+	'a chart of the best scores of a game, a line a player';
+
+CREATE FUNCTION bixarena.chart_score_points(played bixarena.played_game, game text, player text, last bigint, max_moments bigint)
+RETURNS SETOF bixarena.history_point
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+BEGIN
+	-- messages may come in another order than they were sent in
+	RETURN QUERY EXECUTE format($sql$
+		WITH event AS (
+			SELECT e.event_id, e.new_score, dense_rank() OVER (ORDER BY e.board_no) AS period,
+				max(e.new_reached_at) OVER (PARTITION BY e.board_no ORDER BY e.event_id) AS moment
+			FROM (
+				SELECT v.event_id, v.board_no, v.new_score, v.new_reached_at
+				FROM %1$s.score_event AS v
+				WHERE v.player_id = $1 COLLATE "C" AND v.new_score IS DISTINCT FROM v.old_score AND v.board_no IN (
+					SELECT b.board_no FROM %1$s.board AS b WHERE b.game_id = $2 COLLATE "C")
+				ORDER BY v.event_id DESC LIMIT $3
+			) AS e
+		), span AS (
+			SELECT e.*, floor(extract(epoch FROM e.moment - min(e.moment) OVER ())
+				/ nullif(extract(epoch FROM max(e.moment) OVER () - min(e.moment) OVER ()), 0) * ($4 - 1)) AS number
+			FROM event AS e
+		), kept AS (
+			SELECT DISTINCT ON (s.period, s.number) s.* FROM span AS s ORDER BY s.period, s.number, s.event_id DESC
+		)
+		SELECT 1, bixarena.chart_player(p.name, $1), (row_number() OVER (ORDER BY k.event_id) + k.period)::integer,
+			k.moment, k.new_score::double precision
+		FROM kept AS k LEFT JOIN %1$s.player AS p ON p.player_id = $1 COLLATE "C"
+		ORDER BY 3
+	$sql$, played.schema) USING player, game, last, max_moments;
+END
+$$;
+COMMENT ON FUNCTION bixarena.chart_score_points(bixarena.played_game, text, text, bigint, bigint) IS
+	'a player''s score in a game over time';
+
+CREATE FUNCTION bixarena_score_history_svg(scoreboard text, game text, player text, last bigint DEFAULT 1000,
+	width bigint DEFAULT 720, theme text DEFAULT 'auto')
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	played bixarena.played_game := bixarena.score_game(scoreboard, game, NULL);
+	points bixarena.history_point[];
+BEGIN
+	IF player IS NULL THEN
+		RAISE EXCEPTION 'player must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(last, 1);
+	points := ARRAY(SELECT p FROM bixarena.chart_score_points(played, game, player, last, width / 4) AS p);
+	IF cardinality(points) = 0 THEN
+		RETURN bixarena.chart_empty(width, theme, 'The player has no score.');
+	END IF;
+	RETURN bixarena.chart_history(points, 'score', width, theme, NULL, 'score',
+		format('The score of %s in %s over time', points[1].model, played.name));
+END
+$$;
+COMMENT ON FUNCTION bixarena_score_history_svg(text, text, text, bigint, bigint, text) IS
+	'a chart of a player''s score in a game over time';
+
+CREATE FUNCTION bixarena.chart_bin(
+	bin bixarena.score_bin,
+	step double precision,
+	score_axis bixarena.axis,
+	value_axis bixarena.axis)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<g class="bin"><title>%s: %s</title><rect class="%s" x="%s" y="%s" width="%s" height="%s"/></g>',
+		CASE WHEN bin.low IS NULL THEN 'below ' || bixarena.text_number(bin.high)
+			WHEN bin.high IS NULL THEN bixarena.text_number(bin.low) || ' and above'
+			ELSE format('%s to below %s', bixarena.text_number(bin.low), bixarena.text_number(bin.high)) END,
+		CASE bin.players WHEN 1 THEN '1 player' ELSE bin.players || ' players' END,
+		CASE WHEN bin.low IS NULL OR bin.high IS NULL THEN 'idle' ELSE 'dot1' END,
+		bixarena.chart_pixel(p.x + 0.5), bixarena.chart_pixel(p.y),
+		bixarena.chart_pixel(greatest(p.next_x - p.x - 1, 1)),
+		bixarena.chart_pixel(bixarena.chart_place(value_axis, 0) - p.y))
+	FROM (SELECT bixarena.chart_place(score_axis, coalesce(bin.low::double precision, bin.high::double precision - step)),
+			bixarena.chart_place(score_axis, coalesce(bin.high::double precision, bin.low::double precision + step)),
+			-- one player can be seen beside millions
+			least(bixarena.chart_place(value_axis, bin.players), bixarena.chart_place(value_axis, 0) - 1.5)
+		) AS p (x, next_x, y)
+	WHERE bin.players > 0
+$$;
+COMMENT ON FUNCTION bixarena.chart_bin(bixarena.score_bin, double precision, bixarena.axis, bixarena.axis) IS
+	'a bar of a distribution; null: nobody is in it';
+
+CREATE FUNCTION bixarena.chart_distribution(bins bixarena.score_bin[], played bixarena.played_game, width bigint, theme text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	top constant double precision := 26;
+	bottom constant double precision := 226;
+	left_edge double precision;
+	range record;
+	score_axis bixarena.axis;
+	value_axis bixarena.axis;
+	notes text[];
+BEGIN
+	IF coalesce(cardinality(bins), 0) = 0 THEN
+		RETURN bixarena.chart_empty(width, theme, 'Nobody has a score yet.');
+	END IF;
+	SELECT min(b.low)::double precision AS low, max(b.high)::double precision AS high,
+		(min(b.high - b.low))::double precision AS step, max(b.players) AS most,
+		coalesce(max(b.players) FILTER (WHERE b.low IS NULL), 0) > 0 AS has_lower,
+		coalesce(max(b.players) FILTER (WHERE b.high IS NULL), 0) > 0 AS has_higher
+	INTO range FROM unnest(bins) AS b;
+	value_axis := (range.most * 1.05, 0, top, bottom)::bixarena.axis;
+	SELECT greatest(36, 10 + max(12 * bixarena.text_width(bixarena.text_number(t.value::numeric)))) INTO left_edge
+	FROM bixarena.chart_ticks(0, range.most * 1.05, 6, 1) AS t;
+	score_axis := (range.low - CASE WHEN range.has_lower THEN range.step ELSE 0 END,
+		range.high + CASE WHEN range.has_higher THEN range.step ELSE 0 END, left_edge + 24, width - 30)::bixarena.axis;
+	notes := ARRAY['players by score']
+		|| CASE WHEN range.has_lower OR range.has_higher THEN ARRAY['grey: all who are further out'] ELSE '{}' END;
+	RETURN bixarena.chart_svg(width, bottom + 26 + 18 * cardinality(notes), theme,
+		format('How many of the %s players of %s have which score', played.players, played.name),
+		bixarena.chart_score_grid(score_axis, top, bottom, range.step)
+		|| bixarena.chart_value_grid(value_axis, NULL, 1, left_edge, width - 8)
+		|| (SELECT string_agg(bixarena.chart_bin(b, range.step, score_axis, value_axis), '' ORDER BY b.low NULLS FIRST)
+			FROM unnest(bins) AS b)
+		|| bixarena.chart_notes(notes, width - 8, bottom + 18));
+END
+$$;
+COMMENT ON FUNCTION bixarena.chart_distribution(bixarena.score_bin[], bixarena.played_game, bigint, text) IS
+	'the chart of a distribution';
+
+CREATE FUNCTION bixarena_score_distribution_svg(scoreboard text, game text, width bigint DEFAULT 720,
+	theme text DEFAULT 'auto', at timestamptz DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	played bixarena.played_game := bixarena.score_game(scoreboard, game, at);
+BEGIN
+	PERFORM bixarena.chart_check(width, theme);
+	RETURN bixarena.chart_distribution(ARRAY(SELECT b FROM bixarena.score_distribution(played, 24) AS b),
+		played, width, theme);
+END
+$$;
+COMMENT ON FUNCTION bixarena_score_distribution_svg(text, text, bigint, text, timestamptz) IS
+	'a chart of how many players of a game have which score';
+
+CREATE FUNCTION bixarena.chart_moves(moves bixarena.upload_move[], metric text, date1 date, date2 date, width bigint,
+	theme text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	dates constant text := format('from %s to %s', to_char(date1, 'YYYY-MM-DD'), to_char(date2, 'YYYY-MM-DD'));
+BEGIN
+	IF date1 IS NULL THEN
+		RETURN bixarena.chart_empty(width, theme, 'There is nothing earlier to compare with.');
+	END IF;
+	IF cardinality(moves) = 0 THEN
+		RETURN bixarena.chart_empty(width, theme, format('Nobody has gained or lost %s.', dates));
+	END IF;
+	RETURN bixarena.chart_bars(
+		ARRAY(SELECT (coalesce(moves[i].rank2::text, 'gone'), bixarena.chart_player(moves[i].name, moves[i].player_id),
+				moves[i].gained, CASE WHEN moves[i].gained > 0 THEN '+' ELSE '' END || bixarena.text_score(moves[i].gained),
+				CASE moves[i].change WHEN 'new' THEN format('new, rank %s, %s', moves[i].rank2, trim_scale(moves[i].value2))
+					WHEN 'gone' THEN format('gone, was rank %s, %s', moves[i].rank1, trim_scale(moves[i].value1))
+					ELSE format('%s %s, from %s to %s, rank %s to %s', moves[i].change, trim_scale(abs(moves[i].gained)),
+						trim_scale(moves[i].value1), trim_scale(moves[i].value2), moves[i].rank1, moves[i].rank2) END
+				)::bixarena.chart_bar
+			FROM generate_subscripts(moves, 1) AS i ORDER BY i),
+		NULL,
+		ARRAY[bixarena.text_fit(metric, width / 13.0 - 16) || ' gained or lost; before a name, the rank now', dates],
+		format('Who has gained or lost the most %s %s', metric, dates), width, theme);
+END
+$$;
+COMMENT ON FUNCTION bixarena.chart_moves(bixarena.upload_move[], text, date, date, bigint, text) IS
+	'the chart of who has gained or lost the most';
+
+CREATE FUNCTION bixarena_compare_standings_svg(scoreboard text, source text, partition text, metric text,
+	date1 date DEFAULT NULL, date2 date DEFAULT NULL, top bigint DEFAULT 20, width bigint DEFAULT 720,
+	theme text DEFAULT 'auto')
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(top, 1);
+	RETURN (
+		SELECT bixarena.chart_moves(m.moves, metric, m.date1, m.date2, width, theme)
+		FROM bixarena.upload_moves(scoreboard, source, partition, metric, date1, date2,
+			least(coalesce(top, 500), 2000)::integer) AS m);
+END
+$$;
+COMMENT ON FUNCTION bixarena_compare_standings_svg(text, text, text, text, date, date, bigint, bigint, text) IS
+	'a chart of who has gained or lost the most by a metric between two dates';
+
+CREATE FUNCTION bixarena.chart_standing_points(scoreboard text, source text, player text, metric text, partition text,
+	measure text, last bigint)
+RETURNS SETOF bixarena.history_point
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- a line for each partition
+	RETURN QUERY EXECUTE format($sql$
+		SELECT (dense_rank() OVER (ORDER BY h.partition_name))::integer, coalesce(nullif(h.partition_name, ''), $1),
+			(dense_rank() OVER (ORDER BY h.snapshot_date))::integer, h.snapshot_date::timestamp AT TIME ZONE 'UTC',
+			h.%2$I::double precision
+		FROM %1$s.bixarena_standings_history($2, $1, $3, $4, $5, $6) AS h
+		WHERE h.%2$I IS NOT NULL
+	$sql$, bixarena.upload_interface(), measure)
+	USING source, scoreboard, player, metric, partition, least(last, 100000)::integer;
+END
+$$;
+COMMENT ON FUNCTION bixarena.chart_standing_points(text, text, text, text, text, text, bigint) IS
+	'what a player had by a metric at each date, or the ranks';
+
+CREATE FUNCTION bixarena_standings_history_svg(scoreboard text, source text, player text, metric text,
+	partition text DEFAULT NULL, measure text DEFAULT 'value', last bigint DEFAULT 1000, width bigint DEFAULT 720,
+	theme text DEFAULT 'auto')
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	points bixarena.history_point[];
+BEGIN
+	IF measure IS NULL OR measure NOT IN ('value', 'rank') THEN
+		RAISE EXCEPTION 'measure must be value or rank, not %', coalesce('"' || measure || '"', 'null')
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM bixarena.chart_check(width, theme), bixarena.list_offset(last, 1);
+	points := ARRAY(SELECT p FROM bixarena.chart_standing_points(scoreboard, source, player, metric, partition, measure, last) AS p);
+	IF cardinality(points) = 0 THEN
+		RETURN bixarena.chart_empty(width, theme, 'There are no such standings of the player.');
+	END IF;
+	RETURN bixarena.chart_history(points, measure, width, theme, NULL,
+		CASE measure WHEN 'rank' THEN 'rank by ' ELSE '' END || metric,
+		format('%s of player %s over time', CASE measure WHEN 'rank' THEN 'Rank by ' ELSE '' END || metric, player));
+END
+$$;
+COMMENT ON FUNCTION bixarena_standings_history_svg(text, text, text, text, text, text, bigint, bigint, text) IS
+	'a chart of what a player had by a metric over time, a line for each partition';
+
+CREATE FUNCTION bixarena.report_player(name text, player_id text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<th scope="row"><bdi>%s</bdi></th>',
+		bixarena.text_escape(bixarena.text_shorten(bixarena.chart_player(name, player_id), 200)))
+$$;
+COMMENT ON FUNCTION bixarena.report_player(text, text) IS 'the head of a player''s row';
+
+CREATE FUNCTION bixarena.report_top_scores(standings bixarena_standing[], players bigint)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.page_table(format('By rank: %s.', bixarena.chart_count(cardinality(standings), players, 'players')),
+		bixarena.page_heads('#Rank', 'Player', '#Score', '?Reached'),
+		string_agg(concat(E'\n<tr>', bixarena.page_cell(s.rank::text, 'number'),
+			bixarena.report_player(s.name, s.player_id),
+			bixarena.page_cell(bixarena.text_score(s.score), 'number'),
+			bixarena.page_cell(bixarena.text_utc(s.reached_at), 'aside'), '</tr>'), '' ORDER BY s.rank))
+	FROM unnest(standings) AS s
+$$;
+COMMENT ON FUNCTION bixarena.report_top_scores(bixarena_standing[], bigint) IS
+	'the best of a game as a table of a page';
+
+CREATE FUNCTION bixarena.report_updates(played bixarena.played_game)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_sort = off
+SET jit = off
+AS $$
+DECLARE
+	result text;
+BEGIN
+	-- the latest by the primary key, however many there are
+	EXECUTE format($sql$
+		SELECT bixarena.page_table('The latest 5 updates.',
+			bixarena.page_heads('When', 'Player', '#?Submitted', '#Score before', '#Score'),
+			string_agg(concat(E'\n<tr>', bixarena.page_cell(bixarena.text_utc(e.created_at)),
+				bixarena.report_player(p.name, e.player_id),
+				bixarena.page_cell(bixarena.text_score(e.submitted), 'number aside'),
+				bixarena.page_cell(coalesce(bixarena.text_score(e.old_score), 'none'), 'number'),
+				bixarena.page_cell(bixarena.text_score(e.new_score), 'number'), '</tr>'), ''
+				ORDER BY e.xid DESC, e.event_id DESC))
+		FROM (SELECT v.* FROM %1$s.score_event AS v WHERE v.board_no = $1 AND v.generation = $2
+			ORDER BY v.xid DESC, v.event_id DESC LIMIT 5) AS e
+		LEFT JOIN %1$s.player AS p ON p.player_id = e.player_id
+	$sql$, played.schema) INTO result USING played.board_no, played.generation;
+	RETURN coalesce(result, bixarena.page_paragraph('There are no updates.'));
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_updates(bixarena.played_game) IS
+	'what has happened last in a game, as a table of a page';
+
+CREATE FUNCTION bixarena.report_game(played bixarena.played_game, standings bixarena_standing[])
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bins bixarena.score_bin[] := ARRAY(SELECT b FROM bixarena.score_distribution(played, 24) AS b);
+	widths record := bixarena.page_widths();
+BEGIN
+	RETURN bixarena.page_section(bixarena.text_shorten(played.name, 200), concat(
+		bixarena.page_paragraph(format('%s counts, and the %s is the best. Players: %s, since %s.%s',
+			CASE played.operator WHEN 'best' THEN 'The best score' WHEN 'latest' THEN 'The latest score'
+				ELSE 'The sum of all scores' END,
+			CASE WHEN played.highest_first THEN 'highest' ELSE 'lowest' END,
+			played.players, bixarena.text_utc(played.started_at),
+			' It begins anew by the schedule ' || played.reset_schedule || '.')),
+		CASE WHEN cardinality(standings) = 0 THEN bixarena.page_paragraph('Nobody has a score yet.')
+			ELSE concat(
+				bixarena.report_top_scores(standings, played.players),
+				bixarena.page_charts(
+					bixarena.chart_top_scores(standings, played, widths.wide, 'auto'),
+					bixarena.chart_top_scores(standings, played, widths.narrow, 'auto')),
+				bixarena.page_charts(
+					bixarena.chart_distribution(bins, played, widths.wide, 'auto'),
+					bixarena.chart_distribution(bins, played, widths.narrow, 'auto')),
+				bixarena.report_updates(played)) END));
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_game(bixarena.played_game, bixarena_standing[]) IS 'a game as a part of a page';
+
+CREATE FUNCTION bixarena.report_leaders(scoreboard text, source text, partition text, metric text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format($sql$
+		SELECT bixarena.page_table(format('The first 10 by %%s.', $4),
+			bixarena.page_heads('#Rank', 'Player', '#Value'),
+			string_agg(concat(E'\n<tr>', bixarena.page_cell(s.rank::text, 'number'),
+				bixarena.report_player(s.name, s.player_id),
+				bixarena.page_cell(bixarena.text_score(s.value), 'number'), '</tr>'), '' ORDER BY s."position"))
+		FROM %1$s.bixarena_standings($1, $2, $3, $4, 10) AS s
+	$sql$, bixarena.upload_interface()) INTO result USING scoreboard, source, partition, metric;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_leaders(text, text, text, text) IS
+	'the best by a metric as a table of a page';
+
+CREATE FUNCTION bixarena.report_moves(scoreboard text, source text, partition text, metric text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.page_charts(
+		bixarena.chart_moves(m.moves, metric, m.date1, m.date2, w.wide, 'auto'),
+		bixarena.chart_moves(m.moves, metric, m.date1, m.date2, w.narrow, 'auto'))
+	FROM bixarena.upload_moves(scoreboard, source, partition, metric, NULL, NULL, 10) AS m, bixarena.page_widths() AS w
+$$;
+COMMENT ON FUNCTION bixarena.report_moves(text, text, text, text) IS
+	'who has gained or lost the most by a metric since the date before, as charts of a page';
+
+CREATE FUNCTION bixarena.report_standings(scoreboard text, max_partitions integer)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result text;
+BEGIN
+	-- the latest date of each partition, those that came last first
+	EXECUTE format($sql$
+		SELECT string_agg(bixarena.page_section(
+			bixarena.text_shorten(concat_ws(' ', l.source, nullif(l.partition, '')), 200), concat(
+				bixarena.page_paragraph(format('Standings of %%s. Players: %%s. Metrics: %%s.', to_char(l.snapshot_date, 'YYYY-MM-DD'),
+					l.num_rows, bixarena.text_shorten(array_to_string(l.metrics, ', '), 1000))),
+				-- for what has changed both files are read
+				(SELECT string_agg(bixarena.report_leaders($1, l.source, l.partition, m.metric)
+						|| CASE WHEN m.n = 1 OR l.num_rows <= 50000
+							THEN bixarena.report_moves($1, l.source, l.partition, m.metric) ELSE '' END, '' ORDER BY m.n)
+					FROM unnest(l.metrics[:3]) WITH ORDINALITY AS m (metric, n)))), '' ORDER BY l.run_ts DESC)
+		FROM (
+			SELECT d.* FROM (
+				SELECT DISTINCT ON (u.source, u.partition) u.source::text, u.partition::text, u.snapshot_date, u.num_rows,
+					u.metrics, u.run_ts
+				FROM %1$s.upload AS u WHERE u.version IS NOT NULL
+				ORDER BY u.source, u.partition, u.snapshot_date DESC, u.version DESC
+			) AS d ORDER BY d.run_ts DESC LIMIT $2
+		) AS l
+	$sql$, bixarena.scoreboard_open(scoreboard, false)) INTO result USING scoreboard, max_partitions;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_standings(text, integer) IS
+	'the standings that came last, each as a part of a page';
+
+CREATE FUNCTION bixarena.report_uploads(scoreboard text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format($sql$
+		SELECT bixarena.page_table('The latest 10 files.',
+			bixarena.page_heads('Came in', 'File', 'Status', '#?Rows', '?What is wrong'),
+			string_agg(concat(E'\n<tr>', bixarena.page_cell(bixarena.text_utc(u.run_ts)),
+				format('<th scope="row"><bdi>%%s</bdi></th>', bixarena.text_escape(bixarena.text_shorten(u.key, 200))),
+				format('<td>%%s</td>', bixarena.page_state(u.status)),
+				bixarena.page_cell(CASE u.status WHEN 'accepted' THEN u.num_rows::text END, 'number aside'),
+				bixarena.page_cell(CASE WHEN u.num_errors > 0 THEN bixarena.text_shorten(format('%%s errors; the first: %%s',
+					u.num_errors, concat_ws(', ', 'line ' || (u.errors -> 0 ->> 'line'), u.errors -> 0 ->> 'message')), 300) END,
+					'text aside'), '</tr>'), '' ORDER BY u.n))
+		FROM (SELECT f.*, row_number() OVER () AS n FROM %1$s.bixarena_uploads($1, NULL, 10) AS f) AS u
+	$sql$, bixarena.upload_interface()) INTO result USING scoreboard;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_uploads(text) IS 'the latest files as a table of a page';
+
+CREATE FUNCTION bixarena.report_dead_letters(scoreboard text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format($sql$
+		SELECT bixarena.page_table('The latest 10 dead letters.',
+			bixarena.page_heads('When', 'Message', 'Why', '#?Attempts', '#?Arrivals'),
+			string_agg(concat(E'\n<tr>', bixarena.page_cell(bixarena.text_utc(d.died_at)),
+				format('<th scope="row"><bdi>%%s</bdi></th>',
+					bixarena.text_escape(bixarena.text_shorten(coalesce(d.message_id, 'without an id'), 200))),
+				bixarena.page_cell(bixarena.text_shorten(d.reason, 160), 'text'),
+				bixarena.page_cell(d.attempts::text, 'number aside'),
+				bixarena.page_cell(d.arrivals::text, 'number aside'), '</tr>'), ''
+				ORDER BY d.died_at DESC, d.dead_letter_id DESC))
+		FROM (SELECT l.* FROM %1$s.dead_letter AS l ORDER BY l.died_at DESC, l.dead_letter_id DESC LIMIT 10) AS d
+	$sql$, bixarena.scoreboard_open(scoreboard, false)) INTO result;
+	RETURN coalesce(result, '');
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_dead_letters(text) IS 'the latest dead letters as a table of a page';
+
+CREATE FUNCTION bixarena.report_queue(scoreboard text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN bixarena.operator_health(ARRAY(SELECT c FROM bixarena.scoreboard_health(scoreboard) AS c))
+		|| bixarena.report_dead_letters(scoreboard);
+EXCEPTION WHEN insufficient_privilege THEN
+	-- who may read scores need not be able to read messages
+	RETURN bixarena.page_paragraph('The messages are not open to you.');
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_queue(text) IS
+	'the state of the queue and the dead letters, as tables of a page';
+
+CREATE FUNCTION bixarena.report_scoreboard(scoreboard text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	max_games constant integer := 30;
+	max_partitions constant integer := 5;
+	schema text := bixarena.scoreboard_open(scoreboard, false);
+	games text[];
+	num_games bigint;
+BEGIN
+	EXECUTE format($sql$
+		SELECT count(*), (array_agg(g.game_id::text ORDER BY g.name COLLATE "C", g.game_id))[:$1] FROM %1$s.game AS g
+	$sql$, schema) INTO num_games, games USING max_games;
+	RETURN bixarena.page_html(format('Scoreboard %s', scoreboard),
+		bixarena.page_paragraph(CASE WHEN num_games > max_games THEN format('The first %s of %s games.', max_games, num_games)
+			ELSE format('Games: %s.', num_games) END),
+		concat(
+			(SELECT string_agg(bixarena.report_game(bixarena.score_game(scoreboard, g, NULL),
+					ARRAY(SELECT t FROM bixarena.score_top(scoreboard, g, 10, NULL, NULL) AS t)), '' ORDER BY n)
+				FROM unnest(games) WITH ORDINALITY AS u (g, n)),
+			bixarena.report_standings(scoreboard, max_partitions),
+			bixarena.page_section('Files', coalesce(bixarena.report_uploads(scoreboard),
+				bixarena.page_paragraph('No file has come in.'))),
+			bixarena.page_section('Messages', bixarena.report_queue(scoreboard))));
+END
+$$;
+COMMENT ON FUNCTION bixarena.report_scoreboard(text) IS 'the report of a scoreboard';
+
+CREATE FUNCTION bixarena_scoreboard_report(scoreboard text DEFAULT NULL)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT bixarena.report_scoreboard((parse_ident(bixarena.scoreboard_open(scoreboard, false)))[1])
+$$;
+COMMENT ON FUNCTION bixarena_scoreboard_report(text) IS
+	'a page with the games of a scoreboard, its standings and movers, and the state of its messages';
 
 CREATE FUNCTION bixarena.role_kinds(kind text)
 RETURNS text[]

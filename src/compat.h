@@ -26,6 +26,14 @@
 #endif
 
 /*
+ * What does not return is said before the function from 18 on, and after it until
+ * then; gcc and clang read it before the function, too.
+ */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/*
  * A background worker may connect as a role that cannot log in from 17 on.
  */
 #if PG_VERSION_NUM >= 170000

@@ -104,6 +104,30 @@ typedef struct Battles
 	const ArenaModels *known_models;	/* likewise, or NULL */
 } Battles;
 
+/* The battles of one leaderboard, or of a whole relation, while they come in */
+typedef struct BattleGroup
+{
+	char	   *leaderboard;	/* its slug, or NULL */
+	struct modeltable_hash *models;
+	int			num_models;
+	Ballots    *ballots;
+	OutcomeWords *outcomes;
+	int64		num_battles;	/* with those that are ignored */
+	IgnoredBattles ignored;
+	MemoryContext memory;		/* for all of this, but outcomes */
+} BattleGroup;
+
+/* Battles of a group, with the numbers that their models have there */
+typedef struct GroupBattle
+{
+	Meaning		meaning;
+	int			model1;
+	int			model2;
+} GroupBattle;
+
+/* See voter_numbers.c */
+typedef struct VoterNumbers VoterNumbers;
+
 /* What decides battles besides strengths, as users are told */
 typedef struct FoundTerm
 {
@@ -327,13 +351,26 @@ extern BattleSource *find_covariate_source(const char *arena, List *covariates,
 
 /* model_key.c */
 extern int	compare_models(ModelKey a, ModelKey b);
+extern bool is_same_model(ModelKey a, ModelKey b);
 extern Outcome named_model(const char *string, ModelKey model1, ModelKey model2);
+
+/* battle_group.c */
+extern BattleGroup *begin_group(char *leaderboard, MemoryContext result);
+extern bool add_to_group(BattleGroup *group, ModelKey model1, ModelKey model2,
+						 char *outcome, Outcome named, int64 count, GroupBattle *battle);
+extern Battles *finish_group(BattleGroup *group, Voters *voters, Covariates *covariates);
+extern void keep_models(Battles *battles, const int *index, int num_kept);
+
+/* voter_numbers.c */
+extern VoterNumbers *begin_voter_numbers(bool keep_names, MemoryContext result);
+extern char **voter_names(const VoterNumbers *numbers);
+extern int	voter_number(VoterNumbers *numbers, Datum value, bool by_value,
+						 FmgrInfo *output);
 
 /* battles.c */
 extern List *read_battles(const char *sql, ParamListInfo parameters,
 						  bool uuid_models, List *slugs, VoterReading by_voter,
 						  List *covariates, bool now, char *source);
-extern void keep_models(Battles *battles, const int *index, int num_kept);
 
 /* unread.c */
 extern int64 count_ignored(const IgnoredBattles *ignored);

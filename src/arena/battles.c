@@ -15,9 +15,9 @@
  * a uuid, in any other relation the text of the value.  Their canonical order
  * is that of these bytes.
  *
- * What the outcomes mean is decided when all have been read (outcome.c); until
- * then battles wait as ballots.  A battle that says nothing is ignored and
- * counted: without a model or an outcome, with an outcome that is not read, or
+ * Until all have been read they wait in a group (battle_group.c), as their outcomes
+ * say only together what each of them means.  A battle that says nothing is ignored
+ * and counted: without a model or an outcome, with an outcome that is not read, or
  * of a model against itself.
  *
  * Memory: what is read is kept in a context that ends with the (sub)transaction,
@@ -32,7 +32,6 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "nodes/pg_list.h"
 #include "miscadmin.h"
@@ -58,51 +57,6 @@ enum
 										 * before it: covariates */
 };
 
-/* Room for so many models or pairs at first */
-#define INITIAL_SIZE 16
-
-typedef struct ModelEntry
-{
-	ModelKey	key;
-	char		status;			/* used by simplehash */
-	int			number;			/* in the order in which they were met */
-} ModelEntry;
-
-static inline bool
-same_key(ModelKey a, ModelKey b)
-{
-	return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
-}
-
-static ModelKey
-copy_key(ModelKey key)
-{
-	key.bytes = memcpy(palloc0(key.length + 1), key.bytes, key.length);
-	return key;
-}
-
-#define SH_PREFIX		modeltable
-#define SH_ELEMENT_TYPE	ModelEntry
-#define SH_KEY_TYPE		ModelKey
-#define SH_KEY			key
-#define SH_HASH_KEY(tb, key)	hash_bytes((const unsigned char *) (key).bytes, (key).length)
-#define SH_EQUAL(tb, a, b)		same_key(a, b)
-#define SH_SCOPE		static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
-
-/* The battles of one leaderboard, or of a whole relation, while they come in */
-typedef struct BattleGroup
-{
-	char	   *leaderboard;	/* its slug, or NULL */
-	Ballots    *ballots;
-	OutcomeWords *outcomes;
-	modeltable_hash *models;
-	int64		num_battles;	/* with those that are ignored */
-	IgnoredBattles ignored;
-} BattleGroup;
-
 /* The receiver of the query's rows */
 typedef struct BattleReader
 {
@@ -115,15 +69,11 @@ typedef struct BattleReader
 	int			num_models;		/* of all groups */
 	int			num_pairs;
 	Voters	   *voters;			/* or NULL */
-	int			num_voters;
+	VoterNumbers *voter_numbers;
 	Covariates *covariates;		/* or NULL */
 	int			num_covariates;
 	int			first_covariate;	/* column of the query */
 	int64	   *unknown_covariates; /* battles of which each is not known */
-	char	  **voter_names;	/* or NULL: they are not kept */
-	Size		name_bytes;		/* that these take */
-	char	   *last_voter;		/* as text, */
-	Datum		last_value;		/* or where that is no reference as it is */
 	FmgrInfo	output[MAX_COLUMNS];
 	bool		is_packed;		/* a row has arrays of counts and leaderboards */
 	int			unusable_column;	/* of a query for counts, or 0 */
@@ -174,30 +124,6 @@ report_too_much(int limit, const char *what)
 }
 
 /*
- * The number of a model, a new one if it is met for the first time.
- */
-static int
-model_number(BattleReader *reader, BattleGroup *group, ModelKey key)
-{
-	ModelEntry *entry = modeltable_lookup(group->models, key);
-	MemoryContext row_memory;
-	bool		found;
-
-	if (entry)
-		return entry->number;
-
-	if (group->models->members >= MAX_MODELS)
-		report_too_many_models();
-	if (++reader->num_models > MAX_ARENA_MODELS)
-		report_too_much(MAX_ARENA_MODELS, "models");
-	row_memory = MemoryContextSwitchTo(reader->memory);
-	entry = modeltable_insert(group->models, copy_key(key), &found);
-	entry->number = group->models->members - 1;
-	MemoryContextSwitchTo(row_memory);
-	return entry->number;
-}
-
-/*
  * The text of an outcome, NULL if there is none.
  */
 static char *
@@ -234,70 +160,6 @@ find_named(BattleReader *reader, const char *string, ModelKey model1, ModelKey m
 	if (string && is_uuid_of(string, model2))
 		return OUTCOME_SECOND;
 	return OUTCOME_TIE;
-}
-
-/*
- * Keep the name of the voter who has got the last number, within the memory that
- * voters may take.
- */
-static void
-keep_voter_name(BattleReader *reader, TupleTableSlot *slot)
-{
-	int			number = reader->num_voters - 1;
-	MemoryContext row_memory;
-	char	   *name;
-
-	if (reader->voter_names == NULL)
-		return;
-	name = column_text(reader, slot, COLUMN_VOTER);
-	reader->name_bytes += strlen(name) + 1 + sizeof(char *) + sizeof(int);
-	if (reader->name_bytes > (Size) maintenance_work_mem * 1024)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("the names of voters do not fit into maintenance_work_mem"),
-				 errdetail("There are more than %d voters.", number),
-				 errhint("Increase maintenance_work_mem.")));
-	row_memory = MemoryContextSwitchTo(reader->result);
-	/* where the number is a power of two, there is no more room */
-	if ((number & (number - 1)) == 0)
-		reader->voter_names = repalloc_huge(reader->voter_names,
-											mul_size(2 * (Size) number + 1, sizeof(char *)));
-	reader->voter_names[number] = pstrdup(name);
-	MemoryContextSwitchTo(row_memory);
-}
-
-/*
- * The number of the voter of a row, -1 where there is none.  The rows of one follow
- * each other.
- */
-static int
-voter_number(BattleReader *reader, TupleTableSlot *slot)
-{
-	Datum		value = slot->tts_values[COLUMN_VOTER];
-	char	   *voter;
-
-	if (slot->tts_isnull[COLUMN_VOTER])
-		return -1;
-	if (TupleDescAttr(slot->tts_tupleDescriptor, COLUMN_VOTER)->attbyval)
-	{
-		if (reader->num_voters == 0 || value != reader->last_value)
-		{
-			reader->num_voters++;
-			keep_voter_name(reader, slot);
-		}
-		reader->last_value = value;
-		return reader->num_voters - 1;
-	}
-	voter = column_text(reader, slot, COLUMN_VOTER);
-	if (reader->last_voter == NULL || strcmp(voter, reader->last_voter) != 0)
-	{
-		if (reader->last_voter)
-			pfree(reader->last_voter);
-		reader->last_voter = MemoryContextStrdup(reader->memory, voter);
-		reader->num_voters++;
-		keep_voter_name(reader, slot);
-	}
-	return reader->num_voters - 1;
 }
 
 /*
@@ -354,11 +216,24 @@ row_count(BattleReader *reader, TupleTableSlot *slot)
 }
 
 /*
+ * The number of the voter of a row, -1 where there is none.
+ */
+static int
+row_voter(BattleReader *reader, TupleTableSlot *slot)
+{
+	if (reader->voters == NULL || slot->tts_isnull[COLUMN_VOTER])
+		return -1;
+	return voter_number(reader->voter_numbers, slot->tts_values[COLUMN_VOTER],
+						TupleDescAttr(slot->tts_tupleDescriptor, COLUMN_VOTER)->attbyval,
+						&reader->output[COLUMN_VOTER]);
+}
+
+/*
  * Take the covariates of one row.
  */
 static void
-take_covariates(BattleReader *reader, TupleTableSlot *slot, int model1, int model2,
-				Meaning meaning, int64 count)
+take_covariates(BattleReader *reader, TupleTableSlot *slot, const GroupBattle *battle,
+				int64 count)
 {
 	double		x[MAX_COVARIATES];
 	bool		known = true;
@@ -375,9 +250,31 @@ take_covariates(BattleReader *reader, TupleTableSlot *slot, int model1, int mode
 		}
 	}
 	if (known)
-		covariates_add(reader->covariates,
-					   reader->voters ? voter_number(reader, slot) : -1,
-					   model1, model2, meaning, count, x);
+		covariates_add(reader->covariates, row_voter(reader, slot), battle->model1,
+					   battle->model2, battle->meaning, count, x);
+}
+
+/*
+ * Add the battles of one row to their group, and check that all groups together have
+ * not become too large.
+ */
+static bool
+add_row(BattleReader *reader, BattleGroup *group, ModelKey model1, ModelKey model2,
+		char *outcome, int64 count, GroupBattle *battle)
+{
+	int			num_models = group->num_models;
+	int			num_pairs = ballots_size(group->ballots);
+
+	if (!add_to_group(group, model1, model2, outcome,
+					  find_named(reader, outcome, model1, model2), count, battle))
+		return false;
+	reader->num_models += group->num_models - num_models;
+	reader->num_pairs += ballots_size(group->ballots) - num_pairs;
+	if (reader->num_models > MAX_ARENA_MODELS)
+		report_too_much(MAX_ARENA_MODELS, "models");
+	if (reader->num_pairs > MAX_ARENA_PAIRS)
+		report_too_much(MAX_ARENA_PAIRS, "pairs of models");
+	return true;
 }
 
 /*
@@ -388,11 +285,7 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot, int64 c
 {
 	ModelKey	model1,
 				model2;
-	char	   *string;
-	Meaning		meaning;
-	int			size = ballots_size(group->ballots);
-	int			number1,
-				number2;
+	GroupBattle battle;
 
 	if (count > MAX_BATTLES - group->num_battles)
 		report_too_many_counted(reader);
@@ -404,41 +297,26 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot, int64 c
 	}
 	model1 = column_model(reader, slot, COLUMN_MODEL1);
 	model2 = column_model(reader, slot, COLUMN_MODEL2);
-	if (same_key(model1, model2))
+	if (is_same_model(model1, model2))
 	{
 		group->ignored.same_model += count;
 		return;
 	}
-	string = outcome_text(reader, slot);
-	meaning = outcome_words_add(group->outcomes, string,
-								find_named(reader, string, model1, model2), count);
-	if (meaning == 0)
+	if (!add_row(reader, group, model1, model2, outcome_text(reader, slot), count, &battle))
 		return;
-	number1 = model_number(reader, group, model1);
-	number2 = model_number(reader, group, model2);
-	ballots_add(group->ballots, meaning, number1, number2, count);
 	if (reader->covariates)
-		take_covariates(reader, slot, number1, number2, meaning, count);
+		take_covariates(reader, slot, &battle, count);
 	else if (reader->voters)
-		voters_add(reader->voters, voter_number(reader, slot), number1, number2, meaning,
-				   count);
-	reader->num_pairs += ballots_size(group->ballots) - size;
-	if (reader->num_pairs > MAX_ARENA_PAIRS)
-		report_too_much(MAX_ARENA_PAIRS, "pairs of models");
+		voters_add(reader->voters, row_voter(reader, slot), battle.model1, battle.model2,
+				   battle.meaning, count);
 }
 
 static BattleGroup *
 new_group(BattleReader *reader, char *leaderboard)
 {
 	MemoryContext caller = MemoryContextSwitchTo(reader->memory);
-	BattleGroup *group = palloc0(sizeof(BattleGroup));
+	BattleGroup *group = begin_group(leaderboard, reader->result);
 
-	group->leaderboard = leaderboard;
-	group->ballots = ballots_create();
-	group->models = modeltable_create(reader->memory, INITIAL_SIZE, NULL);
-	/* messages about them come after the reading */
-	MemoryContextSwitchTo(reader->result);
-	group->outcomes = outcome_words_create();
 	MemoryContextSwitchTo(caller);
 	return group;
 }
@@ -573,85 +451,41 @@ end_rows(DestReceiver *self pg_attribute_unused())
 {
 }
 
-static int
-compare_keys(const void *a, const void *b)
-{
-	return compare_models((*(ModelEntry *const *) a)->key,
-						  (*(ModelEntry *const *) b)->key);
-}
-
-/*
- * Leave out models of which no battle was read.
- */
-static void
-drop_idle_models(Battles *battles)
-{
-	const Tally *tally = battles->tally;
-	int		   *index = palloc(sizeof(int) * (tally->num_models + 1));
-	int64	   *count = palloc(sizeof(int64) * (tally->num_models + 1));
-	int			num_kept = 0;
-
-	tally_count_battles(tally, count);
-	for (int i = 0; i < tally->num_models; i++)
-		index[i] = count[i] > 0 ? num_kept++ : -1;
-	if (num_kept < tally->num_models)
-		keep_models(battles, index, num_kept);
-}
-
-/*
- * Read the outcomes, and bring what was read into the canonical order.
- */
-static Battles *
-finish_group(const BattleReader *reader, BattleGroup *group)
-{
-	Battles    *battles = palloc0(sizeof(Battles));
-	int			n = group->models->members;
-	ModelEntry **entries = palloc(sizeof(ModelEntry *) * (n + 1));
-	int		   *position = palloc(sizeof(int) * (n + 1));
-	modeltable_iterator iterator;
-	ModelEntry *entry;
-	int			num_entries = 0;
-
-	modeltable_start_iterate(group->models, &iterator);
-	while ((entry = modeltable_iterate(group->models, &iterator)) != NULL)
-		entries[num_entries++] = entry;
-	qsort(entries, n, sizeof(ModelEntry *), compare_keys);
-
-	battles->models = palloc(sizeof(ModelKey) * (n + 1));
-	for (int place = 0; place < n; place++)
-	{
-		battles->models[place] = copy_key(entries[place]->key);
-		position[entries[place]->number] = place;
-	}
-	battles->leaderboard = group->leaderboard ? pstrdup(group->leaderboard) : NULL;
-	battles->outcome_column = reader->outcome_column;
-	battles->outcomes = group->outcomes;
-	battles->reading = read_outcomes(group->outcomes);
-	battles->tally = tally_finish(ballots_count(group->ballots,
-												battles->reading.vocabulary),
-								  n, position);
-	battles->ignored = group->ignored;
-	battles->ignored.unknown_outcome = battles->reading.unknown;
-	battles->ignored.null_outcome = battles->reading.none;
-	battles->voters = reader->voters;
-	battles->covariates = reader->covariates;
-	if (battles->covariates)
-	{
-		battles->voters = NULL;
-		covariates_finish(battles->covariates, battles->reading.vocabulary, position);
-	}
-	battles->voter_names = reader->voter_names;
-	if (battles->voters)
-		voters_finish(battles->voters, battles->reading.vocabulary, position);
-	if (battles->reading.unknown + battles->reading.none > 0)
-		drop_idle_models(battles);
-	return battles;
-}
-
 static void
 reading_context(void *source)
 {
 	errcontext("reading the battles of %s", (char *) source);
+}
+
+/*
+ * Make a reader read voters, too.
+ */
+static void
+add_voters(BattleReader *reader, bool named)
+{
+	MemoryContext caller;
+
+	reader->voter_numbers = begin_voter_numbers(named, reader->result);
+	caller = MemoryContextSwitchTo(reader->result);
+	reader->voters = voters_begin((Size) maintenance_work_mem * 1024);
+	if (named)
+		voters_keep_numbers(reader->voters);
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * The battles of a group that is complete.
+ */
+static Battles *
+group_battles(const BattleReader *reader, BattleGroup *group)
+{
+	Battles    *battles = finish_group(group, reader->covariates ? NULL : reader->voters,
+									   reader->covariates);
+
+	battles->outcome_column = reader->outcome_column;
+	if (reader->voters)
+		battles->voter_names = voter_names(reader->voter_numbers);
+	return battles;
 }
 
 /*
@@ -710,16 +544,7 @@ create_reader(bool uuid_models, List *slugs, VoterReading by_voter, List *covari
 	reader->memory = memory;
 	reader->result = caller;
 	if (by_voter != VOTERS_NOT_READ)
-	{
-		MemoryContextSwitchTo(caller);
-		reader->voters = voters_begin((Size) maintenance_work_mem * 1024);
-		if (by_voter == VOTERS_NAMED)
-		{
-			reader->voter_names = palloc(sizeof(char *));
-			voters_keep_numbers(reader->voters);
-		}
-		MemoryContextSwitchTo(memory);
-	}
+		add_voters(reader, by_voter == VOTERS_NAMED);
 	if (covariates != NIL)
 	{
 		MemoryContextSwitchTo(caller);
@@ -802,30 +627,7 @@ read_battles(const char *sql, ParamListInfo parameters, bool uuid_models,
 
 	for (int i = 0; i < reader->num_groups; i++)
 		if (reader->groups[i])
-			result = lappend(result, finish_group(reader, reader->groups[i]));
+			result = lappend(result, group_battles(reader, reader->groups[i]));
 	MemoryContextDelete(reader->memory);
 	return result;
-}
-
-/*
- * Keep some of the models, in another order: index[i] is the new number of
- * model i, or -1.  Battles of the others are ignored from now on.
- */
-void
-keep_models(Battles *battles, const int *index, int num_kept)
-{
-	Tally	   *tally = tally_among(battles->tally, index, num_kept);
-	ModelKey   *models = palloc(sizeof(ModelKey) * (num_kept + 1));
-
-	for (int i = 0; i < battles->tally->num_models; i++)
-		if (index[i] >= 0)
-			models[index[i]] = battles->models[i];
-	battles->ignored.unknown_model += battles->tally->num_battles -
-		tally->num_battles;
-	battles->tally = tally;
-	battles->models = models;
-	if (battles->voters)
-		voters_keep(battles->voters, index);
-	if (battles->covariates)
-		covariates_keep(battles->covariates, index);
 }

@@ -23,6 +23,12 @@ compare_models(ModelKey a, ModelKey b)
 	return order != 0 ? order : a.length - b.length;
 }
 
+bool
+is_same_model(ModelKey a, ModelKey b)
+{
+	return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+}
+
 /*
  * Does an outcome name this model?  An integer may have become a number like
  * 57.0, as programs make of a column in which some are missing.

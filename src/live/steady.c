@@ -56,8 +56,10 @@ describe_query(const Query *query)
 }
 
 static bool
-find_unsteady(Node *node, const char **reason)
+find_unsteady(Node *node, void *context)
 {
+	const char **reason = context;
+
 	if (node == NULL)
 		return false;
 	if (check_functions_in_node(node, is_mutable_function, NULL))
@@ -73,11 +75,11 @@ find_unsteady(Node *node, const char **reason)
 	if (*reason)
 		return true;
 	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, find_unsteady, reason,
+		return query_tree_walker((Query *) node, find_unsteady, context,
 								 QTW_EXAMINE_RTES_BEFORE);
 	if (IsA(node, RangeTblEntry))
 		return false;			/* its parts are walked by themselves */
-	return expression_tree_walker(node, find_unsteady, reason);
+	return expression_tree_walker(node, find_unsteady, context);
 }
 
 /*
@@ -112,8 +114,9 @@ typedef struct Mingling
  * between, but not those of the parts of a union, of which each makes its own.
  */
 static bool
-count_relations(Node *node, Mingling *mingling)
+count_relations(Node *node, void *context)
 {
+	Mingling   *mingling = context;
 	Query	   *query = (Query *) node;
 	ListCell   *cell;
 	int			most = 0;
@@ -130,9 +133,9 @@ count_relations(Node *node, Mingling *mingling)
 		return false;			/* its parts are walked by themselves */
 	}
 	if (!IsA(node, Query))
-		return expression_tree_walker(node, count_relations, mingling);
+		return expression_tree_walker(node, count_relations, context);
 	if (query->setOperations == NULL)
-		return query_tree_walker(query, count_relations, mingling, QTW_EXAMINE_RTES_BEFORE);
+		return query_tree_walker(query, count_relations, context, QTW_EXAMINE_RTES_BEFORE);
 	foreach(cell, query->rtable)
 	{
 		Mingling	part = {.view = mingling->view};
@@ -141,7 +144,7 @@ count_relations(Node *node, Mingling *mingling)
 		most = Max(most, part.num_relations);
 	}
 	mingling->num_relations += most;
-	return expression_tree_walker((Node *) query->cteList, count_relations, mingling);
+	return expression_tree_walker((Node *) query->cteList, count_relations, context);
 }
 
 /*

@@ -726,7 +726,7 @@ extern int	regression_num_terms(const Regression *regression);
 extern const OutcomeLikelihood *regression_likelihood(const Regression *regression);
 extern void regression_term_rows(const Regression *regression, double *rows);
 extern void regression_inverse(const Regression *regression, double *inverse);
-extern void report_terms_without_maximum(void) pg_attribute_noreturn();
+pg_noreturn extern void report_terms_without_maximum(void);
 
 /* separation.c */
 extern int	position_separation(const OutcomeCells *cells, PairPoints points,
@@ -748,8 +748,7 @@ extern int	covariates_number(const Covariates *covariates);
 extern const char *covariate_name(const Covariates *covariates, int k);
 extern CovariateScale covariate_scale(const Covariates *covariates, int k);
 extern void check_covariates(const Covariates *covariates, bool position);
-extern void report_untold_covariate(const Covariates *covariates,
-									int k) pg_attribute_noreturn();
+pg_noreturn extern void report_untold_covariate(const Covariates *covariates, int k);
 extern const Tally *covariates_tally(const Covariates *covariates);
 extern const double *covariates_x(const Covariates *covariates, bool position);
 extern const int *covariates_pairs(const Covariates *covariates);

@@ -28,6 +28,8 @@
 #include "score/score.h"
 
 PG_FUNCTION_INFO_V1(bixarena_rank_total);
+PG_FUNCTION_INFO_V1(bixarena_rank_before);
+PG_FUNCTION_INFO_V1(bixarena_rank_place);
 PG_FUNCTION_INFO_V1(bixarena_rank_add_to);
 PG_FUNCTION_INFO_V1(bixarena_rank_sum);
 
@@ -259,6 +261,60 @@ bixarena_rank_total(PG_FUNCTION_ARGS)
 	total = rank_total(scoreboard, PG_GETARG_INT32(1));
 	SPI_finish();
 	PG_RETURN_INT64(total);
+}
+
+/*
+ * bixarena.rank_before(scoreboard text, board integer, place bytea)
+ */
+Datum
+bixarena_rank_before(PG_FUNCTION_ARGS)
+{
+	Scoreboard *scoreboard = open_scoreboard(argument_text(fcinfo, 0), false);
+	int64		before;
+
+	connect_spi();
+	before = rank_of_place(scoreboard, PG_GETARG_INT32(1), PG_GETARG_DATUM(2)).before;
+	SPI_finish();
+	PG_RETURN_INT64(before);
+}
+
+/*
+ * Where the range begins that has the player before whom so many stand, by the counts
+ * alone.
+ */
+static Datum
+place_near(const Scoreboard *scoreboard, int32 board, int64 before)
+{
+	Datum		place = PointerGetDatum(cstring_to_text(""));
+
+	for (int level = ROOT_LEVEL; level >= LOWEST_LEVEL; level--)
+	{
+		RankNode   *node = read_node(scoreboard, board, level, place);
+		int			bucket = 0;
+
+		while (bucket < node->length - 1 && before >= node->counts[bucket])
+			before -= node->counts[bucket++];
+		place = node->bounds[bucket];
+	}
+	return place;
+}
+
+/*
+ * bixarena.rank_place(scoreboard text, board integer, before bigint)
+ */
+Datum
+bixarena_rank_place(PG_FUNCTION_ARGS)
+{
+	Scoreboard *scoreboard = open_scoreboard(argument_text(fcinfo, 0), false);
+	bytea	   *place;
+	bytea	   *result;
+
+	connect_spi();
+	place = DatumGetByteaPP(place_near(scoreboard, PG_GETARG_INT32(1), PG_GETARG_INT64(2)));
+	result = SPI_palloc(VARSIZE_ANY(place));
+	memcpy(result, place, VARSIZE_ANY(place));
+	SPI_finish();
+	PG_RETURN_BYTEA_P(result);
 }
 
 /*

@@ -19,7 +19,9 @@ SET bixarena_rank.arena = 'a"b''c%I.$$x';
 SELECT bixarena_simulate_battles(300, 5) AS battles;
 SELECT bixarena_configure('notify_channel', ''), bixarena_configure('min_total_battles', '0');
 SELECT bixarena_keep_tally();
-SELECT relname, relowner::regrole, relacl FROM pg_class WHERE relnamespace = '"a""b''c%I.$$x_live"'::regnamespace AND relkind = 'r' ORDER BY 1;
+SELECT relname, relowner::regrole,
+	ARRAY(SELECT DISTINCT grantee::regrole::text FROM aclexplode(coalesce(relacl, acldefault('r', relowner)))) AS who_may
+FROM pg_class WHERE relnamespace = '"a""b''c%I.$$x_live"'::regnamespace AND relkind = 'r' ORDER BY 1;
 RESET ROLE;
 SELECT bixarena_grant('regress_maker', 'operator');
 GRANT USAGE ON SCHEMA "a""b'c%I.$$x" TO regress_writer;

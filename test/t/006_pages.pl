@@ -4,7 +4,7 @@
 #	  is a name whatever it holds.
 #
 # test/browser/arenas.sql makes arenas of up to 300 models, one of them as odd as
-# can be, and draws them.  Here each drawing must be well-formed XML; then look.py
+# can be, and draws them; scoreboards.sql does so with scoreboards.  Here each drawing must be well-formed XML; then look.py
 # opens it in Chromium, and palette.py looks at the colours as the colour-blind
 # do.  Their results become those of this test.
 #
@@ -38,6 +38,11 @@ my ($status, undef, $error) = $node->psql(
 	slurp_file("$browser/arenas.sql"),
 	on_error_stop => 1);
 is($status, 0, 'arenas are made and drawn') or die $error;
+($status, undef, $error) = $node->psql(
+	'postgres',
+	slurp_file("$browser/scoreboards.sql"),
+	on_error_stop => 1);
+is($status, 0, 'scoreboards are made and drawn') or die $error;
 
 #
 # How long drawing takes

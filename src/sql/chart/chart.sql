@@ -133,30 +133,55 @@ $$;
 COMMENT ON FUNCTION bixarena.chart_svg(double precision, double precision, text, text, text) IS
 	'a chart of what has been drawn';
 
-CREATE FUNCTION bixarena.chart_count(drawn bigint, total bigint)
+CREATE FUNCTION bixarena.chart_count(drawn bigint, total bigint, things text DEFAULT 'models')
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT CASE WHEN drawn < total THEN format('the first %s of %s models', drawn, total)
-		ELSE format('%s models', drawn) END
+	SELECT CASE WHEN drawn < total THEN format('the first %s of %s %s', drawn, total, things)
+		ELSE format('%s %s', drawn, things) END
 $$;
-COMMENT ON FUNCTION bixarena.chart_count(bigint, bigint) IS
-	'how many models are shown, and of how many';
+COMMENT ON FUNCTION bixarena.chart_count(bigint, bigint, text) IS
+	'how many models, or other things, are shown, and of how many';
 
-CREATE FUNCTION bixarena.chart_omission(drawn bigint, total bigint, y double precision)
+CREATE FUNCTION bixarena.chart_omission(drawn bigint, total bigint, y double precision,
+	things text DEFAULT 'models')
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- empty where no model is left out
+	-- empty where none is left out
 	SELECT CASE WHEN drawn < total
 		THEN format('<text class="muted small omission" x="8" y="%s">%s</text>',
-			bixarena.chart_pixel(y), bixarena.chart_count(drawn, total))
+			bixarena.chart_pixel(y), bixarena.chart_count(drawn, total, things))
 		ELSE '' END
 $$;
-COMMENT ON FUNCTION bixarena.chart_omission(bigint, bigint, double precision) IS
-	'a line that says how many models a chart leaves out';
+COMMENT ON FUNCTION bixarena.chart_omission(bigint, bigint, double precision, text) IS
+	'a line that says how many models, or other things, a chart leaves out';
+
+CREATE FUNCTION bixarena.chart_bands(n bigint, top double precision, height double precision, width double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('<rect class="band" y="%s" width="%s" height="%s"/>',
+		bixarena.chart_pixel(top + height * i), bixarena.chart_pixel(width), bixarena.chart_pixel(height)), '')
+	FROM generate_series(0, n - 1, 2) AS i
+$$;
+COMMENT ON FUNCTION bixarena.chart_bands(bigint, double precision, double precision, double precision) IS
+	'the ground of every second line of a chart';
+
+CREATE FUNCTION bixarena.chart_notes(notes text[], x double precision, y double precision)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
+		bixarena.chart_pixel(x), bixarena.chart_pixel(y + 18 * n), notes[n]), '' ORDER BY n)
+	FROM generate_subscripts(notes, 1) AS n
+$$;
+COMMENT ON FUNCTION bixarena.chart_notes(text[], double precision, double precision) IS
+	'what is to be said below a chart, a line each, that end at a pixel';
 
 CREATE FUNCTION bixarena.chart_empty(width bigint, theme text, reason text)
 RETURNS text
@@ -199,12 +224,14 @@ CREATE FUNCTION bixarena.chart_ticks(
 	max_ticks integer,
 	min_step double precision DEFAULT 0)
 RETURNS TABLE (value double precision, step double precision)
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- the least step of 1, 2 or 5 times a power of ten
+	-- the least step of 1, 2 or 5 times a power of ten, and not so little that it is
+	-- lost in the values
 	WITH power AS (
-		SELECT 10 ^ floor(log(greatest(high - low, 1e-9) / greatest(max_ticks, 1))) AS power
+		SELECT 10 ^ floor(log(greatest(high - low, 1e-12 * greatest(abs(low), abs(high)), 1e-99)
+			/ greatest(max_ticks, 1))) AS power
 	), spacing AS (
 		SELECT greatest(min(d.digit * p.power), min_step) AS step
 		FROM power AS p, unnest('{1,2,5,10}'::double precision[]) AS d (digit)
@@ -236,10 +263,11 @@ AS $$
 			('3 months', 'year', 'Mon YYYY', 72), ('6 months', 'year', 'Mon YYYY', 72),
 			('1 year', 'decade', 'YYYY', 48), ('2 years', 'decade', 'YYYY', 48),
 			('5 years', 'century', 'YYYY', 48), ('10 years', 'century', 'YYYY', 48),
-			('50 years', 'millennium', 'YYYY', 48)) AS s (step, origin, pattern, room)
+			('50 years', 'millennium', 'YYYY', 48), ('200 years', 'millennium', 'YYYY', 48),
+			('1000 years', 'millennium', 'YYYY', 48)) AS s (step, origin, pattern, room)
 		WHERE extract(epoch FROM s.step::interval) * pixels
 				>= extract(epoch FROM high - low) * s.room
-			OR s.step = '50 years'
+			OR s.step = '1000 years'
 		ORDER BY extract(epoch FROM s.step::interval) LIMIT 1
 	)
 	SELECT t AT TIME ZONE 'UTC', to_char(t, s.pattern)

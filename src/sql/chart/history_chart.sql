@@ -113,7 +113,7 @@ AS $$
 	SELECT string_agg(format('<path class="grid" d="M%s %sH%s"/>'
 			'<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
 			bixarena.chart_pixel(left_edge), bixarena.chart_pixel(y), bixarena.chart_pixel(right_edge),
-			bixarena.chart_pixel(left_edge - 6), bixarena.chart_pixel(y + 4), trim_scale(t.value::numeric)), ''
+			bixarena.chart_pixel(left_edge - 6), bixarena.chart_pixel(y + 4), bixarena.text_number(t.value::numeric)), ''
 			ORDER BY t.value)
 	FROM tick AS t, LATERAL (SELECT bixarena.chart_place(axis, t.value)) AS p (y)
 $$;
@@ -123,12 +123,13 @@ COMMENT ON FUNCTION bixarena.chart_value_grid(bixarena.axis, double precision, d
 CREATE FUNCTION bixarena.chart_series(
 	points bixarena.history_point[],
 	time_axis bixarena.axis,
-	value_axis bixarena.axis)
+	value_axis bixarena.axis,
+	is_stepped boolean DEFAULT false)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- models of the same colour have other dashes; a line is broken where
+	-- those of the same colour have other dashes; a line is broken where
 	-- snapshots lie between
 	WITH place AS (
 		SELECT p.*, p.moment_number - row_number() OVER (ORDER BY p.moment_number) AS part,
@@ -137,7 +138,10 @@ AS $$
 			bixarena.chart_pixel(bixarena.chart_place(value_axis, p.value)) AS y
 		FROM unnest(points) AS p
 	), part AS (
-		SELECT 'M' || string_agg(p.x || ' ' || p.y, 'L' ORDER BY p.moment_number) AS path
+		SELECT CASE WHEN is_stepped
+			THEN 'M' || (array_agg(p.x || ' ' || p.y ORDER BY p.moment_number))[1]
+				|| string_agg('H' || p.x || 'V' || p.y, '' ORDER BY p.moment_number)
+			ELSE 'M' || string_agg(p.x || ' ' || p.y, 'L' ORDER BY p.moment_number) END AS path
 		FROM place AS p GROUP BY p.part
 	)
 	SELECT format('<g class="series"><title>%s</title><path class="thick line%s"%s d="%s"/>%s</g>',
@@ -155,8 +159,8 @@ AS $$
 			/ greatest(max(l.moment_number), 1) >= 10 FROM place AS l) AS m (last, is_sparse)
 	GROUP BY colour, dashes
 $$;
-COMMENT ON FUNCTION bixarena.chart_series(bixarena.history_point[], bixarena.axis, bixarena.axis) IS
-	'the line of one model';
+COMMENT ON FUNCTION bixarena.chart_series(bixarena.history_point[], bixarena.axis, bixarena.axis, boolean) IS
+	'the line of one model; stepped: a value holds until the next';
 
 CREATE FUNCTION bixarena.chart_series_labels(
 	points bixarena.history_point[],
@@ -202,14 +206,16 @@ CREATE FUNCTION bixarena.chart_history(
 	measure text,
 	width bigint,
 	theme text,
-	total bigint DEFAULT NULL)
+	total bigint DEFAULT NULL,
+	caption text DEFAULT NULL,
+	label text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	is_rank boolean := measure = 'rank';
-	left_edge constant double precision := CASE measure WHEN 'rank' THEN 36 ELSE 48 END;
+	left_edge double precision;
 	top constant double precision := 34;
 	bottom double precision;
 	label_width double precision;
@@ -218,46 +224,61 @@ DECLARE
 	range record;
 	drawn text;
 	omission text;
+	is_alone boolean;
 BEGIN
 	IF coalesce(cardinality(points), 0) = 0 THEN
 		RETURN bixarena.chart_empty(width, theme, 'There is no public snapshot in this time.');
 	END IF;
 	SELECT max(p.series) AS series, min(p.value) AS low, max(p.value) AS high,
+		(bool_and(p.value = trunc(p.value)) AND measure <> 'bt_score')::integer AS least_step,
 		extract(epoch FROM min(p.moment)) AS first, extract(epoch FROM max(p.moment)) AS last
 	INTO range FROM unnest(points) AS p;
-	SELECT least(0.4 * width, max(13 * bixarena.text_width(m.model)) + 2) INTO label_width
+	-- who is alone is named by the caption
+	is_alone := caption IS NOT NULL AND range.series = 1;
+	SELECT CASE WHEN is_alone THEN 0 ELSE least(0.4 * width, max(13 * bixarena.text_width(m.model)) + 2) END INTO label_width
 	FROM (SELECT DISTINCT p.model FROM unnest(points) AS p) AS m;
 	-- ranks, too, are as far from each other as labels, if they are not many more
 	bottom := top + greatest(200, 19 * range.series,
 		CASE WHEN is_rank THEN 16 + 17 * least(range.high - range.low, 2 * range.series) END);
 
-	-- a single moment ends a day, and scores have 10 points at least
-	time_axis := (CASE WHEN range.first < range.last THEN range.first ELSE range.last - 86400 END,
-		range.last, left_edge + 8, width - label_width - 34)::bixarena.axis;
+	-- a single moment ends a day, scores of an arena have 10 points at least, and a
+	-- value that stays the same the midst
 	value_axis := CASE WHEN is_rank THEN (range.low, range.high, top + 8, bottom - 8)::bixarena.axis
 		ELSE (range.high + margin, range.low - margin, top + 8, bottom - 8)::bixarena.axis END
-		FROM greatest(0, 5 - (range.high - range.low) / 2) AS margin;
+		FROM greatest(CASE WHEN measure = 'bt_score' THEN 5 - (range.high - range.low) / 2
+			WHEN range.low = range.high THEN coalesce(nullif(abs(range.low) / 20, 0), 1) END, 0) AS margin;
+	SELECT greatest(CASE WHEN is_rank THEN 36 ELSE 48 END, max(12 * bixarena.text_width(bixarena.text_number(v::numeric))) + 10)
+	INTO left_edge
+	FROM (SELECT range.high AS v WHERE is_rank
+		UNION ALL
+		SELECT t.value FROM bixarena.chart_ticks(value_axis.high, value_axis.low, ((bottom - top - 16) / 30)::integer, range.least_step) AS t
+		WHERE NOT is_rank) AS n;
+	time_axis := (CASE WHEN range.first < range.last THEN range.first ELSE range.last - 86400 END,
+		range.last, left_edge + 8, width - label_width - 34)::bixarena.axis;
 
 	drawn := bixarena.chart_time_grid(time_axis, top, bottom)
 		|| bixarena.chart_value_grid(value_axis, CASE WHEN is_rank THEN range.low END,
-			CASE WHEN is_rank THEN 1 ELSE 0 END, left_edge, time_axis.last_pixel + 4);
+			range.least_step, left_edge, time_axis.last_pixel + 4);
 	-- the best lies on top
 	SELECT drawn || string_agg(s.line, '' ORDER BY s.series DESC) INTO drawn
 	FROM (SELECT p.series, bixarena.chart_series(array_agg(p ORDER BY p.moment_number),
-			time_axis, value_axis) AS line
+			time_axis, value_axis, measure = 'score') AS line
 		FROM unnest(points) AS p GROUP BY p.series) AS s;
 	omission := bixarena.chart_omission(range.series, total, bottom + 58);
 	RETURN bixarena.chart_svg(width, bottom + CASE omission WHEN '' THEN 46 ELSE 66 END, theme,
-		format('%s of %s over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END,
-			bixarena.chart_count(range.series, total)),
-		drawn || omission || bixarena.chart_series_labels(points, value_axis, top, bottom, time_axis.last_pixel,
-			label_width)
-		|| format('<text class="muted small" x="8" y="18">%s</text>',
-			CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END));
+		coalesce(label, format('%s of %s over time', CASE WHEN is_rank THEN 'Ranks' ELSE 'Scores' END,
+			bixarena.chart_count(range.series, total))),
+		drawn || omission
+		|| CASE WHEN is_alone THEN '' ELSE bixarena.chart_series_labels(points, value_axis, top, bottom,
+			time_axis.last_pixel, label_width) END
+		|| format('<g class="caption"><title>%s</title><text class="muted small" x="8" y="18">%s</text></g>',
+			bixarena.text_escape(c.caption), bixarena.text_fit(c.caption, (width - 16) / 12.0)))
+	FROM (SELECT concat_ws(': ', CASE WHEN is_alone THEN points[1].model END,
+		coalesce(chart_history.caption, CASE WHEN is_rank THEN 'rank' ELSE 'score in points' END))) AS c (caption);
 END
 $$;
-COMMENT ON FUNCTION bixarena.chart_history(bixarena.history_point[], text, bigint, text, bigint) IS
-	'the chart of a leaderboard''s history; total: of how many models those drawn are the first';
+COMMENT ON FUNCTION bixarena.chart_history(bixarena.history_point[], text, bigint, text, bigint, text, text) IS
+	'the chart of ranks or values over time; total: of how many models those drawn are the first';
 
 CREATE FUNCTION bixarena_history_svg(
 	leaderboard_id text,

@@ -31,6 +31,7 @@ AS $$
 		'.skip{position:absolute;left:-999px}.skip:focus{position:static}'
 		'.state{font-weight:600;white-space:nowrap}.state.bad{color:#b3261e}.state.fair{color:#8a4b00}.state.good{color:#1b6e3c}'
 		'svg{display:block;max-width:100%;height:auto}.narrow{display:none}'
+		'table+.wide,.narrow+.wide,.narrow+table,table+table,.wide+.narrow{margin-top:1.5rem}'
 		'footer{padding-top:1rem;padding-bottom:2rem;margin-top:3rem;border-top:1px solid #d8dbe0;font-size:.875rem}'
 		'@media (max-width:920px){.wide{display:none}.narrow{display:block}}'
 		'@media (max-width:700px){th.board{width:30%}td.models{width:35%}body{font-size:15px}table{font-size:.875rem}th,td{padding-right:8px}td.text{min-width:5em}.aside{display:none}'
@@ -177,8 +178,8 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('<span class="state %s">%s</span>', CASE
-		WHEN status IN ('failed', 'critical') THEN 'bad'
+		WHEN status IN ('failed', 'critical', 'refused') THEN 'bad'
 		WHEN status IN ('skipped', 'warning') THEN 'fair'
-		WHEN status IN ('succeeded', 'ok') THEN 'good' ELSE 'open' END, status)
+		WHEN status IN ('succeeded', 'ok', 'accepted') THEN 'good' ELSE 'open' END, status)
 $$;
 COMMENT ON FUNCTION bixarena.page_state(text) IS 'markup of the status of a run or a check';

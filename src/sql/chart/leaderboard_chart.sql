@@ -175,22 +175,35 @@ $$;
 COMMENT ON FUNCTION bixarena.chart_leaderboard_row(bixarena_leaderboard_row, bixarena_leaderboard_range, text, bixarena.chart_layout, double precision) IS
 	'a model''s line in the chart of a leaderboard';
 
-CREATE FUNCTION bixarena.chart_score_ticks(axis bixarena.axis)
+CREATE FUNCTION bixarena.chart_score_ticks(axis bixarena.axis, min_step double precision)
 RETURNS SETOF double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- few, but not fewer than three where there is room
+	-- few, but not fewer than three where there is room; fewer where numbers are long
+	WITH few AS (
+		SELECT p.pixels, f.few, CASE WHEN (SELECT count(*) FROM bixarena.chart_ticks(axis.low, axis.high, f.few, min_step)) < 3
+			THEN greatest(f.few, floor(p.pixels / 36)::integer) ELSE f.few END AS number
+		FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
+			LATERAL (SELECT least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS f (few)
+	), labelled AS (
+		SELECT f.pixels, f.number, max(12 * bixarena.text_width(bixarena.text_number(t.value::numeric))) + 6 AS room,
+			min(t.step) * f.pixels / nullif(axis.high - axis.low, 0) AS step
+		FROM few AS f, bixarena.chart_ticks(axis.low, axis.high, f.number, min_step) AS t
+		GROUP BY f.pixels, f.number
+	)
 	SELECT t.value
-	FROM (SELECT axis.last_pixel - axis.first_pixel) AS p (pixels),
-		LATERAL (SELECT least(p.pixels / 36, 3 + p.pixels / 90)::integer) AS f (few),
-		LATERAL (SELECT CASE WHEN (SELECT count(*) FROM bixarena.chart_ticks(axis.low, axis.high, f.few)) < 3
-			THEN greatest(f.few, floor(p.pixels / 36)::integer) ELSE f.few END) AS n (number),
-		bixarena.chart_ticks(axis.low, axis.high, n.number) AS t
+	FROM labelled AS l,
+		bixarena.chart_ticks(axis.low, axis.high,
+			CASE WHEN l.room > l.step THEN greatest(floor(l.pixels / l.room), 1)::integer ELSE l.number END, min_step) AS t
 $$;
-COMMENT ON FUNCTION bixarena.chart_score_ticks(bixarena.axis) IS 'the scores that an axis marks';
+COMMENT ON FUNCTION bixarena.chart_score_ticks(bixarena.axis, double precision) IS 'the scores that an axis marks';
 
-CREATE FUNCTION bixarena.chart_score_grid(axis bixarena.axis, top double precision, bottom double precision)
+CREATE FUNCTION bixarena.chart_score_grid(
+	axis bixarena.axis,
+	top double precision,
+	bottom double precision,
+	min_step double precision DEFAULT 0)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -199,10 +212,10 @@ AS $$
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%4$s">%6$s</text>'
 			'<text class="muted small" text-anchor="middle" x="%1$s" y="%5$s">%6$s</text>',
 			bixarena.chart_pixel(bixarena.chart_place(axis, t)), bixarena.chart_pixel(top), bixarena.chart_pixel(bottom),
-			bixarena.chart_pixel(top - 6), bixarena.chart_pixel(bottom + 16), trim_scale(t::numeric)), '')
-	FROM bixarena.chart_score_ticks(axis) AS t
+			bixarena.chart_pixel(top - 6), bixarena.chart_pixel(bottom + 16), bixarena.text_number(t::numeric)), '')
+	FROM bixarena.chart_score_ticks(axis, min_step) AS t
 $$;
-COMMENT ON FUNCTION bixarena.chart_score_grid(bixarena.axis, double precision, double precision) IS
+COMMENT ON FUNCTION bixarena.chart_score_grid(bixarena.axis, double precision, double precision, double precision) IS
 	'lines and numbers of an axis of scores, above and below';
 
 CREATE FUNCTION bixarena.chart_leaderboard(
@@ -236,10 +249,8 @@ BEGIN
 	END IF;
 	layout := bixarena.chart_leaderboard_layout(rows, ranges, width);
 	bottom := top + layout.row_height * cardinality(rows);
-	SELECT string_agg(format('<rect class="band" y="%s" width="%s" height="%s"/>',
-		bixarena.chart_pixel(top + layout.row_height * n), width, bixarena.chart_pixel(layout.row_height)), '')
-	INTO drawn FROM generate_series(0, cardinality(rows) - 1, 2) AS n;
-	SELECT concat(drawn, bixarena.chart_score_grid(layout.axis, top, bottom), string_agg(
+	SELECT concat(bixarena.chart_bands(cardinality(rows), top, layout.row_height, width),
+		bixarena.chart_score_grid(layout.axis, top, bottom), string_agg(
 		bixarena.chart_leaderboard_row(rows[n], ranges[n], interval_name, layout, top + layout.row_height * (n - 1)),
 		'' ORDER BY n))
 	INTO drawn FROM generate_subscripts(rows, 1) AS n;
@@ -252,9 +263,7 @@ BEGIN
 	RETURN bixarena.chart_svg(width, bottom + 8 + 18 * (cardinality(notes) + 1
 			+ (cardinality(rows) < total)::integer), theme,
 		format('Scores of %s with %ss', bixarena.chart_count(cardinality(rows), total), interval_name),
-		drawn || (SELECT string_agg(format('<text class="muted small" text-anchor="end" x="%s" y="%s">%s</text>',
-				width - 8, bixarena.chart_pixel(bottom + 18 + 18 * n), notes[n]), '' ORDER BY n)
-			FROM generate_subscripts(notes, 1) AS n)
+		drawn || bixarena.chart_notes(notes, width - 8, bottom + 18)
 		|| bixarena.chart_omission(cardinality(rows), total, bottom + 18 + 18 * (cardinality(notes) + 1)));
 END
 $$;

@@ -85,3 +85,32 @@ AS $$
 	SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
 $$;
 COMMENT ON FUNCTION bixarena.text_utc(timestamptz) IS 'a moment, for people';
+
+CREATE FUNCTION bixarena.text_number(value numeric)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- of a round number nothing is lost
+	SELECT CASE
+		WHEN value = 0 THEN '0'
+		WHEN abs(value) >= 1e9 OR abs(value) < 0.0001 THEN
+			trim_scale(split_part(s.scientific, 'e', 1)::numeric) || 'e' || split_part(s.scientific, 'e', 2)::integer
+		WHEN abs(value) >= 1e6 THEN trim_scale(value * 0.000001) || 'M'
+		WHEN abs(value) >= 1e5 THEN trim_scale(value * 0.001) || 'k'
+		ELSE trim_scale(value)::text END
+	FROM to_char(value, '9.99999999999999EEEE') AS s (scientific)
+$$;
+COMMENT ON FUNCTION bixarena.text_number(numeric) IS 'a round number, as short as an axis needs it';
+
+CREATE FUNCTION bixarena.text_score(score numeric)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE
+		WHEN length(trim_scale(score)::text) <= 12 THEN trim_scale(score)::text
+		WHEN abs(score) >= 1e12 OR abs(score) < 0.001 THEN bixarena.text_number(to_char(score, '9.9999EEEE')::numeric)
+		ELSE trim_scale(round(score, 12 - length(trunc(abs(score))::text)))::text END
+$$;
+COMMENT ON FUNCTION bixarena.text_score(numeric) IS 'a score, rounded where it is longer than people read';

@@ -28,6 +28,26 @@ SET enable_seqscan = off
 SET jit = off;
 COMMENT ON FUNCTION bixarena.rank_total(text, integer) IS 'how many players a board has';
 
+CREATE FUNCTION bixarena.rank_before(scoreboard text, board integer, place bytea)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'bixarena_rank_before'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena.rank_before(text, integer, bytea) IS
+	'how many players of a board stand before a place';
+
+CREATE FUNCTION bixarena.rank_place(scoreboard text, board integer, before bigint)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'bixarena_rank_place'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off;
+COMMENT ON FUNCTION bixarena.rank_place(text, integer, bigint) IS
+	'a place before which about so many players stand, as counted when they were folded last';
+
 CREATE FUNCTION bixarena.rank_create(schema text, board integer)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

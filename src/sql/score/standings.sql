@@ -270,3 +270,50 @@ END
 $$;
 COMMENT ON FUNCTION bixarena_standings_dates_json(text, text, text) IS
 	'the same as a document';
+
+CREATE TYPE bixarena.upload_move AS (
+	player_id text,
+	name text,
+	change text,
+	value1 numeric,
+	value2 numeric,
+	gained numeric,
+	rank1 integer,
+	rank2 integer
+);
+COMMENT ON TYPE bixarena.upload_move IS 'what a player has gained or lost between two dates';
+
+CREATE FUNCTION bixarena.upload_moves(scoreboard text, source text, partition text, metric text, INOUT date1 date,
+	INOUT date2 date, top integer, OUT moves bixarena.upload_move[])
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+	schema text := bixarena.scoreboard_open(scoreboard, false);
+BEGIN
+	IF metric IS NULL THEN
+		RAISE EXCEPTION 'metric must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT u.snapshot_date INTO date2
+	FROM bixarena.upload_find(schema, source, partition, date2, NULL, metric) AS u;
+	IF date1 IS NULL THEN
+		EXECUTE format($sql$
+			SELECT max(u.snapshot_date) FROM %1$s.upload AS u
+			WHERE u.source = $1 COLLATE "C" AND u.partition = $2 COLLATE "C" AND u.snapshot_date < $3
+				AND u.version IS NOT NULL AND $4 = ANY (u.metrics)
+				AND NOT EXISTS (SELECT FROM %1$s.upload AS v WHERE v.source = u.source AND v.partition = u.partition
+					AND v.snapshot_date = u.snapshot_date AND v.version > u.version)
+		$sql$, schema) INTO date1 USING source, coalesce(partition, ''), date2, metric;
+	END IF;
+	IF date1 IS NOT NULL THEN
+		EXECUTE format($sql$
+			SELECT ARRAY(SELECT (c.player_id, c.name, c.change, c.value1, c.value2, c.gained, c.rank1, c.rank2)::bixarena.upload_move
+				FROM %1$s.bixarena_compare_standings($1, $2, $3, $4, $5, $6, $7) AS c WHERE c.gained <> 0)
+		$sql$, bixarena.upload_interface()) INTO moves USING scoreboard, source, partition, metric, date1, date2, top;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.upload_moves(text, text, text, text, date, date, integer) IS
+	'who has gained or lost the most by a metric; without dates, from the date before the latest to it';
