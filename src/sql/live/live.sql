@@ -44,6 +44,7 @@ AS $$
 	SELECT 'kept_tally', NULL, 'warning', NULL, 'bytes',
 		format('schema "%s" is gone, or is not of the arena''s owner: every run counts the battles', k.schema)
 	FROM bixarena.kept_tally AS k
+	JOIN pg_namespace AS n ON n.nspname = k.arena AND has_schema_privilege(n.oid, 'USAGE')
 	WHERE k.arena = live_health.arena AND NOT EXISTS (SELECT FROM bixarena.live_state(k.arena) AS s)
 	UNION ALL
 	-- an arena that was renamed has left its triggers on the tables
