@@ -2150,6 +2150,14 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.live_unsteady(oid) IS
 	'what in a view''s query depends on more than one battle''s rows, null: nothing';
 
+CREATE FUNCTION bixarena.live_mingles(view oid)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'bixarena_live_mingles'
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.live_mingles(oid) IS
+	'does a row of a view come of more than one row of what it reads?';
+
 CREATE FUNCTION bixarena.live_views(relation oid)
 RETURNS SETOF oid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 5
@@ -2179,7 +2187,7 @@ AS $$
 	WITH RECURSIVE part AS (
 		SELECT relation AS oid
 		UNION
-		SELECT i.inhrelid FROM part AS p JOIN pg_inherits AS i ON i.inhparent = p.oid
+		SELECT i.inhrelid FROM part AS p JOIN pg_inherits AS i ON i.inhparent = p.oid AND NOT i.inhdetachpending
 	)
 	SELECT p.oid FROM part AS p
 $$;
@@ -2191,12 +2199,13 @@ RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- of a constraint that is not enforced, which 18 has, nothing follows
+	-- of a constraint that is not enforced, which 18 has, nothing follows; one that is
+	-- deferred holds at the end of a transaction, in which a fold may have been
 	SELECT EXISTS (
 		SELECT FROM pg_constraint AS c
 		JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = child_column
 		JOIN pg_attribute AS b ON b.attrelid = parent AND b.attname = parent_column
-		WHERE c.contype = 'f' AND c.convalidated
+		WHERE c.contype = 'f' AND c.convalidated AND NOT c.condeferrable
 			AND to_jsonb(c) ->> 'conenforced' IS DISTINCT FROM 'false'
 			AND c.conrelid = child AND c.conkey = ARRAY[a.attnum]
 			AND c.confrelid = parent AND c.confkey = ARRAY[b.attnum])
@@ -2347,7 +2356,7 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('CREATE TRIGGER %I AFTER %s ON %s %s EXECUTE FUNCTION bixarena.live_note(%s);'
+	SELECT format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s EXECUTE FUNCTION bixarena.live_note(%s);'
 		' COMMENT ON TRIGGER %1$I ON %3$s IS ''notes what changes, for the kept tally'';',
 		w.name, CASE w.operation WHEN 'REPLICA' THEN 'INSERT OR UPDATE OR DELETE' ELSE w.operation END,
 		w.relation::regclass,
@@ -2368,12 +2377,12 @@ COMMENT ON FUNCTION bixarena.live_trigger_sql(bixarena.live_trigger) IS
 	'the statements that make a trigger of a kept tally';
 
 CREATE FUNCTION bixarena.live_found_triggers(schema text)
-RETURNS TABLE (relation oid, name text, facts text, enabled text, wanted text)
+RETURNS TABLE (relation oid, name text, arguments bytea, facts text, enabled text, wanted text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- one that is disabled, or made anew, is another version of its row
-	SELECT t.tgrelid, t.tgname::text,
+	SELECT t.tgrelid, t.tgname::text, t.tgargs,
 		concat_ws(' ', t.oid, t.xmin, t.tgenabled, t.tgtype, md5(t.tgargs)),
 		t.tgenabled::text,
 		CASE WHEN t.tgtype & 1 = 1 THEN 'R' WHEN t.tgtype & 32 = 32 THEN 'A' ELSE 'O' END
@@ -2385,6 +2394,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.live_found_triggers(text) IS
 	'the triggers of a kept tally that there are, and what they are';
+
+CREATE FUNCTION bixarena.live_unfit_triggers(schema text, triggers bixarena.live_trigger[])
+RETURNS TABLE (relation oid, name text, what text, enabled text, wanted text)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a column that has come to matter is an argument more
+	SELECT t.* FROM (
+		SELECT w.relation, w.name, CASE WHEN f.name IS NULL THEN 'missing' WHEN f.enabled = 'D' THEN 'disabled'
+				WHEN f.arguments <> (SELECT string_agg(convert_to(u.a, getdatabaseencoding()) || '\x00', '' ORDER BY u.n)
+					FROM unnest(w.arguments) WITH ORDINALITY AS u (a, n)) THEN 'made for other columns'
+				WHEN f.enabled <> f.wanted THEN 'enabled otherwise than it must be' END AS what,
+			f.enabled, f.wanted
+		FROM unnest(triggers) AS w
+		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name) AS t
+	WHERE t.what IS NOT NULL
+$$;
+COMMENT ON FUNCTION bixarena.live_unfit_triggers(text, bixarena.live_trigger[]) IS
+	'triggers of a kept tally that are not there as they must be, and what is wrong with them';
 
 CREATE FUNCTION bixarena.live_refusal(arena text, sources jsonb)
 RETURNS text
@@ -2434,23 +2462,48 @@ BEGIN
 	FROM jsonb_each_text(sources) AS s
 	LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(s.key) AND a.attname = s.value
 		AND a.attnum > 0 AND NOT a.attisdropped
-	WHERE to_regclass(s.key) IS NULL OR s.value IS NOT NULL AND a.atttypid IS DISTINCT FROM 'uuid'::regtype
+	WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = to_regclass(s.key) AND c.relkind IN ('r', 'p'))
+		OR s.value IS NOT NULL AND a.atttypid IS DISTINCT FROM 'uuid'::regtype
 	ORDER BY s.key COLLATE "C"
 	LIMIT 1;
 	IF reason IS NOT NULL THEN
 		RETURN reason;
 	END IF;
-	RETURN (SELECT format('table %s, which it reads, is not among the sources', c.oid::regclass)
+	SELECT format('table %s, which it reads, is not among the sources', c.oid::regclass)
+	INTO reason
+	FROM bixarena.live_views(own) AS v (oid)
+	JOIN pg_class AS c ON c.oid = v.oid AND c.relkind <> 'v'
+	WHERE c.oid NOT IN (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
+		WHERE s.relation IS NOT NULL)
+	ORDER BY c.oid::regclass::text COLLATE "C"
+	LIMIT 1;
+	IF reason IS NOT NULL OR sources IS NOT NULL THEN
+		RETURN reason;
+	END IF;
+	-- that these are of one battle is the user's to say
+	RETURN (SELECT format('view %s reads more than one row for each of its own, and no sources are named', min(v.oid)::regclass)
 		FROM bixarena.live_views(own) AS v (oid)
-		JOIN pg_class AS c ON c.oid = v.oid AND c.relkind <> 'v'
-		WHERE c.oid NOT IN (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
-			WHERE s.relation IS NOT NULL)
-		ORDER BY c.oid::regclass::text COLLATE "C"
-		LIMIT 1);
+		WHERE bixarena.live_mingles(v.oid)
+		HAVING count(*) > 0);
 END
 $$;
 COMMENT ON FUNCTION bixarena.live_refusal(text, jsonb) IS
 	'why the tally of an arena cannot be kept; null: it can';
+
+CREATE FUNCTION bixarena.live_labels(type oid)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- of an enum, and of domains and arrays of it
+	WITH RECURSIVE made AS (
+		SELECT type AS oid
+		UNION
+		SELECT b.oid FROM made AS m JOIN pg_type AS t ON t.oid = m.oid, unnest(ARRAY[t.typbasetype, t.typelem]) AS b (oid)
+	)
+	SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) FROM made AS m JOIN pg_enum AS e ON e.enumtypid = m.oid
+$$;
+COMMENT ON FUNCTION bixarena.live_labels(oid) IS 'the labels that values of a type are written with';
 
 CREATE FUNCTION bixarena.live_relation_facts(relation oid)
 RETURNS text
@@ -2458,13 +2511,17 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a table that was emptied, rewritten or swapped has another file; of a view it is
-	-- the query that counts
-	SELECT concat_ws(' ', c.oid, c.relkind, c.relowner, c.relrowsecurity,
+	-- the query that counts.  An owner who has been another may not have been able to
+	-- write into the log.
+	SELECT concat_ws(' ', c.oid, c.relkind, c.relowner,
+		(SELECT d.xmin FROM pg_shdepend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'o'
+			AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())),
+		c.relrowsecurity,
 		pg_relation_filenode(c.oid), c.reloptions,
 		CASE WHEN c.relkind = 'v' THEN (SELECT string_agg(concat_ws(' ', r.oid, r.xmin), ' ' ORDER BY r.oid)
 			FROM pg_rewrite AS r WHERE r.ev_class = c.oid) END,
 		(SELECT string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation,
-				(SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) FROM pg_enum AS e WHERE e.enumtypid = a.atttypid)), ' '
+				CASE WHEN a.atttypid >= 16384 THEN bixarena.live_labels(a.atttypid) END), ' '
 				ORDER BY a.attnum)
 			FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,user_id,voter_id,
@@ -2478,6 +2535,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.live_relation_facts(oid) IS
 	'what must not change of a relation that battles are read from';
+
+CREATE FUNCTION bixarena.live_functions(view oid)
+RETURNS SETOF oid
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- also by operators, and what these functions say that they call
+	WITH RECURSIVE part AS (
+		SELECT 'pg_rewrite'::regclass::oid AS classid, r.oid AS objid FROM pg_rewrite AS r WHERE r.ev_class = view
+		UNION
+		SELECT d.refclassid, d.refobjid
+		FROM part AS p
+		JOIN pg_depend AS d ON d.classid = p.classid AND d.objid = p.objid
+		WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+	)
+	SELECT p.objid FROM part AS p WHERE p.classid = 'pg_proc'::regclass
+$$;
+COMMENT ON FUNCTION bixarena.live_functions(oid) IS 'the functions that a view calls, but for those of the server';
 
 CREATE FUNCTION bixarena.live_facts(arena text, schema text, sources jsonb)
 RETURNS text[]
@@ -2501,20 +2576,20 @@ AS $$
 		FROM source AS s
 		UNION ALL
 		SELECT format('function %s', p.oid::regprocedure), concat_ws(' ', p.oid, p.xmin)
-		FROM source AS s
-		JOIN pg_rewrite AS r ON r.ev_class = s.oid
-		JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-			AND d.refclassid = 'pg_proc'::regclass
-		JOIN pg_proc AS p ON p.oid = d.refobjid
+		FROM source AS s, bixarena.live_functions(s.oid) AS f (oid)
+		JOIN pg_proc AS p ON p.oid = f.oid
 		UNION ALL
 		SELECT format('trigger %I of %s', w.name, w.relation::regclass), coalesce(f.facts, 'none')
 		FROM bixarena.live_triggers(arena, schema, sources) AS w
 		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name
 		UNION ALL
+		-- a log that had another name, or whose schema had, was not written
 		SELECT format('table %I.%I', schema, t.name),
-			(SELECT concat_ws(' ', c.oid, pg_relation_filenode(c.oid)) FROM pg_class AS c
-				WHERE c.oid = to_regclass(format('%I.%I', schema, t.name)))
+			(SELECT concat_ws(' ', c.oid, pg_relation_filenode(c.oid), CASE t.name WHEN 'log' THEN c.xmin END)
+				FROM pg_class AS c WHERE c.oid = to_regclass(format('%I.%I', schema, t.name)))
 		FROM unnest('{log,counted,tally}'::text[]) AS t (name)
+		UNION ALL
+		SELECT format('schema %I', schema), (SELECT concat_ws(' ', n.oid, n.xmin) FROM pg_namespace AS n WHERE n.nspname = schema)
 	)
 	SELECT array_agg(DISTINCT f.subject || ': ' || coalesce(f.value, 'none') ORDER BY f.subject || ': ' || coalesce(f.value, 'none'))
 	FROM fact AS f
@@ -2527,14 +2602,28 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- what row security hides from some must not be counted for them
-	WITH lost (what) AS (
-		SELECT format('trigger %I of %s is %s', w.name, w.relation::regclass,
-			CASE WHEN f.name IS NULL THEN 'missing' WHEN f.enabled = 'D' THEN 'disabled'
-				ELSE 'enabled otherwise than it must be' END)
-		FROM bixarena.live_triggers(arena, schema, sources) AS w
-		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name
-		WHERE f.enabled IS DISTINCT FROM f.wanted OR f.name IS NULL
+	-- What row security hides from some must not be counted for them.  A table that is
+	-- not logged is empty after a crash.  The log is written by note.c, which writes into
+	-- nothing else.
+	WITH wanted AS MATERIALIZED (
+		SELECT w.* FROM bixarena.live_triggers(arena, schema, sources) AS w
+	), lost (what) AS (
+		SELECT format('trigger %I of %s is %s', t.name, t.relation::regclass, t.what)
+		FROM bixarena.live_unfit_triggers(schema, ARRAY(SELECT w::bixarena.live_trigger FROM wanted AS w)) AS t
+		UNION ALL
+		SELECT CASE WHEN c.relpersistence <> 'p' THEN format('relation %s is not logged', c.oid::regclass)
+			WHEN NOT has_table_privilege(c.relowner, to_regclass(format('%I.log', schema)), 'INSERT')
+			THEN format('role %s, whose table %s is, may not write into the log', c.relowner::regrole, c.oid::regclass) END
+		FROM pg_class AS c
+		WHERE c.oid = ANY (ARRAY(SELECT w.relation FROM wanted AS w))
+		UNION ALL
+		SELECT format('table %s is not as it was made', c.oid::regclass)
+		FROM pg_class AS c
+		WHERE c.oid = ANY (ARRAY(SELECT to_regclass(format('%I.%I', schema, t.name))::oid FROM unnest('{log,counted,tally}'::text[]) AS t (name)))
+			AND (c.relkind <> 'r' OR c.relpersistence <> 'p' OR c.relrowsecurity OR c.relhasrules OR c.relhassubclass
+				OR c.relam <> (SELECT a.oid FROM pg_am AS a WHERE a.amname = 'heap')
+				OR c.relname = 'log' AND (c.relnatts <> 2 OR c.relhasindex)
+				OR EXISTS (SELECT FROM pg_subscription_rel AS r WHERE r.srrelid = c.oid))
 		UNION ALL
 		SELECT format('relation %s has row security', c.oid::regclass)
 		FROM (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
@@ -2982,6 +3071,17 @@ $$;
 COMMENT ON FUNCTION bixarena.live_note_verified(text, bigint) IS
 	'put on record what a verification found; what differs is counted anew by the next run';
 
+CREATE FUNCTION bixarena.live_tell(arena text, channel text, changed bigint)
+RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT pg_notify(channel, jsonb_build_object('arena', arena, 'changed_battles', changed,
+		'timestamp', clock_timestamp())::text)
+$$;
+COMMENT ON FUNCTION bixarena.live_tell(text, text, bigint) IS
+	'the notice that so many battles of an arena count otherwise';
+
 CREATE FUNCTION bixarena.live_notify(arena text, schema text, channel text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -3001,8 +3101,7 @@ BEGIN
 		' RETURNING s.changed - o.told', schema)
 	INTO told;
 	IF told > 0 THEN
-		PERFORM pg_notify(channel, jsonb_build_object('arena', arena, 'changed_battles', told,
-			'timestamp', clock_timestamp())::text);
+		PERFORM bixarena.live_tell(arena, channel, told);
 	END IF;
 END
 $$;
@@ -3023,18 +3122,31 @@ END
 $$;
 COMMENT ON FUNCTION bixarena.live_state_of(text, text[]) IS 'what there is to say of a kept tally';
 
+CREATE FUNCTION bixarena.live_owner(arena text)
+RETURNS oid
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- an arena that was renamed or dropped has left its tally behind
+	SELECT CASE coalesce(a.nspowner, s.nspowner, 'pg_database_owner'::regrole)
+		WHEN 'pg_database_owner'::regrole THEN d.datdba ELSE coalesce(a.nspowner, s.nspowner) END
+	FROM pg_database AS d
+	LEFT JOIN pg_namespace AS a ON a.nspname = arena
+	LEFT JOIN bixarena.kept_tally AS k ON k.arena = live_owner.arena
+	LEFT JOIN pg_namespace AS s ON s.nspname = k.schema
+	WHERE d.datname = current_database()
+$$;
+COMMENT ON FUNCTION bixarena.live_owner(text) IS
+	'the role that owns an arena, or if that is gone the tally that was kept of it';
+
 CREATE FUNCTION bixarena.live_check_owner(arena text)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	owner oid;
+	owner oid := bixarena.live_owner(arena);
 BEGIN
-	SELECT CASE n.nspowner WHEN 'pg_database_owner'::regrole THEN d.datdba ELSE n.nspowner END
-	INTO owner
-	FROM pg_namespace AS n, pg_database AS d
-	WHERE n.nspname = arena AND d.datname = current_database();
 	IF NOT pg_has_role(owner, 'USAGE') THEN
 		RAISE EXCEPTION 'permission denied to keep the tally of arena "%"', arena
 			USING ERRCODE = 'insufficient_privilege',
@@ -3045,34 +3157,66 @@ $$;
 COMMENT ON FUNCTION bixarena.live_check_owner(text) IS
 	'an error unless the caller has the rights of an arena''s owner';
 
+CREATE FUNCTION bixarena.live_lock(relations oid[], mode text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	tables text := (SELECT string_agg(u.r::regclass::text, ', ' ORDER BY u.r) FROM unnest(relations) AS u (r));
+	own text := current_setting('lock_timeout');
+	latest timestamptz := clock_timestamp() + CASE own WHEN '0' THEN interval '1 minute' ELSE own::interval END;
+BEGIN
+	-- Who writes into two of them, in whatever order, is not to be in a deadlock with
+	-- this, nor is anybody to wait behind it for one who has been at it for long.  So it
+	-- waits for a moment, and otherwise lets all of them go and tries again.
+	LOOP
+		EXIT WHEN tables IS NULL;
+		BEGIN
+			PERFORM set_config('lock_timeout', '100ms', true);
+			EXECUTE format('LOCK TABLE %s IN %s MODE', tables, mode);
+			PERFORM set_config('lock_timeout', own, true);
+			EXIT;
+		EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+			IF clock_timestamp() > latest THEN
+				RAISE EXCEPTION 'the triggers of a kept tally cannot be made or dropped now'
+					USING ERRCODE = 'lock_not_available', DETAIL = format('Others are at one of the tables %s.', tables),
+						HINT = 'Try again when transactions that have written into them have ended.';
+			END IF;
+		END;
+		PERFORM pg_sleep(0.05 + random() * 0.1);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_lock(oid[], text) IS
+	'lock tables against writers, or all, without long being in the way of anybody';
+
 CREATE FUNCTION bixarena.live_make_triggers(arena text, schema text, sources jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	wanted bixarena.live_trigger;
-	found record;
+	triggers bixarena.live_trigger[] := ARRAY(SELECT w FROM bixarena.live_triggers(arena, schema, sources) AS w);
+	unfit record;
 	owner oid;
 BEGIN
-	-- tables first, in the order of their oids, as in any other transaction that makes
-	-- triggers; what is written meanwhile waits for the commit
-	FOR wanted IN
-		SELECT w.* FROM bixarena.live_triggers(arena, schema, sources) AS w
-		WHERE NOT EXISTS (SELECT FROM bixarena.live_found_triggers(schema) AS f
-			WHERE f.relation = w.relation AND f.name = w.name)
-		ORDER BY w.relation, w.name
+	-- what is written meanwhile waits for the commit
+	PERFORM bixarena.live_lock(ARRAY(SELECT DISTINCT u.relation FROM bixarena.live_unfit_triggers(schema, triggers) AS u
+		WHERE u.enabled IS DISTINCT FROM 'D'), 'SHARE ROW EXCLUSIVE');
+	FOR unfit IN
+		SELECT u.*, w AS definition
+		FROM bixarena.live_unfit_triggers(schema, triggers) AS u
+		JOIN unnest(triggers) AS w ON w.relation = u.relation AND w.name = u.name
+		ORDER BY u.relation, u.name
 	LOOP
-		EXECUTE bixarena.live_trigger_sql(wanted);
-	END LOOP;
-	-- ENABLE TRIGGER USER, which ends a load without triggers, enables all alike
-	FOR found IN
-		SELECT f.* FROM bixarena.live_found_triggers(schema) AS f
-		WHERE f.enabled = 'O' AND f.wanted <> 'O'
-		ORDER BY f.relation, f.name
-	LOOP
-		EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', found.relation::regclass,
-			CASE found.wanted WHEN 'R' THEN 'REPLICA' ELSE 'ALWAYS' END, found.name);
+		-- ENABLE TRIGGER USER, which ends a load without triggers, enables all alike
+		IF unfit.what IN ('missing', 'made for other columns') THEN
+			EXECUTE bixarena.live_trigger_sql(unfit.definition);
+		ELSIF unfit.enabled = 'O' THEN
+			EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', unfit.relation::regclass,
+				CASE unfit.wanted WHEN 'R' THEN 'REPLICA' ELSE 'ALWAYS' END, unfit.name);
+		END IF;
 	END LOOP;
 	FOR owner IN
 		SELECT DISTINCT c.relowner
@@ -3176,7 +3320,11 @@ BEGIN
 				HINT = format('Run on that server what bixarena_node_script(%L, keep_tally => true) prints, and attach it again.', found_arena);
 	END IF;
 	PERFORM bixarena.live_battle_query(found_arena);
-	reason := bixarena.live_refusal(found_arena, sources);
+	reason := coalesce(bixarena.live_refusal(found_arena, sources),
+		(SELECT format('relation %s is not a table', min(s.relation)::regclass)
+			FROM bixarena.live_sources(found_arena, sources) AS s
+			JOIN pg_class AS c ON c.oid = s.relation AND c.relkind NOT IN ('r', 'p')
+			HAVING count(*) > 0));
 	IF reason IS NOT NULL THEN
 		RAISE EXCEPTION 'the tally of arena "%" cannot be kept', found_arena
 			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = upper(left(reason, 1)) || substr(reason, 2) || '.',
@@ -3197,6 +3345,11 @@ BEGIN
 			FROM pg_namespace AS n, pg_database AS d
 			WHERE n.nspname = found_arena AND d.datname = current_database()));
 	PERFORM bixarena.live_make_triggers(found_arena, schema, sources);
+	reason := bixarena.live_lost(found_arena, schema, sources);
+	IF reason IS NOT NULL THEN
+		RAISE EXCEPTION 'the tally of arena "%" cannot be kept', found_arena
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = upper(left(reason, 1)) || substr(reason, 2) || '.';
+	END IF;
 	PERFORM bixarena.live_register(found_arena, schema, sources);
 	RETURN schema;
 END
@@ -3220,6 +3373,8 @@ BEGIN
 			USING ERRCODE = 'undefined_object';
 	END IF;
 	PERFORM bixarena.live_check_owner(found_arena);
+	PERFORM bixarena.live_lock(ARRAY(SELECT DISTINCT f.relation FROM bixarena.live_found_triggers(found_schema) AS f),
+		'ACCESS EXCLUSIVE');
 	FOR found IN
 		SELECT f.relation, f.name FROM bixarena.live_found_triggers(found_schema) AS f
 		ORDER BY f.relation, f.name
@@ -3294,10 +3449,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(replace(pg_get_functiondef(p.oid), 'bixarena.', 'bixarena_node.') || ';', E'\n\n' ORDER BY w.place, p.oid)
 	FROM unnest('{live_parts,live_views,live_points,live_application_sources,live_triggers,
-		live_trigger_sql,live_found_triggers,live_relation_facts,live_facts,live_lost,live_doubt,
+		live_trigger_sql,live_found_triggers,live_unfit_triggers,live_labels,live_relation_facts,live_functions,live_facts,live_lost,live_doubt,
 		live_named_sql,live_all_sql,live_changed_sql,live_difference_sql,live_store_sql,live_sum_sql,
 		live_is_long,live_fold,live_recount,live_counts_sql,live_counts_of_sql,live_compare_sql,
-		live_note_verified,live_state_of,live_make_triggers,live_make_tables}'::name[]) WITH ORDINALITY AS w (name, place)
+		live_note_verified,live_state_of,live_lock,live_make_triggers,live_make_tables}'::name[]) WITH ORDINALITY AS w (name, place)
 	JOIN pg_proc AS p ON p.proname = w.name AND p.pronamespace = 'bixarena'::regnamespace
 $$;
 COMMENT ON FUNCTION bixarena.live_far_copies() IS
@@ -3482,6 +3637,7 @@ BEGIN
 		PERFORM bixarena_node.live_make_triggers(bixarena_node.live_arena(), 'bixarena_node_live', NULL);
 		NEW.lost := bixarena_node.live_lost(bixarena_node.live_arena(), 'bixarena_node_live', NULL);
 	END IF;
+	SELECT s.changed INTO NEW.total FROM bixarena_node_live.state AS s;
 	IF NEW.asked = 'verified' THEN
 		PERFORM bixarena_node.live_note_verified('bixarena_node_live', NEW.changed);
 	ELSIF NEW.lost IS NULL AND NEW.asked IN ('fold', 'rebuild') THEN
@@ -3495,6 +3651,7 @@ BEGIN
 		IF NEW.doubt IS NOT NULL THEN
 			NEW.changed := bixarena_node.live_recount(bixarena_node.live_arena(), 'bixarena_node_live', NULL, NEW.doubt, facts);
 		END IF;
+		SELECT s.changed INTO NEW.total FROM bixarena_node_live.state AS s;
 	END IF;
 	RETURN NEW;
 EXCEPTION WHEN serialization_failure THEN
@@ -3571,7 +3728,8 @@ SELECT bixarena_node.live_make_tables('bixarena_node_live',
 SELECT bixarena_node.live_make_triggers(%1$L, 'bixarena_node_live', NULL);
 
 CREATE VIEW bixarena_node.tally_keeper AS
-SELECT NULL::text AS asked, NULL::bigint AS changed, NULL::text AS lost, NULL::text AS doubt, NULL::boolean AS is_busy;
+SELECT NULL::text AS asked, NULL::bigint AS changed, NULL::text AS lost, NULL::text AS doubt, NULL::boolean AS is_busy,
+	NULL::bigint AS total;
 CREATE TRIGGER keep_tally INSTEAD OF UPDATE ON bixarena_node.tally_keeper
 	FOR EACH ROW EXECUTE FUNCTION bixarena_node.live_keep();
 
@@ -3600,6 +3758,46 @@ GRANT SELECT, UPDATE ON bixarena_node.tally_keeper TO %1$I;$sql$, role)
 $script$;
 COMMENT ON FUNCTION bixarena.live_far_grants(text) IS
 	'the rights of a rank node''s role on a tally that is kept there';
+
+CREATE TABLE bixarena.far_notice (
+	arena name PRIMARY KEY,
+	told bigint NOT NULL,
+	notified_at timestamptz
+);
+COMMENT ON TABLE bixarena.far_notice IS 'arenas whose tally another server keeps, and what listeners have been told of it';
+COMMENT ON COLUMN bixarena.far_notice.arena IS 'name of the arena''s schema';
+COMMENT ON COLUMN bixarena.far_notice.told IS 'how many battles folds had changed, of those that have been told';
+COMMENT ON COLUMN bixarena.far_notice.notified_at IS 'when that was told';
+SELECT pg_catalog.pg_extension_config_dump('bixarena.far_notice', '');
+
+CREATE FUNCTION bixarena.live_far_notify(arena text, changed bigint, total bigint, channel text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	untold bigint;
+BEGIN
+	-- as live_notify(); a tally that was made anew has begun from nothing
+	IF pg_notification_queue_usage() >= 0.9 THEN
+		RETURN;
+	END IF;
+	INSERT INTO bixarena.far_notice (arena, told) VALUES (arena, greatest(total - changed, 0))
+	ON CONFLICT DO NOTHING;
+	UPDATE bixarena.far_notice AS n SET told = total, notified_at = clock_timestamp()
+	FROM bixarena.far_notice AS o
+	WHERE n.arena = live_far_notify.arena AND o.arena = n.arena AND n.told <> total
+		AND (n.notified_at IS NULL OR clock_timestamp() >= n.notified_at + interval '1 second')
+	RETURNING total - CASE WHEN o.told <= total THEN o.told ELSE 0 END
+	INTO untold;
+	IF untold > 0 THEN
+		PERFORM bixarena.live_tell(arena, channel, untold);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_far_notify(text, bigint, bigint, text) IS
+	'tell that folds on another server have changed its tally, at most once a second';
+REVOKE ALL ON FUNCTION bixarena.live_far_notify(text, bigint, bigint, text) FROM PUBLIC;
 
 CREATE FUNCTION bixarena_generate_snapshot(
 	leaderboard_id text,
@@ -6926,7 +7124,17 @@ AS $$
 	SELECT 'kept_tally', NULL, 'warning', NULL, 'bytes',
 		format('schema "%s" is gone, or is not of the arena''s owner: every run counts the battles', k.schema)
 	FROM bixarena.kept_tally AS k
+	JOIN pg_namespace AS n ON n.nspname = k.arena AND has_schema_privilege(n.oid, 'USAGE')
 	WHERE k.arena = live_health.arena AND NOT EXISTS (SELECT FROM bixarena.live_state(k.arena) AS s)
+	UNION ALL
+	-- an arena that was renamed has left its triggers on the tables
+	SELECT 'kept_tally', NULL, 'warning', NULL, 'bytes',
+		format('the tally of arena "%s", which is gone, is still being kept: bixarena_drop_tally(%L) ends that', k.arena, k.arena)
+	FROM bixarena.kept_tally AS k
+	WHERE to_regnamespace(quote_ident(k.arena)) IS NULL AND EXISTS (
+		SELECT FROM bixarena.live_found_triggers(k.schema) AS f
+		JOIN pg_class AS c ON c.oid = f.relation
+		WHERE c.relnamespace = to_regnamespace(quote_ident(live_health.arena)))
 $$;
 COMMENT ON FUNCTION bixarena.live_health(text) IS 'is a kept tally up to date, and trusted?';
 
@@ -10891,6 +11099,8 @@ AS $$
 		('operator', 'TABLE', arena, 'leaderboard_snapshot', 'INSERT'),
 		('operator', 'TABLE', arena, 'leaderboard_snapshot', 'UPDATE'),
 		('operator', 'TABLE', arena, 'leaderboard_entry', 'INSERT'),
+		('operator', 'TABLE', arena, 'snapshot_writer', 'SELECT'),
+		('operator', 'TABLE', arena, 'snapshot_writer', 'UPDATE'),
 		('operator', 'TABLE', arena, 'tally_keeper', 'SELECT'),
 		('operator', 'TABLE', arena, 'tally_keeper', 'UPDATE'),
 		('operator', 'TABLE', arena, 'tally_state', 'SELECT'),
@@ -10899,6 +11109,7 @@ AS $$
 		('operator', 'TABLE', 'bixarena', 'arena', 'SELECT'),
 		('operator', 'TABLE', 'bixarena', 'metrics', 'SELECT'),
 		('admin', 'SCHEMA', arena, NULL, 'CREATE'),
+		('admin', 'TABLE', arena, 'node_rights', 'SELECT'),
 		('admin', 'TABLE', arena, 'leaderboard_snapshot', 'DELETE'),
 		('admin', 'TABLE', arena, 'leaderboard_entry', 'DELETE')
 	), routines (kind, name) AS (VALUES

@@ -39,11 +39,12 @@ ask_far_tally(const char *arena, const char *what, int64 differences)
 	Parameters	parameters = {0};
 	const char *number;
 	const char *is_busy;
+	const char *total;
 
 	add_text(&parameters, what);
 	add_parameter(&parameters, INT8OID, Int64GetDatum(differences), differences < 0);
 	execute_query(psprintf("UPDATE %s." KEEPER_RELATION " SET asked = $1, changed = $2"
-						   " RETURNING changed, lost, is_busy", quote_identifier(arena)),
+						   " RETURNING changed, lost, is_busy, total", quote_identifier(arena)),
 				  SPI_OK_UPDATE_RETURNING, false, &parameters);
 	if (SPI_processed != 1)
 		ereport(ERROR,
@@ -51,10 +52,34 @@ ask_far_tally(const char *arena, const char *what, int64 differences)
 				 errmsg("relation %s of arena \"%s\" has not one row", KEEPER_RELATION, arena)));
 	number = result_text(0, 1);
 	is_busy = result_text(0, 3);
+	total = result_text(0, 4);
 	answer.changed = number ? strtoi64(number, NULL, 10) : 0;
+	answer.total = total ? strtoi64(total, NULL, 10) : 0;
 	answer.lost = result_text(0, 2);
 	answer.is_busy = is_busy && strcmp(is_busy, "t") == 0;
 	return answer;
+}
+
+/*
+ * Tell who listens here that battles count otherwise there, be it by another's fold.
+ */
+static void
+notify_far_change(const char *arena, const FarTally *answer)
+{
+	const char *channel = answer->is_busy || answer->lost ? NULL : find_live_channel(arena);
+	Parameters	parameters = {0};
+	OwnerScope	scope;
+
+	if (channel == NULL)
+		return;
+	add_text(&parameters, arena);
+	add_parameter(&parameters, INT8OID, Int64GetDatum(answer->changed), false);
+	add_parameter(&parameters, INT8OID, Int64GetDatum(answer->total), false);
+	add_text(&parameters, channel);
+	scope = become_owner();
+	execute_query("SELECT bixarena.live_far_notify($1, $2, $3, $4)", SPI_OK_SELECT, false,
+				  &parameters);
+	leave_owner(scope);
 }
 
 /*
@@ -63,7 +88,9 @@ ask_far_tally(const char *arena, const char *what, int64 differences)
 static void
 fold_there(void *argument)
 {
-	(void) ask_far_tally(argument, "fold", -1);
+	FarTally	answer = ask_far_tally(argument, "fold", -1);
+
+	notify_far_change(argument, &answer);
 }
 
 /*
@@ -92,5 +119,6 @@ keep_far_tally(const char *arena, const char *what)
 				 errhint("Try again; runs need not wait for it.")));
 	if (answer.lost)
 		report_lost_changes(arena, answer.lost, strcmp(what, "rebuild") == 0);
+	notify_far_change(arena, &answer);
 	return answer.changed;
 }

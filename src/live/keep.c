@@ -80,8 +80,27 @@ may_read_battles(const char *arena)
 }
 
 /*
- * The kept tally of an arena, which must be there, and the caller's to read.  The
- * tables that it is of are as they are until the end of the transaction.
+ * The tables that a tally is of stay as they are until the end of the transaction, also
+ * those behind a view: what is made sure of them is to hold when they are read.
+ */
+void
+hold_battles(const KeptTally *kept)
+{
+	BattleSource *source = find_battle_source(kept->arena, READ_AS_OF);
+
+	if (source->relation)
+	{
+		OwnerScope	scope = become_tally_owner(kept);
+
+		execute_query(psprintf("SELECT FROM (%s) AS b LIMIT 0", source->query),
+					  SPI_OK_SELECT, false, NULL);
+		leave_owner(scope);
+	}
+}
+
+/*
+ * The kept tally of an arena, which must be there, and the caller's to read.  Its tables
+ * are held.
  */
 KeptTally *
 find_readable_tally(const char *arena)
@@ -99,7 +118,7 @@ find_readable_tally(const char *arena)
 				 errmsg("permission denied for the tally of arena \"%s\"", arena),
 				 errdetail("It takes the right to read the arena's battles."),
 				 errhint("bixarena_grant() makes a role operator of an arena.")));
-	(void) find_battle_source(arena, READ_AS_OF);
+	hold_battles(kept);
 	return kept;
 }
 
@@ -206,20 +225,30 @@ lock_tally(const KeptTally *kept, bool wait)
 }
 
 /*
- * Tell who listens that battles count otherwise than before, if the arena's setting
- * live_channel says where.
+ * Where to tell that battles of an arena count otherwise than before, NULL: nowhere.
+ */
+const char *
+find_live_channel(const char *arena)
+{
+	const char *channel = read_settings(arena, NULL)->live_channel;
+
+	return channel && channel[0] != '\0' ? channel : NULL;
+}
+
+/*
+ * Tell who listens that battles count otherwise than before.
  */
 static void
 notify_change(const KeptTally *kept)
 {
-	Settings   *settings = read_settings(kept->arena, NULL);
+	const char *channel = find_live_channel(kept->arena);
 	Parameters	parameters = {0};
 
-	if (settings->live_channel == NULL || settings->live_channel[0] == '\0')
+	if (channel == NULL)
 		return;
 	add_text(&parameters, kept->arena);
 	add_text(&parameters, kept->schema);
-	add_text(&parameters, settings->live_channel);
+	add_text(&parameters, channel);
 	execute_query("SELECT bixarena.live_notify($1, $2, $3)", SPI_OK_SELECT, false,
 				  &parameters);
 }
@@ -318,7 +347,7 @@ bixarena_live_register(PG_FUNCTION_ARGS)
 	add_text(&parameters, arena);
 	add_text(&parameters, argument_text(fcinfo, 1));
 	SPI_connect();
-	look_up("SELECT bixarena.role_arena_owner($1) WHERE $2 IS NULL OR EXISTS"
+	look_up("SELECT bixarena.live_owner($1) WHERE $2 IS NULL OR EXISTS"
 			" (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) $2"
 			" AND n.nspowner OPERATOR(pg_catalog.=) bixarena.role_arena_owner($1))", &parameters);
 	owner = SPI_processed == 0 ? InvalidOid :

@@ -28,6 +28,7 @@ typedef struct KeptTally
 typedef struct FarTally
 {
 	int64		changed;		/* battles that count otherwise */
+	int64		total;			/* by all folds so far */
 	char	   *lost;			/* why it cannot be followed, or NULL */
 	bool		is_busy;		/* somebody else is at it */
 } FarTally;
@@ -35,6 +36,8 @@ typedef struct FarTally
 /* keep.c */
 extern KeptTally *find_kept_tally(const char *arena);
 extern KeptTally *find_readable_tally(const char *arena);
+extern void hold_battles(const KeptTally *kept);
+extern const char *find_live_channel(const char *arena);
 extern bool may_read_battles(const char *arena);
 extern bool may_fold(void);
 extern bool lock_tally(const KeptTally *kept, bool wait);

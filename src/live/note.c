@@ -31,6 +31,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -107,6 +108,7 @@ open_log(const char *schema, Relation table)
 		return NULL;
 	columns = RelationGetDescr(relation);
 	if (relation->rd_rel->relkind == RELKIND_RELATION &&
+		relation->rd_rel->relam == HEAP_TABLE_AM_OID &&
 		!relation->rd_rel->relhasindex &&
 		columns->natts == NUM_LOG_COLUMNS &&
 		TupleDescAttr(columns, LOG_KIND)->atttypid == CHAROID &&

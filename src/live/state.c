@@ -7,9 +7,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "live/live.h"
@@ -74,6 +76,21 @@ put_far_state(void *argument)
 }
 
 /*
+ * May the caller see an arena at all?
+ */
+static bool
+may_see(const char *arena)
+{
+	Parameters	parameters = {0};
+
+	add_text(&parameters, arena);
+	add_parameter(&parameters, OIDOID, ObjectIdGetDatum(GetUserId()), false);
+	look_up("SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) $1"
+			" AND pg_catalog.has_schema_privilege($2, n.oid, 'USAGE')", &parameters);
+	return SPI_processed > 0;
+}
+
+/*
  * bixarena.live_state(arena): what there is to say of its kept tally.  If that is
  * an error, this is it.
  */
@@ -87,6 +104,11 @@ bixarena_live_state(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
+	if (!may_see(step.arena))
+	{
+		SPI_finish();
+		return (Datum) 0;
+	}
 	step.kept = find_kept_tally(step.arena);
 	if (step.kept)
 		error = try_step(put_state, &step);

@@ -24,6 +24,7 @@
 #include "live/live.h"
 
 PG_FUNCTION_INFO_V1(bixarena_live_unsteady);
+PG_FUNCTION_INFO_V1(bixarena_live_mingles);
 
 /*
  * Is the result of a function not always the same?  The name of an enum's value
@@ -99,4 +100,67 @@ bixarena_live_unsteady(PG_FUNCTION_ARGS)
 	if (reason == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(reason));
+}
+
+/* What is counted in a view's query */
+typedef struct Mingling
+{
+	Oid			view;
+	int			num_relations;
+} Mingling;
+
+/*
+ * How many rows of relations make one of the query's: those that are joined or asked in
+ * between, but not those of the parts of a union, of which each makes its own.
+ */
+static bool
+count_relations(Node *node, void *context)
+{
+	Mingling   *mingling = context;
+	Query	   *query = (Query *) node;
+	ListCell   *cell;
+	int			most = 0;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+	{
+		const RangeTblEntry *entry = (RangeTblEntry *) node;
+
+		/* the view's own entry is of its rules */
+		if (entry->rtekind == RTE_RELATION && entry->relid != mingling->view)
+			mingling->num_relations++;
+		return false;			/* its parts are walked by themselves */
+	}
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, count_relations, context);
+	if (query->setOperations == NULL)
+		return query_tree_walker(query, count_relations, context, QTW_EXAMINE_RTES_BEFORE);
+	foreach(cell, query->rtable)
+	{
+		Mingling	part = {.view = mingling->view};
+
+		(void) count_relations((Node *) ((RangeTblEntry *) lfirst(cell))->subquery, &part);
+		most = Max(most, part.num_relations);
+	}
+	mingling->num_relations += most;
+	return expression_tree_walker((Node *) query->cteList, count_relations, context);
+}
+
+/*
+ * bixarena.live_mingles(view oid): does a row of a view come of more than one row of a
+ * relation?
+ */
+Datum
+bixarena_live_mingles(PG_FUNCTION_ARGS)
+{
+	Relation	view = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+	Mingling	mingling = {.view = PG_GETARG_OID(0)};
+
+	if (view == NULL)
+		PG_RETURN_NULL();
+	if (view->rd_rel->relkind == RELKIND_VIEW)
+		(void) count_relations((Node *) get_view_query(view), &mingling);
+	relation_close(view, AccessShareLock);
+	PG_RETURN_BOOL(mingling.num_relations > 1);
 }

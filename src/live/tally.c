@@ -67,6 +67,18 @@ count_log(const KeptTally *kept)
 }
 
 /*
+ * A tally whose battles are not followed is to be counted anew once they are, whatever
+ * has been undone by then.
+ */
+static void
+distrust(const KeptTally *kept)
+{
+	if (may_fold() && lock_tally(kept, false))
+		execute_query(psprintf("UPDATE %s.state SET facts = NULL WHERE facts IS NOT NULL",
+							   quote_identifier(kept->schema)), SPI_OK_UPDATE, false, NULL);
+}
+
+/*
  * Step: bring a tally up to date, if it can be, and say how it may be read.
  */
 static void
@@ -81,8 +93,7 @@ prepare_tally(void *argument)
 	char	   *doubt;
 	Datum		facts;
 
-	/* the tables are as they are until the end of the transaction */
-	(void) find_battle_source(kept->arena, READ_AS_OF);
+	hold_battles(kept);
 	scope = become_tally_owner(kept);
 	log = count_log(kept);
 	/* what it is compared with is looked at when nobody else folds */
@@ -94,6 +105,8 @@ prepare_tally(void *argument)
 		locked = true;
 		doubt = find_doubt(kept, &lost, &facts);
 	}
+	if (lost)
+		distrust(kept);
 	if (lost)
 		step->use = USE_NOT;
 	else if (locked)

@@ -24,11 +24,12 @@ use Test::More;
 
 our @EXPORT =
   qw(create_roles fill_database contents fresh_entries check_waiting_runs
-  changed_lines run_or_die);
+  check_doubt check_votes changed_lines run_or_die);
 
 # An arena, as SQL names it and as a text of SQL
 my $odd_name = q{"it's ""odd"" Ü"};
 my $odd = q{'it''s "odd" Ü'};
+my $odd_log = q{"it's ""odd"" Ü_live".log};
 
 $ENV{PGCLIENTENCODING} = 'UTF8';
 
@@ -220,6 +221,48 @@ sub fresh_entries
 		FROM bixarena_leaderboard('overall', arena => $odd);
 		SELECT 'kept tally', status, (SELECT count(*) FROM bixarena_verify_tally($odd))
 		FROM bixarena_health($odd) WHERE check_name = 'kept_tally';});
+}
+
+# A kept tally is not trusted where it has been brought to, before all is counted anew
+sub check_doubt
+{
+	my ($node, $database, $extension_schema, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	is( $node->safe_psql(
+			$database, qq{SET search_path = $extension_schema;
+		SELECT status, message ~ '^the next run counts all battles: not as when' FROM bixarena_health($odd) WHERE check_name = 'kept_tally'}
+		),
+		'warning|t',
+		"$name: the kept tally is in doubt");
+	return;
+}
+
+# From then on its triggers note what happens
+sub check_votes
+{
+	my ($node, $database, $extension_schema, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	is( $node->safe_psql(
+			$database, qq{SET search_path = $extension_schema;
+		SELECT count(*), string_agg(DISTINCT CASE WHEN tgtype & 1 = 1 THEN 'row' WHEN tgtype & 32 = 32 THEN 'truncate' ELSE 'statement' END || ' ' || tgenabled::text, ', ')
+		FROM pg_trigger WHERE tgfoid = 'bixarena.live_note'::regproc;
+		INSERT INTO $odd_name.battle (model1_id, model2_id, outcome, categories)
+		SELECT model1_id, model2_id, outcome, categories FROM $odd_name.battle LIMIT 7;
+		UPDATE $odd_name.battle SET outcome = 'tie' WHERE ctid = ANY (ARRAY(SELECT ctid FROM $odd_name.battle WHERE outcome <> 'tie' LIMIT 3));
+		SET session_replication_role = replica;
+		DELETE FROM $odd_name.battle WHERE ctid = ANY (ARRAY(SELECT ctid FROM $odd_name.battle LIMIT 2));
+		RESET session_replication_role;
+		SELECT coalesce(sum(cardinality(keys)), 0) >= 11 FROM ${odd_log};
+		SELECT bixarena_fold_tally($odd);
+		SELECT count(*) FROM bixarena_verify_tally($odd);
+		SELECT g.evaluation_count = (SELECT count(*) FROM $odd_name.battle)
+		FROM bixarena_generate_snapshot('overall', 10, arena => $odd, dry_run => true) AS g;}
+		),
+		"5|row R, statement O, truncate A\nt\n12\n0\nt",
+		"$name: the kept tally is followed");
+	return;
 }
 
 # Runs that waited when the database was saved are taken up like after a crash

@@ -24,7 +24,7 @@ use Time::HiRes;
 
 our @EXPORT = qw(new_arena sql value is_value wait_until sql_state_of
   open_gate close_gate start_sql finish_sql pump_sql request wait_for_run
-  wait_for_no_worker end_launcher patience run_is worker_pid kill_process snapshots_are start_afresh preload_faults
+  wait_for_no_worker end_launcher patience run_is worker_pid kill_process snapshots_are start_afresh preload_faults notices
   fail_allocations count_allocations fill_disk free_disk);
 
 # Shown texts are in this encoding, whatever the caller's locale
@@ -361,6 +361,24 @@ sub fill_disk
 sub free_disk
 {
 	unlink "$faults/disk";
+}
+
+# The notices of a session that listens to a channel while others do this: what they
+# say, without their time
+sub notices
+{
+	my ($node, $channel, @statements) = @_;
+	my $listener = $node->background_psql('postgres');
+	my @notices;
+
+	$listener->query_safe(qq{LISTEN "$channel"});
+	sql($node, $_) foreach @statements;
+	@notices =
+	  $listener->query_safe('SELECT 1') =~
+/Asynchronous notification "\Q$channel\E" with payload "(.*?)" received/g;
+	$listener->quit;
+	return join(' ',
+		map { s/"timestamp": "[0-9T:.+-]+"/now/r =~ s/[ ]//gr } @notices);
 }
 
 # What a run looks like: "status attempts sqlstate"

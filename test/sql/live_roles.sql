@@ -62,8 +62,11 @@ SELECT count(*) FROM bixarena_verify_tally();
 SELECT count(*) FROM bixarena_live('overall', 10);
 RESET ROLE;
 
--- a trigger on a table of his own does not get a stranger into the log
+-- a stranger does not even learn when it was folded
 SET ROLE regress_stranger;
+SELECT count(*) FROM bixarena.live_state('a"b''c%I.$$x');
+SELECT count(*) FROM bixarena.live_health('a"b''c%I.$$x');
+-- a trigger on a table of his own does not get a stranger into the log
 CREATE SCHEMA regress_own;
 CREATE TABLE regress_own.t (id uuid);
 CREATE TRIGGER fill AFTER INSERT ON regress_own.t REFERENCING NEW TABLE AS after FOR EACH STATEMENT

@@ -206,7 +206,9 @@ sub is_restored
 
 	is(changed_lines(contents($server, $database), $contents{$source}),
 		'', "$name: all rows and rights are there");
+	check_doubt($server, $database, $schema_of{$source}, $name);
 	is(fresh_entries($server, $database, $schema_of{$source}),
 		$entries{$source}, "$name: a new snapshot is the same");
+	check_votes($server, $database, $schema_of{$source}, $name);
 	check_waiting_runs($server, $database, $schema_of{$source}, $name);
 }

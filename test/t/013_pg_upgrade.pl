@@ -69,7 +69,9 @@ foreach my $database (sort keys %schema_of)
 	is(changed_lines(contents($new, $database), $contents{$database}),
 		'', "$database: all rows and rights are there");
 	check_waiting_runs($new, $database, $schema_of{$database}, $database);
+	check_doubt($new, $database, $schema_of{$database}, $database);
 	$entries = fresh_entries($new, $database, $schema_of{$database});
+	check_votes($new, $database, $schema_of{$database}, $database);
 	$old->start;
 	is( $entries,
 		fresh_entries($old, $database, $schema_of{$database}),

@@ -400,6 +400,12 @@ failure($db, $fold, '42704');
 value($db, 'SELECT bixarena_keep_tally()');
 failure($db, 'SELECT bixarena_keep_tally()', '42710');
 value($db, 'SELECT bixarena_rebuild_tally()');
+my $writer = $node->background_psql($db);
+$writer->query_safe('BEGIN; DELETE FROM first.battle WHERE false');
+failure($db, "SET lock_timeout = '100ms'; SELECT bixarena_drop_tally()",
+	'55P03');
+$writer->query_safe('COMMIT');
+$writer->quit;
 value($db, 'SELECT bixarena_drop_tally(); SELECT bixarena_keep_tally()');
 failure($db, "BEGIN ISOLATION LEVEL REPEATABLE READ; $fold", '25000');
 value($db, "BEGIN ISOLATION LEVEL READ COMMITTED; $fold; COMMIT");

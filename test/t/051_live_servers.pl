@@ -21,7 +21,8 @@ $node->init(
 	extra => [ '--encoding=UTF8', '--locale=C' ],
 	allows_streaming => 'logical');
 $node->append_conf('postgresql.conf',
-	"bixarena_rank.progress = off\nautovacuum = off");
+"bixarena_rank.progress = off\nautovacuum = off\nmax_prepared_transactions = 5"
+);
 $node->start;
 sql($node, q{
 	CREATE EXTENSION bixarena_rank;
@@ -74,6 +75,30 @@ sql($node, $add);
 $node->stop('immediate');
 $node->start;
 is_followed($node, 0, 'a crash after a fold');
+
+#
+# In two phases: writers and a fold that are prepared, and then are committed or not, also
+# after a crash
+#
+sql($node, "BEGIN; $add; PREPARE TRANSACTION 'writer'");
+is_followed($node, 0, 'a prepared writer');
+sql($node, q{COMMIT PREPARED 'writer'});
+sql($node,
+	q{BEGIN; SELECT bixarena_fold_tally(); PREPARE TRANSACTION 'fold'});
+sql($node, $add);
+is_followed($node, 0, 'a prepared fold, beside which the log is read');
+$node->stop('immediate');
+$node->start;
+sql($node, $add);
+is_followed($node, 0, 'a prepared fold after a crash');
+sql($node, q{ROLLBACK PREPARED 'fold'});
+is_followed($node, 0, 'a prepared fold that is rolled back');
+sql($node, $add);
+sql($node,
+	q{BEGIN; SELECT bixarena_fold_tally(); PREPARE TRANSACTION 'fold'});
+sql($node, $add);
+sql($node, q{COMMIT PREPARED 'fold'});
+is_followed($node, 0, 'a prepared fold that is committed');
 
 #
 # A standby reads the tally with the log, and writes nothing
@@ -220,6 +245,29 @@ sql($node, q{SELECT bixarena_simulate_battles(300, 6)});
 $node->wait_for_catchup('battles');
 is_followed($subscriber, 0, 'battles of a subscription');
 sql($subscriber, 'DROP SUBSCRIPTION battles');
+
+#
+# A subscription that writes into the tally itself, as one of all tables of a publisher
+# that keeps one, too
+#
+sql($node,
+'DROP PUBLICATION battles; CREATE PUBLICATION battles FOR TABLE arena_live.log'
+);
+sql($subscriber,
+	sprintf(
+		q{CREATE SUBSCRIPTION tally CONNECTION $$%s$$ PUBLICATION battles},
+		$node->connstr('postgres')));
+is_value(
+	$subscriber,
+	q{SELECT s.lost FROM bixarena.live_state('arena') AS s},
+	'table arena_live.log is not as it was made',
+	'a subscription that writes into the log');
+sql($subscriber, 'DROP SUBSCRIPTION tally');
+is_value(
+	$subscriber,
+q{SELECT evaluation_count = (SELECT count(*) FROM arena.battle) FROM bixarena_generate_snapshot('overall', 10)},
+	't',
+	'and the next run counts all');
 
 #
 # A publication of all tables is in nobody's way

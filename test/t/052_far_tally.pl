@@ -256,17 +256,18 @@ is_followed(qr/trigger bixarena_node_live_delete of api.battle_evaluation/,
 far_sql('ALTER TABLE api.battle_evaluation ALTER outcome TYPE text');
 is_followed(qr/relation api.battle_evaluation/, 'another type');
 
-# migrations: fewer tables, and again more
+# migrations: fewer tables, and again more; a call sees to the triggers
 far_sql(
 	'BEGIN; ALTER TABLE api.battle DROP COLUMN effective_categorization_id;
 	DROP TABLE api.battle_categorization_category, api.battle_categorization; COMMIT'
 );
-is_followed(qr/relation api.battle_categorization/,
-	'an age without categories');
+sql($node, 'CALL bixarena_generate_snapshots()');
+is_followed(qr/have not been counted yet/, 'an age without categories');
 far_sql(
 'BEGIN; ALTER TABLE api.battle DROP COLUMN effective_validation_id; DROP TABLE api.battle_validation; COMMIT'
 );
-is_followed(qr/relation api.battle_validation/, 'an age without validations');
+sql($node, 'CALL bixarena_generate_snapshots()');
+is_followed(qr/have not been counted yet/, 'an age without validations');
 far_sql(
 q{CREATE TABLE api.battle_validation (id uuid PRIMARY KEY, battle_id uuid, is_biomedical boolean NOT NULL);
 	ALTER TABLE api.battle ADD effective_validation_id uuid REFERENCES api.battle_validation ON DELETE SET NULL;
@@ -277,8 +278,8 @@ like(
 		$node,
 q{SELECT message FROM bixarena_health() WHERE check_name = 'kept_tally'}
 	),
-	qr/not followed.*battle_validation is missing/,
-	'a new table has no triggers');
+	qr/not followed.*of api.battle is made for other columns/,
+	'triggers do not know of a new table');
 sql($node, 'CALL bixarena_generate_snapshots()');
 is_followed(qr/have not been counted yet/, 'a call makes them');
 far_sql('UPDATE api.battle_validation SET is_biomedical = id::text < \'8\'');
@@ -364,6 +365,88 @@ is( (   sql_state_of(
 		))[0],
 	'42501',
 	'who may make no trigger of it');
+
+# an operator of the node does all that, and stores a snapshot
+sql($node, q{CREATE ROLE maker;
+	CREATE USER MAPPING FOR maker SERVER rds OPTIONS (user 'bixarena_node', password_required 'false');
+	SELECT bixarena_grant('maker', 'operator')});
+far_sql(
+q{UPDATE api.battle_evaluation SET outcome = 'model1' WHERE ctid = ANY (ARRAY(SELECT ctid FROM api.battle_evaluation LIMIT 20))}
+);
+is_value(
+	$node, q{SET ROLE maker;
+	SELECT status FROM bixarena_generate_snapshot('overall', 10);
+	SELECT bixarena_fold_tally();
+	SELECT count(*) FROM bixarena_verify_tally();
+	SELECT count(*) > 0 FROM bixarena_live('overall', 10);
+	SELECT status FROM bixarena_health() WHERE check_name = 'kept_tally'},
+	"succeeded\n0\n0\nt\nok", 'an operator runs, folds and verifies');
+sql($node,
+q{SELECT bixarena_configure('keep_snapshots', '1'); SELECT bixarena_grant('maker', 'admin')}
+);
+is_value(
+	$node,
+q{SET ROLE maker; SELECT status FROM bixarena_generate_snapshot('overall', 10)},
+	'succeeded',
+	'an admin asks what may be deleted');
+sql($node, q{SELECT bixarena_configure('keep_snapshots', NULL)});
+is_followed($no, 'an operator');
+
+#
+# Notices
+#
+
+sub vote_otherwise
+{
+	far_sql(
+qq{UPDATE api.battle_evaluation SET outcome = CASE outcome WHEN 'tie' THEN 'model2' ELSE 'tie' END
+		WHERE battle_id IN (SELECT b.id FROM api.battle AS b JOIN api.battle_evaluation AS e ON e.battle_id = b.id
+			JOIN api.battle_validation AS v ON v.id = b.effective_validation_id WHERE v.is_biomedical LIMIT $_[0])}
+	);
+	return;
+}
+
+sub let_a_second_pass
+{
+	sql($node,
+q{UPDATE bixarena.far_notice SET notified_at = clock_timestamp() - interval '1 second'}
+	);
+	return;
+}
+
+my $fold = 'SELECT bixarena_fold_tally()';
+
+sql($node, q{SELECT bixarena_configure('live_channel', 'standing')});
+vote_otherwise(3);
+is( notices($node, 'standing', $fold),
+	'{"arena":"api",now,"changed_battles":3}',
+	'a fold tells what has changed there');
+let_a_second_pass();
+is(notices($node, 'standing', $fold, 'SELECT bixarena_rebuild_tally()'),
+	'', 'one that has changed nothing does not');
+vote_otherwise(4);
+is( notices(
+		$node, 'standing',
+		q{SELECT status FROM bixarena_generate_snapshot('overall', 10)}),
+	'{"arena":"api",now,"changed_battles":4}',
+	'a run folds, and tells');
+sql($node,
+q{UPDATE bixarena.far_notice SET notified_at = clock_timestamp() + interval '1 hour'}
+);
+vote_otherwise(5);
+is(notices($node, 'standing', $fold),
+	'', 'within a second nothing is told twice');
+vote_otherwise(6);
+far_sql(q{UPDATE bixarena_node.tally_keeper SET asked = 'fold'});
+let_a_second_pass();
+vote_otherwise(1);
+is( notices($node, 'standing', "BEGIN; $fold; ROLLBACK", $fold),
+	'{"arena":"api",now,"changed_battles":12}',
+	'but later, also what others have folded');
+sql($node, q{SELECT bixarena_configure('live_channel', NULL)});
+vote_otherwise(2);
+is(notices($node, 'standing', $fold), '', 'nor where no channel is named');
+is_followed(qr/bixarena_rebuild_tally/, 'notices');
 
 #
 # The script again, without a tally, and with one of a schema with an odd name

@@ -27,6 +27,7 @@ sql($node, q{
 	SELECT bixarena_keep_tally()});
 sql($node, 'SELECT bixarena_rebuild_tally()');
 
+my $channel = 'the standing';
 my $vote =
 q{INSERT INTO arena.battle (model1_id, model2_id, outcome) SELECT model1_id, model2_id, 'tie' FROM arena.battle LIMIT 3};
 
@@ -39,34 +40,18 @@ q{UPDATE arena_live.state SET notified_at = notified_at - interval '1 second'}
 	return;
 }
 
-# The notices of a session that listens while others do this: what they say, without
-# their time
-sub notices
-{
-	my (@statements) = @_;
-	my $listener = $node->background_psql('postgres');
-	my @notices;
-
-	$listener->query_safe('LISTEN "the standing"');
-	sql($node, $_) foreach @statements;
-	@notices =
-	  $listener->query_safe('SELECT 1') =~
-/Asynchronous notification "the standing" with payload "(.*?)" received/g;
-	$listener->quit;
-	return join(' ',
-		map { s/"timestamp": "[0-9T:.+-]+"/now/r =~ s/[ ]//gr } @notices);
-}
-
 let_a_second_pass();
-is( notices($vote, 'SELECT bixarena_fold_tally()'),
+is( notices($node, $channel, $vote, 'SELECT bixarena_fold_tally()'),
 	'{"arena":"arena",now,"changed_battles":3}',
 	'a fold tells');
 let_a_second_pass();
 is( notices(
+		$node, $channel,
 		'SELECT bixarena_fold_tally()', 'SELECT bixarena_rebuild_tally()'),
 	'',
 	'one that has changed nothing does not');
 is( notices(
+		$node, $channel,
 		$vote, q{SELECT status FROM bixarena_generate_snapshot('overall')}),
 	'{"arena":"arena",now,"changed_battles":3}',
 	'a run folds, and tells');
@@ -75,19 +60,25 @@ is( notices(
 sql($node,
 q{UPDATE arena_live.state SET notified_at = clock_timestamp() + interval '1 hour'}
 );
-is(notices(map { ($vote, 'SELECT bixarena_fold_tally()') } 1 .. 4),
-	'', 'within a second nothing is told twice');
+is( notices(
+		$node, $channel,
+		map { ($vote, 'SELECT bixarena_fold_tally()') } 1 .. 4),
+	'',
+	'within a second nothing is told twice');
 sql($node,
 q{UPDATE arena_live.state SET notified_at = clock_timestamp() - interval '1 second'}
 );
-is( notices('SELECT bixarena_fold_tally()'),
+is( notices($node, $channel, 'SELECT bixarena_fold_tally()'),
 	'{"arena":"arena",now,"changed_battles":12}',
 	'but all of it after that, also by a fold that finds nothing new');
 let_a_second_pass();
-is(notices("BEGIN; $vote; SELECT bixarena_fold_tally(); ROLLBACK"),
-	'', 'nor what is rolled back');
+is( notices(
+		$node, $channel,
+		"BEGIN; $vote; SELECT bixarena_fold_tally(); ROLLBACK"),
+	'',
+	'nor what is rolled back');
 sql($node, q{SELECT bixarena_configure('live_channel', '')});
-is(notices($vote, 'SELECT bixarena_fold_tally()'),
+is(notices($node, $channel, $vote, 'SELECT bixarena_fold_tally()'),
 	'', 'nor where no channel is named');
 
 $node->stop;

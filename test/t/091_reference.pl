@@ -310,7 +310,8 @@ sub test_tables
 		WHERE c.relkind IN ('r', 'v')});
 	my %shown;
 
-	foreach my $relation (qw(run arena setting membership kept_tally))
+	foreach
+	  my $relation (qw(run arena setting membership far_notice kept_tally))
 	{
 		my $entry = $entries->{"bixarena.$relation"} // '';
 		$shown{"$relation $_"} = 1

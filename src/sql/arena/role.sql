@@ -91,6 +91,8 @@ AS $$
 		('operator', 'TABLE', arena, 'leaderboard_snapshot', 'INSERT'),
 		('operator', 'TABLE', arena, 'leaderboard_snapshot', 'UPDATE'),
 		('operator', 'TABLE', arena, 'leaderboard_entry', 'INSERT'),
+		('operator', 'TABLE', arena, 'snapshot_writer', 'SELECT'),
+		('operator', 'TABLE', arena, 'snapshot_writer', 'UPDATE'),
 		('operator', 'TABLE', arena, 'tally_keeper', 'SELECT'),
 		('operator', 'TABLE', arena, 'tally_keeper', 'UPDATE'),
 		('operator', 'TABLE', arena, 'tally_state', 'SELECT'),
@@ -99,6 +101,7 @@ AS $$
 		('operator', 'TABLE', 'bixarena', 'arena', 'SELECT'),
 		('operator', 'TABLE', 'bixarena', 'metrics', 'SELECT'),
 		('admin', 'SCHEMA', arena, NULL, 'CREATE'),
+		('admin', 'TABLE', arena, 'node_rights', 'SELECT'),
 		('admin', 'TABLE', arena, 'leaderboard_snapshot', 'DELETE'),
 		('admin', 'TABLE', arena, 'leaderboard_entry', 'DELETE')
 	), routines (kind, name) AS (VALUES

@@ -54,23 +54,48 @@ BEGIN
 	FROM jsonb_each_text(sources) AS s
 	LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(s.key) AND a.attname = s.value
 		AND a.attnum > 0 AND NOT a.attisdropped
-	WHERE to_regclass(s.key) IS NULL OR s.value IS NOT NULL AND a.atttypid IS DISTINCT FROM 'uuid'::regtype
+	WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = to_regclass(s.key) AND c.relkind IN ('r', 'p'))
+		OR s.value IS NOT NULL AND a.atttypid IS DISTINCT FROM 'uuid'::regtype
 	ORDER BY s.key COLLATE "C"
 	LIMIT 1;
 	IF reason IS NOT NULL THEN
 		RETURN reason;
 	END IF;
-	RETURN (SELECT format('table %s, which it reads, is not among the sources', c.oid::regclass)
+	SELECT format('table %s, which it reads, is not among the sources', c.oid::regclass)
+	INTO reason
+	FROM bixarena.live_views(own) AS v (oid)
+	JOIN pg_class AS c ON c.oid = v.oid AND c.relkind <> 'v'
+	WHERE c.oid NOT IN (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
+		WHERE s.relation IS NOT NULL)
+	ORDER BY c.oid::regclass::text COLLATE "C"
+	LIMIT 1;
+	IF reason IS NOT NULL OR sources IS NOT NULL THEN
+		RETURN reason;
+	END IF;
+	-- that these are of one battle is the user's to say
+	RETURN (SELECT format('view %s reads more than one row for each of its own, and no sources are named', min(v.oid)::regclass)
 		FROM bixarena.live_views(own) AS v (oid)
-		JOIN pg_class AS c ON c.oid = v.oid AND c.relkind <> 'v'
-		WHERE c.oid NOT IN (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
-			WHERE s.relation IS NOT NULL)
-		ORDER BY c.oid::regclass::text COLLATE "C"
-		LIMIT 1);
+		WHERE bixarena.live_mingles(v.oid)
+		HAVING count(*) > 0);
 END
 $$;
 COMMENT ON FUNCTION bixarena.live_refusal(text, jsonb) IS
 	'why the tally of an arena cannot be kept; null: it can';
+
+CREATE FUNCTION bixarena.live_labels(type oid)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- of an enum, and of domains and arrays of it
+	WITH RECURSIVE made AS (
+		SELECT type AS oid
+		UNION
+		SELECT b.oid FROM made AS m JOIN pg_type AS t ON t.oid = m.oid, unnest(ARRAY[t.typbasetype, t.typelem]) AS b (oid)
+	)
+	SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) FROM made AS m JOIN pg_enum AS e ON e.enumtypid = m.oid
+$$;
+COMMENT ON FUNCTION bixarena.live_labels(oid) IS 'the labels that values of a type are written with';
 
 CREATE FUNCTION bixarena.live_relation_facts(relation oid)
 RETURNS text
@@ -78,13 +103,17 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a table that was emptied, rewritten or swapped has another file; of a view it is
-	-- the query that counts
-	SELECT concat_ws(' ', c.oid, c.relkind, c.relowner, c.relrowsecurity,
+	-- the query that counts.  An owner who has been another may not have been able to
+	-- write into the log.
+	SELECT concat_ws(' ', c.oid, c.relkind, c.relowner,
+		(SELECT d.xmin FROM pg_shdepend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'o'
+			AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())),
+		c.relrowsecurity,
 		pg_relation_filenode(c.oid), c.reloptions,
 		CASE WHEN c.relkind = 'v' THEN (SELECT string_agg(concat_ws(' ', r.oid, r.xmin), ' ' ORDER BY r.oid)
 			FROM pg_rewrite AS r WHERE r.ev_class = c.oid) END,
 		(SELECT string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation,
-				(SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) FROM pg_enum AS e WHERE e.enumtypid = a.atttypid)), ' '
+				CASE WHEN a.atttypid >= 16384 THEN bixarena.live_labels(a.atttypid) END), ' '
 				ORDER BY a.attnum)
 			FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,user_id,voter_id,
@@ -98,6 +127,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.live_relation_facts(oid) IS
 	'what must not change of a relation that battles are read from';
+
+CREATE FUNCTION bixarena.live_functions(view oid)
+RETURNS SETOF oid
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- also by operators, and what these functions say that they call
+	WITH RECURSIVE part AS (
+		SELECT 'pg_rewrite'::regclass::oid AS classid, r.oid AS objid FROM pg_rewrite AS r WHERE r.ev_class = view
+		UNION
+		SELECT d.refclassid, d.refobjid
+		FROM part AS p
+		JOIN pg_depend AS d ON d.classid = p.classid AND d.objid = p.objid
+		WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+	)
+	SELECT p.objid FROM part AS p WHERE p.classid = 'pg_proc'::regclass
+$$;
+COMMENT ON FUNCTION bixarena.live_functions(oid) IS 'the functions that a view calls, but for those of the server';
 
 CREATE FUNCTION bixarena.live_facts(arena text, schema text, sources jsonb)
 RETURNS text[]
@@ -121,20 +168,20 @@ AS $$
 		FROM source AS s
 		UNION ALL
 		SELECT format('function %s', p.oid::regprocedure), concat_ws(' ', p.oid, p.xmin)
-		FROM source AS s
-		JOIN pg_rewrite AS r ON r.ev_class = s.oid
-		JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-			AND d.refclassid = 'pg_proc'::regclass
-		JOIN pg_proc AS p ON p.oid = d.refobjid
+		FROM source AS s, bixarena.live_functions(s.oid) AS f (oid)
+		JOIN pg_proc AS p ON p.oid = f.oid
 		UNION ALL
 		SELECT format('trigger %I of %s', w.name, w.relation::regclass), coalesce(f.facts, 'none')
 		FROM bixarena.live_triggers(arena, schema, sources) AS w
 		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name
 		UNION ALL
+		-- a log that had another name, or whose schema had, was not written
 		SELECT format('table %I.%I', schema, t.name),
-			(SELECT concat_ws(' ', c.oid, pg_relation_filenode(c.oid)) FROM pg_class AS c
-				WHERE c.oid = to_regclass(format('%I.%I', schema, t.name)))
+			(SELECT concat_ws(' ', c.oid, pg_relation_filenode(c.oid), CASE t.name WHEN 'log' THEN c.xmin END)
+				FROM pg_class AS c WHERE c.oid = to_regclass(format('%I.%I', schema, t.name)))
 		FROM unnest('{log,counted,tally}'::text[]) AS t (name)
+		UNION ALL
+		SELECT format('schema %I', schema), (SELECT concat_ws(' ', n.oid, n.xmin) FROM pg_namespace AS n WHERE n.nspname = schema)
 	)
 	SELECT array_agg(DISTINCT f.subject || ': ' || coalesce(f.value, 'none') ORDER BY f.subject || ': ' || coalesce(f.value, 'none'))
 	FROM fact AS f
@@ -147,14 +194,28 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- what row security hides from some must not be counted for them
-	WITH lost (what) AS (
-		SELECT format('trigger %I of %s is %s', w.name, w.relation::regclass,
-			CASE WHEN f.name IS NULL THEN 'missing' WHEN f.enabled = 'D' THEN 'disabled'
-				ELSE 'enabled otherwise than it must be' END)
-		FROM bixarena.live_triggers(arena, schema, sources) AS w
-		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name
-		WHERE f.enabled IS DISTINCT FROM f.wanted OR f.name IS NULL
+	-- What row security hides from some must not be counted for them.  A table that is
+	-- not logged is empty after a crash.  The log is written by note.c, which writes into
+	-- nothing else.
+	WITH wanted AS MATERIALIZED (
+		SELECT w.* FROM bixarena.live_triggers(arena, schema, sources) AS w
+	), lost (what) AS (
+		SELECT format('trigger %I of %s is %s', t.name, t.relation::regclass, t.what)
+		FROM bixarena.live_unfit_triggers(schema, ARRAY(SELECT w::bixarena.live_trigger FROM wanted AS w)) AS t
+		UNION ALL
+		SELECT CASE WHEN c.relpersistence <> 'p' THEN format('relation %s is not logged', c.oid::regclass)
+			WHEN NOT has_table_privilege(c.relowner, to_regclass(format('%I.log', schema)), 'INSERT')
+			THEN format('role %s, whose table %s is, may not write into the log', c.relowner::regrole, c.oid::regclass) END
+		FROM pg_class AS c
+		WHERE c.oid = ANY (ARRAY(SELECT w.relation FROM wanted AS w))
+		UNION ALL
+		SELECT format('table %s is not as it was made', c.oid::regclass)
+		FROM pg_class AS c
+		WHERE c.oid = ANY (ARRAY(SELECT to_regclass(format('%I.%I', schema, t.name))::oid FROM unnest('{log,counted,tally}'::text[]) AS t (name)))
+			AND (c.relkind <> 'r' OR c.relpersistence <> 'p' OR c.relrowsecurity OR c.relhasrules OR c.relhassubclass
+				OR c.relam <> (SELECT a.oid FROM pg_am AS a WHERE a.amname = 'heap')
+				OR c.relname = 'log' AND (c.relnatts <> 2 OR c.relhasindex)
+				OR EXISTS (SELECT FROM pg_subscription_rel AS r WHERE r.srrelid = c.oid))
 		UNION ALL
 		SELECT format('relation %s has row security', c.oid::regclass)
 		FROM (SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s

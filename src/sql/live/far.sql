@@ -23,10 +23,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(replace(pg_get_functiondef(p.oid), 'bixarena.', 'bixarena_node.') || ';', E'\n\n' ORDER BY w.place, p.oid)
 	FROM unnest('{live_parts,live_views,live_points,live_application_sources,live_triggers,
-		live_trigger_sql,live_found_triggers,live_relation_facts,live_facts,live_lost,live_doubt,
+		live_trigger_sql,live_found_triggers,live_unfit_triggers,live_labels,live_relation_facts,live_functions,live_facts,live_lost,live_doubt,
 		live_named_sql,live_all_sql,live_changed_sql,live_difference_sql,live_store_sql,live_sum_sql,
 		live_is_long,live_fold,live_recount,live_counts_sql,live_counts_of_sql,live_compare_sql,
-		live_note_verified,live_state_of,live_make_triggers,live_make_tables}'::name[]) WITH ORDINALITY AS w (name, place)
+		live_note_verified,live_state_of,live_lock,live_make_triggers,live_make_tables}'::name[]) WITH ORDINALITY AS w (name, place)
 	JOIN pg_proc AS p ON p.proname = w.name AND p.pronamespace = 'bixarena'::regnamespace
 $$;
 COMMENT ON FUNCTION bixarena.live_far_copies() IS
@@ -211,6 +211,7 @@ BEGIN
 		PERFORM bixarena_node.live_make_triggers(bixarena_node.live_arena(), 'bixarena_node_live', NULL);
 		NEW.lost := bixarena_node.live_lost(bixarena_node.live_arena(), 'bixarena_node_live', NULL);
 	END IF;
+	SELECT s.changed INTO NEW.total FROM bixarena_node_live.state AS s;
 	IF NEW.asked = 'verified' THEN
 		PERFORM bixarena_node.live_note_verified('bixarena_node_live', NEW.changed);
 	ELSIF NEW.lost IS NULL AND NEW.asked IN ('fold', 'rebuild') THEN
@@ -224,6 +225,7 @@ BEGIN
 		IF NEW.doubt IS NOT NULL THEN
 			NEW.changed := bixarena_node.live_recount(bixarena_node.live_arena(), 'bixarena_node_live', NULL, NEW.doubt, facts);
 		END IF;
+		SELECT s.changed INTO NEW.total FROM bixarena_node_live.state AS s;
 	END IF;
 	RETURN NEW;
 EXCEPTION WHEN serialization_failure THEN
@@ -300,7 +302,8 @@ SELECT bixarena_node.live_make_tables('bixarena_node_live',
 SELECT bixarena_node.live_make_triggers(%1$L, 'bixarena_node_live', NULL);
 
 CREATE VIEW bixarena_node.tally_keeper AS
-SELECT NULL::text AS asked, NULL::bigint AS changed, NULL::text AS lost, NULL::text AS doubt, NULL::boolean AS is_busy;
+SELECT NULL::text AS asked, NULL::bigint AS changed, NULL::text AS lost, NULL::text AS doubt, NULL::boolean AS is_busy,
+	NULL::bigint AS total;
 CREATE TRIGGER keep_tally INSTEAD OF UPDATE ON bixarena_node.tally_keeper
 	FOR EACH ROW EXECUTE FUNCTION bixarena_node.live_keep();
 
@@ -329,3 +332,47 @@ GRANT SELECT, UPDATE ON bixarena_node.tally_keeper TO %1$I;$sql$, role)
 $script$;
 COMMENT ON FUNCTION bixarena.live_far_grants(text) IS
 	'the rights of a rank node''s role on a tally that is kept there';
+
+/*
+ * Notices: each node tells its own listeners what any node's folds have changed.
+ */
+
+CREATE TABLE bixarena.far_notice (
+	arena name PRIMARY KEY,
+	told bigint NOT NULL,
+	notified_at timestamptz
+);
+COMMENT ON TABLE bixarena.far_notice IS 'arenas whose tally another server keeps, and what listeners have been told of it';
+COMMENT ON COLUMN bixarena.far_notice.arena IS 'name of the arena''s schema';
+COMMENT ON COLUMN bixarena.far_notice.told IS 'how many battles folds had changed, of those that have been told';
+COMMENT ON COLUMN bixarena.far_notice.notified_at IS 'when that was told';
+SELECT pg_catalog.pg_extension_config_dump('bixarena.far_notice', '');
+
+CREATE FUNCTION bixarena.live_far_notify(arena text, changed bigint, total bigint, channel text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	untold bigint;
+BEGIN
+	-- as live_notify(); a tally that was made anew has begun from nothing
+	IF pg_notification_queue_usage() >= 0.9 THEN
+		RETURN;
+	END IF;
+	INSERT INTO bixarena.far_notice (arena, told) VALUES (arena, greatest(total - changed, 0))
+	ON CONFLICT DO NOTHING;
+	UPDATE bixarena.far_notice AS n SET told = total, notified_at = clock_timestamp()
+	FROM bixarena.far_notice AS o
+	WHERE n.arena = live_far_notify.arena AND o.arena = n.arena AND n.told <> total
+		AND (n.notified_at IS NULL OR clock_timestamp() >= n.notified_at + interval '1 second')
+	RETURNING total - CASE WHEN o.told <= total THEN o.told ELSE 0 END
+	INTO untold;
+	IF untold > 0 THEN
+		PERFORM bixarena.live_tell(arena, channel, untold);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_far_notify(text, bigint, bigint, text) IS
+	'tell that folds on another server have changed its tally, at most once a second';
+REVOKE ALL ON FUNCTION bixarena.live_far_notify(text, bigint, bigint, text) FROM PUBLIC;

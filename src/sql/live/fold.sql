@@ -408,6 +408,17 @@ $$;
 COMMENT ON FUNCTION bixarena.live_note_verified(text, bigint) IS
 	'put on record what a verification found; what differs is counted anew by the next run';
 
+CREATE FUNCTION bixarena.live_tell(arena text, channel text, changed bigint)
+RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT pg_notify(channel, jsonb_build_object('arena', arena, 'changed_battles', changed,
+		'timestamp', clock_timestamp())::text)
+$$;
+COMMENT ON FUNCTION bixarena.live_tell(text, text, bigint) IS
+	'the notice that so many battles of an arena count otherwise';
+
 CREATE FUNCTION bixarena.live_notify(arena text, schema text, channel text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -427,8 +438,7 @@ BEGIN
 		' RETURNING s.changed - o.told', schema)
 	INTO told;
 	IF told > 0 THEN
-		PERFORM pg_notify(channel, jsonb_build_object('arena', arena, 'changed_battles', told,
-			'timestamp', clock_timestamp())::text);
+		PERFORM bixarena.live_tell(arena, channel, told);
 	END IF;
 END
 $$;

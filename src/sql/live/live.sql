@@ -44,6 +44,16 @@ AS $$
 	SELECT 'kept_tally', NULL, 'warning', NULL, 'bytes',
 		format('schema "%s" is gone, or is not of the arena''s owner: every run counts the battles', k.schema)
 	FROM bixarena.kept_tally AS k
+	JOIN pg_namespace AS n ON n.nspname = k.arena AND has_schema_privilege(n.oid, 'USAGE')
 	WHERE k.arena = live_health.arena AND NOT EXISTS (SELECT FROM bixarena.live_state(k.arena) AS s)
+	UNION ALL
+	-- an arena that was renamed has left its triggers on the tables
+	SELECT 'kept_tally', NULL, 'warning', NULL, 'bytes',
+		format('the tally of arena "%s", which is gone, is still being kept: bixarena_drop_tally(%L) ends that', k.arena, k.arena)
+	FROM bixarena.kept_tally AS k
+	WHERE to_regnamespace(quote_ident(k.arena)) IS NULL AND EXISTS (
+		SELECT FROM bixarena.live_found_triggers(k.schema) AS f
+		JOIN pg_class AS c ON c.oid = f.relation
+		WHERE c.relnamespace = to_regnamespace(quote_ident(live_health.arena)))
 $$;
 COMMENT ON FUNCTION bixarena.live_health(text) IS 'is a kept tally up to date, and trusted?';

@@ -50,6 +50,14 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION bixarena.live_unsteady(oid) IS
 	'what in a view''s query depends on more than one battle''s rows, null: nothing';
 
+CREATE FUNCTION bixarena.live_mingles(view oid)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'bixarena_live_mingles'
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION bixarena.live_mingles(oid) IS
+	'does a row of a view come of more than one row of what it reads?';
+
 /*
  * What the battles are read from.
  */
@@ -83,7 +91,7 @@ AS $$
 	WITH RECURSIVE part AS (
 		SELECT relation AS oid
 		UNION
-		SELECT i.inhrelid FROM part AS p JOIN pg_inherits AS i ON i.inhparent = p.oid
+		SELECT i.inhrelid FROM part AS p JOIN pg_inherits AS i ON i.inhparent = p.oid AND NOT i.inhdetachpending
 	)
 	SELECT p.oid FROM part AS p
 $$;
@@ -95,12 +103,13 @@ RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- of a constraint that is not enforced, which 18 has, nothing follows
+	-- of a constraint that is not enforced, which 18 has, nothing follows; one that is
+	-- deferred holds at the end of a transaction, in which a fold may have been
 	SELECT EXISTS (
 		SELECT FROM pg_constraint AS c
 		JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = child_column
 		JOIN pg_attribute AS b ON b.attrelid = parent AND b.attname = parent_column
-		WHERE c.contype = 'f' AND c.convalidated
+		WHERE c.contype = 'f' AND c.convalidated AND NOT c.condeferrable
 			AND to_jsonb(c) ->> 'conenforced' IS DISTINCT FROM 'false'
 			AND c.conrelid = child AND c.conkey = ARRAY[a.attnum]
 			AND c.confrelid = parent AND c.confkey = ARRAY[b.attnum])
@@ -257,7 +266,7 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('CREATE TRIGGER %I AFTER %s ON %s %s EXECUTE FUNCTION bixarena.live_note(%s);'
+	SELECT format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s EXECUTE FUNCTION bixarena.live_note(%s);'
 		' COMMENT ON TRIGGER %1$I ON %3$s IS ''notes what changes, for the kept tally'';',
 		w.name, CASE w.operation WHEN 'REPLICA' THEN 'INSERT OR UPDATE OR DELETE' ELSE w.operation END,
 		w.relation::regclass,
@@ -278,12 +287,12 @@ COMMENT ON FUNCTION bixarena.live_trigger_sql(bixarena.live_trigger) IS
 	'the statements that make a trigger of a kept tally';
 
 CREATE FUNCTION bixarena.live_found_triggers(schema text)
-RETURNS TABLE (relation oid, name text, facts text, enabled text, wanted text)
+RETURNS TABLE (relation oid, name text, arguments bytea, facts text, enabled text, wanted text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- one that is disabled, or made anew, is another version of its row
-	SELECT t.tgrelid, t.tgname::text,
+	SELECT t.tgrelid, t.tgname::text, t.tgargs,
 		concat_ws(' ', t.oid, t.xmin, t.tgenabled, t.tgtype, md5(t.tgargs)),
 		t.tgenabled::text,
 		CASE WHEN t.tgtype & 1 = 1 THEN 'R' WHEN t.tgtype & 32 = 32 THEN 'A' ELSE 'O' END
@@ -295,3 +304,22 @@ AS $$
 $$;
 COMMENT ON FUNCTION bixarena.live_found_triggers(text) IS
 	'the triggers of a kept tally that there are, and what they are';
+
+CREATE FUNCTION bixarena.live_unfit_triggers(schema text, triggers bixarena.live_trigger[])
+RETURNS TABLE (relation oid, name text, what text, enabled text, wanted text)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a column that has come to matter is an argument more
+	SELECT t.* FROM (
+		SELECT w.relation, w.name, CASE WHEN f.name IS NULL THEN 'missing' WHEN f.enabled = 'D' THEN 'disabled'
+				WHEN f.arguments <> (SELECT string_agg(convert_to(u.a, getdatabaseencoding()) || '\x00', '' ORDER BY u.n)
+					FROM unnest(w.arguments) WITH ORDINALITY AS u (a, n)) THEN 'made for other columns'
+				WHEN f.enabled <> f.wanted THEN 'enabled otherwise than it must be' END AS what,
+			f.enabled, f.wanted
+		FROM unnest(triggers) AS w
+		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name) AS t
+	WHERE t.what IS NOT NULL
+$$;
+COMMENT ON FUNCTION bixarena.live_unfit_triggers(text, bixarena.live_trigger[]) IS
+	'triggers of a kept tally that are not there as they must be, and what is wrong with them';

@@ -2,18 +2,31 @@
  * Keeping a tally.
  */
 
+CREATE FUNCTION bixarena.live_owner(arena text)
+RETURNS oid
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- an arena that was renamed or dropped has left its tally behind
+	SELECT CASE coalesce(a.nspowner, s.nspowner, 'pg_database_owner'::regrole)
+		WHEN 'pg_database_owner'::regrole THEN d.datdba ELSE coalesce(a.nspowner, s.nspowner) END
+	FROM pg_database AS d
+	LEFT JOIN pg_namespace AS a ON a.nspname = arena
+	LEFT JOIN bixarena.kept_tally AS k ON k.arena = live_owner.arena
+	LEFT JOIN pg_namespace AS s ON s.nspname = k.schema
+	WHERE d.datname = current_database()
+$$;
+COMMENT ON FUNCTION bixarena.live_owner(text) IS
+	'the role that owns an arena, or if that is gone the tally that was kept of it';
+
 CREATE FUNCTION bixarena.live_check_owner(arena text)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	owner oid;
+	owner oid := bixarena.live_owner(arena);
 BEGIN
-	SELECT CASE n.nspowner WHEN 'pg_database_owner'::regrole THEN d.datdba ELSE n.nspowner END
-	INTO owner
-	FROM pg_namespace AS n, pg_database AS d
-	WHERE n.nspname = arena AND d.datname = current_database();
 	IF NOT pg_has_role(owner, 'USAGE') THEN
 		RAISE EXCEPTION 'permission denied to keep the tally of arena "%"', arena
 			USING ERRCODE = 'insufficient_privilege',
@@ -24,34 +37,66 @@ $$;
 COMMENT ON FUNCTION bixarena.live_check_owner(text) IS
 	'an error unless the caller has the rights of an arena''s owner';
 
+CREATE FUNCTION bixarena.live_lock(relations oid[], mode text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	tables text := (SELECT string_agg(u.r::regclass::text, ', ' ORDER BY u.r) FROM unnest(relations) AS u (r));
+	own text := current_setting('lock_timeout');
+	latest timestamptz := clock_timestamp() + CASE own WHEN '0' THEN interval '1 minute' ELSE own::interval END;
+BEGIN
+	-- Who writes into two of them, in whatever order, is not to be in a deadlock with
+	-- this, nor is anybody to wait behind it for one who has been at it for long.  So it
+	-- waits for a moment, and otherwise lets all of them go and tries again.
+	LOOP
+		EXIT WHEN tables IS NULL;
+		BEGIN
+			PERFORM set_config('lock_timeout', '100ms', true);
+			EXECUTE format('LOCK TABLE %s IN %s MODE', tables, mode);
+			PERFORM set_config('lock_timeout', own, true);
+			EXIT;
+		EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+			IF clock_timestamp() > latest THEN
+				RAISE EXCEPTION 'the triggers of a kept tally cannot be made or dropped now'
+					USING ERRCODE = 'lock_not_available', DETAIL = format('Others are at one of the tables %s.', tables),
+						HINT = 'Try again when transactions that have written into them have ended.';
+			END IF;
+		END;
+		PERFORM pg_sleep(0.05 + random() * 0.1);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_lock(oid[], text) IS
+	'lock tables against writers, or all, without long being in the way of anybody';
+
 CREATE FUNCTION bixarena.live_make_triggers(arena text, schema text, sources jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	wanted bixarena.live_trigger;
-	found record;
+	triggers bixarena.live_trigger[] := ARRAY(SELECT w FROM bixarena.live_triggers(arena, schema, sources) AS w);
+	unfit record;
 	owner oid;
 BEGIN
-	-- tables first, in the order of their oids, as in any other transaction that makes
-	-- triggers; what is written meanwhile waits for the commit
-	FOR wanted IN
-		SELECT w.* FROM bixarena.live_triggers(arena, schema, sources) AS w
-		WHERE NOT EXISTS (SELECT FROM bixarena.live_found_triggers(schema) AS f
-			WHERE f.relation = w.relation AND f.name = w.name)
-		ORDER BY w.relation, w.name
+	-- what is written meanwhile waits for the commit
+	PERFORM bixarena.live_lock(ARRAY(SELECT DISTINCT u.relation FROM bixarena.live_unfit_triggers(schema, triggers) AS u
+		WHERE u.enabled IS DISTINCT FROM 'D'), 'SHARE ROW EXCLUSIVE');
+	FOR unfit IN
+		SELECT u.*, w AS definition
+		FROM bixarena.live_unfit_triggers(schema, triggers) AS u
+		JOIN unnest(triggers) AS w ON w.relation = u.relation AND w.name = u.name
+		ORDER BY u.relation, u.name
 	LOOP
-		EXECUTE bixarena.live_trigger_sql(wanted);
-	END LOOP;
-	-- ENABLE TRIGGER USER, which ends a load without triggers, enables all alike
-	FOR found IN
-		SELECT f.* FROM bixarena.live_found_triggers(schema) AS f
-		WHERE f.enabled = 'O' AND f.wanted <> 'O'
-		ORDER BY f.relation, f.name
-	LOOP
-		EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', found.relation::regclass,
-			CASE found.wanted WHEN 'R' THEN 'REPLICA' ELSE 'ALWAYS' END, found.name);
+		-- ENABLE TRIGGER USER, which ends a load without triggers, enables all alike
+		IF unfit.what IN ('missing', 'made for other columns') THEN
+			EXECUTE bixarena.live_trigger_sql(unfit.definition);
+		ELSIF unfit.enabled = 'O' THEN
+			EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', unfit.relation::regclass,
+				CASE unfit.wanted WHEN 'R' THEN 'REPLICA' ELSE 'ALWAYS' END, unfit.name);
+		END IF;
 	END LOOP;
 	FOR owner IN
 		SELECT DISTINCT c.relowner
@@ -155,7 +200,11 @@ BEGIN
 				HINT = format('Run on that server what bixarena_node_script(%L, keep_tally => true) prints, and attach it again.', found_arena);
 	END IF;
 	PERFORM bixarena.live_battle_query(found_arena);
-	reason := bixarena.live_refusal(found_arena, sources);
+	reason := coalesce(bixarena.live_refusal(found_arena, sources),
+		(SELECT format('relation %s is not a table', min(s.relation)::regclass)
+			FROM bixarena.live_sources(found_arena, sources) AS s
+			JOIN pg_class AS c ON c.oid = s.relation AND c.relkind NOT IN ('r', 'p')
+			HAVING count(*) > 0));
 	IF reason IS NOT NULL THEN
 		RAISE EXCEPTION 'the tally of arena "%" cannot be kept', found_arena
 			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = upper(left(reason, 1)) || substr(reason, 2) || '.',
@@ -176,6 +225,11 @@ BEGIN
 			FROM pg_namespace AS n, pg_database AS d
 			WHERE n.nspname = found_arena AND d.datname = current_database()));
 	PERFORM bixarena.live_make_triggers(found_arena, schema, sources);
+	reason := bixarena.live_lost(found_arena, schema, sources);
+	IF reason IS NOT NULL THEN
+		RAISE EXCEPTION 'the tally of arena "%" cannot be kept', found_arena
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = upper(left(reason, 1)) || substr(reason, 2) || '.';
+	END IF;
 	PERFORM bixarena.live_register(found_arena, schema, sources);
 	RETURN schema;
 END
@@ -200,6 +254,8 @@ BEGIN
 			USING ERRCODE = 'undefined_object';
 	END IF;
 	PERFORM bixarena.live_check_owner(found_arena);
+	PERFORM bixarena.live_lock(ARRAY(SELECT DISTINCT f.relation FROM bixarena.live_found_triggers(found_schema) AS f),
+		'ACCESS EXCLUSIVE');
 	FOR found IN
 		SELECT f.relation, f.name FROM bixarena.live_found_triggers(found_schema) AS f
 		ORDER BY f.relation, f.name
