@@ -775,6 +775,22 @@ extern void estimator_fit_replicate(Estimator *estimator, PairPoints points,
 									const bool *placed, double *strengths,
 									double *terms);
 
+/*
+ * The next 64 bits of one of the server's generators (xoroshiro128**), as from
+ * pg_prng_uint64().  Where very many are drawn the compiler keeps the state of a copy
+ * in registers.
+ */
+static inline uint64
+next_bits(pg_prng_state *prng)
+{
+	uint64		product = prng->s0 * 5;
+	uint64		difference = prng->s1 ^ prng->s0;
+
+	prng->s0 = (prng->s0 << 24 | prng->s0 >> 40) ^ difference ^ difference << 16;
+	prng->s1 = difference << 37 | difference >> 27;
+	return (product << 7 | product >> 57) * 9;
+}
+
 /* resample.c */
 extern Resampler *resampler_create(const Tally *tally);
 extern void resample(Resampler *resampler, pg_prng_state *prng,

@@ -424,12 +424,13 @@ draw_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
 	double	   *tied = points.ties;
 	double		large_total = 0;
 	int64		total = 0;
+	pg_prng_state own = *prng;	/* in registers */
 
 	for (int p = 0; p < num_pairs; p++)
 	{
 		const int16 *table = pair_tables[p].table;
-		uint64		bits = pg_prng_uint64(prng);
-		uint64		more_bits = pg_prng_uint64(prng);
+		uint64		bits = next_bits(&own);
+		uint64		more_bits = next_bits(&own);
 		int32		first,
 					second,
 					ties;
@@ -438,8 +439,10 @@ draw_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
 		if (unlikely((table[OUTCOME_FIRST] | table[OUTCOME_SECOND] |
 					  table[OUTCOME_TIE]) < 0))
 		{
+			*prng = own;
 			large_total += draw_large_pair(resampler, prng, fraction, p,
 										   bits, more_bits, points);
+			own = *prng;
 			continue;
 		}
 		first = draw_from_table(&tables[table[OUTCOME_FIRST]], (uint32) bits);
@@ -451,6 +454,7 @@ draw_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
 			tied[p] = ties;
 		total += first + second + ties;
 	}
+	*prng = own;
 	return total + large_total;
 }
 
@@ -512,10 +516,11 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 	double	   *of_first = points.first;
 	double	   *of_second = points.second;
 	double	   *tied = points.ties;
+	pg_prng_state own = *prng;	/* in registers */
 
 	for (int64 b = 0; b < num_battles; b++)
 	{
-		uint64		bits = pg_prng_uint64(prng);
+		uint64		bits = next_bits(&own);
 		uint64		high = (bits >> 32) * num_cells;
 		uint64		product = high + (((bits & PG_UINT32_MAX) * num_cells) >> 32);
 		uint32		c = product >> 32;
@@ -529,6 +534,7 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 		if (tied && c % NUM_OUTCOMES == OUTCOME_TIE)
 			tied[c / NUM_OUTCOMES]++;
 	}
+	*prng = own;
 }
 
 /*
