@@ -436,17 +436,28 @@ typedef struct VoterPull
 typedef struct Chance
 {
 	double		rarer;			/* it, or else 1 less it */
+	double		odds;			/* of the rarer */
 	double		log_none;		/* ln (1 - rarer) */
 	bool		is_mirrored;
 } Chance;
+
+/* The chances that at most 0, 1, 2 ... of so many come true, for many draws */
+#define NUM_FEW 8
+
+typedef struct FewChances
+{
+	double		at_most[NUM_FEW];
+} FewChances;
 
 /* Battles fought again as a fit predicts: see reenact.c; arrays of num_pairs */
 typedef struct Reenactment
 {
 	const Tally *tally;
+	int64	   *battles;
 	double	   *shares;			/* that the first model takes of the points */
 	double	   *ties;			/* chances of these */
 	Chance	   *tied;			/* the same, and */
+	FewChances *few_tied;
 	Chance	   *won;			/* of a win if it is no tie, for draws */
 } Reenactment;
 
@@ -791,6 +802,15 @@ next_bits(pg_prng_state *prng)
 	return (product << 7 | product >> 57) * 9;
 }
 
+/*
+ * A double from 0 to below 1, as from pg_prng_double().
+ */
+static inline double
+uniform_draw(pg_prng_state *prng)
+{
+	return (next_bits(prng) >> 12) * 0x1p-52;
+}
+
 /* resample.c */
 extern Resampler *resampler_create(const Tally *tally);
 extern void resample(Resampler *resampler, pg_prng_state *prng,
@@ -886,6 +906,9 @@ extern VoterPull *strongest_pulls(const PlacedFit *fit, const Voters *voters,
 /* binomial.c */
 extern Chance prepare_chance(double chance);
 extern int64 draw_binomial(pg_prng_state *prng, int64 number, Chance chance);
+extern FewChances prepare_few(int64 number, Chance chance);
+extern int64 draw_by_few(pg_prng_state *prng, int64 number, Chance chance,
+						 const FewChances *few);
 
 /* chi_square.c */
 extern double chi_square_tail(double value, double degrees);
