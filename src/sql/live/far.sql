@@ -98,6 +98,10 @@ AS $$SELECT ARRAY(SELECT u.n + coalesce(changes[array_position(more, u.slug)], 0
 	|| ARRAY(SELECT u.n FROM unnest(more, changes) WITH ORDINALITY AS u (slug, n, place)
 		WHERE u.slug <> ALL (slugs) ORDER BY u.place)$$;
 
+CREATE FUNCTION bixarena_node.live_count(slugs text[], counts bigint[], slug text) RETURNS bigint
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$SELECT coalesce(counts[array_position(slugs, slug COLLATE "C")], 0)$$;
+
 -- The trigger.  It has the rights of the role that ran this, so that writers need none
 -- on the log.
 CREATE FUNCTION bixarena_node.live_note() RETURNS trigger

@@ -36,6 +36,13 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION bixarena.live_sums(text[], bigint[], text[], bigint[]) IS
 	'counts of what live_slugs() gives: those of slugs, with the changes of more added';
 
+CREATE FUNCTION bixarena.live_count(slugs text[], counts bigint[], slug text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'bixarena_live_count'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.live_count(text[], bigint[], text) IS
+	'of counts beside slugs that of one, 0 if it is not among them';
+
 CREATE FUNCTION bixarena.live_has_voters(arena text)
 RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -312,10 +319,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT 'WITH ' || bixarena.live_named_sql(arena, schema, sources, false)
 		|| bixarena.live_changed_sql() || bixarena.live_difference_sql() || format($sql$
-		SELECT $1 AS leaderboard, t.model1_id, t.model2_id, t.outcome,
-			t.battles[array_position(t.leaderboards, $1 COLLATE "C")] AS battles
-		FROM %I.tally AS t
-		WHERE $1 COLLATE "C" = ANY (t.leaderboards)
+		SELECT $1 AS leaderboard, t.model1_id, t.model2_id, t.outcome, t.battles
+		FROM (SELECT a.model1_id, a.model2_id, a.outcome, bixarena.live_count(a.leaderboards, a.battles, $1) AS battles
+			FROM %I.tally AS a OFFSET 0) AS t
+		WHERE t.battles <> 0
 		UNION ALL
 		SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, d.battles FROM difference AS d
 		WHERE d.leaderboard = $1$sql$,
