@@ -25,7 +25,7 @@ AS $$
 	FROM unnest('{live_parts,live_views,live_points,live_application_sources,live_triggers,
 		live_trigger_sql,live_found_triggers,live_relation_facts,live_facts,live_lost,live_doubt,
 		live_named_sql,live_all_sql,live_changed_sql,live_difference_sql,live_store_sql,live_sum_sql,
-		live_is_long,live_fold,live_recount,live_counts_sql,live_counts_of_sql,live_compare_sql,
+		live_is_long,live_fold,live_drop_index,live_all_difference_sql,live_recount,live_counts_sql,live_counts_of_sql,live_compare_sql,
 		live_note_verified,live_state_of,live_make_triggers,live_make_tables}'::name[]) WITH ORDINALITY AS w (name, place)
 	JOIN pg_proc AS p ON p.proname = w.name AND p.pronamespace = 'bixarena'::regnamespace
 $$;

@@ -241,6 +241,52 @@ $$;
 COMMENT ON FUNCTION bixarena.live_fold(text, text, jsonb) IS
 	'bring a kept tally up to date: how many battles count otherwise than before, or why all are to be counted anew';
 
+CREATE FUNCTION bixarena.live_drop_index(schema text)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- of a table that nobody is looking at
+	BEGIN
+		EXECUTE format('LOCK TABLE %I.counted IN ACCESS EXCLUSIVE MODE NOWAIT', schema);
+	EXCEPTION WHEN lock_not_available THEN
+		RETURN false;
+	END;
+	EXECUTE format('DROP INDEX IF EXISTS %I.counted_battle', schema);
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_drop_index(text) IS
+	'drop the index of what is counted, unless somebody is in the way: it takes less to make it than to insert into it';
+
+CREATE FUNCTION bixarena.live_all_difference_sql(schema text, is_empty boolean)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- the tally itself is counted, too, whatever has been done to it
+	SELECT CASE WHEN is_empty THEN $sql$,
+		difference AS (
+			SELECT unnest(f.leaderboards) AS leaderboard, f.model1_id, f.model2_id, f.outcome, count(*) AS battles
+			FROM fresh AS f
+			GROUP BY 1, 2, 3, 4)$sql$
+		ELSE format($sql$,
+		difference AS (
+			SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, sum(d.battles)::bigint AS battles
+			FROM (
+				SELECT unnest(f.leaderboards) AS leaderboard, f.model1_id, f.model2_id, f.outcome, 1 AS battles
+				FROM fresh AS f
+				UNION ALL
+				SELECT u.leaderboard, t.model1_id, t.model2_id, t.outcome, -u.battles
+				FROM %1$I.tally AS t, unnest(t.leaderboards, t.battles) AS u (leaderboard, battles)
+			) AS d
+			GROUP BY 1, 2, 3, 4
+			HAVING sum(d.battles) <> 0)$sql$, schema) END
+$$;
+COMMENT ON FUNCTION bixarena.live_all_difference_sql(text, boolean) IS
+	'parts of a statement: by how many battles the tally, which may be empty, differs from all that count';
+
 CREATE FUNCTION bixarena.live_recount(arena text, schema text, sources jsonb, why text, facts text[])
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -249,34 +295,31 @@ SET jit = off
 AS $$
 DECLARE
 	is_first boolean;
+	is_empty boolean;
+	is_without_index boolean := false;
 	counted bigint;
 	nameless bigint;
 	changed bigint;
 BEGIN
-	EXECUTE format('SELECT NOT EXISTS (SELECT FROM %I.counted)', schema) INTO is_first;
+	EXECUTE format('SELECT NOT EXISTS (SELECT FROM %1$I.counted), NOT EXISTS (SELECT FROM %1$I.tally)', schema)
+	INTO is_first, is_empty;
+	IF is_first THEN
+		is_without_index := bixarena.live_drop_index(schema);
+	END IF;
 	EXECUTE 'WITH ' || bixarena.live_all_sql(arena, schema) || CASE WHEN is_first
 		THEN format($sql$,
 		changed AS (SELECT f.battle_id FROM fresh AS f),
 		stored AS (INSERT INTO %I.counted (battle_id, model1_id, model2_id, outcome, voter_id, leaderboards)
 			SELECT f.battle_id, f.model1_id, f.model2_id, f.outcome, f.voter_id, f.leaderboards FROM fresh AS f)$sql$, schema)
 		ELSE bixarena.live_changed_sql() || bixarena.live_store_sql(schema) END
-		-- the tally itself is counted, too, whatever has been done to it
-		|| format($sql$,
-		difference AS (
-			SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, sum(d.battles)::bigint AS battles
-			FROM (
-				SELECT l.leaderboard, f.model1_id, f.model2_id, f.outcome, 1 AS battles
-				FROM fresh AS f, unnest(f.leaderboards) AS l (leaderboard)
-				UNION ALL
-				SELECT u.leaderboard, t.model1_id, t.model2_id, t.outcome, -u.battles
-				FROM %1$I.tally AS t, unnest(t.leaderboards, t.battles) AS u (leaderboard, battles)
-			) AS d
-			GROUP BY 1, 2, 3, 4
-			HAVING sum(d.battles) <> 0)$sql$, schema)
+		|| bixarena.live_all_difference_sql(schema, is_empty)
 		|| bixarena.live_sum_sql(schema) || $sql$
 		SELECT f.counted, f.nameless, (SELECT count(*) FROM changed)
 		FROM (SELECT count(*) AS counted, count(*) FILTER (WHERE f.battle_id IS NULL) AS nameless FROM fresh AS f) AS f$sql$
 	INTO counted, nameless, changed;
+	IF is_without_index THEN
+		EXECUTE format('CREATE INDEX counted_battle ON %I.counted (battle_id)', schema);
+	END IF;
 	IF nameless > 0 THEN
 		RAISE EXCEPTION 'battles of arena "%" have no battle_id', arena
 			USING ERRCODE = 'null_value_not_allowed',
