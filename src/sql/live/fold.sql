@@ -96,7 +96,7 @@ AS $$
 			SELECT r.battle_id, r.model1_id, r.model2_id, r.outcome, r.voter_id, r.leaderboards
 			FROM named AS n CROSS JOIN LATERAL (%1$s OFFSET 0) AS r),
 		old AS MATERIALIZED (
-			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards
+			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards, c.ctid AS place
 			FROM named AS n JOIN %2$I.counted AS c ON c.battle_id = n.battle_id)$sql$,
 		bixarena.live_groups_sql(arena, 'n.battle_id'), schema,
 		CASE WHEN take THEN format('DELETE FROM %I.log AS l RETURNING l.kind, l.keys', schema)
@@ -119,7 +119,8 @@ AS $$
 		taken AS (DELETE FROM %2$I.log),
 		fresh AS MATERIALIZED (%1$s),
 		old AS MATERIALIZED (
-			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards FROM %2$I.counted AS c)$sql$,
+			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards, c.ctid AS place
+			FROM %2$I.counted AS c)$sql$,
 		bixarena.live_groups_sql(arena, NULL), schema)
 $$;
 COMMENT ON FUNCTION bixarena.live_all_sql(text, text) IS
@@ -133,8 +134,11 @@ AS $$
 	-- one grouping, to which nulls are alike
 	SELECT $sql$,
 		changed_row AS MATERIALIZED (
-			SELECT d.battle_id, d.model1_id, d.model2_id, d.outcome, d.voter_id, d.leaderboards, sum(d.battles) AS battles
-			FROM (SELECT f.*, 1 AS battles FROM fresh AS f UNION ALL SELECT o.*, -1 FROM old AS o) AS d
+			SELECT d.battle_id, d.model1_id, d.model2_id, d.outcome, d.voter_id, d.leaderboards, sum(d.battles)::integer AS battles
+			FROM (SELECT f.battle_id, f.model1_id, f.model2_id, f.outcome, f.voter_id, f.leaderboards, 1 AS battles
+				FROM fresh AS f
+				UNION ALL
+				SELECT o.battle_id, o.model1_id, o.model2_id, o.outcome, o.voter_id, o.leaderboards, -1 FROM old AS o) AS d
 			GROUP BY 1, 2, 3, 4, 5, 6
 			HAVING sum(d.battles) <> 0),
 		changed AS MATERIALIZED (SELECT DISTINCT r.battle_id FROM changed_row AS r)$sql$
@@ -149,8 +153,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT $sql$,
 		difference AS (
-			SELECT l.leaderboard, r.model1_id, r.model2_id, r.outcome, sum(r.battles)::bigint AS battles
-			FROM changed_row AS r, unnest(r.leaderboards) AS l (leaderboard)
+			SELECT r.leaderboard, r.model1_id, r.model2_id, r.outcome, sum(r.battles) AS battles
+			FROM (SELECT unnest(c.leaderboards) AS leaderboard, c.model1_id, c.model2_id, c.outcome, c.battles
+				FROM changed_row AS c) AS r
 			GROUP BY 1, 2, 3, 4
 			HAVING sum(r.battles) <> 0)$sql$
 $$;
@@ -163,7 +168,8 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format($sql$,
-		dropped AS (DELETE FROM %1$I.counted AS c USING changed AS h WHERE c.battle_id = h.battle_id),
+		dropped AS (DELETE FROM %1$I.counted AS c USING changed AS h, old AS o
+			WHERE o.battle_id = h.battle_id AND c.ctid = o.place),
 		stored AS (INSERT INTO %1$I.counted (battle_id, model1_id, model2_id, outcome, voter_id, leaderboards)
 			SELECT f.battle_id, f.model1_id, f.model2_id, f.outcome, f.voter_id, f.leaderboards
 			FROM fresh AS f JOIN changed AS h ON h.battle_id = f.battle_id)$sql$,
