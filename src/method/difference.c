@@ -172,7 +172,7 @@ find_deviations(Differences *differences, int begin, int end, int other)
 	Size		n = differences->num_models;
 	const double *of_other = replicates_of(differences->replicates, other);
 
-	for (Size i = Max(begin, other); i < end; i++)
+	for (int i = Max(begin, other); i < end; i++)
 		differences->deviations[i * n + other] = differences->deviations[other * n + i] =
 			i == other ? 0 :
 			replicate_deviation(replicates_of(differences->replicates, i), of_other,
