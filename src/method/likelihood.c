@@ -396,6 +396,22 @@ share_surplus_of_two(const Likelihood *likelihood, const PairRun *run, const Pai
 }
 
 /*
+ * The same of a run of one pair, which takes less than to begin a loop over vectors.
+ */
+static inline void
+share_surplus_of_pair(const Likelihood *likelihood, const PairRun *run,
+					  PairPoints points, double *gradient)
+{
+	double		own = likelihood->worths[run->first];
+	double		other = likelihood->worths[run->second];
+	double		surplus = (points.first[run->pair] * other - points.second[run->pair] * own) /
+		(own + other);
+
+	gradient[run->first] += surplus;
+	gradient[run->second] -= surplus;
+}
+
+/*
  * A part of a run: the pairs from one other model up to before another.
  */
 static PairRun
@@ -435,7 +451,9 @@ share_surplus_of_runs(const Likelihood *likelihood, const PairRun *run, const Pa
 			k == 2 ? part_of_run(next, next->second, begin) :
 			part_of_run(next, end, next_end);
 
-		if (part.length > 0)
+		if (part.length == 1)
+			share_surplus_of_pair(likelihood, &part, points, gradient);
+		else if (part.length > 1)
 			share_surplus_by_worths(likelihood, &part, points, gradient);
 	}
 }
