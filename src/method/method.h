@@ -808,7 +808,7 @@ next_bits(pg_prng_state *prng)
 static inline double
 uniform_draw(pg_prng_state *prng)
 {
-	return (next_bits(prng) >> 12) * 0x1p-52;
+	return (double) (next_bits(prng) >> 12) / (UINT64CONST(1) << 52);
 }
 
 /* resample.c */
