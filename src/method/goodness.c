@@ -51,9 +51,6 @@
 /* Logarithms are looked up of no more battles of a pair */
 #define MAX_LOOKED_UP 4096
 
-/* exp() of half of this is far from overflow */
-#define MAX_SPREAD 600.0
-
 /* Deviances that are equal may differ by this part */
 #define ROUNDING 1e-9
 
@@ -207,43 +204,18 @@ take_own_points(Trial *trial)
 }
 
 /*
- * Find the worths of the strengths at hand, these being brought around 0.  False when
- * they are too far apart for that.
- */
-static bool
-find_trial_worths(Trial *trial)
-{
-	int			n = trial->fit->tally->num_models;
-	double		lowest = trial->strengths[0];
-	double		highest = trial->strengths[0];
-
-	for (int i = 1; i < n; i++)
-	{
-		lowest = Min(lowest, trial->strengths[i]);
-		highest = Max(highest, trial->strengths[i]);
-	}
-	if (!(highest - lowest <= MAX_SPREAD))
-		return false;
-	for (int i = 0; i < n; i++)
-	{
-		trial->strengths[i] -= (lowest + highest) / 2;
-		trial->worths[i] = exp(trial->strengths[i]);
-	}
-	return true;
-}
-
-/*
  * Add what the pair at hand contributes, as add_misfit() does, by logarithms of which
- * all but one have been looked up: ln (s / n p) = ln s - ln n - ln w + ln (w + w').
+ * all but one have been looked up: ln (s / n p) = ln s - ln n - ln w + ln (w + w'), these
+ * about the middle of all strengths.
  */
 static inline void
 add_misfit_by_worths(Misfit *misfit, const Trial *trial, const Pair *pair, double first,
-					 double second)
+					 double second, double middle)
 {
 	const double *logs = trial->logs;
 	double		battles = first + second;
 	double		both = trial->worths[pair->first] + trial->worths[pair->second];
-	double		surplus = log(both) - logs[(int) (2 * battles)];
+	double		surplus = log(both) + middle - logs[(int) (2 * battles)];
 	double		off = first - battles * (trial->worths[pair->first] / both);
 
 	misfit->deviance += 2 *
@@ -259,7 +231,9 @@ static void
 add_own_misfit(Misfit *misfit, Trial *trial)
 {
 	const Tally *tally = trial->fit->tally;
-	bool		by_worths = trial->logs && find_trial_worths(trial);
+	double		middle = 0;
+	bool		by_worths = trial->logs &&
+		worths_of_strengths(trial->strengths, tally->num_models, trial->worths, &middle);
 
 	for (int p = 0; p < tally->num_pairs; p++)
 	{
@@ -270,7 +244,7 @@ add_own_misfit(Misfit *misfit, Trial *trial)
 		if (!by_worths)
 			add_misfit(misfit, first, second, ahead_in(pair, trial->strengths));
 		else if (first + second > 0)
-			add_misfit_by_worths(misfit, trial, pair, first, second);
+			add_misfit_by_worths(misfit, trial, pair, first, second, middle);
 	}
 }
 

@@ -123,16 +123,16 @@ likelihood_create(const Tally *tally, double prior_battles)
 }
 
 /*
- * Compute the worths; false when the strengths are too far apart for them.
+ * Compute the worths, with the middle of strengths at 1; false when the strengths are
+ * too far apart for them.
  */
-static bool
-find_worths(Likelihood *likelihood, const double *strengths)
+bool
+worths_of_strengths(const double *strengths, int num_models, double *worths, double *middle)
 {
 	double		lowest = strengths[0];
 	double		highest = strengths[0];
-	double		middle;
 
-	for (int i = 1; i < likelihood->num_models; i++)
+	for (int i = 1; i < num_models; i++)
 	{
 		lowest = Min(lowest, strengths[i]);
 		highest = Max(highest, strengths[i]);
@@ -140,10 +140,19 @@ find_worths(Likelihood *likelihood, const double *strengths)
 	if (!(highest - lowest <= MAX_WORTH_SPREAD))
 		return false;
 
-	middle = (lowest + highest) / 2;
-	for (int i = 0; i < likelihood->num_models; i++)
-		likelihood->worths[i] = exp(strengths[i] - middle);
+	*middle = (lowest + highest) / 2;
+	for (int i = 0; i < num_models; i++)
+		worths[i] = exp(strengths[i] - *middle);
 	return true;
+}
+
+static bool
+find_worths(Likelihood *likelihood, const double *strengths)
+{
+	double		middle;
+
+	return worths_of_strengths(strengths, likelihood->num_models, likelihood->worths,
+							   &middle);
 }
 
 /*

@@ -651,6 +651,8 @@ extern double difference_variance(const double *covariance, Size n, int i, int j
 
 /* likelihood.c */
 extern PairRun *find_pair_runs(const Tally *tally, int *num_runs);
+extern bool worths_of_strengths(const double *strengths, int num_models, double *worths,
+								double *middle);
 extern Likelihood *likelihood_create(const Tally *tally, double prior_battles);
 extern void likelihood_gradient(Likelihood *likelihood, PairPoints points,
 								const double *strengths, double *gradient);
