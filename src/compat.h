@@ -19,6 +19,18 @@
 #include "storage/shmem.h"
 
 /*
+ * A function of loops over vectors that is compiled twice for x86-64: for any, and for
+ * one with AVX2, whose vectors are twice as wide; which of the two it is, the dynamic
+ * linker decides.  There is no fused arithmetic, so that both compute the same, but for
+ * the order in which sums are added up.
+ */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define FOR_WIDE_VECTORS __attribute__((target_clones("avx2", "default")))
+#else
+#define FOR_WIDE_VECTORS
+#endif
+
+/*
  * What is known of varlenas has a header of its own from 16 on.
  */
 #if PG_VERSION_NUM >= 160000

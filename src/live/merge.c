@@ -9,6 +9,8 @@
  *
  * A leaderboard whose count has come to nothing stays where it is.
  *
+ * Who reads one leaderboard asks each row for its count, once.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -22,6 +24,7 @@
 
 PG_FUNCTION_INFO_V1(bixarena_live_slugs);
 PG_FUNCTION_INFO_V1(bixarena_live_sums);
+PG_FUNCTION_INFO_V1(bixarena_live_count);
 
 /* An array of slugs, taken apart */
 typedef struct Slugs
@@ -125,4 +128,21 @@ bixarena_live_sums(PG_FUNCTION_ARGS)
 		sums[i] = Int64GetDatum(all[i]);
 	PG_RETURN_ARRAYTYPE_P(construct_array(sums, num_all, INT8OID, sizeof(int64),
 										  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/*
+ * bixarena.live_count(slugs, counts, slug): that of a slug, 0 if it is not among them, or
+ * if somebody has left fewer counts than slugs, which verification finds.
+ */
+Datum
+bixarena_live_count(PG_FUNCTION_ARGS)
+{
+	Slugs		slugs = get_slugs(PG_GETARG_ARRAYTYPE_P(0));
+	ArrayType  *counts = PG_GETARG_ARRAYTYPE_P(1);
+	int			place = find_slug(&slugs, PG_GETARG_DATUM(2));
+
+	if (place == slugs.count || ARR_HASNULL(counts) ||
+		place >= ArrayGetNItems(ARR_NDIM(counts), ARR_DIMS(counts)))
+		PG_RETURN_INT64(0);
+	PG_RETURN_INT64(((const int64 *) ARR_DATA_PTR(counts))[place]);
 }

@@ -140,16 +140,18 @@ choose_use(const char *arena, bool only_looks, KeptTally **kept)
 }
 
 /*
- * The query for the counts of a leaderboard, $1.
+ * The query for the counts of a leaderboard, $1.  Without OFFSET each would be counted
+ * once more for the condition.
  */
 static char *
 one_query(const KeptTally *kept, TallyUse use)
 {
 	if (use == USE_AS_IS)
-		return psprintf("SELECT t.model1_id, t.model2_id, t.outcome, t.battles[t.place]"
-						" FROM (SELECT t.*, pg_catalog.array_position(t.leaderboards, $1 COLLATE \"C\") AS place"
-						" FROM %s.tally AS t) AS t"
-						" WHERE t.battles[t.place] OPERATOR(pg_catalog.>) 0",
+		return psprintf("SELECT t.model1_id, t.model2_id, t.outcome, t.count"
+						" FROM (SELECT t.model1_id, t.model2_id, t.outcome,"
+						" bixarena.live_count(t.leaderboards, t.battles, $1) AS count"
+						" FROM %s.tally AS t OFFSET 0) AS t"
+						" WHERE t.count OPERATOR(pg_catalog.>) 0",
 						quote_identifier(kept->schema));
 	return psprintf("SELECT t.model1_id, t.model2_id, t.outcome,"
 					" pg_catalog.sum(t.battles)::pg_catalog.int8 FROM (%s) AS t"
@@ -159,14 +161,14 @@ one_query(const KeptTally *kept, TallyUse use)
 }
 
 /*
- * The query for the counts of many leaderboards, $1.
+ * The query for the counts of many leaderboards, $1.  Nearly every row has some of them:
+ * the reader leaves out others.
  */
 static char *
 many_query(const KeptTally *kept, TallyUse use)
 {
 	if (use == USE_AS_IS)
-		return psprintf("SELECT t.model1_id, t.model2_id, t.outcome, t.battles, t.leaderboards FROM %s.tally AS t"
-						" WHERE t.leaderboards OPERATOR(pg_catalog.&&) $1",
+		return psprintf("SELECT t.model1_id, t.model2_id, t.outcome, t.battles, t.leaderboards FROM %s.tally AS t",
 						quote_identifier(kept->schema));
 	return psprintf("SELECT t.model1_id, t.model2_id, t.outcome,"
 					" pg_catalog.sum(t.battles)::pg_catalog.int8, t.leaderboard FROM (%s) AS t"

@@ -23,21 +23,23 @@
 /* A larger variance is drawn by the normal distribution */
 #define LARGE_VARIANCE 1e7
 
+/*
+ * The first place at which the chances of 0, 1, 2 ... add up to a uniform draw.
+ */
 static int64
-count_up(pg_prng_state *prng, int64 number, Chance chance)
+count_up(double left, int64 number, Chance chance, double chance_of_none)
 {
-	double		odds = chance.rarer / (1 - chance.rarer);
-	double		probability = exp(number * chance.log_none);
-	double		left = pg_prng_double(prng);
-	int64		k = 0;
+	double		places = number;
+	double		probability = chance_of_none;
+	double		k = 0;
 
-	while (left > probability && k < number)
+	while (left > probability && k < places)
 	{
 		left -= probability;
 		k++;
-		probability *= odds * (number - k + 1) / k;
+		probability *= chance.odds * (places - k + 1) / k;
 	}
-	return k;
+	return (int64) k;
 }
 
 static int64
@@ -81,6 +83,25 @@ draw_by_rejection(pg_prng_state *prng, int64 number, double chance)
 }
 
 /*
+ * The chances of few of so many, for many draws.
+ */
+FewChances
+prepare_few(int64 number, Chance chance)
+{
+	FewChances	few;
+	double		probability = exp(number * chance.log_none);
+	double		sum = probability;
+
+	for (int k = 0; k < NUM_FEW; k++)
+	{
+		few.at_most[k] = k < number ? sum : 1;
+		probability *= chance.odds * (number - k) / (k + 1);
+		sum += probability;
+	}
+	return few;
+}
+
+/*
  * A chance from 0 to 1, ready for draws.
  */
 Chance
@@ -91,6 +112,7 @@ prepare_chance(double chance)
 	prepared.is_mirrored = chance > 0.5;
 	prepared.rarer = Max(prepared.is_mirrored ? 1 - chance : chance, 0);
 	prepared.log_none = log1p(-prepared.rarer);
+	prepared.odds = prepared.rarer / (1 - prepared.rarer);
 	return prepared;
 }
 
@@ -102,10 +124,35 @@ draw_rarer(pg_prng_state *prng, int64 number, Chance chance)
 	if (expected == 0)
 		return 0;
 	if (expected < FEW)
-		return count_up(prng, number, chance);
+		return count_up(uniform_draw(prng), number, chance, exp(number * chance.log_none));
 	if (expected * (1 - chance.rarer) > LARGE_VARIANCE)
 		return draw_bell(prng, number, chance.rarer);
 	return draw_by_rejection(prng, number, chance.rarer);
+}
+
+/*
+ * The same as draw_binomial(), by chances of few that are known.
+ */
+int64
+draw_by_few(pg_prng_state *prng, int64 number, Chance chance, const FewChances *few)
+{
+	pg_prng_state before = *prng;
+	double		expected = number * chance.rarer;
+	double		drawn = 0;
+	double		left;
+
+	if (expected == 0 || expected >= FEW)
+		return draw_binomial(prng, number, chance);
+	left = uniform_draw(prng);
+#pragma omp simd reduction(+:drawn)
+	for (int k = 0; k < NUM_FEW; k++)
+		drawn += left > few->at_most[k] ? 1 : 0;
+	if (drawn == NUM_FEW)
+	{
+		*prng = before;
+		return draw_binomial(prng, number, chance);
+	}
+	return chance.is_mirrored ? number - (int64) drawn : (int64) drawn;
 }
 
 /*

@@ -48,6 +48,9 @@
  */
 #define LEAST_DEVIATION 1e-4
 
+/* So many models' replicates stay near the processor while another's are gone through */
+#define MODELS_AT_ONCE 4
+
 /* What is left of a variance when it is nothing but rounding */
 #define LEAST_VARIANCE 1e-12
 
@@ -90,34 +93,91 @@ replicates_of(const Replicates *replicates, int model)
 	return replicates->values + (Size) model * replicates->num_replicates;
 }
 
+/* How far differences are off what is expected, in replicates that place both models */
+typedef struct Deviations
+{
+	double		sum;
+	double		squares;		/* not finite where one does not */
+	int			num_placed;
+} Deviations;
+
+FOR_WIDE_VECTORS static Deviations
+deviations_of_all(const double *restrict of_i, const double *restrict of_j,
+				  double difference, int num_replicates)
+{
+	double		sum = 0;
+	double		squares = 0;
+
+#pragma omp simd reduction(+:sum, squares)
+	for (int r = 0; r < num_replicates; r++)
+	{
+		double		off = of_j[r] - of_i[r] - difference;
+
+		sum += off;
+		squares += off * off;
+	}
+	return (Deviations)
+	{
+		sum, squares, num_replicates
+	};
+}
+
+static Deviations
+deviations_of_placed(const double *of_i, const double *of_j, double difference,
+					 int num_replicates)
+{
+	Deviations	deviations = {0};
+
+	for (int r = 0; r < num_replicates; r++)
+	{
+		double		off = of_j[r] - of_i[r] - difference;
+
+		if (!isfinite(off))
+			continue;
+		deviations.num_placed++;
+		deviations.sum += off;
+		deviations.squares += off * off;
+	}
+	return deviations;
+}
+
 /*
  * The standard deviation of what two models differ by, over the replicates that place
  * both; infinite if these are too few.
  */
 static double
-replicate_deviation(const double *restrict of_i, const double *restrict of_j,
-					double difference, int num_replicates)
+replicate_deviation(const double *of_i, const double *of_j, double difference,
+					int num_replicates)
 {
-	double		sum = 0;
-	double		squares = 0;
-	int			num_placed = 0;
+	Deviations	found = deviations_of_all(of_i, of_j, difference, num_replicates);
 	double		mean;
 
-	for (int r = 0; r < num_replicates; r++)
-	{
-		double		off = of_j[r] - of_i[r] - difference;
-		bool		is_placed = isfinite(off);
-
-		off = is_placed ? off : 0;
-		num_placed += is_placed;
-		sum += off;
-		squares += off * off;
-	}
-	if (num_placed < 2 || num_replicates - num_placed > (1 - LEVEL) * num_replicates)
+	if (!isfinite(found.squares))
+		found = deviations_of_placed(of_i, of_j, difference, num_replicates);
+	if (found.num_placed < 2 ||
+		num_replicates - found.num_placed > (1 - LEVEL) * num_replicates)
 		return INFINITY;
-	mean = sum / num_placed;
-	return Max(sqrt(Max(squares - num_placed * mean * mean, 0) / (num_placed - 1)),
+	mean = found.sum / found.num_placed;
+	return Max(sqrt(Max(found.squares - found.num_placed * mean * mean, 0) /
+					(found.num_placed - 1)),
 			   LEAST_DEVIATION);
+}
+
+/*
+ * Find by how much one model's differences from some vary, of which none comes before it.
+ */
+static void
+find_deviations(Differences *differences, int begin, int end, int other)
+{
+	Size		n = differences->num_models;
+	const double *of_other = replicates_of(differences->replicates, other);
+
+	for (int i = Max(begin, other); i < end; i++)
+		differences->deviations[i * n + other] = differences->deviations[other * n + i] =
+			i == other ? 0 :
+			replicate_deviation(replicates_of(differences->replicates, i), of_other,
+								differences->scores[other] - differences->scores[i],
+								differences->replicates->num_replicates);
 }
 
 /*
@@ -134,16 +194,11 @@ differences_of_replicates(const Replicates *replicates, const double *scores,
 	for (int k = 0; k < num_ranked; k++)
 		memcpy(replicates_of(differences->replicates, k),
 			   replicates_of(replicates, ranked[k]), sizeof(double) * num_replicates);
-	for (int i = 0; i < num_ranked; i++)
+	for (int i = 0; i < num_ranked; i += MODELS_AT_ONCE)
 	{
 		CHECK_FOR_INTERRUPTS();
-		for (int j = 0; j <= i; j++)
-			differences->deviations[(Size) i * num_ranked + j] =
-				differences->deviations[(Size) j * num_ranked + i] = i == j ? 0 :
-				replicate_deviation(replicates_of(differences->replicates, i),
-									replicates_of(differences->replicates, j),
-									differences->scores[j] - differences->scores[i],
-									num_replicates);
+		for (int j = 0; j < num_ranked; j++)
+			find_deviations(differences, i, Min(i + MODELS_AT_ONCE, num_ranked), j);
 	}
 	return differences;
 }
@@ -280,7 +335,7 @@ differences_of_covariance(Covariance *covariance, const double *scores,
 /*
  * Let what a model and another differ by count in each replicate.
  */
-static void
+FOR_WIDE_VECTORS static void
 count_pair(const Differences *differences, Largest largest, int i, int j)
 {
 	int			num_replicates = differences->replicates->num_replicates;

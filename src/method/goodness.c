@@ -48,6 +48,9 @@
 /* What is left of a pair's own say is more than rounding */
 #define LEAST_FREEDOM 1e-9
 
+/* Logarithms are looked up of no more battles of a pair */
+#define MAX_LOOKED_UP 4096
+
 /* Deviances that are equal may differ by this part */
 #define ROUNDING 1e-9
 
@@ -69,6 +72,8 @@ typedef struct Trial
 	Standing   *standing;
 	bool	   *placed;
 	double	   *strengths;
+	double	   *worths;
+	double	   *logs;			/* of half of 1, 2 ... battles; NULL: too many */
 } Trial;
 
 static double
@@ -118,6 +123,26 @@ misfit_of_data(const PlacedFit *fit)
 	return misfit;
 }
 
+/*
+ * The logarithms of half of 0, 1, 2 ... battles, as many as any pair has; for 0 there
+ * is something that is multiplied by 0.  NULL if that were too many.
+ */
+static double *
+look_up_logs(const Tally *tally)
+{
+	double		most = 0;
+	double	   *logs;
+
+	for (int p = 0; p < tally->num_pairs; p++)
+		most = Max(most, pair_battles(&tally->pairs[p]));
+	if (most > MAX_LOOKED_UP)
+		return NULL;
+	logs = palloc0(sizeof(double) * (2 * (int) most + 1));
+	for (int i = 1; i <= 2 * (int) most; i++)
+		logs[i] = log(0.5 * i);
+	return logs;
+}
+
 static Trial *
 trial_create(const PlacedFit *fit, const Reenactment *reenactment)
 {
@@ -132,6 +157,8 @@ trial_create(const PlacedFit *fit, const Reenactment *reenactment)
 	trial->standing = palloc(sizeof(Standing) * n);
 	trial->placed = palloc(sizeof(bool) * n);
 	trial->strengths = palloc(sizeof(double) * n);
+	trial->worths = palloc(sizeof(double) * n);
+	trial->logs = look_up_logs(fit->tally);
 	return trial;
 }
 
@@ -177,14 +204,58 @@ take_own_points(Trial *trial)
 }
 
 /*
+ * Add what the pair at hand contributes, as add_misfit() does, by logarithms of which
+ * all but one have been looked up: ln (s / n p) = ln s - ln n - ln w + ln (w + w'), these
+ * about the middle of all strengths.
+ */
+static inline void
+add_misfit_by_worths(Misfit *misfit, const Trial *trial, const Pair *pair, double first,
+					 double second, double middle)
+{
+	const double *logs = trial->logs;
+	double		battles = first + second;
+	double		both = trial->worths[pair->first] + trial->worths[pair->second];
+	double		surplus = log(both) + middle - logs[(int) (2 * battles)];
+	double		off = first - battles * (trial->worths[pair->first] / both);
+
+	misfit->deviance += 2 *
+		(first * (logs[(int) (2 * first)] - trial->strengths[pair->first] + surplus) +
+		 second * (logs[(int) (2 * second)] - trial->strengths[pair->second] + surplus));
+	misfit->squares += off * off / battles;
+}
+
+/*
+ * Add what the pairs of a component that was fitted contribute.
+ */
+static void
+add_own_misfit(Misfit *misfit, Trial *trial)
+{
+	const Tally *tally = trial->fit->tally;
+	double		middle = 0;
+	bool		by_worths = trial->logs &&
+		worths_of_strengths(trial->strengths, tally->num_models, trial->worths, &middle);
+
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		const Pair *pair = &tally->pairs[p];
+		double		first = trial->own.first[p];
+		double		second = trial->own.second[p];
+
+		if (!by_worths)
+			add_misfit(misfit, first, second, ahead_in(pair, trial->strengths));
+		else if (first + second > 0)
+			add_misfit_by_worths(misfit, trial, pair, first, second, middle);
+	}
+}
+
+/*
  * Fit the replicate at hand, one component after the other, and measure it.  Its points
  * are used up.
  */
 static Misfit
 misfit_of_replicate(Trial *trial)
 {
-	const Tally *tally = trial->fit->tally;
-	int			n = tally->num_models;
+	int			n = trial->fit->tally->num_models;
 	Misfit		misfit = {0};
 	int			num_left = n;
 
@@ -198,9 +269,7 @@ misfit_of_replicate(Trial *trial)
 		memcpy(trial->strengths, trial->fit->strengths, sizeof(double) * n);
 		fit_replicate(trial->fit->fitter, trial->own, num_placed < n ? trial->placed : NULL,
 					  trial->strengths);
-		for (int p = 0; p < tally->num_pairs; p++)
-			add_misfit(&misfit, trial->own.first[p], trial->own.second[p],
-					   ahead_in(&tally->pairs[p], trial->strengths));
+		add_own_misfit(&misfit, trial);
 		num_left -= num_placed;
 	}
 	return misfit;

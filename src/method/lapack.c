@@ -5,12 +5,11 @@
  *
  * H = L L', L lower triangular, column by column as Fortran has it.  A step
  * that climbs along a gradient g solves H x = g.  The point estimate needs few
- * of them and solves by L; the thousands of replicates share one H, for which
- * L is inverted once, so that a step is two products of a triangle and a
- * vector.  Those products are our own loops: they are the only linear algebra
- * on the hot path, and the speed of a bootstrap should not depend on which
- * BLAS answers.  They take COLUMNS_AT_ONCE columns in one pass, so that sums
- * stay in registers and none has to wait for the last addition to it.
+ * of them and solves by L; the thousands of replicates share one H, which is
+ * inverted once, so that a step is the product of a matrix and a vector.  That
+ * is our own loop: it is the only linear algebra on the hot path, and the speed
+ * of a bootstrap should not depend on which BLAS answers.  It takes
+ * COLUMNS_AT_ONCE columns in one pass, so that sums are fetched less often.
  *
  * Cancelling: LAPACK cannot be interrupted, and 2,000 models take the
  * reference library seconds.  So both the factorization and the inversion go
@@ -46,14 +45,14 @@
 /* What must be left of a diagonal entry of H: five digits of it are true then */
 #define LEAST_PIVOT 1e-10
 
-/* Columns of a triangle that one pass of a product takes */
+/* Columns that one pass of a product takes */
 #define COLUMNS_AT_ONCE 4
 
 struct Curvature
 {
 	int			size;
-	bool		inverted;		/* matrix holds the inverse of L, not L */
-	double	   *matrix;			/* lower triangle, column-major */
+	bool		inverted;		/* matrix holds the inverse of H, not L */
+	double	   *matrix;			/* lower triangle, column-major, or inverse */
 	double	   *work;
 };
 
@@ -362,46 +361,6 @@ invert_column(Curvature *curvature, int j)
 }
 
 /*
- * Replace L by its inverse, for many quick calls of curvature_solve().  What
- * stands above the diagonal is cleared, where columns are multiplied together.
- */
-void
-curvature_invert(Curvature *curvature)
-{
-	int			n = curvature->size;
-
-	for (int j = 0; j < n; j += TILE)
-	{
-		CHECK_FOR_INTERRUPTS();
-		invert_column(curvature, j);
-	}
-	for (int j = 1; j < n; j++)
-		memset(tile_at(curvature, 0, j), 0, sizeof(double) * j);
-	curvature->inverted = true;
-}
-
-/*
- * The diagonal of the inverse of H, which is X' X: the squares of the columns of
- * X, L having been inverted.
- */
-void
-curvature_variances(const Curvature *curvature, double *variances)
-{
-	int			n = curvature->size;
-
-	Assert(curvature->inverted);
-	for (int j = 0; j < n; j++)
-	{
-		const double *column = tile_at(curvature, 0, j);
-		double		sum = 0;
-
-		for (int i = j; i < n; i++)
-			sum += column[i] * column[i];
-		variances[j] = sum;
-	}
-}
-
-/*
  * The columns that one pass takes, from column j on.  Behind the last one it
  * stands again, for a factor of 0.
  */
@@ -413,34 +372,9 @@ find_columns(const Curvature *curvature, int j, const double **columns)
 }
 
 /*
- * sums = X vector, down the columns of X.
+ * products = X' vector, down the columns of X, from one of them on.
  */
-static void
-multiply(const Curvature *curvature, const double *vector,
-		 double *restrict sums)
-{
-	int			n = curvature->size;
-
-	memset(sums, 0, sizeof(double) * n);
-	for (int j = 0; j < n; j += COLUMNS_AT_ONCE)
-	{
-		const double *columns[COLUMNS_AT_ONCE];
-		double		factors[COLUMNS_AT_ONCE];
-
-		find_columns(curvature, j, columns);
-		for (int k = 0; k < COLUMNS_AT_ONCE; k++)
-			factors[k] = j + k < n ? vector[j + k] : 0;
-#pragma omp simd
-		for (int i = j; i < n; i++)
-			sums[i] += factors[0] * columns[0][i] + factors[1] * columns[1][i] +
-				factors[2] * columns[2][i] + factors[3] * columns[3][i];
-	}
-}
-
-/*
- * products = X' vector, down the columns of X as well, from one of them on.
- */
-static void
+FOR_WIDE_VECTORS static void
 multiply_transposed(const Curvature *curvature, const double *vector, int from,
 					double *products)
 {
@@ -474,7 +408,84 @@ multiply_transposed(const Curvature *curvature, const double *vector, int from,
 }
 
 /*
- * The step x with H x = gradient; by the inverse it is X' (X gradient).
+ * Replace X, the inverse of L, by that of H, which is X' X: entry (i, j) is the product
+ * of columns i and j of X.  Row j of it takes the place of what stands above the
+ * diagonal, where later columns are not read any more.
+ */
+static void
+multiply_together(Curvature *curvature)
+{
+	int			n = curvature->size;
+
+	for (int j = 0; j < n; j++)
+	{
+		double	   *column = tile_at(curvature, 0, j);
+
+		CHECK_FOR_INTERRUPTS();
+		multiply_transposed(curvature, column, j, curvature->work);
+		for (int i = j; i < n; i++)
+			column[i] = *tile_at(curvature, j, i) = curvature->work[i];
+	}
+}
+
+/*
+ * Replace L by the inverse of H, for many quick calls of curvature_solve().  What
+ * stands above the diagonal of that of L is cleared, where columns are multiplied
+ * together.
+ */
+void
+curvature_invert(Curvature *curvature)
+{
+	int			n = curvature->size;
+
+	for (int j = 0; j < n; j += TILE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		invert_column(curvature, j);
+	}
+	for (int j = 1; j < n; j++)
+		memset(tile_at(curvature, 0, j), 0, sizeof(double) * j);
+	multiply_together(curvature);
+	curvature->inverted = true;
+}
+
+/*
+ * The diagonal of the inverse of H.
+ */
+void
+curvature_variances(const Curvature *curvature, double *variances)
+{
+	Assert(curvature->inverted);
+	for (int j = 0; j < curvature->size; j++)
+		variances[j] = *tile_at(curvature, j, j);
+}
+
+/*
+ * The product of the inverse of H and a vector, down its columns.
+ */
+FOR_WIDE_VECTORS static void
+multiply(const Curvature *curvature, const double *vector, double *restrict sums)
+{
+	int			n = curvature->size;
+
+	memset(sums, 0, sizeof(double) * n);
+	for (int j = 0; j < n; j += COLUMNS_AT_ONCE)
+	{
+		const double *columns[COLUMNS_AT_ONCE];
+		double		factors[COLUMNS_AT_ONCE];
+
+		find_columns(curvature, j, columns);
+		for (int k = 0; k < COLUMNS_AT_ONCE; k++)
+			factors[k] = j + k < n ? vector[j + k] : 0;
+#pragma omp simd
+		for (int i = 0; i < n; i++)
+			sums[i] += factors[0] * columns[0][i] + factors[1] * columns[1][i] +
+				factors[2] * columns[2][i] + factors[3] * columns[3][i];
+	}
+}
+
+/*
+ * The step x with H x = gradient.
  */
 void
 curvature_solve(const Curvature *curvature, const double *gradient,
@@ -486,8 +497,7 @@ curvature_solve(const Curvature *curvature, const double *gradient,
 
 	if (curvature->inverted)
 	{
-		multiply(curvature, gradient, curvature->work);
-		multiply_transposed(curvature, curvature->work, 0, step);
+		multiply(curvature, gradient, step);
 		return;
 	}
 	memcpy(step, gradient, sizeof(double) * n);
@@ -496,8 +506,7 @@ curvature_solve(const Curvature *curvature, const double *gradient,
 }
 
 /*
- * The whole inverse of H, which is X' X: entry (i, j) is the product of columns i
- * and j of X, L having been inverted.
+ * The whole inverse of H.
  */
 void
 curvature_inverse(const Curvature *curvature, double *inverse)
@@ -505,11 +514,5 @@ curvature_inverse(const Curvature *curvature, double *inverse)
 	Size		n = curvature->size;
 
 	Assert(curvature->inverted);
-	for (Size j = 0; j < n; j++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		multiply_transposed(curvature, tile_at(curvature, 0, j), j, inverse + j * n);
-		for (Size i = j + 1; i < n; i++)
-			inverse[i * n + j] = inverse[j * n + i];
-	}
+	memcpy(inverse, curvature->matrix, sizeof(double) * n * n);
 }

@@ -123,16 +123,16 @@ likelihood_create(const Tally *tally, double prior_battles)
 }
 
 /*
- * Compute the worths; false when the strengths are too far apart for them.
+ * Compute the worths, with the middle of strengths at 1; false when the strengths are
+ * too far apart for them.
  */
-static bool
-find_worths(Likelihood *likelihood, const double *strengths)
+bool
+worths_of_strengths(const double *strengths, int num_models, double *worths, double *middle)
 {
 	double		lowest = strengths[0];
 	double		highest = strengths[0];
-	double		middle;
 
-	for (int i = 1; i < likelihood->num_models; i++)
+	for (int i = 1; i < num_models; i++)
 	{
 		lowest = Min(lowest, strengths[i]);
 		highest = Max(highest, strengths[i]);
@@ -140,10 +140,19 @@ find_worths(Likelihood *likelihood, const double *strengths)
 	if (!(highest - lowest <= MAX_WORTH_SPREAD))
 		return false;
 
-	middle = (lowest + highest) / 2;
-	for (int i = 0; i < likelihood->num_models; i++)
-		likelihood->worths[i] = exp(strengths[i] - middle);
+	*middle = (lowest + highest) / 2;
+	for (int i = 0; i < num_models; i++)
+		worths[i] = exp(strengths[i] - *middle);
 	return true;
+}
+
+static bool
+find_worths(Likelihood *likelihood, const double *strengths)
+{
+	double		middle;
+
+	return worths_of_strengths(strengths, likelihood->num_models, likelihood->worths,
+							   &middle);
 }
 
 /*
@@ -333,9 +342,10 @@ share_surplus(Likelihood *likelihood, const PairRun *run, PairPoints points,
 
 /*
  * The same by worths: a q - b p = (a w_j - b w_i) / (w_i + w_j).  Nearly all of
- * a bootstrap's gradients go this way, so the chances are not even stored.
+ * a bootstrap's gradients go this way, so the chances are not even stored.  Adds what
+ * the first model gets, too.
  */
-static double
+FOR_WIDE_VECTORS static void
 share_surplus_by_worths(const Likelihood *likelihood, const PairRun *run,
 						PairPoints points, double *gradient)
 {
@@ -354,7 +364,107 @@ share_surplus_by_worths(const Likelihood *likelihood, const PairRun *run,
 		others[t] -= surplus;
 		sum += surplus;
 	}
-	return sum;
+	gradient[run->first] += sum;
+}
+
+/*
+ * The same of two runs with the same others, for which one division does:
+ * 1 / x = y / (x y), which worths are far from overflowing.  And the others are
+ * fetched once.
+ */
+FOR_WIDE_VECTORS static void
+share_surplus_of_two(const Likelihood *likelihood, const PairRun *run, const PairRun *next,
+					 PairPoints points, double *gradient)
+{
+	const double *restrict a = points.first + run->pair;
+	const double *restrict b = points.second + run->pair;
+	const double *restrict c = points.first + next->pair;
+	const double *restrict d = points.second + next->pair;
+	const double *restrict worths = likelihood->worths + run->second;
+	double		own = likelihood->worths[run->first];
+	double		next_own = likelihood->worths[next->first];
+	double	   *restrict others = gradient + run->second;
+	double		sum = 0;
+	double		next_sum = 0;
+
+#pragma omp simd reduction(+:sum, next_sum)
+	for (int t = 0; t < run->length; t++)
+	{
+		double		x = own + worths[t];
+		double		y = next_own + worths[t];
+		double		inverse = 1.0 / (x * y);
+		double		surplus = (a[t] * worths[t] - b[t] * own) * (y * inverse);
+		double		next_surplus = (c[t] * worths[t] - d[t] * next_own) * (x * inverse);
+
+		others[t] -= surplus + next_surplus;
+		sum += surplus;
+		next_sum += next_surplus;
+	}
+	gradient[run->first] += sum;
+	gradient[next->first] += next_sum;
+}
+
+/*
+ * The same of a run of one pair, which takes less than to begin a loop over vectors.
+ */
+static inline void
+share_surplus_of_pair(const Likelihood *likelihood, const PairRun *run,
+					  PairPoints points, double *gradient)
+{
+	double		own = likelihood->worths[run->first];
+	double		other = likelihood->worths[run->second];
+	double		surplus = (points.first[run->pair] * other - points.second[run->pair] * own) /
+		(own + other);
+
+	gradient[run->first] += surplus;
+	gradient[run->second] -= surplus;
+}
+
+/*
+ * A part of a run: the pairs from one other model up to before another.
+ */
+static PairRun
+part_of_run(const PairRun *run, int begin, int end)
+{
+	return (PairRun)
+	{
+		run->first, begin, run->pair + begin - run->second, end - begin
+	};
+}
+
+/*
+ * The same of two runs: of what they share together, of the rest each by itself.
+ */
+static void
+share_surplus_of_runs(const Likelihood *likelihood, const PairRun *run, const PairRun *next,
+					  PairPoints points, double *gradient)
+{
+	int			run_end = run->second + run->length;
+	int			next_end = next->second + next->length;
+	int			begin = Max(run->second, next->second);
+	int			end = Min(run_end, next_end);
+	PairRun		shared = part_of_run(run, begin, end);
+	PairRun		shared_next = part_of_run(next, begin, end);
+
+	if (end <= begin)
+	{
+		share_surplus_by_worths(likelihood, run, points, gradient);
+		share_surplus_by_worths(likelihood, next, points, gradient);
+		return;
+	}
+	share_surplus_of_two(likelihood, &shared, &shared_next, points, gradient);
+	for (int k = 0; k < 4; k++)
+	{
+		PairRun		part = k == 0 ? part_of_run(run, run->second, begin) :
+			k == 1 ? part_of_run(run, end, run_end) :
+			k == 2 ? part_of_run(next, next->second, begin) :
+			part_of_run(next, end, next_end);
+
+		if (part.length == 1)
+			share_surplus_of_pair(likelihood, &part, points, gradient);
+		else if (part.length > 1)
+			share_surplus_by_worths(likelihood, &part, points, gradient);
+	}
 }
 
 /*
@@ -373,9 +483,15 @@ likelihood_gradient(Likelihood *likelihood, PairPoints points,
 	{
 		const PairRun *run = &likelihood->runs[r];
 
-		gradient[run->first] += by_worths ?
-			share_surplus_by_worths(likelihood, run, points, gradient) :
-			share_surplus(likelihood, run, points, strengths, gradient);
+		if (!by_worths)
+			gradient[run->first] += share_surplus(likelihood, run, points, strengths, gradient);
+		else if (r + 1 < likelihood->num_runs)
+		{
+			share_surplus_of_runs(likelihood, run, run + 1, points, gradient);
+			r++;
+		}
+		else
+			share_surplus_by_worths(likelihood, run, points, gradient);
 	}
 	if (likelihood->prior_battles > 0)
 	{

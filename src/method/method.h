@@ -474,17 +474,28 @@ typedef struct VoterPull
 typedef struct Chance
 {
 	double		rarer;			/* it, or else 1 less it */
+	double		odds;			/* of the rarer */
 	double		log_none;		/* ln (1 - rarer) */
 	bool		is_mirrored;
 } Chance;
+
+/* The chances that at most 0, 1, 2 ... of so many come true, for many draws */
+#define NUM_FEW 8
+
+typedef struct FewChances
+{
+	double		at_most[NUM_FEW];
+} FewChances;
 
 /* Battles fought again as a fit predicts: see reenact.c; arrays of num_pairs */
 typedef struct Reenactment
 {
 	const Tally *tally;
+	int64	   *battles;
 	double	   *shares;			/* that the first model takes of the points */
 	double	   *ties;			/* chances of these */
 	Chance	   *tied;			/* the same, and */
+	FewChances *few_tied;
 	Chance	   *won;			/* of a win if it is no tie, for draws */
 } Reenactment;
 
@@ -687,6 +698,8 @@ extern double difference_variance(const double *covariance, Size n, int i, int j
 
 /* likelihood.c */
 extern PairRun *find_pair_runs(const Tally *tally, int *num_runs);
+extern bool worths_of_strengths(const double *strengths, int num_models, double *worths,
+								double *middle);
 extern Likelihood *likelihood_create(const Tally *tally, double prior_battles);
 extern void likelihood_gradient(Likelihood *likelihood, PairPoints points,
 								const double *strengths, double *gradient);
@@ -846,6 +859,31 @@ extern void estimator_fit_replicate(Estimator *estimator, PairPoints points,
 									const bool *placed, double *strengths,
 									double *terms);
 
+/*
+ * The next 64 bits of one of the server's generators (xoroshiro128**), as from
+ * pg_prng_uint64().  Where very many are drawn the compiler keeps the state of a copy
+ * in registers.
+ */
+static inline uint64
+next_bits(pg_prng_state *prng)
+{
+	uint64		product = prng->s0 * 5;
+	uint64		difference = prng->s1 ^ prng->s0;
+
+	prng->s0 = (prng->s0 << 24 | prng->s0 >> 40) ^ difference ^ difference << 16;
+	prng->s1 = difference << 37 | difference >> 27;
+	return (product << 7 | product >> 57) * 9;
+}
+
+/*
+ * A double from 0 to below 1, as from pg_prng_double().
+ */
+static inline double
+uniform_draw(pg_prng_state *prng)
+{
+	return (double) (next_bits(prng) >> 12) / (UINT64CONST(1) << 52);
+}
+
 /* resample.c */
 extern Resampler *resampler_create(const Tally *tally);
 extern void resample(Resampler *resampler, pg_prng_state *prng,
@@ -941,6 +979,9 @@ extern VoterPull *strongest_pulls(const PlacedFit *fit, const Voters *voters,
 /* binomial.c */
 extern Chance prepare_chance(double chance);
 extern int64 draw_binomial(pg_prng_state *prng, int64 number, Chance chance);
+extern FewChances prepare_few(int64 number, Chance chance);
+extern int64 draw_by_few(pg_prng_state *prng, int64 number, Chance chance,
+						 const FewChances *few);
 
 /* chi_square.c */
 extern double chi_square_tail(double value, double degrees);

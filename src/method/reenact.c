@@ -117,6 +117,9 @@ reenactment_create(const PlacedFit *fit)
 	reenactment->tally = fit->tally;
 	reenactment->shares = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	reenactment->ties = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	reenactment->battles = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	size = mul_size(fit->tally->num_pairs + 1, sizeof(FewChances));
+	reenactment->few_tied = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	size = mul_size(fit->tally->num_pairs + 1, sizeof(Chance));
 	reenactment->tied = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	reenactment->won = MemoryContextAllocHuge(CurrentMemoryContext, size);
@@ -128,8 +131,10 @@ reenactment_create(const PlacedFit *fit)
 		double		share = reenactment->shares[p];
 		double		tie = tie_chance(nu, share);
 
+		reenactment->battles[p] = (int64) pair_battles(&fit->tally->pairs[p]);
 		reenactment->ties[p] = tie;
 		reenactment->tied[p] = prepare_chance(tie);
+		reenactment->few_tied[p] = prepare_few(reenactment->battles[p], reenactment->tied[p]);
 		reenactment->won[p] = prepare_chance(tie < 1 ? (share - tie / 2) / (1 - tie) : 0);
 	}
 	return reenactment;
@@ -155,8 +160,9 @@ reenact(const Reenactment *reenactment, pg_prng_state *prng, PairPoints points)
 {
 	for (int p = 0; p < reenactment->tally->num_pairs; p++)
 	{
-		int64		battles = (int64) pair_battles(&reenactment->tally->pairs[p]);
-		int64		ties = draw_binomial(prng, battles, reenactment->tied[p]);
+		int64		battles = reenactment->battles[p];
+		int64		ties = draw_by_few(prng, battles, reenactment->tied[p],
+									   &reenactment->few_tied[p]);
 		int64		wins = draw_binomial(prng, battles - ties, reenactment->won[p]);
 
 		CHECK_FOR_INTERRUPTS_AT(p * 8);

@@ -28,8 +28,8 @@
  * Streams: replicate r draws from a generator seeded by (seed, r) alone, cells
  * in the order of the tally.
  *
- * Memory: 8 bytes a cell (a pair has three) and 6 a pair, and up to 25 MB of
- * Poisson tables, should every count up to MAX_TABLE_COUNT occur.
+ * Memory: 16 bytes a cell (a pair has three), and up to 25 MB of Poisson tables,
+ * should every count up to MAX_TABLE_COUNT occur.
  *
  *-------------------------------------------------------------------------
  */
@@ -74,16 +74,17 @@ typedef struct PoissonColumn
 	int16		values[2];		/* its own, and its alias */
 } PoissonColumn;
 
+/* Which of all columns are those of a table */
 typedef struct PoissonTable
 {
-	uint32		num_columns;
-	const PoissonColumn *columns;
+	uint32		num_columns;	/* 0: there is none */
+	uint32		begin;
 } PoissonTable;
 
-/* The table of each cell of a pair, which is its count; -1: no table */
+/* The table of each cell of a pair; none if that of any is missing */
 typedef struct PairTables
 {
-	int16		table[NUM_OUTCOMES];
+	PoissonTable table[NUM_OUTCOMES];
 } PairTables;
 
 struct Resampler
@@ -91,8 +92,16 @@ struct Resampler
 	const Tally *tally;
 	bool		one_by_one;		/* all battles are */
 	AliasColumn *cells;			/* NUM_OUTCOMES a pair */
-	PairTables *pair_tables;	/* NULL when one_by_one */
-	PoissonTable *tables;
+
+
+	/* Unless one_by_one */
+	PoissonTable *tables;		/* of each count */
+	PairTables *pair_tables;
+	PoissonColumn *columns;		/* of all tables */
+	uint32		num_columns;
+	uint32		max_columns;
+	int			largest;		/* value in any */
+	double	   *halves;			/* of 0, 1, 2, ...: the points of a pair */
 };
 
 /*
@@ -201,10 +210,29 @@ log_poisson_density(double k, double mean)
 }
 
 /*
- * The alias table of a Poisson distribution.
+ * Room for so many more columns of Poisson tables.
+ */
+static PoissonColumn *
+add_columns(Resampler *resampler, uint32 num_columns)
+{
+	uint32		begin = resampler->num_columns;
+
+	resampler->num_columns += num_columns;
+	if (resampler->num_columns > resampler->max_columns)
+	{
+		resampler->max_columns = 2 * resampler->num_columns;
+		resampler->columns = repalloc_huge(resampler->columns,
+										   mul_size(resampler->max_columns,
+													sizeof(PoissonColumn)));
+	}
+	return resampler->columns + begin;
+}
+
+/*
+ * Make the alias table of a Poisson distribution.
  */
 static PoissonTable
-make_poisson_table(double mean)
+make_poisson_table(Resampler *resampler, double mean)
 {
 	double		reach = mean > 0 ? TABLE_DEVIATIONS * (sqrt(mean) + 1) : 0;
 	int			lowest = Max(0, (int) floor(mean - reach));
@@ -212,7 +240,7 @@ make_poisson_table(double mean)
 	int			num_columns = highest - lowest + 1;
 	double	   *weights = palloc(sizeof(double) * num_columns);
 	AliasColumn *aliases = palloc(sizeof(AliasColumn) * num_columns);
-	PoissonColumn *columns = palloc(sizeof(PoissonColumn) * num_columns);
+	PoissonColumn *columns = add_columns(resampler, num_columns);
 
 	StaticAssertStmt(MAX_TABLE_COUNT * 2 <= PG_INT16_MAX,
 					 "values of Poisson tables fit into 16 bits");
@@ -225,11 +253,12 @@ make_poisson_table(double mean)
 		columns[i].values[0] = lowest + i;
 		columns[i].values[1] = lowest + aliases[i].alias;
 	}
+	resampler->largest = Max(resampler->largest, highest);
 	pfree(weights);
 	pfree(aliases);
 	return (PoissonTable)
 	{
-		(uint32) num_columns, columns
+		num_columns, resampler->num_columns - num_columns
 	};
 }
 
@@ -239,10 +268,10 @@ make_poisson_table(double mean)
  * choice is an index, since a branch would be mispredicted half the time.
  */
 static inline int32
-draw_from_table(const PoissonTable *table, uint32 bits)
+draw_from_table(const PoissonColumn *columns, PoissonTable table, uint32 bits)
 {
-	uint64		product = (uint64) bits * table->num_columns;
-	const PoissonColumn *column = &table->columns[product >> 32];
+	uint64		product = (uint64) bits * table.num_columns;
+	const PoissonColumn *column = &columns[table.begin + (uint32) (product >> 32)];
 
 	return column->values[(uint32) product >= column->own];
 }
@@ -328,6 +357,30 @@ prepare_single_draws(Resampler *resampler)
 }
 
 /*
+ * Find the table of each cell of a pair, none if one of them is too large for it.
+ */
+static PairTables
+find_pair_tables(Resampler *resampler, const Pair *pair, double fraction)
+{
+	PairTables	tables = {0};
+
+	for (int i = 0; i < NUM_OUTCOMES; i++)
+	{
+		PoissonTable *table = &resampler->tables[Min(pair->count[i], MAX_TABLE_COUNT)];
+
+		if (pair->count[i] > MAX_TABLE_COUNT)
+			return (PairTables)
+		{
+			0
+		};
+		if (table->num_columns == 0)
+			*table = make_poisson_table(resampler, fraction * pair->count[i]);
+		tables.table[i] = *table;
+	}
+	return tables;
+}
+
+/*
  * Set up the Poisson table of each count that occurs.
  */
 static void
@@ -337,22 +390,18 @@ prepare_poisson_draws(Resampler *resampler)
 	double		fraction = 1 - TOTAL_MARGIN / sqrt(tally->num_battles);
 
 	resampler->tables = palloc0(sizeof(PoissonTable) * (MAX_TABLE_COUNT + 1));
+	resampler->columns = palloc(sizeof(PoissonColumn));
 	resampler->pair_tables = MemoryContextAllocHuge(CurrentMemoryContext,
 													mul_size(tally->num_pairs,
 															 sizeof(PairTables)));
 	for (int p = 0; p < tally->num_pairs; p++)
 	{
 		CHECK_FOR_INTERRUPTS_AT(p);
-		for (int i = 0; i < NUM_OUTCOMES; i++)
-		{
-			int64		count = tally->pairs[p].count[i];
-			bool		has_table = count <= MAX_TABLE_COUNT;
-
-			resampler->pair_tables[p].table[i] = has_table ? count : -1;
-			if (has_table && resampler->tables[count].columns == NULL)
-				resampler->tables[count] = make_poisson_table(fraction * count);
-		}
+		resampler->pair_tables[p] = find_pair_tables(resampler, &tally->pairs[p], fraction);
 	}
+	resampler->halves = palloc(sizeof(double) * (3 * resampler->largest + 1));
+	for (int i = 0; i <= 3 * resampler->largest; i++)
+		resampler->halves[i] = 0.5 * i;
 }
 
 Resampler *
@@ -373,14 +422,17 @@ resampler_create(const Tally *tally)
 }
 
 /*
- * One cell's part of a resample, from its table where it has one.
+ * One cell's part of a resample, from a table where its count has one.
  */
 static inline double
-draw_cell(const PoissonTable *tables, int table, uint32 bits,
-		  pg_prng_state *prng, double mean)
+draw_cell(const Resampler *resampler, int64 count, uint32 bits, pg_prng_state *prng,
+		  double fraction)
 {
-	return table >= 0 ?
-		draw_from_table(&tables[table], bits) : draw_poisson(prng, mean);
+	PoissonTable table = resampler->tables[Min(count, MAX_TABLE_COUNT)];
+
+	return count <= MAX_TABLE_COUNT && table.num_columns > 0 ?
+		draw_from_table(resampler->columns, table, bits) :
+		draw_poisson(prng, fraction * count);
 }
 
 /*
@@ -391,15 +443,13 @@ draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
 				double fraction, int p, uint64 bits, uint64 more_bits,
 				PairPoints points)
 {
-	const PoissonTable *tables = resampler->tables;
-	const int16 *table = resampler->pair_tables[p].table;
 	const int64 *count = resampler->tally->pairs[p].count;
-	double		first = draw_cell(tables, table[OUTCOME_FIRST], (uint32) bits,
-								  prng, fraction * count[OUTCOME_FIRST]);
-	double		second = draw_cell(tables, table[OUTCOME_SECOND], bits >> 32,
-								   prng, fraction * count[OUTCOME_SECOND]);
-	double		ties = draw_cell(tables, table[OUTCOME_TIE], more_bits >> 32,
-								 prng, fraction * count[OUTCOME_TIE]);
+	double		first = draw_cell(resampler, count[OUTCOME_FIRST], (uint32) bits,
+								  prng, fraction);
+	double		second = draw_cell(resampler, count[OUTCOME_SECOND], bits >> 32,
+								   prng, fraction);
+	double		ties = draw_cell(resampler, count[OUTCOME_TIE], more_bits >> 32,
+								 prng, fraction);
 
 	points.first[p] = first + 0.5 * ties;
 	points.second[p] = second + 0.5 * ties;
@@ -410,47 +460,52 @@ draw_large_pair(const Resampler *resampler, pg_prng_state *prng,
 
 /*
  * Draw every cell from Poisson(fraction * count).  Returns the total.  Where
- * all cells of a pair have tables, integers do.
+ * all cells of a pair have tables, integers do, of which twice the points are taken,
+ * and then the halves of these.
  */
 static pg_attribute_always_inline double
 draw_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
 		   PairPoints points, const bool with_ties)
 {
-	const PoissonTable *tables = resampler->tables;
 	const PairTables *pair_tables = resampler->pair_tables;
+	const PoissonColumn *columns = resampler->columns;
+	const double *halves = resampler->halves;
 	int			num_pairs = resampler->tally->num_pairs;
 	double	   *of_first = points.first;
 	double	   *of_second = points.second;
 	double	   *tied = points.ties;
 	double		large_total = 0;
-	int64		total = 0;
+	uint64		total = 0;
+	pg_prng_state own = *prng;	/* in registers */
 
 	for (int p = 0; p < num_pairs; p++)
 	{
-		const int16 *table = pair_tables[p].table;
-		uint64		bits = pg_prng_uint64(prng);
-		uint64		more_bits = pg_prng_uint64(prng);
-		int32		first,
+		const PoissonTable *table = pair_tables[p].table;
+		uint64		bits = next_bits(&own);
+		uint64		more_bits = next_bits(&own);
+		uint32		first,
 					second,
 					ties;
 
 		CHECK_FOR_INTERRUPTS_AT(p);
-		if (unlikely((table[OUTCOME_FIRST] | table[OUTCOME_SECOND] |
-					  table[OUTCOME_TIE]) < 0))
+		if (unlikely(table->num_columns == 0))
 		{
+			*prng = own;
 			large_total += draw_large_pair(resampler, prng, fraction, p,
 										   bits, more_bits, points);
+			own = *prng;
 			continue;
 		}
-		first = draw_from_table(&tables[table[OUTCOME_FIRST]], (uint32) bits);
-		second = draw_from_table(&tables[table[OUTCOME_SECOND]], bits >> 32);
-		ties = draw_from_table(&tables[table[OUTCOME_TIE]], more_bits >> 32);
-		of_first[p] = 0.5 * (2 * first + ties);
-		of_second[p] = 0.5 * (2 * second + ties);
+		first = draw_from_table(columns, table[OUTCOME_FIRST], (uint32) bits);
+		second = draw_from_table(columns, table[OUTCOME_SECOND], bits >> 32);
+		ties = draw_from_table(columns, table[OUTCOME_TIE], more_bits >> 32);
+		of_first[p] = halves[2 * first + ties];
+		of_second[p] = halves[2 * second + ties];
 		if (with_ties)
 			tied[p] = ties;
 		total += first + second + ties;
 	}
+	*prng = own;
 	return total + large_total;
 }
 
@@ -512,10 +567,11 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 	double	   *of_first = points.first;
 	double	   *of_second = points.second;
 	double	   *tied = points.ties;
+	pg_prng_state own = *prng;	/* in registers */
 
 	for (int64 b = 0; b < num_battles; b++)
 	{
-		uint64		bits = pg_prng_uint64(prng);
+		uint64		bits = next_bits(&own);
 		uint64		high = (bits >> 32) * num_cells;
 		uint64		product = high + (((bits & PG_UINT32_MAX) * num_cells) >> 32);
 		uint32		c = product >> 32;
@@ -529,6 +585,7 @@ draw_singles(Resampler *resampler, pg_prng_state *prng, int64 num_battles,
 		if (tied && c % NUM_OUTCOMES == OUTCOME_TIE)
 			tied[c / NUM_OUTCOMES]++;
 	}
+	*prng = own;
 }
 
 /*

@@ -99,6 +99,90 @@ test_binomial(void)
 	}
 }
 
+/* Protects quick draws: by chances that are known the same is drawn */
+static void
+test_few(void)
+{
+	static const double chances[] = {0, 1e-9, 0.01, 0.2, 0.5, 0.7, 0.99, 1};
+
+	for (int k = 0; k < (int) lengthof(chances); k++)
+		for (int64 number = 0; number < 2000; number = number * 3 / 2 + 1)
+		{
+			Chance		chance = prepare_chance(chances[k]);
+			FewChances	few = prepare_few(number, chance);
+			pg_prng_state quick;
+			pg_prng_state slow;
+
+			seed_replicate(&quick, 7, (int) number);
+			slow = quick;
+			for (int d = 0; d < 300; d++)
+			{
+				int64		drawn = draw_by_few(&quick, number, chance, &few);
+				int64		expected = draw_binomial(&slow, number, chance);
+
+				check(drawn == expected, "%d of %d with %g, not %d", (int) drawn,
+					  (int) number, chances[k], (int) expected);
+			}
+			check(memcmp(&quick, &slow, sizeof(slow)) == 0, "other bits are drawn");
+		}
+}
+
+/* The deviance of points from strengths, pair by pair */
+static double
+deviance_of(const Tally *tally, PairPoints points, const double *strengths)
+{
+	double		deviance = 0;
+
+	for (int p = 0; p < tally->num_pairs; p++)
+	{
+		const Pair *pair = &tally->pairs[p];
+		double		battles = points.first[p] + points.second[p];
+		double		share = 1 / (1 + exp(strengths[pair->second] - strengths[pair->first]));
+
+		if (points.first[p] > 0)
+			deviance += 2 * points.first[p] * log(points.first[p] / battles / share);
+		if (points.second[p] > 0)
+			deviance += 2 * points.second[p] * log(points.second[p] / battles / (1 - share));
+	}
+	return deviance;
+}
+
+/* Protects what is expected by chance: the mean deviance of battles that are fought again */
+static void
+test_expected_deviance(void)
+{
+	Dice		dice = {162};
+	BattleList *battles = battles_create(9);
+	int			num_replicates = 100;
+	const PlacedFit *fit;
+	Reenactment *reenactment;
+	PairPoints	points;
+	double		expected = 0;
+	double		strengths[9];
+	Goodness   *goodness;
+
+	for (int i = 0; i < 9; i++)
+		for (int j = 0; j < i; j++)
+			battles_draw_pair(battles, &dice, j, i, 6 + (i + j) % 3, 0.1 * (i - j), 0.3);
+	fit = fit_of(battles);
+	goodness = test_goodness(fit, num_replicates, 11, false);
+	check(goodness->is_simulated, "counts are taken for large");
+	reenactment = reenactment_create(fit);
+	points = points_create(fit->tally->num_pairs);
+	for (int r = 0; r < num_replicates; r++)
+	{
+		pg_prng_state prng;
+
+		seed_replicate(&prng, 11, r);
+		reenact(reenactment, &prng, points);
+		memcpy(strengths, fit->strengths, sizeof(strengths));
+		fit_replicate(fit->fitter, points, NULL, strengths);
+		expected += deviance_of(fit->tally, points, strengths) / num_replicates;
+	}
+	check(fabs(goodness->expected_deviance - expected) < 1e-9, "%.12f is expected, not %.12f",
+		  goodness->expected_deviance, expected);
+}
+
 /* Protects the deviance and its p-value: of baseball 1987 (Agresti, table 10.10) */
 static void
 test_baseball(void)
@@ -348,6 +432,8 @@ test_tree(void)
 const UnitTest goodness_tests[] = {
 	{"the tail of chi-square is known", test_chi_square},
 	{"binomial draws have the moments they should", test_binomial},
+	{"and are the same by chances that are known", test_few},
+	{"the mean deviance of replicates is expected", test_expected_deviance},
 	{"deviance of baseball 1987", test_baseball},
 	{"deviance of the puddings, whose ties vary less", test_puddings},
 	{"battles fought again are as the scores predict", test_reenactment},

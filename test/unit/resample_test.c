@@ -531,7 +531,31 @@ test_points_of_pairs(void)
 	}
 }
 
+/* Protects all that is drawn: the bits and the doubles are those of the server's generators */
+static void
+test_bits(void)
+{
+	for (int seed = 0; seed < 100; seed++)
+	{
+		pg_prng_state own;
+		pg_prng_state servers;
+
+		seed_replicate(&own, seed, 3);
+		servers = own;
+		for (int d = 0; d < 100; d++)
+		{
+			uint64		bits = next_bits(&own);
+			uint64		expected = pg_prng_uint64(&servers);
+
+			check(bits == expected, "seed %d, draw %d: the bits differ", seed, d);
+			check(uniform_draw(&own) == pg_prng_double(&servers),
+				  "seed %d, draw %d: the doubles differ", seed, d);
+		}
+	}
+}
+
 const UnitTest resample_tests[] = {
+	{"bits and doubles are drawn as the server draws them", test_bits},
 	{"resamples of few battles are multinomial", test_few_battles},
 	{"resamples of many cells are multinomial", test_many_cells},
 	{"resamples by tables are multinomial", test_tables},

@@ -25,7 +25,7 @@ AS $$
 	FROM unnest('{live_parts,live_views,live_points,live_application_sources,live_triggers,
 		live_trigger_sql,live_found_triggers,live_unfit_triggers,live_labels,live_relation_facts,live_functions,live_facts,live_lost,live_doubt,
 		live_named_sql,live_all_sql,live_changed_sql,live_difference_sql,live_store_sql,live_sum_sql,
-		live_is_long,live_fold,live_recount,live_counts_sql,live_counts_of_sql,live_compare_sql,
+		live_is_long,live_fold,live_drop_index,live_all_difference_sql,live_recount,live_counts_sql,live_counts_of_sql,live_compare_sql,
 		live_note_verified,live_state_of,live_lock,live_make_triggers,live_make_tables}'::name[]) WITH ORDINALITY AS w (name, place)
 	JOIN pg_proc AS p ON p.proname = w.name AND p.pronamespace = 'bixarena'::regnamespace
 $$;
@@ -97,6 +97,10 @@ AS $$SELECT ARRAY(SELECT u.n + coalesce(changes[array_position(more, u.slug)], 0
 		FROM unnest(slugs, counts) WITH ORDINALITY AS u (slug, n, place) ORDER BY u.place)
 	|| ARRAY(SELECT u.n FROM unnest(more, changes) WITH ORDINALITY AS u (slug, n, place)
 		WHERE u.slug <> ALL (slugs) ORDER BY u.place)$$;
+
+CREATE FUNCTION bixarena_node.live_count(slugs text[], counts bigint[], slug text) RETURNS bigint
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$SELECT coalesce(counts[array_position(slugs, slug COLLATE "C")], 0)$$;
 
 -- The trigger.  It has the rights of the role that ran this, so that writers need none
 -- on the log.

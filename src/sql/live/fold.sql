@@ -36,6 +36,13 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION bixarena.live_sums(text[], bigint[], text[], bigint[]) IS
 	'counts of what live_slugs() gives: those of slugs, with the changes of more added';
 
+CREATE FUNCTION bixarena.live_count(slugs text[], counts bigint[], slug text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'bixarena_live_count'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bixarena.live_count(text[], bigint[], text) IS
+	'of counts beside slugs that of one, 0 if it is not among them';
+
 CREATE FUNCTION bixarena.live_has_voters(arena text)
 RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -89,7 +96,7 @@ AS $$
 			SELECT r.battle_id, r.model1_id, r.model2_id, r.outcome, r.voter_id, r.leaderboards
 			FROM named AS n CROSS JOIN LATERAL (%1$s OFFSET 0) AS r),
 		old AS MATERIALIZED (
-			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards
+			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards, c.ctid AS place
 			FROM named AS n JOIN %2$I.counted AS c ON c.battle_id = n.battle_id)$sql$,
 		bixarena.live_groups_sql(arena, 'n.battle_id'), schema,
 		CASE WHEN take THEN format('DELETE FROM %I.log AS l RETURNING l.kind, l.keys', schema)
@@ -112,7 +119,8 @@ AS $$
 		taken AS (DELETE FROM %2$I.log),
 		fresh AS MATERIALIZED (%1$s),
 		old AS MATERIALIZED (
-			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards FROM %2$I.counted AS c)$sql$,
+			SELECT c.battle_id, c.model1_id, c.model2_id, c.outcome, c.voter_id, c.leaderboards, c.ctid AS place
+			FROM %2$I.counted AS c)$sql$,
 		bixarena.live_groups_sql(arena, NULL), schema)
 $$;
 COMMENT ON FUNCTION bixarena.live_all_sql(text, text) IS
@@ -126,8 +134,11 @@ AS $$
 	-- one grouping, to which nulls are alike
 	SELECT $sql$,
 		changed_row AS MATERIALIZED (
-			SELECT d.battle_id, d.model1_id, d.model2_id, d.outcome, d.voter_id, d.leaderboards, sum(d.battles) AS battles
-			FROM (SELECT f.*, 1 AS battles FROM fresh AS f UNION ALL SELECT o.*, -1 FROM old AS o) AS d
+			SELECT d.battle_id, d.model1_id, d.model2_id, d.outcome, d.voter_id, d.leaderboards, sum(d.battles)::integer AS battles
+			FROM (SELECT f.battle_id, f.model1_id, f.model2_id, f.outcome, f.voter_id, f.leaderboards, 1 AS battles
+				FROM fresh AS f
+				UNION ALL
+				SELECT o.battle_id, o.model1_id, o.model2_id, o.outcome, o.voter_id, o.leaderboards, -1 FROM old AS o) AS d
 			GROUP BY 1, 2, 3, 4, 5, 6
 			HAVING sum(d.battles) <> 0),
 		changed AS MATERIALIZED (SELECT DISTINCT r.battle_id FROM changed_row AS r)$sql$
@@ -142,8 +153,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT $sql$,
 		difference AS (
-			SELECT l.leaderboard, r.model1_id, r.model2_id, r.outcome, sum(r.battles)::bigint AS battles
-			FROM changed_row AS r, unnest(r.leaderboards) AS l (leaderboard)
+			SELECT r.leaderboard, r.model1_id, r.model2_id, r.outcome, sum(r.battles) AS battles
+			FROM (SELECT unnest(c.leaderboards) AS leaderboard, c.model1_id, c.model2_id, c.outcome, c.battles
+				FROM changed_row AS c) AS r
 			GROUP BY 1, 2, 3, 4
 			HAVING sum(r.battles) <> 0)$sql$
 $$;
@@ -156,7 +168,8 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format($sql$,
-		dropped AS (DELETE FROM %1$I.counted AS c USING changed AS h WHERE c.battle_id = h.battle_id),
+		dropped AS (DELETE FROM %1$I.counted AS c USING changed AS h, old AS o
+			WHERE o.battle_id = h.battle_id AND c.ctid = o.place),
 		stored AS (INSERT INTO %1$I.counted (battle_id, model1_id, model2_id, outcome, voter_id, leaderboards)
 			SELECT f.battle_id, f.model1_id, f.model2_id, f.outcome, f.voter_id, f.leaderboards
 			FROM fresh AS f JOIN changed AS h ON h.battle_id = f.battle_id)$sql$,
@@ -234,6 +247,52 @@ $$;
 COMMENT ON FUNCTION bixarena.live_fold(text, text, jsonb) IS
 	'bring a kept tally up to date: how many battles count otherwise than before, or why all are to be counted anew';
 
+CREATE FUNCTION bixarena.live_drop_index(schema text)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- of a table that nobody is looking at
+	BEGIN
+		EXECUTE format('LOCK TABLE %I.counted IN ACCESS EXCLUSIVE MODE NOWAIT', schema);
+	EXCEPTION WHEN lock_not_available THEN
+		RETURN false;
+	END;
+	EXECUTE format('DROP INDEX IF EXISTS %I.counted_battle', schema);
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION bixarena.live_drop_index(text) IS
+	'drop the index of what is counted, unless somebody is in the way: it takes less to make it than to insert into it';
+
+CREATE FUNCTION bixarena.live_all_difference_sql(schema text, is_empty boolean)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- the tally itself is counted, too, whatever has been done to it
+	SELECT CASE WHEN is_empty THEN $sql$,
+		difference AS (
+			SELECT unnest(f.leaderboards) AS leaderboard, f.model1_id, f.model2_id, f.outcome, count(*) AS battles
+			FROM fresh AS f
+			GROUP BY 1, 2, 3, 4)$sql$
+		ELSE format($sql$,
+		difference AS (
+			SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, sum(d.battles)::bigint AS battles
+			FROM (
+				SELECT unnest(f.leaderboards) AS leaderboard, f.model1_id, f.model2_id, f.outcome, 1 AS battles
+				FROM fresh AS f
+				UNION ALL
+				SELECT u.leaderboard, t.model1_id, t.model2_id, t.outcome, -u.battles
+				FROM %1$I.tally AS t, unnest(t.leaderboards, t.battles) AS u (leaderboard, battles)
+			) AS d
+			GROUP BY 1, 2, 3, 4
+			HAVING sum(d.battles) <> 0)$sql$, schema) END
+$$;
+COMMENT ON FUNCTION bixarena.live_all_difference_sql(text, boolean) IS
+	'parts of a statement: by how many battles the tally, which may be empty, differs from all that count';
+
 CREATE FUNCTION bixarena.live_recount(arena text, schema text, sources jsonb, why text, facts text[])
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -242,34 +301,31 @@ SET jit = off
 AS $$
 DECLARE
 	is_first boolean;
+	is_empty boolean;
+	is_without_index boolean := false;
 	counted bigint;
 	nameless bigint;
 	changed bigint;
 BEGIN
-	EXECUTE format('SELECT NOT EXISTS (SELECT FROM %I.counted)', schema) INTO is_first;
+	EXECUTE format('SELECT NOT EXISTS (SELECT FROM %1$I.counted), NOT EXISTS (SELECT FROM %1$I.tally)', schema)
+	INTO is_first, is_empty;
+	IF is_first THEN
+		is_without_index := bixarena.live_drop_index(schema);
+	END IF;
 	EXECUTE 'WITH ' || bixarena.live_all_sql(arena, schema) || CASE WHEN is_first
 		THEN format($sql$,
 		changed AS (SELECT f.battle_id FROM fresh AS f),
 		stored AS (INSERT INTO %I.counted (battle_id, model1_id, model2_id, outcome, voter_id, leaderboards)
 			SELECT f.battle_id, f.model1_id, f.model2_id, f.outcome, f.voter_id, f.leaderboards FROM fresh AS f)$sql$, schema)
 		ELSE bixarena.live_changed_sql() || bixarena.live_store_sql(schema) END
-		-- the tally itself is counted, too, whatever has been done to it
-		|| format($sql$,
-		difference AS (
-			SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, sum(d.battles)::bigint AS battles
-			FROM (
-				SELECT l.leaderboard, f.model1_id, f.model2_id, f.outcome, 1 AS battles
-				FROM fresh AS f, unnest(f.leaderboards) AS l (leaderboard)
-				UNION ALL
-				SELECT u.leaderboard, t.model1_id, t.model2_id, t.outcome, -u.battles
-				FROM %1$I.tally AS t, unnest(t.leaderboards, t.battles) AS u (leaderboard, battles)
-			) AS d
-			GROUP BY 1, 2, 3, 4
-			HAVING sum(d.battles) <> 0)$sql$, schema)
+		|| bixarena.live_all_difference_sql(schema, is_empty)
 		|| bixarena.live_sum_sql(schema) || $sql$
 		SELECT f.counted, f.nameless, (SELECT count(*) FROM changed)
 		FROM (SELECT count(*) AS counted, count(*) FILTER (WHERE f.battle_id IS NULL) AS nameless FROM fresh AS f) AS f$sql$
 	INTO counted, nameless, changed;
+	IF is_without_index THEN
+		EXECUTE format('CREATE INDEX counted_battle ON %I.counted (battle_id)', schema);
+	END IF;
 	IF nameless > 0 THEN
 		RAISE EXCEPTION 'battles of arena "%" have no battle_id', arena
 			USING ERRCODE = 'null_value_not_allowed',
@@ -312,10 +368,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT 'WITH ' || bixarena.live_named_sql(arena, schema, sources, false)
 		|| bixarena.live_changed_sql() || bixarena.live_difference_sql() || format($sql$
-		SELECT $1 AS leaderboard, t.model1_id, t.model2_id, t.outcome,
-			t.battles[array_position(t.leaderboards, $1 COLLATE "C")] AS battles
-		FROM %I.tally AS t
-		WHERE $1 COLLATE "C" = ANY (t.leaderboards)
+		SELECT $1 AS leaderboard, t.model1_id, t.model2_id, t.outcome, t.battles
+		FROM (SELECT a.model1_id, a.model2_id, a.outcome, bixarena.live_count(a.leaderboards, a.battles, $1) AS battles
+			FROM %I.tally AS a OFFSET 0) AS t
+		WHERE t.battles <> 0
 		UNION ALL
 		SELECT d.leaderboard, d.model1_id, d.model2_id, d.outcome, d.battles FROM difference AS d
 		WHERE d.leaderboard = $1$sql$,
