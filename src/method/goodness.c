@@ -45,6 +45,9 @@
 #define LEAST_COUNT 1.0
 #define MOST_ARE_GOOD 0.8
 
+/* So many replicates with as large a deviance are enough */
+#define ENOUGH_AS_LARGE 20
+
 /* What is left of a pair's own say is more than rounding */
 #define LEAST_FREEDOM 1e-9
 
@@ -75,6 +78,14 @@ typedef struct Trial
 	double	   *worths;
 	double	   *logs;			/* of half of 1, 2 ... battles; NULL: too many */
 } Trial;
+
+/* Replicates that have been fitted */
+typedef struct Attempts
+{
+	int			number;
+	int			as_large;		/* whose deviance is, as that of the data */
+	Misfit		sum;
+} Attempts;
 
 static double
 deviance_term(double points, double expected)
@@ -384,18 +395,34 @@ test_large_counts(Goodness *goodness, const PlacedFit *fit,
 }
 
 /*
- * The same by fighting all battles again; and with a counter how many cycles there are
- * by chance, which takes no fit.
+ * Fit and measure the replicate at hand.
+ */
+static void
+try_replicate(Goodness *goodness, Trial *trial, Attempts *attempts)
+{
+	Misfit		misfit = misfit_of_replicate(trial);
+
+	attempts->number++;
+	attempts->as_large += misfit.deviance >= goodness->deviance * (1 - ROUNDING);
+	attempts->sum.deviance += misfit.deviance;
+	attempts->sum.squares += misfit.squares;
+}
+
+/*
+ * The same by fighting all battles again, until it is plain that the model does not fail.
+ * With a counter it is also told how many cycles there are by chance, which takes no fit,
+ * and all replicates are made.
  */
 static void
 test_by_replicates(Goodness *goodness, Trial *trial, CycleCounter *counter,
 				   int num_replicates, uint64 seed, Misfit *expected)
 {
-	int			num_as_large = 0;
+	Attempts	attempts = {0};
+	bool		is_plain = false;
 	int			num_as_many = 0;
 	double		cycles = 0;
 
-	for (int r = 0; r < num_replicates; r++)
+	for (int r = 0; r < num_replicates && !is_plain; r++)
 	{
 		pg_prng_state prng;
 
@@ -410,16 +437,16 @@ test_by_replicates(Goodness *goodness, Trial *trial, CycleCounter *counter,
 			num_as_many += found >= goodness->cycles;
 		}
 		if (goodness->is_simulated)
-		{
-			Misfit		misfit = misfit_of_replicate(trial);
-
-			num_as_large += misfit.deviance >= goodness->deviance * (1 - ROUNDING);
-			expected->deviance += misfit.deviance / num_replicates;
-			expected->squares += misfit.squares / num_replicates;
-		}
+			try_replicate(goodness, trial, &attempts);
+		is_plain = counter == NULL && attempts.as_large >= ENOUGH_AS_LARGE;
 	}
 	if (goodness->is_simulated)
-		goodness->p_value = (1.0 + num_as_large) / (1 + num_replicates);
+	{
+		goodness->p_value = is_plain ? (double) attempts.as_large / attempts.number :
+			(1.0 + attempts.as_large) / (1 + attempts.number);
+		expected->deviance = attempts.sum.deviance / attempts.number;
+		expected->squares = attempts.sum.squares / attempts.number;
+	}
 	if (counter)
 	{
 		goodness->expected_cycles = cycles / num_replicates;
@@ -428,8 +455,8 @@ test_by_replicates(Goodness *goodness, Trial *trial, CycleCounter *counter,
 }
 
 /*
- * Test whether the model holds for the models that were fitted; and with_cycles whether
- * there are more cycles than by chance.
+ * Test whether the model holds for the models that were fitted; with_cycles also whether
+ * there are more cycles than by chance, and by all replicates.
  */
 Goodness *
 test_goodness(const PlacedFit *fit, int num_replicates, uint64 seed, bool with_cycles)

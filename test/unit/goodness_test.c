@@ -147,38 +147,56 @@ deviance_of(const Tally *tally, PairPoints points, const double *strengths)
 	return deviance;
 }
 
-/* Protects what is expected by chance: the mean deviance of battles that are fought again */
+/*
+ * Protects what is expected by chance, the mean deviance of battles that are fought
+ * again, and the p-value: of all of them, or in brief once twenty are as large.
+ */
 static void
 test_expected_deviance(void)
 {
-	Dice		dice = {162};
+	Dice		dice = {163};
 	BattleList *battles = battles_create(9);
 	int			num_replicates = 100;
+	int			num_made = 0;
 	const PlacedFit *fit;
 	Reenactment *reenactment;
 	PairPoints	points;
 	double		expected = 0;
 	double		strengths[9];
-	Goodness   *goodness;
+	Goodness   *goodness,
+			   *brief;
+	int			num_as_large = 0;
 
 	for (int i = 0; i < 9; i++)
 		for (int j = 0; j < i; j++)
 			battles_draw_pair(battles, &dice, j, i, 6 + (i + j) % 3, 0.1 * (i - j), 0.3);
 	fit = fit_of(battles);
-	goodness = test_goodness(fit, num_replicates, 11, false);
+	goodness = test_goodness(fit, num_replicates, 11, true);
 	check(goodness->is_simulated, "counts are taken for large");
+	brief = test_goodness(fit, num_replicates, 11, false);
 	reenactment = reenactment_create(fit);
 	points = points_create(fit->tally->num_pairs);
 	for (int r = 0; r < num_replicates; r++)
 	{
 		pg_prng_state prng;
+		double		deviance;
 
 		seed_replicate(&prng, 11, r);
 		reenact(reenactment, &prng, points);
 		memcpy(strengths, fit->strengths, sizeof(strengths));
 		fit_replicate(fit->fitter, points, NULL, strengths);
-		expected += deviance_of(fit->tally, points, strengths) / num_replicates;
+		deviance = deviance_of(fit->tally, points, strengths);
+		expected += deviance / num_replicates;
+		num_as_large += deviance >= goodness->deviance;
+		if (num_as_large == 20 && num_made == 0)
+			num_made = r + 1;
 	}
+	check(num_made > 20, "%d of %d replicates have as large a deviance", num_as_large,
+		  num_replicates);
+	check(goodness->p_value == (1.0 + num_as_large) / (1 + num_replicates),
+		  "the p-value is %f", goodness->p_value);
+	check(brief->p_value == 20.0 / num_made, "in brief the p-value is %f, not %f",
+		  brief->p_value, 20.0 / num_made);
 	check(fabs(goodness->expected_deviance - expected) < 1e-9, "%.12f is expected, not %.12f",
 		  goodness->expected_deviance, expected);
 }
@@ -354,7 +372,7 @@ rejected(Dice *dice, int num_models, int num_battles, double circle, double ties
 static void
 test_p_values(void)
 {
-	Dice		dice = {162};
+	Dice		dice = {163};
 	double		allowed = 5 + 3.5 * sqrt(5 * 95 / (double) scaled(300));
 	double		cycles;
 	double		found;
