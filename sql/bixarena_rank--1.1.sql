@@ -10755,7 +10755,7 @@ BEGIN
 		bixarena.health_grade(state.dead_letters > 0, state.dead_letters > state.dead_letters_critical),
 		state.dead_letters, 'messages', CASE state.dead_letters
 			WHEN 0 THEN 'No message is dead.'
-			ELSE format('%s messages are dead; more than %s are critical. bixarena_redrive() tries them again.',
+			ELSE format('Dead messages: %s; more than %s are critical. bixarena_redrive() tries them again.',
 				state.dead_letters, state.dead_letters_critical) END)::bixarena.health_row;
 	RETURN NEXT ROW('waiting_messages', NULL,
 		bixarena.health_grade(state.waiting_seconds > 60 * limits.waiting_warning,

@@ -571,6 +571,41 @@ count_voters(Ranking *ranking, const RankOptions *options)
 }
 
 /*
+ * Find which models can be placed, with a prior all of them.  Into models and status
+ * comes what they are; returns how many they are.
+ */
+static int
+place_models(Ranking *ranking, const Tally *tally, const RankOptions *options,
+			 int *models, ModelStatus *status)
+{
+	int			n = tally->num_models;
+	ModelStatus *found = palloc0(sizeof(ModelStatus) * n);	/* MODEL_RANKED */
+	int64	   *battles = palloc(sizeof(int64) * n);
+	int			num_placed = 0;
+
+	if (!(options->prior_battles > 0))
+		graph_explain(graph_create(tally), tally_points(tally), found);
+	tally_count_battles(tally, battles);
+	for (int i = 0; i < n; i++)
+	{
+		Rating	   *rating = &ranking->ratings[i];
+
+		rating->status = found[i];
+		rating->score = rating->lower = rating->upper = NAN;
+		rating->vote_count = battles[i];
+		ranking->compared[i] = -1;
+		ranking->placed[i] = -1;
+		if (found[i] != MODEL_RANKED)
+			continue;
+		ranking->placed[i] = num_placed;
+		status[num_placed] = battles[i] < options->min_evaluations ?
+			MODEL_FEW_EVALUATIONS : MODEL_RANKED;
+		models[num_placed++] = i;
+	}
+	return num_placed;
+}
+
+/*
  * Rank the models of a tally.
  */
 Ranking *
@@ -580,58 +615,34 @@ rank_models(const Tally *tally, const RankOptions *asked)
 	RankOptions *options = &chosen;
 	int			n = tally->num_models;
 	Ranking    *ranking = palloc0(sizeof(Ranking));
-	ModelStatus *status = palloc0(sizeof(ModelStatus) * n);
-	ModelStatus *placed_status = palloc(sizeof(ModelStatus) * n);
-	int64	   *battles = palloc(sizeof(int64) * n);
-	int		   *index = palloc(sizeof(int) * n);	/* among the placed, or -1 */
+	ModelStatus *status = palloc(sizeof(ModelStatus) * n);
 	int		   *placed = palloc(sizeof(int) * n);
 	Bounds		compared = bounds_create(n);
-	int			num_placed = 0;
 	int			anchor = -1;
+	int			num_placed;
 
 	ranking->num_models = n;
 	ranking->ratings = palloc0(sizeof(Rating) * n);
 	ranking->order = palloc(sizeof(int) * n);
 	ranking->compared = palloc(sizeof(int) * n);
-	ranking->placed = index;
-
-	/* status is MODEL_RANKED so far; with a prior, all can be placed */
-	if (!(options->prior_battles > 0))
-		graph_explain(graph_create(tally), tally_points(tally), status);
-	tally_count_battles(tally, battles);
-
-	for (int i = 0; i < n; i++)
-	{
-		Rating	   *rating = &ranking->ratings[i];
-
-		rating->status = status[i];
-		rating->score = rating->lower = rating->upper = NAN;
-		rating->vote_count = battles[i];
-		ranking->compared[i] = -1;
-		index[i] = -1;
-		if (status[i] != MODEL_RANKED)
-			continue;
-		index[i] = num_placed;
-		placed_status[num_placed] = battles[i] < options->min_evaluations ?
-			MODEL_FEW_EVALUATIONS : MODEL_RANKED;
-		placed[num_placed++] = i;
-	}
-
+	ranking->placed = palloc(sizeof(int) * n);
+	num_placed = place_models(ranking, tally, options, placed, status);
 	if (options->anchor_model >= 0)
 	{
-		anchor = index[options->anchor_model];
+		anchor = ranking->placed[options->anchor_model];
 		ranking->anchor_lost = anchor < 0;
 	}
 	if (num_placed > 0 && !ranking->anchor_lost)
 	{
-		Tally	   *among = tally_among(tally, index, num_placed);
-		Estimator  *estimator = prepare_placed_models(ranking, among, index, options);
+		Tally	   *among = tally_among(tally, ranking->placed, num_placed);
+		Estimator  *estimator = prepare_placed_models(ranking, among, ranking->placed,
+													  options);
 
 		if (options->voters)
 			count_voters(ranking, options);
 		if (!ranking->one_voter)
-			rate_placed_models(ranking, among, estimator, placed, placed_status, anchor,
-							   compared, options);
+			rate_placed_models(ranking, among, estimator, placed, status, anchor, compared,
+							   options);
 	}
 	if (ranking->anchor_lost || ranking->one_voter)
 		for (int i = 0; i < num_placed; i++)
