@@ -89,6 +89,11 @@ sub cut
 	my ($place, $statement, $who) = @_;
 	my ($holder, $where, $session, $pid, $out);
 
+	# nobody folds events so few as soon after the last time
+	wait_until(
+		$node,
+q{SELECT clock_timestamp() - max(folded_at) > '0.2 s' FROM game.rank_fold},
+		'a fold is due') if $place =~ /^rank_/;
 	if ($place =~ /^locked (.*)/)
 	{
 		$holder = $node->background_psql('postgres', on_error_die => 0);
