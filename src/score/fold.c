@@ -30,7 +30,7 @@
  */
 #define MIN_EVENTS "256"
 #define MIN_SECONDS "0.2"
-#define MAX_EVENTS "2048"
+#define MAX_EVENTS "512"
 
 /*
  * Be the one who folds.  False if somebody else is.
