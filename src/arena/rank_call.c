@@ -128,6 +128,7 @@ call_options(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles)
 	options.covariates = battles->covariates;
 	options.terms = called_terms(fcinfo, at, battles);
 	options.name_order = name_order;
+	options.share = share_with_workers;
 	return options;
 }
 

@@ -19,6 +19,9 @@
  * compare others: those of the same replicates, where the mean of the ranked models
  * fixes the scale.  Of each replicate it is kept by how much the two scales differ.
  *
+ * A replicate depends on its number alone, so that several processes may make them
+ * (team.c).
+ *
  * Memory: 8 bytes for each replicate and model.
  *
  *-------------------------------------------------------------------------
@@ -32,8 +35,9 @@
 #include "method/method.h"
 
 /* What a replicate is made in and of */
-typedef struct Bootstrap
+struct Bootstrap
 {
+	const RankOptions *options;
 	const Tally *tally;
 	Fitter	   *fitter;			/* of strengths alone, */
 	Estimator  *estimator;		/* or else with terms */
@@ -52,7 +56,7 @@ typedef struct Bootstrap
 	bool	   *reference;
 	double	   *scores;			/* NAN where it says nothing */
 	double		centring;		/* what brings them to the mean of the ranked */
-} Bootstrap;
+};
 
 /*
  * Take the points of the pairs that are not both placed away.
@@ -136,12 +140,14 @@ fit_strengths(Bootstrap *bootstrap, const bool *placed)
 }
 
 /*
- * Make one replicate; false when it could not place all models.
+ * Make one replicate; false when it could not place all models.  With a prior every one
+ * is complete.
  */
 static bool
-make_replicate(Bootstrap *bootstrap, uint64 seed, int replicate, bool always_complete)
+make_replicate(Bootstrap *bootstrap, int replicate)
 {
 	pg_prng_state prng;
+	uint64		seed = bootstrap->options->seed;
 	int			n = bootstrap->tally->num_models;
 	int			num_placed = n;
 
@@ -155,7 +161,7 @@ make_replicate(Bootstrap *bootstrap, uint64 seed, int replicate, bool always_com
 		seed_replicate(&prng, seed, replicate);
 		resample(bootstrap->resampler, &prng, bootstrap->points);
 	}
-	if (!always_complete)
+	if (!(bootstrap->options->prior_battles > 0))
 		num_placed = graph_find_standings(bootstrap->graph,
 										  bootstrap->estimator ?
 										  estimator_pair_points(bootstrap->estimator, bootstrap->points) :
@@ -187,13 +193,19 @@ make_replicate(Bootstrap *bootstrap, uint64 seed, int replicate, bool always_com
 	return num_placed == n;
 }
 
-static Bootstrap *
+/*
+ * What replicates of a tally are made in: by a fitter that has fitted it, or an estimator
+ * where more than strengths decides battles.
+ */
+Bootstrap *
 bootstrap_create(Fitter *fitter, Estimator *estimator, const Tally *tally,
-				 PointEstimate estimate, Voters *voters)
+				 PointEstimate estimate, const RankOptions *options)
 {
 	Bootstrap  *bootstrap = palloc0(sizeof(Bootstrap));
+	Voters	   *voters = options->voters;
 	int			n = tally->num_models;
 
+	bootstrap->options = options;
 	bootstrap->tally = tally;
 	bootstrap->fitter = fitter;
 	bootstrap->graph = graph_create(tally);
@@ -246,35 +258,45 @@ replicates_free(Replicates *replicates)
 }
 
 /*
- * Make all replicates of the scores, and with an estimator of its terms.  With a prior
- * every one is complete.
+ * Make the replicates from one number to before another.
+ */
+void
+bootstrap_make(Bootstrap *bootstrap, Replicates *replicates, int begin, int end)
+{
+	const RankOptions *options = bootstrap->options;
+	int			n = replicates->num_models;
+	Size		num_replicates = replicates->num_replicates;
+
+	for (int r = begin; r < end; r++)
+	{
+		if (!make_replicate(bootstrap, r))
+			replicates->num_incomplete++;
+		replicates->centring[r] = bootstrap->centring;
+		for (int i = 0; i < n; i++)
+			replicates->values[i * num_replicates + r] = bootstrap->scores[i];
+		for (int k = 0; k < bootstrap->num_terms; k++)
+			replicates->terms[k * num_replicates + r] = bootstrap->terms[k];
+		if (options->progress)
+			options->progress(r + 1, replicates->num_replicates);
+	}
+}
+
+/*
+ * Make all replicates of the scores, and with an estimator of its terms.
  */
 Replicates *
 bootstrap_replicates(Fitter *fitter, Estimator *estimator, const Tally *tally,
 					 PointEstimate estimate, const RankOptions *options)
 {
-	Bootstrap  *bootstrap = bootstrap_create(fitter, estimator, tally, estimate,
-											 options->voters);
+	Bootstrap  *bootstrap = bootstrap_create(fitter, estimator, tally, estimate, options);
 	Replicates *replicates = replicates_create(tally->num_models,
 											   options->num_bootstrap);
-	int			n = tally->num_models;
-	Size		num_bootstrap = options->num_bootstrap;
 
 	replicates->num_terms = bootstrap->num_terms;
-	replicates->terms = palloc(mul_size(sizeof(double) * num_bootstrap,
+	replicates->terms = palloc(mul_size(mul_size(sizeof(double), options->num_bootstrap),
 										bootstrap->num_terms + 1));
-	for (Size r = 0; r < num_bootstrap; r++)
-	{
-		if (!make_replicate(bootstrap, options->seed, (int) r,
-							options->prior_battles > 0))
-			replicates->num_incomplete++;
-		replicates->centring[r] = bootstrap->centring;
-		for (int i = 0; i < n; i++)
-			replicates->values[i * num_bootstrap + r] = bootstrap->scores[i];
-		for (int k = 0; k < bootstrap->num_terms; k++)
-			replicates->terms[k * num_bootstrap + r] = bootstrap->terms[k];
-		if (options->progress)
-			options->progress((int) r + 1, options->num_bootstrap);
-	}
+	if (estimator || options->voters || !options->share ||
+		!make_in_team(bootstrap, replicates, tally, &estimate, options))
+		bootstrap_make(bootstrap, replicates, 0, options->num_bootstrap);
 	return replicates;
 }

@@ -5,7 +5,7 @@
  *
  *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree, matrix
  *			-> threads, quasi_newton -> fit
- *			-> resample, voter_draws -> bootstrap; voter_gradient -> covariance
+ *			-> resample, voter_draws -> bootstrap -> team; voter_gradient -> covariance
  *			-> interval, scale, quasi, difference
  *			-> ranking -> robustness, pull; binomial -> reenact, cycles, chi_square
  *			-> goodness, next_battle
@@ -409,6 +409,24 @@ typedef struct Replicates
 	int			num_incomplete; /* replicates that could not place all models */
 } Replicates;
 
+/* What replicates are made in: see bootstrap.c */
+typedef struct Bootstrap Bootstrap;
+
+/*
+ * Work that several processes do at once, in one piece of memory without pointers.  Who
+ * has it tells the others by that memory what to do; all take part until nothing is left,
+ * and then who has it collects the result.
+ */
+typedef struct SharedWork
+{
+	Size		size;			/* of the memory */
+	double		seconds;		/* that one process would take */
+	void		(*describe) (void *memory, void *argument);
+	void		(*take_part) (void *memory, void *argument);
+	void		(*collect) (const void *memory, void *argument);
+	void	   *argument;
+} SharedWork;
+
 /* How strengths vary together: see covariance.c */
 typedef struct Covariance Covariance;
 
@@ -575,6 +593,9 @@ typedef struct RankOptions
 	const int  *name_order;		/* place of each model in the order of names */
 	void		(*progress) (int done, int total);	/* told of the replicates
 													 * done, or NULL */
+	bool		(*share) (const SharedWork *work);	/* has it done with others'
+													 * help; false: nobody
+													 * may help.  Or NULL */
 } RankOptions;
 
 /* What the method says of one model; scores in points, rounded to 1e-6 */
@@ -910,6 +931,17 @@ extern Replicates *bootstrap_replicates(Fitter *fitter, Estimator *estimator,
 										const Tally *tally, PointEstimate estimate,
 										const RankOptions *options);
 extern void replicates_free(Replicates *replicates);
+extern Bootstrap *bootstrap_create(Fitter *fitter, Estimator *estimator,
+								   const Tally *tally, PointEstimate estimate,
+								   const RankOptions *options);
+extern void bootstrap_make(Bootstrap *bootstrap, Replicates *replicates, int begin,
+						   int end);
+
+/* team.c */
+extern bool make_in_team(Bootstrap *bootstrap, Replicates *replicates,
+						 const Tally *tally, const PointEstimate *estimate,
+						 const RankOptions *options);
+extern void help_team(void *memory);
 
 /* covariance.c */
 extern Covariance *covariance_by_battle(Fitter *fitter, const Tally *tally,

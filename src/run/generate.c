@@ -258,6 +258,7 @@ rank_options(const Settings *settings, const Battles *battles,
 	options.keep_differences = true;
 	options.keep_fit = true;
 	options.progress = progress_replicates;
+	options.share = share_with_workers;
 	for (int i = 0; i < contenders->num_models && settings->anchor_model; i++)
 		if (strcmp(contenders->slugs[i], settings->anchor_model) == 0)
 			options.anchor_model = i;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * server.h
- *	  How we use the server: SQL, rights, subtransactions, locks.
+ *	  How we use the server: SQL, rights, subtransactions, parallel workers, locks.
  *
  * This folder knows nothing of arenas and runs.
  *
@@ -104,6 +104,10 @@ extern void check_query(const char *sql, Oid *types, int num_types);
 
 /* distributed.c */
 extern void begin_reading_and_writing(void);
+
+/* parallel.c */
+struct SharedWork;				/* of the numeric half: see method.h */
+extern bool share_with_workers(const struct SharedWork *work);
 
 /* attempt.c */
 extern ErrorData *try_step(Step step, void *argument);

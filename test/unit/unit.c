@@ -31,7 +31,7 @@
 
 static const UnitTest *const all_tests[] = {
 	tally_tests, outcome_tests, component_tests, curvature_tests, oracle_tests, fit_tests,
-	tree_tests, ranking_tests, input_tests, resample_tests, replicate_tests,
+	tree_tests, ranking_tests, team_tests, input_tests, resample_tests, replicate_tests,
 	interval_tests, difference_tests, voter_tests, robustness_tests, goodness_tests, next_battle_tests,
 	term_tests, interrupt_tests
 };

@@ -27,6 +27,7 @@ extern const UnitTest oracle_tests[];
 extern const UnitTest fit_tests[];
 extern const UnitTest tree_tests[];
 extern const UnitTest ranking_tests[];
+extern const UnitTest team_tests[];
 extern const UnitTest input_tests[];
 extern const UnitTest resample_tests[];
 extern const UnitTest replicate_tests[];
