@@ -173,6 +173,16 @@ mul_size(Size a, Size b)
 	return product;
 }
 
+Size
+add_size(Size a, Size b)
+{
+	Size		sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		abort();
+	return sum;
+}
+
 bool
 errstart(int elevel, const char *domain)
 {
