@@ -83,25 +83,6 @@ draw_by_rejection(pg_prng_state *prng, int64 number, double chance)
 }
 
 /*
- * The chances of few of so many, for many draws.
- */
-FewChances
-prepare_few(int64 number, Chance chance)
-{
-	FewChances	few;
-	double		probability = exp(number * chance.log_none);
-	double		sum = probability;
-
-	for (int k = 0; k < NUM_FEW; k++)
-	{
-		few.at_most[k] = k < number ? sum : 1;
-		probability *= chance.odds * (number - k) / (k + 1);
-		sum += probability;
-	}
-	return few;
-}
-
-/*
  * A chance from 0 to 1, ready for draws.
  */
 Chance
@@ -128,31 +109,6 @@ draw_rarer(pg_prng_state *prng, int64 number, Chance chance)
 	if (expected * (1 - chance.rarer) > LARGE_VARIANCE)
 		return draw_bell(prng, number, chance.rarer);
 	return draw_by_rejection(prng, number, chance.rarer);
-}
-
-/*
- * The same as draw_binomial(), by chances of few that are known.
- */
-int64
-draw_by_few(pg_prng_state *prng, int64 number, Chance chance, const FewChances *few)
-{
-	pg_prng_state before = *prng;
-	double		expected = number * chance.rarer;
-	double		drawn = 0;
-	double		left;
-
-	if (expected == 0 || expected >= FEW)
-		return draw_binomial(prng, number, chance);
-	left = uniform_draw(prng);
-#pragma omp simd reduction(+:drawn)
-	for (int k = 0; k < NUM_FEW; k++)
-		drawn += left > few->at_most[k] ? 1 : 0;
-	if (drawn == NUM_FEW)
-	{
-		*prng = before;
-		return draw_binomial(prng, number, chance);
-	}
-	return chance.is_mirrored ? number - (int64) drawn : (int64) drawn;
 }
 
 /*

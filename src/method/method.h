@@ -5,9 +5,9 @@
  *
  *	outcome, ballots, voters -> tally -> components -> likelihood, lapack, tree, matrix
  *			-> threads, quasi_newton -> fit
- *			-> resample, voter_draws -> bootstrap -> team; voter_gradient -> covariance
+ *			-> alias -> resample, voter_draws -> bootstrap -> team; voter_gradient -> covariance
  *			-> interval, scale, quasi, difference
- *			-> ranking -> robustness, pull; binomial -> reenact, cycles, chi_square
+ *			-> ranking -> robustness, pull; binomial, alias -> reenact, cycles, chi_square
  *			-> goodness, next_battle
  *
  *	Where more than strengths decides battles:
@@ -488,6 +488,37 @@ typedef struct VoterPull
 								 * another */
 } VoterPull;
 
+/* The chance of a column's own value, in 2^-32; else its alias is drawn: see alias.c */
+typedef struct AliasColumn
+{
+	uint32		own;
+	int32		alias;
+} AliasColumn;
+
+/* The same with the two values in it, so that a draw has no more to compute */
+typedef struct ValueColumn
+{
+	uint32		own;
+	int16		values[2];		/* its own, and its alias */
+} ValueColumn;
+
+#define MAX_ALIAS_VALUE PG_INT16_MAX
+
+/* Which of the columns of all tables are those of one; none: there is no table */
+typedef struct AliasTable
+{
+	uint32		num_columns;
+	uint32		begin;
+} AliasTable;
+
+/* The columns of several tables */
+typedef struct AliasTables
+{
+	ValueColumn *columns;
+	uint32		num_columns;
+	uint32		max_columns;
+} AliasTables;
+
 /* A chance, ready for binomial draws: see binomial.c */
 typedef struct Chance
 {
@@ -497,14 +528,6 @@ typedef struct Chance
 	bool		is_mirrored;
 } Chance;
 
-/* The chances that at most 0, 1, 2 ... of so many come true, for many draws */
-#define NUM_FEW 8
-
-typedef struct FewChances
-{
-	double		at_most[NUM_FEW];
-} FewChances;
-
 /* Battles fought again as a fit predicts: see reenact.c; arrays of num_pairs */
 typedef struct Reenactment
 {
@@ -513,8 +536,10 @@ typedef struct Reenactment
 	double	   *shares;			/* that the first model takes of the points */
 	double	   *ties;			/* chances of these */
 	Chance	   *tied;			/* the same, and */
-	FewChances *few_tied;
 	Chance	   *won;			/* of a win if it is no tie, for draws */
+	AliasTable *tables;			/* of twice the first model's points, where a
+								 * pair has one */
+	AliasTables columns;		/* of all tables */
 } Reenactment;
 
 /* Counts cycles of three models: see cycles.c */
@@ -905,6 +930,25 @@ uniform_draw(pg_prng_state *prng)
 	return (double) (next_bits(prng) >> 12) / (UINT64CONST(1) << 52);
 }
 
+/* alias.c */
+extern void fill_alias_table(AliasColumn *columns, double *weights, int num_columns);
+extern AliasTable alias_tables_add(AliasTables *tables, double *weights, int num_values,
+								   int lowest);
+
+/*
+ * One value from a table, by 32 random bits: the column by their product with
+ * the number of columns, the choice within it by what is left of them.  The
+ * choice is an index, since a branch would be mispredicted half the time.
+ */
+static inline int32
+draw_from_table(const ValueColumn *columns, AliasTable table, uint32 bits)
+{
+	uint64		product = (uint64) bits * table.num_columns;
+	const ValueColumn *column = &columns[table.begin + (uint32) (product >> 32)];
+
+	return column->values[(uint32) product >= column->own];
+}
+
 /* resample.c */
 extern Resampler *resampler_create(const Tally *tally);
 extern void resample(Resampler *resampler, pg_prng_state *prng,
@@ -1011,9 +1055,6 @@ extern VoterPull *strongest_pulls(const PlacedFit *fit, const Voters *voters,
 /* binomial.c */
 extern Chance prepare_chance(double chance);
 extern int64 draw_binomial(pg_prng_state *prng, int64 number, Chance chance);
-extern FewChances prepare_few(int64 number, Chance chance);
-extern int64 draw_by_few(pg_prng_state *prng, int64 number, Chance chance,
-						 const FewChances *few);
 
 /* chi_square.c */
 extern double chi_square_tail(double value, double degrees);

@@ -12,6 +12,17 @@
  * with w and l those of a win and a loss, and nu such that as many ties are expected in
  * all as there were.
  *
+ * Twice the first model's points of n battles is the sum of n draws of 0, 1 and 2, so the
+ * chance of k is the coefficient of z^k in (l + t z + w z^2)^n.  From the derivative of that
+ * follows
+ *
+ *	k l c(k) = (n - k + 1) t c(k - 1) + (2 n - k + 2) w c(k - 2)
+ *
+ * of which up to k = n + 1 no term is negative, so that no digit is lost; from the other
+ * end likewise, with w and l exchanged.  Where a pair has no more than MAX_TABLE_BATTLES
+ * these chances become a table (alias.c), of which each draw takes one number; else
+ * ties and then wins are drawn (binomial.c).
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -26,6 +37,21 @@
 #define MAX_LOG_NU 40
 
 #define NUM_BISECTIONS 60
+
+/* The most battles of a pair that has a table, and the most columns of all tables (32 MB) */
+#define MAX_TABLE_BATTLES	500
+#define MAX_TABLE_COLUMNS	4000000
+
+/* Weights are scaled down where they get larger */
+#define LARGEST_WEIGHT		1e200
+
+/* Chances of one battle for the first model: lost, tied, won */
+typedef struct BattleChances
+{
+	double		lost;
+	double		tied;
+	double		won;
+} BattleChances;
 
 /*
  * The chance of a tie of two models of which the first takes a share of the points.
@@ -105,37 +131,126 @@ find_nu(const Tally *tally, const double *shares)
 }
 
 /*
+ * The chances of 0, 1 ... n + 1, but for a factor, by the recursion from 0 on.
+ */
+static void
+weights_from_below(BattleChances chances, int n, double *weights)
+{
+	weights[0] = 1;
+	for (int k = 1; k <= n + 1; k++)
+	{
+		double		before = k > 1 ? weights[k - 2] : 0;
+
+		weights[k] = ((n - k + 1) * chances.tied * weights[k - 1] +
+					  (2 * n - k + 2) * chances.won * before) / (k * chances.lost);
+		if (weights[k] > LARGEST_WEIGHT)
+			for (int i = 0; i <= k; i++)
+				weights[i] /= LARGEST_WEIGHT;
+	}
+}
+
+/*
+ * The chances of 0 to 2 n, but for a factor, of a pair of which the first model is not the
+ * better, so that the most likely is one up to n.  Beyond there stands what comes from the
+ * other end, brought to the same factor, by which it may be too small for a number.  Both
+ * meet at n, or beside it: without ties every other chance is 0.
+ */
+static void
+weigh_points_of_worse(BattleChances chances, int n, double *weights)
+{
+	BattleChances turned = {chances.won, chances.tied, chances.lost};
+	double		from_above[2 * MAX_TABLE_BATTLES + 2];
+	int			meet;
+
+	weights_from_below(chances, n, weights);
+	weights_from_below(turned, n, from_above);
+	meet = from_above[n] >= from_above[n - 1] ? n : n + 1;
+	for (int k = meet + 1; k <= 2 * n; k++)
+		weights[k] = from_above[2 * n - k] * (weights[meet] / from_above[2 * n - meet]);
+}
+
+/*
+ * The same of any pair.
+ */
+static void
+weigh_points(BattleChances chances, int n, double *weights)
+{
+	if (chances.lost >= chances.won)
+		weigh_points_of_worse(chances, n, weights);
+	else
+	{
+		BattleChances turned = {chances.won, chances.tied, chances.lost};
+		double		mirrored[2 * MAX_TABLE_BATTLES + 2];
+
+		weigh_points_of_worse(turned, n, mirrored);
+		for (int k = 0; k <= 2 * n; k++)
+			weights[k] = mirrored[2 * n - k];
+	}
+}
+
+/*
+ * Make the table of a pair, unless that would be large.
+ */
+static void
+make_table(Reenactment *reenactment, int pair, BattleChances chances)
+{
+	double		weights[2 * MAX_TABLE_BATTLES + 2];
+	int			n;
+
+	reenactment->tables[pair].num_columns = 0;
+	if (reenactment->battles[pair] == 0 || reenactment->battles[pair] > MAX_TABLE_BATTLES ||
+		reenactment->columns.num_columns > MAX_TABLE_COLUMNS ||
+		Min(chances.lost, chances.won) < 1 / LARGEST_WEIGHT)
+		return;
+	n = (int) reenactment->battles[pair];
+	weigh_points(chances, n, weights);
+	reenactment->tables[pair] = alias_tables_add(&reenactment->columns, weights, 2 * n + 1, 0);
+}
+
+static Reenactment *
+reenactment_allocate(const Tally *tally)
+{
+	Reenactment *reenactment = palloc0(sizeof(Reenactment));
+	Size		num_pairs = tally->num_pairs + 1;
+	Size		size = mul_size(num_pairs, sizeof(double));
+
+	reenactment->tally = tally;
+	reenactment->shares = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	reenactment->ties = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	reenactment->battles = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	size = mul_size(num_pairs, sizeof(Chance));
+	reenactment->tied = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	reenactment->won = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	reenactment->tables = MemoryContextAllocHuge(CurrentMemoryContext,
+												 mul_size(num_pairs, sizeof(AliasTable)));
+	return reenactment;
+}
+
+/*
  * The chances of all pairs.
  */
 Reenactment *
 reenactment_create(const PlacedFit *fit)
 {
-	Reenactment *reenactment = palloc(sizeof(Reenactment));
-	Size		size = mul_size(fit->tally->num_pairs + 1, sizeof(double));
+	const Tally *tally = fit->tally;
+	Reenactment *reenactment = reenactment_allocate(tally);
 	double		nu;
 
-	reenactment->tally = fit->tally;
-	reenactment->shares = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	reenactment->ties = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	reenactment->battles = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	size = mul_size(fit->tally->num_pairs + 1, sizeof(FewChances));
-	reenactment->few_tied = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	size = mul_size(fit->tally->num_pairs + 1, sizeof(Chance));
-	reenactment->tied = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	reenactment->won = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	for (int p = 0; p < fit->tally->num_pairs; p++)
-		reenactment->shares[p] = predicted_share(fit, &fit->tally->pairs[p]);
-	nu = find_nu(fit->tally, reenactment->shares);
-	for (int p = 0; p < fit->tally->num_pairs; p++)
+	for (int p = 0; p < tally->num_pairs; p++)
+		reenactment->shares[p] = predicted_share(fit, &tally->pairs[p]);
+	nu = find_nu(tally, reenactment->shares);
+	for (int p = 0; p < tally->num_pairs; p++)
 	{
 		double		share = reenactment->shares[p];
 		double		tie = tie_chance(nu, share);
+		BattleChances chances = {1 - share - tie / 2, tie, share - tie / 2};
 
-		reenactment->battles[p] = (int64) pair_battles(&fit->tally->pairs[p]);
+		CHECK_FOR_INTERRUPTS_AT(p * 8);
+		reenactment->battles[p] = (int64) pair_battles(&tally->pairs[p]);
 		reenactment->ties[p] = tie;
 		reenactment->tied[p] = prepare_chance(tie);
-		reenactment->few_tied[p] = prepare_few(reenactment->battles[p], reenactment->tied[p]);
-		reenactment->won[p] = prepare_chance(tie < 1 ? (share - tie / 2) / (1 - tie) : 0);
+		reenactment->won[p] = prepare_chance(tie < 1 ? chances.won / (1 - tie) : 0);
+		make_table(reenactment, p, chances);
 	}
 	return reenactment;
 }
@@ -153,6 +268,18 @@ dispersion(const Reenactment *reenactment, int pair)
 }
 
 /*
+ * Twice the points that the first model of a pair without a table takes this time.
+ */
+static int64
+draw_points(const Reenactment *reenactment, pg_prng_state *prng, int pair)
+{
+	int64		battles = reenactment->battles[pair];
+	int64		ties = draw_binomial(prng, battles, reenactment->tied[pair]);
+
+	return ties + 2 * draw_binomial(prng, battles - ties, reenactment->won[pair]);
+}
+
+/*
  * Fight all battles again.
  */
 void
@@ -160,13 +287,13 @@ reenact(const Reenactment *reenactment, pg_prng_state *prng, PairPoints points)
 {
 	for (int p = 0; p < reenactment->tally->num_pairs; p++)
 	{
-		int64		battles = reenactment->battles[p];
-		int64		ties = draw_by_few(prng, battles, reenactment->tied[p],
-									   &reenactment->few_tied[p]);
-		int64		wins = draw_binomial(prng, battles - ties, reenactment->won[p]);
+		AliasTable	table = reenactment->tables[p];
+		int64		doubled = table.num_columns > 0 ?
+			draw_from_table(reenactment->columns.columns, table, next_bits(prng) >> 32) :
+			draw_points(reenactment, prng, p);
 
 		CHECK_FOR_INTERRUPTS_AT(p * 8);
-		points.first[p] = wins + 0.5 * ties;
-		points.second[p] = battles - points.first[p];
+		points.first[p] = 0.5 * doubled;
+		points.second[p] = reenactment->battles[p] - points.first[p];
 	}
 }

@@ -14,16 +14,13 @@
  * there are few battles for the number of cells, all are drawn one by one;
  * where very many are missing, they are drawn by Poisson variables in turn.
  *
- * Both kinds of draw go by alias tables (Walker 1977, built as by Vose 1991),
- * a few nanoseconds each.  All cells of the same count share one Poisson
+ * Both kinds of draw go by alias tables (alias.c).  All cells of the same count share one Poisson
  * table, cut beyond 9 standard deviations.  Cells of more than
  * MAX_TABLE_COUNT battles, for which tables would grow large, are drawn by
  * transformed rejection (Hormann, "The transformed rejection method for
  * generating Poisson random variables", 1993, algorithm PTRS), its density by
  * Loader's saddle-point expansion ("Fast and accurate computation of binomial
  * probabilities", 2000), which keeps its digits at any mean.
- *
- * Resolution: the chances in the tables are multiples of 2^-32.
  *
  * Streams: replicate r draws from a generator seeded by (seed, r) alone, cells
  * in the order of the tally.
@@ -60,31 +57,10 @@
 /* ... and a Poisson draw without a table as much as this many one by one */
 #define REJECTION_DRAW_COST 8
 
-/* The chance of a column's own value, in 2^-32; else its alias is drawn */
-typedef struct AliasColumn
-{
-	uint32		own;
-	int32		alias;
-} AliasColumn;
-
-/* The same with the two values in it, so that a draw has no more to compute */
-typedef struct PoissonColumn
-{
-	uint32		own;
-	int16		values[2];		/* its own, and its alias */
-} PoissonColumn;
-
-/* Which of all columns are those of a table */
-typedef struct PoissonTable
-{
-	uint32		num_columns;	/* 0: there is none */
-	uint32		begin;
-} PoissonTable;
-
 /* The table of each cell of a pair; none if that of any is missing */
 typedef struct PairTables
 {
-	PoissonTable table[NUM_OUTCOMES];
+	AliasTable table[NUM_OUTCOMES];
 } PairTables;
 
 struct Resampler
@@ -93,13 +69,10 @@ struct Resampler
 	bool		one_by_one;		/* all battles are */
 	AliasColumn *cells;			/* NUM_OUTCOMES a pair */
 
-
 	/* Unless one_by_one */
-	PoissonTable *tables;		/* of each count */
+	AliasTable *tables;			/* of each count */
 	PairTables *pair_tables;
-	PoissonColumn *columns;		/* of all tables */
-	uint32		num_columns;
-	uint32		max_columns;
+	AliasTables columns;		/* of all tables */
 	int			largest;		/* value in any */
 	double	   *halves;			/* of 0, 1, 2, ...: the points of a pair */
 };
@@ -111,58 +84,6 @@ void
 seed_replicate(pg_prng_state *prng, uint64 seed, int replicate)
 {
 	pg_prng_seed(prng, hash_bytes_uint32_extended((uint32) replicate, seed));
-}
-
-/*
- * Fill an alias table for values drawn in proportion to weights, which it
- * spoils.  Vose's method: each column that is short of the mean weight is
- * filled up by one that has more.
- */
-static void
-fill_alias_table(AliasColumn *columns, double *weights, int num_columns)
-{
-	int		   *queue = MemoryContextAllocHuge(CurrentMemoryContext,
-											   mul_size(num_columns, sizeof(int)));
-	int			num_short = 0;
-	int			first_long = num_columns;
-	double		total = 0;
-
-	for (int i = 0; i < num_columns; i++)
-		total += weights[i];
-
-	/* Short columns queue from the front, long ones from the back */
-	for (int i = num_columns - 1; i >= 0; i--)
-	{
-		CHECK_FOR_INTERRUPTS_AT(i);
-		weights[i] *= num_columns / total;
-		columns[i] = (AliasColumn)
-		{
-			PG_UINT32_MAX, i
-		};
-		if (weights[i] < 1)
-			queue[num_short++] = i;
-		else
-			queue[--first_long] = i;
-	}
-
-	while (num_short > 0 && first_long < num_columns)
-	{
-		int			shorter = queue[--num_short];
-		int			longer = queue[first_long];
-
-		CHECK_FOR_INTERRUPTS_AT(shorter);
-		columns[shorter].own = (uint32) Min(rint(ldexp(weights[shorter], 32)),
-											(double) PG_UINT32_MAX);
-		columns[shorter].alias = longer;
-		weights[longer] -= 1 - weights[shorter];
-		if (weights[longer] < 1)
-		{
-			first_long++;
-			queue[num_short++] = longer;
-		}
-	}
-	/* What rounding has left over keeps its own value */
-	pfree(queue);
 }
 
 /*
@@ -210,70 +131,26 @@ log_poisson_density(double k, double mean)
 }
 
 /*
- * Room for so many more columns of Poisson tables.
- */
-static PoissonColumn *
-add_columns(Resampler *resampler, uint32 num_columns)
-{
-	uint32		begin = resampler->num_columns;
-
-	resampler->num_columns += num_columns;
-	if (resampler->num_columns > resampler->max_columns)
-	{
-		resampler->max_columns = 2 * resampler->num_columns;
-		resampler->columns = repalloc_huge(resampler->columns,
-										   mul_size(resampler->max_columns,
-													sizeof(PoissonColumn)));
-	}
-	return resampler->columns + begin;
-}
-
-/*
  * Make the alias table of a Poisson distribution.
  */
-static PoissonTable
+static AliasTable
 make_poisson_table(Resampler *resampler, double mean)
 {
 	double		reach = mean > 0 ? TABLE_DEVIATIONS * (sqrt(mean) + 1) : 0;
 	int			lowest = Max(0, (int) floor(mean - reach));
 	int			highest = (int) ceil(mean + reach);
-	int			num_columns = highest - lowest + 1;
-	double	   *weights = palloc(sizeof(double) * num_columns);
-	AliasColumn *aliases = palloc(sizeof(AliasColumn) * num_columns);
-	PoissonColumn *columns = add_columns(resampler, num_columns);
+	int			num_values = highest - lowest + 1;
+	double	   *weights = palloc(sizeof(double) * num_values);
+	AliasTable	table;
 
-	StaticAssertStmt(MAX_TABLE_COUNT * 2 <= PG_INT16_MAX,
-					 "values of Poisson tables fit into 16 bits");
-	for (int i = 0; i < num_columns; i++)
+	StaticAssertStmt(MAX_TABLE_COUNT * 2 <= MAX_ALIAS_VALUE,
+					 "values of Poisson tables fit into a column");
+	for (int i = 0; i < num_values; i++)
 		weights[i] = exp(log_poisson_density(lowest + i, mean));
-	fill_alias_table(aliases, weights, num_columns);
-	for (int i = 0; i < num_columns; i++)
-	{
-		columns[i].own = aliases[i].own;
-		columns[i].values[0] = lowest + i;
-		columns[i].values[1] = lowest + aliases[i].alias;
-	}
+	table = alias_tables_add(&resampler->columns, weights, num_values, lowest);
 	resampler->largest = Max(resampler->largest, highest);
 	pfree(weights);
-	pfree(aliases);
-	return (PoissonTable)
-	{
-		num_columns, resampler->num_columns - num_columns
-	};
-}
-
-/*
- * One value from a table, by 32 random bits: the column by their product with
- * the number of columns, the choice within it by what is left of them.  The
- * choice is an index, since a branch would be mispredicted half the time.
- */
-static inline int32
-draw_from_table(const PoissonColumn *columns, PoissonTable table, uint32 bits)
-{
-	uint64		product = (uint64) bits * table.num_columns;
-	const PoissonColumn *column = &columns[table.begin + (uint32) (product >> 32)];
-
-	return column->values[(uint32) product >= column->own];
+	return table;
 }
 
 /*
@@ -366,7 +243,7 @@ find_pair_tables(Resampler *resampler, const Pair *pair, double fraction)
 
 	for (int i = 0; i < NUM_OUTCOMES; i++)
 	{
-		PoissonTable *table = &resampler->tables[Min(pair->count[i], MAX_TABLE_COUNT)];
+		AliasTable *table = &resampler->tables[Min(pair->count[i], MAX_TABLE_COUNT)];
 
 		if (pair->count[i] > MAX_TABLE_COUNT)
 			return (PairTables)
@@ -389,8 +266,7 @@ prepare_poisson_draws(Resampler *resampler)
 	const Tally *tally = resampler->tally;
 	double		fraction = 1 - TOTAL_MARGIN / sqrt(tally->num_battles);
 
-	resampler->tables = palloc0(sizeof(PoissonTable) * (MAX_TABLE_COUNT + 1));
-	resampler->columns = palloc(sizeof(PoissonColumn));
+	resampler->tables = palloc0(sizeof(AliasTable) * (MAX_TABLE_COUNT + 1));
 	resampler->pair_tables = MemoryContextAllocHuge(CurrentMemoryContext,
 													mul_size(tally->num_pairs,
 															 sizeof(PairTables)));
@@ -428,10 +304,10 @@ static inline double
 draw_cell(const Resampler *resampler, int64 count, uint32 bits, pg_prng_state *prng,
 		  double fraction)
 {
-	PoissonTable table = resampler->tables[Min(count, MAX_TABLE_COUNT)];
+	AliasTable table = resampler->tables[Min(count, MAX_TABLE_COUNT)];
 
 	return count <= MAX_TABLE_COUNT && table.num_columns > 0 ?
-		draw_from_table(resampler->columns, table, bits) :
+		draw_from_table(resampler->columns.columns, table, bits) :
 		draw_poisson(prng, fraction * count);
 }
 
@@ -468,7 +344,7 @@ draw_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
 		   PairPoints points, const bool with_ties)
 {
 	const PairTables *pair_tables = resampler->pair_tables;
-	const PoissonColumn *columns = resampler->columns;
+	const ValueColumn *columns = resampler->columns.columns;
 	const double *halves = resampler->halves;
 	int			num_pairs = resampler->tally->num_pairs;
 	double	   *of_first = points.first;
@@ -480,7 +356,7 @@ draw_cells(const Resampler *resampler, pg_prng_state *prng, double fraction,
 
 	for (int p = 0; p < num_pairs; p++)
 	{
-		const PoissonTable *table = pair_tables[p].table;
+		const AliasTable *table = pair_tables[p].table;
 		uint64		bits = next_bits(&own);
 		uint64		more_bits = next_bits(&own);
 		uint32		first,

@@ -99,32 +99,118 @@ test_binomial(void)
 	}
 }
 
-/* Protects quick draws: by chances that are known the same is drawn */
+/*
+ * The chances of twice the points of n battles, one battle after the other.
+ */
 static void
-test_few(void)
+add_up_battles(double lost, double tied, double won, int n, double *chances)
 {
-	static const double chances[] = {0, 1e-9, 0.01, 0.2, 0.5, 0.7, 0.99, 1};
+	memset(chances, 0, sizeof(double) * (2 * n + 1));
+	chances[0] = 1;
+	for (int b = 0; b < n; b++)
+		for (int k = 2 * b + 2; k >= 0; k--)
+			chances[k] = lost * chances[k] + (k > 0 ? tied * chances[k - 1] : 0) +
+				(k > 1 ? won * chances[k - 2] : 0);
+}
 
-	for (int k = 0; k < (int) lengthof(chances); k++)
-		for (int64 number = 0; number < 2000; number = number * 3 / 2 + 1)
-		{
-			Chance		chance = prepare_chance(chances[k]);
-			FewChances	few = prepare_few(number, chance);
-			pg_prng_state quick;
-			pg_prng_state slow;
+/* The chance of each value of a table */
+static void
+chances_of_table(const ValueColumn *columns, AliasTable table, double *chances)
+{
+	memset(chances, 0, sizeof(double) * table.num_columns);
+	for (uint32 c = 0; c < table.num_columns; c++)
+	{
+		const ValueColumn *column = &columns[table.begin + c];
+		double		own = column->own == PG_UINT32_MAX ? 1 : ldexp(column->own, -32);
 
-			seed_replicate(&quick, 7, (int) number);
-			slow = quick;
-			for (int d = 0; d < 300; d++)
+		chances[column->values[0]] += own / table.num_columns;
+		chances[column->values[1]] += (1 - own) / table.num_columns;
+	}
+}
+
+/*
+ * Battles of two models fought again, of which so many were ties.
+ */
+static Reenactment *
+reenact_two(int num_battles, int num_ties, double ahead)
+{
+	BattleList *battles = battles_create(2);
+	double	   *strengths = palloc0(sizeof(double) * 2);
+	PlacedFit  *fit = palloc0(sizeof(PlacedFit));
+
+	battles_add_pair(battles, 0, 1, num_battles - num_ties, 0, num_ties);
+	strengths[0] = ahead;
+	fit->tally = battles_tally(battles, NULL);
+	fit->strengths = strengths;
+	return reenactment_create(fit);
+}
+
+/*
+ * Protects the points of battles that are fought again: of two models that have met up to
+ * 500 times, like each other or not, with and without ties, each number of points has its
+ * chance.
+ */
+static void
+test_points(void)
+{
+	static const int numbers[] = {1, 2, 3, 8, 21, 100, 500};
+	double		expected[1001];
+	double		found[1001];
+
+	for (int k = 0; k < (int) lengthof(numbers); k++)
+		for (int part = 0; part < 3; part++)
+			for (int ahead = -20; ahead <= 20; ahead += 4)
 			{
-				int64		drawn = draw_by_few(&quick, number, chance, &few);
-				int64		expected = draw_binomial(&slow, number, chance);
+				int			n = numbers[k];
+				Reenactment *reenactment = reenact_two(n, part * n / 2, ahead);
+				double		tie = reenactment->ties[0];
+				double		won = reenactment->shares[0] - tie / 2;
+				double		furthest = 0;
 
-				check(drawn == expected, "%d of %d with %g, not %d", (int) drawn,
-					  (int) number, chances[k], (int) expected);
+				check((int) reenactment->tables[0].num_columns == 2 * n + 1 || won <= 0 ||
+					  1 - won - tie <= 0, "%d battles have no table", n);
+				if (reenactment->tables[0].num_columns == 0)
+					continue;
+				add_up_battles(1 - won - tie, tie, won, n, expected);
+				chances_of_table(reenactment->columns.columns, reenactment->tables[0], found);
+				for (int i = 0; i <= 2 * n; i++)
+					furthest = Max(furthest, fabs(found[i] - expected[i]));
+				check(furthest < 1e-9, "%d battles, %d halves of ties, ahead by %d: a chance is off by %g",
+					  n, part, ahead, furthest);
 			}
-			check(memcmp(&quick, &slow, sizeof(slow)) == 0, "other bits are drawn");
+}
+
+/* Protects those of two models that have met more often: their mean and variance */
+static void
+test_many_points(void)
+{
+	int			num_draws = 20000;
+
+	for (int ties = 0; ties <= 300; ties += 100)
+	{
+		Reenactment *reenactment = reenact_two(700, ties, 0.5);
+		double		share = reenactment->shares[0];
+		double		variance = 700 * share * (1 - share) * dispersion(reenactment, 0);
+		PairPoints	points = points_create(1);
+		double		sums[2] = {0};
+		pg_prng_state prng;
+
+		check(reenactment->tables[0].num_columns == 0, "700 battles have a table");
+		seed_replicate(&prng, 5, ties);
+		for (int d = 0; d < num_draws; d++)
+		{
+			double		off;
+
+			reenact(reenactment, &prng, points);
+			off = points.first[0] - 700 * share;
+			sums[0] += off / num_draws;
+			sums[1] += off * off / num_draws;
+			check(points.first[0] + points.second[0] == 700, "a battle is lost");
 		}
+		check(fabs(sums[0]) < 5 * sqrt(variance / num_draws), "%d ties: off by %f", ties, sums[0]);
+		check(fabs(sums[1] / variance - 1) < 5 * sqrt(2.0 / num_draws),
+			  "%d ties: the variance is %f, not %f", ties, sums[1], variance);
+	}
 }
 
 /* The deviance of points from strengths, pair by pair */
@@ -450,7 +536,8 @@ test_tree(void)
 const UnitTest goodness_tests[] = {
 	{"the tail of chi-square is known", test_chi_square},
 	{"binomial draws have the moments they should", test_binomial},
-	{"and are the same by chances that are known", test_few},
+	{"points of battles fought again have their chances", test_points},
+	{"points of many battles fought again have their moments", test_many_points},
 	{"the mean deviance of replicates is expected", test_expected_deviance},
 	{"deviance of baseball 1987", test_baseball},
 	{"deviance of the puddings, whose ties vary less", test_puddings},
