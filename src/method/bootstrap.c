@@ -282,21 +282,10 @@ bootstrap_make(Bootstrap *bootstrap, Replicates *replicates, int begin, int end)
 }
 
 /*
- * Make all replicates of the scores, and with an estimator of its terms.
+ * How many terms each replicate has besides scores.
  */
-Replicates *
-bootstrap_replicates(Fitter *fitter, Estimator *estimator, const Tally *tally,
-					 PointEstimate estimate, const RankOptions *options)
+int
+bootstrap_num_terms(const Bootstrap *bootstrap)
 {
-	Bootstrap  *bootstrap = bootstrap_create(fitter, estimator, tally, estimate, options);
-	Replicates *replicates = replicates_create(tally->num_models,
-											   options->num_bootstrap);
-
-	replicates->num_terms = bootstrap->num_terms;
-	replicates->terms = palloc(mul_size(mul_size(sizeof(double), options->num_bootstrap),
-										bootstrap->num_terms + 1));
-	if (estimator || options->voters || !options->share ||
-		!make_in_team(bootstrap, replicates, tally, &estimate, options))
-		bootstrap_make(bootstrap, replicates, 0, options->num_bootstrap);
-	return replicates;
+	return bootstrap->num_terms;
 }

@@ -618,9 +618,10 @@ typedef struct RankOptions
 	const int  *name_order;		/* place of each model in the order of names */
 	void		(*progress) (int done, int total);	/* told of the replicates
 													 * done, or NULL */
-	bool		(*share) (const SharedWork *work);	/* has it done with others'
-													 * help; false: nobody
-													 * may help.  Or NULL */
+	bool		(*share) (const SharedWork *work);	/* has it done with
+													 * others' help; false:
+													 * nobody may help.  Or
+													 * NULL */
 } RankOptions;
 
 /* What the method says of one model; scores in points, rounded to 1e-6 */
@@ -971,20 +972,18 @@ extern Prediction predict_pair(const Pair *pair, double score, double other_scor
 
 /* bootstrap.c */
 extern Replicates *replicates_create(int num_models, int num_replicates);
-extern Replicates *bootstrap_replicates(Fitter *fitter, Estimator *estimator,
-										const Tally *tally, PointEstimate estimate,
-										const RankOptions *options);
 extern void replicates_free(Replicates *replicates);
 extern Bootstrap *bootstrap_create(Fitter *fitter, Estimator *estimator,
 								   const Tally *tally, PointEstimate estimate,
 								   const RankOptions *options);
+extern int	bootstrap_num_terms(const Bootstrap *bootstrap);
 extern void bootstrap_make(Bootstrap *bootstrap, Replicates *replicates, int begin,
 						   int end);
 
 /* team.c */
-extern bool make_in_team(Bootstrap *bootstrap, Replicates *replicates,
-						 const Tally *tally, const PointEstimate *estimate,
-						 const RankOptions *options);
+extern Replicates *bootstrap_replicates(Fitter *fitter, Estimator *estimator,
+										const Tally *tally, PointEstimate estimate,
+										const RankOptions *options);
 extern void help_team(void *memory);
 
 /* covariance.c */

@@ -60,7 +60,7 @@
 /* The table of each cell of a pair; none if that of any is missing */
 typedef struct PairTables
 {
-	AliasTable table[NUM_OUTCOMES];
+	AliasTable	table[NUM_OUTCOMES];
 } PairTables;
 
 struct Resampler
@@ -304,7 +304,7 @@ static inline double
 draw_cell(const Resampler *resampler, int64 count, uint32 bits, pg_prng_state *prng,
 		  double fraction)
 {
-	AliasTable table = resampler->tables[Min(count, MAX_TABLE_COUNT)];
+	AliasTable	table = resampler->tables[Min(count, MAX_TABLE_COUNT)];
 
 	return count <= MAX_TABLE_COUNT && table.num_columns > 0 ?
 		draw_from_table(resampler->columns.columns, table, bits) :

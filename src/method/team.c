@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * team.c
- *	  Replicates that several processes make.
+ *	  All replicates, made by one process or by several.
  *
- * Who ranks puts what a replicate depends on into memory that others share: the counts
- * of the pairs, the point estimate, and the few options.  Each takes the next
- * few replicates that nobody has taken, until there are none.  A replicate is seeded by
- * its number, and so it is the same whoever makes it.
+ * Where others can help, who ranks puts what replicates depend on into memory that all
+ * share: the counts of the pairs, the point estimate, and the few options.  Each takes the
+ * next few replicates that nobody has taken, until there are none.  A replicate is the
+ * same whoever makes it.
  *
  * A helper fits the same battles once more.  That costs less than to hand over all that a
  * fit leaves behind, and takes as long as the helper comes late.
@@ -193,19 +193,42 @@ expected_seconds(const Tally *tally, int num_replicates)
 /*
  * Make all replicates with others.  False if nobody may help.
  */
-bool
-make_in_team(Bootstrap *bootstrap, Replicates *replicates, const Tally *tally,
-			 const PointEstimate *estimate, const RankOptions *options)
+static bool
+make_with_others(const Leader *leader)
 {
-	Leader		leader = {bootstrap, replicates, tally, estimate, options};
+	int			number = leader->replicates->num_replicates;
 	SharedWork	work = {
-		.size = find_parts(NULL, tally->num_models, tally->num_pairs,
-						   replicates->num_replicates).size,
-		.seconds = expected_seconds(tally, replicates->num_replicates),
-		.describe = describe,.take_part = lead,.collect = collect,.argument = &leader
+		.size = find_parts(NULL, leader->tally->num_models, leader->tally->num_pairs,
+						   number).size,
+		.seconds = expected_seconds(leader->tally, number),
+		.describe = describe,.take_part = lead,.collect = collect,
+		.argument = unconstify(Leader *, leader)
 	};
 
-	return work.size <= MAX_SHARED && options->share(&work);
+	return work.size <= MAX_SHARED && leader->options->share(&work);
+}
+
+/*
+ * Make all replicates of the scores, and with an estimator of its terms.
+ */
+Replicates *
+bootstrap_replicates(Fitter *fitter, Estimator *estimator, const Tally *tally,
+					 PointEstimate estimate, const RankOptions *options)
+{
+	Leader		leader = {
+		.bootstrap = bootstrap_create(fitter, estimator, tally, estimate, options),
+		.replicates = replicates_create(tally->num_models, options->num_bootstrap),
+		.tally = tally,.estimate = &estimate,.options = options
+	};
+	Replicates *replicates = leader.replicates;
+	bool		is_plain = estimator == NULL && options->voters == NULL;
+
+	replicates->num_terms = bootstrap_num_terms(leader.bootstrap);
+	replicates->terms = palloc(mul_size(mul_size(sizeof(double), options->num_bootstrap),
+										replicates->num_terms + 1));
+	if (!(is_plain && options->share && make_with_others(&leader)))
+		bootstrap_make(leader.bootstrap, replicates, 0, options->num_bootstrap);
+	return replicates;
 }
 
 /*

@@ -52,7 +52,7 @@ foreach my $file (map { s{^\Q$top\E/}{}r } glob("$top/src/*/*.[ch]"))
 			' ',
 			grep {
 					 m{/|^[a-z_]+\.h$}
-				  && !m{^(?:common|lib|method)/}
+				  && !m{^(?:common|lib|port|method)/}
 				  && !$of_the_method{$_}
 				  && $_ ne 'compat.h'
 				  && !
