@@ -137,7 +137,8 @@ put_node(const Fold *fold, const RankNode *node)
 	parameters.count = 0;
 	add_board(&parameters, fold->board);
 	add_parameter(&parameters, INT4OID, Int32GetDatum(node->node_no), false);
-	add_parameter(&parameters, INT8OID, Int64GetDatum(sum_of_counts(node->counts, node->length)), false);
+	add_parameter(&parameters, INT8OID,
+				  Int64GetDatum(sum_of_counts(node->counts, node->length)), false);
 	add_integers(&parameters, node->counts, node->length);
 	run_statement(fold->scoreboard, &put_counts, &parameters);
 }

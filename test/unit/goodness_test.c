@@ -233,7 +233,8 @@ test_puddings(void)
 
 	for (int k = 0; k < 2; k++)
 	{
-		Goodness   *goodness = test_goodness(fit_battles(many_puddings(times[k]), 0)->fit, 100, 0, false);
+		const PlacedFit *fit = fit_battles(many_puddings(times[k]), 0)->fit;
+		Goodness   *goodness = test_goodness(fit, 100, 0, false);
 
 		check(!goodness->is_simulated, "puddings are few");
 		check(fabs(goodness->deviance - deviances[k]) < 1e-8 && goodness->degrees == 10,
@@ -327,7 +328,8 @@ rejected(Dice *dice, int num_models, int num_battles, double circle, double ties
 
 	for (int t = 0; t < num_sets; t++)
 	{
-		const PlacedFit *fit = fit_battles(made_up(dice, num_models, num_battles, circle, ties), 0)->fit;
+		BattleList *battles = made_up(dice, num_models, num_battles, circle, ties);
+		const PlacedFit *fit = fit_battles(battles, 0)->fit;
 
 		if (fit && fit->tally->num_models == num_models)
 		{
