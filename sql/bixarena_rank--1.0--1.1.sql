@@ -179,6 +179,17 @@ DROP INDEX bixarena.run_waiting;
 DROP INDEX bixarena.run_queued;
 DROP INDEX bixarena.setting_key;
 
+
+CREATE FUNCTION bixarena.interface_schema()
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT quote_ident(n.nspname)
+	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'bixarena_rank'
+$$;
+COMMENT ON FUNCTION bixarena.interface_schema() IS 'the schema of functions for users, quoted';
 COMMENT ON COLUMN bixarena.arena.created_at IS 'when it was registered';
 
 CREATE FUNCTION bixarena.trigger_old_setting()
@@ -1121,9 +1132,9 @@ $$;
 COMMENT ON FUNCTION bixarena.arena_view(text) IS
 	'the statements that make the view leaderboard_battle of an arena of one''s own';
 
-CREATE OR REPLACE FUNCTION bixarena_create_arena(name text)
-RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+CREATE FUNCTION bixarena.arena_check_name(name text, kind text, hint text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -1132,16 +1143,31 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF octet_length(name) > 63 OR name = '' OR name ~ '^pg_' THEN
-		RAISE EXCEPTION 'an arena cannot be named "%"', name
+		RAISE EXCEPTION '% cannot be named "%"', kind, name
 			USING ERRCODE = 'invalid_schema_name',
 				HINT = 'A name is a schema''s: 1 to 63 bytes, and not beginning with pg_.';
 	END IF;
-	IF to_regnamespace(quote_ident(name)) IS NOT NULL THEN
-		RAISE EXCEPTION 'schema "%" exists already', name
-			USING ERRCODE = 'duplicate_schema',
-				HINT = 'Register an existing schema with bixarena_attach_arena().';
+	IF to_regnamespace(quote_ident(name)) IS NULL THEN
+		RETURN;
 	END IF;
+	IF hint IS NULL THEN
+		RAISE EXCEPTION 'schema "%" exists already', name
+			USING ERRCODE = 'duplicate_schema';
+	END IF;
+	RAISE EXCEPTION 'schema "%" exists already', name
+		USING ERRCODE = 'duplicate_schema', HINT = hint;
+END
+$$;
+COMMENT ON FUNCTION bixarena.arena_check_name(text, text, text) IS
+	'an error unless a schema of this name can be made, for an arena or another kind of schema';
 
+CREATE OR REPLACE FUNCTION bixarena_create_arena(name text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM bixarena.arena_check_name(name, 'an arena', 'Register an existing schema with bixarena_attach_arena().');
 	PERFORM bixarena.arena_register(name);
 	EXECUTE format($sql$
 		CREATE SCHEMA %1$I;
@@ -6376,12 +6402,9 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('CALL %I.bixarena_generate_snapshots(arena => %L, '
+	SELECT format('CALL %s.bixarena_generate_snapshots(arena => %L, '
 			'%strigger_source => ''scheduled'', triggered_by => ''pg_cron'')',
-		n.nspname, arena, 'leaderboard_id => ' || quote_literal(leaderboard_id) || ', ')
-	FROM pg_extension AS e
-	JOIN pg_namespace AS n ON n.oid = e.extnamespace
-	WHERE e.extname = 'bixarena_rank'
+		bixarena.interface_schema(), arena, 'leaderboard_id => ' || quote_literal(leaderboard_id) || ', ')
 $$;
 COMMENT ON FUNCTION bixarena.cron_job_command(text, text) IS
 	'what the pg_cron job of an arena, or of one leaderboard alone, does';
@@ -6624,11 +6647,9 @@ BEGIN
 	RAISE NOTICE 'schedules of leaderboards go on: %',
 		(SELECT string_agg(format('%s (%s)', b.slug, b.schedule), ', ' ORDER BY b.slug COLLATE "C")
 			FROM unnest(boards, schedules) AS b (slug, schedule))
-		USING HINT = (SELECT string_agg(format('SELECT %I.bixarena_unschedule(%L, %L);',
-				n.nspname, arena, b.slug), E'\n' ORDER BY b.slug COLLATE "C")
-			FROM unnest(boards) AS b (slug), pg_extension AS e
-			JOIN pg_namespace AS n ON n.oid = e.extnamespace
-			WHERE e.extname = 'bixarena_rank');
+		USING HINT = (SELECT string_agg(format('SELECT %s.bixarena_unschedule(%L, %L);',
+				bixarena.interface_schema(), arena, b.slug), E'\n' ORDER BY b.slug COLLATE "C")
+			FROM unnest(boards) AS b (slug));
 END
 $$;
 COMMENT ON FUNCTION bixarena.cron_tell_schedules(text) IS
@@ -6666,6 +6687,32 @@ BEGIN
 	RETURN job;
 END
 $$;
+
+CREATE FUNCTION bixarena.cron_keep_job(purpose text, scoreboard text, argument text,
+	command text, schedule text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- a name that pg_cron can hold
+	job text := 'bixarena_rank ' || purpose || ' ' || left(encode(sha256(
+		convert_to(scoreboard || e'\x01' || argument, getdatabaseencoding())), 'hex'), 32);
+	call text := format(command, bixarena.interface_schema(), scoreboard, argument);
+BEGIN
+	PERFORM bixarena.cron_check(format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+		job, schedule, call, current_database(), current_user));
+	IF schedule IS NOT NULL THEN
+		PERFORM cron.schedule(job, schedule, call);
+		RETURN job;
+	END IF;
+	PERFORM cron.unschedule(j.jobid) FROM cron.job AS j
+	WHERE j.jobname::text = job AND j.database = current_database();
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_keep_job(text, text, text, text, text) IS
+	'do something of a scoreboard''s on a schedule of pg_cron: the name of the job; null: not any more';
 
 CREATE FUNCTION bixarena.health_grade(warning boolean, critical boolean)
 RETURNS text
@@ -8385,20 +8432,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF name IS NULL THEN
-		RAISE EXCEPTION 'name must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF octet_length(name) > 63 OR name = '' OR name ~ '^pg_' THEN
-		RAISE EXCEPTION 'a scoreboard cannot be named "%"', name
-			USING ERRCODE = 'invalid_schema_name',
-				HINT = 'A name is a schema''s: 1 to 63 bytes, and not beginning with pg_.';
-	END IF;
-	IF to_regnamespace(quote_ident(name)) IS NOT NULL THEN
-		RAISE EXCEPTION 'schema "%" exists already', name
-			USING ERRCODE = 'duplicate_schema';
-	END IF;
-
+	PERFORM bixarena.arena_check_name(name, 'a scoreboard');
 	EXECUTE format($sql$
 		CREATE SCHEMA %1$I;
 		COMMENT ON SCHEMA %1$I IS 'a scoreboard of bixarena_rank';
@@ -9345,25 +9379,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	schema text := bixarena.scoreboard_open(scoreboard, true);
-	found_scoreboard text := (parse_ident(schema))[1];
-	-- a name that pg_cron can hold
-	job text := 'bixarena_rank reset ' || left(encode(sha256(convert_to(found_scoreboard || e'\x01' || game, getdatabaseencoding())), 'hex'), 32);
-	command text;
+	job text;
 BEGIN
-	SELECT format('SELECT %I.bixarena_reset_game(%L, %L)', n.nspname, found_scoreboard, game) INTO command
-	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
-	WHERE e.extname = 'bixarena_rank';
-	PERFORM bixarena.cron_check(format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
-		job, schedule, command, current_database(), current_user));
 	PERFORM bixarena.score_board(scoreboard, game);
+	job := bixarena.cron_keep_job('reset', (parse_ident(schema))[1], game, 'SELECT %s.bixarena_reset_game(%L, %L)',
+		schedule);
 	EXECUTE format('UPDATE %1$s.game AS g SET reset_schedule = $2 WHERE g.game_id = $1 COLLATE "C"', schema) USING game, schedule;
-	IF schedule IS NOT NULL THEN
-		PERFORM cron.schedule(job, schedule, command);
-		RETURN job;
-	END IF;
-	PERFORM cron.unschedule(j.jobid) FROM cron.job AS j
-	WHERE j.jobname::text = job AND j.database = current_database();
-	RETURN NULL;
+	RETURN job;
 END
 $$;
 COMMENT ON FUNCTION bixarena_schedule_resets(text, text, text) IS
@@ -9686,24 +9708,9 @@ RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	found_scoreboard text := (parse_ident(bixarena.scoreboard_open(scoreboard, false)))[1];
-	-- a name that pg_cron can hold
-	job text := 'bixarena_rank ingest ' || left(encode(sha256(convert_to(found_scoreboard || e'\x01' || path, getdatabaseencoding())), 'hex'), 32);
-	command text;
 BEGIN
-	SELECT format('CALL %I.bixarena_ingest_folder(%L, %L)', n.nspname, found_scoreboard, path) INTO command
-	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
-	WHERE e.extname = 'bixarena_rank';
-	PERFORM bixarena.cron_check(format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
-		job, schedule, command, current_database(), current_user));
-	IF schedule IS NOT NULL THEN
-		PERFORM cron.schedule(job, schedule, command);
-		RETURN job;
-	END IF;
-	PERFORM cron.unschedule(j.jobid) FROM cron.job AS j
-	WHERE j.jobname::text = job AND j.database = current_database();
-	RETURN NULL;
+	RETURN bixarena.cron_keep_job('ingest', (parse_ident(bixarena.scoreboard_open(scoreboard, false)))[1], path,
+		'CALL %s.bixarena_ingest_folder(%L, %L)', schedule);
 END
 $$;
 COMMENT ON FUNCTION bixarena_schedule_ingestion(text, text, text) IS
@@ -9721,6 +9728,10 @@ AS $$
 DECLARE
 	names text[];
 BEGIN
+	IF metric IS NULL THEN
+		RAISE EXCEPTION 'metric must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	EXECUTE format(CASE WHEN as_of_run IS NOT NULL THEN $sql$
 		SELECT u.run_no, u.run_id, u.snapshot_date, array_position(u.metrics, $5), u.num_rows, u.metrics
 		FROM %1$s.upload AS u
@@ -9743,7 +9754,7 @@ BEGIN
 			USING ERRCODE = 'no_data_found',
 				HINT = 'bixarena_standings_dates() tells what there is.';
 	END IF;
-	IF metric IS NOT NULL AND metric_no IS NULL THEN
+	IF metric_no IS NULL THEN
 		RAISE EXCEPTION 'the standings of % have no metric "%"', to_char(snapshot_date, 'YYYY-MM-DD'), metric
 			USING ERRCODE = 'undefined_column',
 				DETAIL = format('The metrics are %s.', array_to_string(names, ', '));
@@ -9777,10 +9788,6 @@ BEGIN
 		RAISE EXCEPTION 'after must be the position of a row that was read before, or 0'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	IF metric IS NULL THEN
-		RAISE EXCEPTION 'metric must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
 	SELECT u.* INTO upload FROM bixarena.upload_find(schema, source, partition, date, as_of_run, metric) AS u;
 	RETURN QUERY EXECUTE format($sql$
 		SELECT p.n, s.ranks[$2], s.player_id::text, s.name, s.values[$2], s.attributes, s.snapshot_date, s.run_id
@@ -9799,17 +9806,6 @@ $$;
 COMMENT ON FUNCTION bixarena_standings(text, text, text, text, integer, date, integer, uuid) IS
 	'the best by a metric, at the latest date or another, or who stands behind a position';
 
-CREATE FUNCTION bixarena.upload_interface()
-RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT quote_ident(n.nspname)
-	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
-	WHERE e.extname = 'bixarena_rank'
-$$;
-COMMENT ON FUNCTION bixarena.upload_interface() IS 'the schema of functions for users, quoted';
-
 CREATE FUNCTION bixarena_standings_json(scoreboard text, source text, partition text, metric text,
 	top integer DEFAULT 100, date date DEFAULT NULL, after integer DEFAULT 0, as_of_run uuid DEFAULT NULL)
 RETURNS jsonb
@@ -9827,7 +9823,7 @@ BEGIN
 			'players', $10, 'next', CASE WHEN count(*) = $5 THEN max(s."position") END,
 			'standings', coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) - '{snapshot_date,run_id}'::text[] ORDER BY s."position"), '[]'))
 		FROM %1$s.bixarena_standings($1, $2, $3, $4, $5, $6, $7, $8) AS s
-	$sql$, bixarena.upload_interface()) INTO result
+	$sql$, bixarena.interface_schema()) INTO result
 	USING scoreboard, source, partition, metric, top, date, after, upload.run_id, upload.snapshot_date, upload.num_rows;
 	RETURN result;
 END
@@ -9927,9 +9923,9 @@ DECLARE
 	result jsonb;
 BEGIN
 	EXECUTE format($sql$
-		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
-		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_standings_history($1, $2, $3, $4, $5, $6) AS s) AS r
-	$sql$, bixarena.upload_interface())
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) - 'ordinality' ORDER BY s.ordinality)
+		FROM %s.bixarena_standings_history($1, $2, $3, $4, $5, $6) WITH ORDINALITY AS s
+	$sql$, bixarena.interface_schema())
 	INTO result USING scoreboard, source, player, metric, partition, last;
 	RETURN jsonb_build_object('source', source, 'player_id', player, 'metric', metric, 'history', coalesce(result, '[]'));
 END
@@ -9947,9 +9943,9 @@ DECLARE
 	result jsonb;
 BEGIN
 	EXECUTE format($sql$
-		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
-		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_compare_standings($1, $2, $3, $4, $5, $6, $7) AS s) AS r
-	$sql$, bixarena.upload_interface())
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) - 'ordinality' ORDER BY s.ordinality)
+		FROM %s.bixarena_compare_standings($1, $2, $3, $4, $5, $6, $7) WITH ORDINALITY AS s
+	$sql$, bixarena.interface_schema())
 	INTO result USING scoreboard, source, partition, metric, date1, date2, top;
 	RETURN jsonb_build_object('source', source, 'partition', coalesce(partition, ''), 'metric', metric, 'date1', date1,
 		'date2', date2, 'players', coalesce(result, '[]'));
@@ -9967,9 +9963,9 @@ DECLARE
 	result jsonb;
 BEGIN
 	EXECUTE format($sql$
-		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
-		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_standings_dates($1, $2, $3) AS s) AS r
-	$sql$, bixarena.upload_interface())
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) - 'ordinality' ORDER BY s.ordinality)
+		FROM %s.bixarena_standings_dates($1, $2, $3) WITH ORDINALITY AS s
+	$sql$, bixarena.interface_schema())
 	INTO result USING scoreboard, source, partition;
 	RETURN coalesce(result, '[]');
 END
@@ -9998,10 +9994,6 @@ AS $$
 DECLARE
 	schema text := bixarena.scoreboard_open(scoreboard, false);
 BEGIN
-	IF metric IS NULL THEN
-		RAISE EXCEPTION 'metric must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
 	SELECT u.snapshot_date INTO date2
 	FROM bixarena.upload_find(schema, source, partition, date2, NULL, metric) AS u;
 	IF date1 IS NULL THEN
@@ -10017,7 +10009,7 @@ BEGIN
 		EXECUTE format($sql$
 			SELECT ARRAY(SELECT (c.player_id, c.name, c.change, c.value1, c.value2, c.gained, c.rank1, c.rank2)::bixarena.upload_move
 				FROM %1$s.bixarena_compare_standings($1, $2, $3, $4, $5, $6, $7) AS c WHERE c.gained <> 0)
-		$sql$, bixarena.upload_interface()) INTO moves USING scoreboard, source, partition, metric, date1, date2, top;
+		$sql$, bixarena.interface_schema()) INTO moves USING scoreboard, source, partition, metric, date1, date2, top;
 	END IF;
 END
 $$;
@@ -10778,7 +10770,7 @@ BEGIN
 			h.%2$I::double precision
 		FROM %1$s.bixarena_standings_history($2, $1, $3, $4, $5, $6) AS h
 		WHERE h.%2$I IS NOT NULL
-	$sql$, bixarena.upload_interface(), measure)
+	$sql$, bixarena.interface_schema(), measure)
 	USING source, scoreboard, player, metric, partition, least(last, 100000)::integer;
 END
 $$;
@@ -10914,7 +10906,7 @@ BEGIN
 				bixarena.report_player(s.name, s.player_id),
 				bixarena.page_cell(bixarena.text_score(s.value), 'number'), '</tr>'), '' ORDER BY s."position"))
 		FROM %1$s.bixarena_standings($1, $2, $3, $4, 10) AS s
-	$sql$, bixarena.upload_interface()) INTO result USING scoreboard, source, partition, metric;
+	$sql$, bixarena.interface_schema()) INTO result USING scoreboard, source, partition, metric;
 	RETURN result;
 END
 $$;
@@ -10987,7 +10979,7 @@ BEGIN
 					u.num_errors, concat_ws(', ', 'line ' || (u.errors -> 0 ->> 'line'), u.errors -> 0 ->> 'message')), 300) END,
 					'text aside'), '</tr>'), '' ORDER BY u.n))
 		FROM (SELECT f.*, row_number() OVER () AS n FROM %1$s.bixarena_uploads($1, NULL, 10) AS f) AS u
-	$sql$, bixarena.upload_interface()) INTO result USING scoreboard;
+	$sql$, bixarena.interface_schema()) INTO result USING scoreboard;
 	RETURN result;
 END
 $$;

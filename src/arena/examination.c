@@ -14,7 +14,6 @@
 
 #include <math.h>
 
-#include "access/htup_details.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -284,11 +283,8 @@ form_fit(FunctionCallInfo fcinfo, const Ranking *ranking, int num_trials, uint64
 	MemoryContext before = MemoryContextSwitchTo(memory);
 	Datum		values[NUM_FIT_COLUMNS];
 	bool		nulls[NUM_FIT_COLUMNS];
-	TupleDesc	columns;
-	HeapTuple	row;
+	Datum		row;
 
-	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	for (int i = 0; i < NUM_FIT_COLUMNS; i++)
 		nulls[i] = i > 2 && !is_tested;
 	values[0] = Int32GetDatum(fit ? fit->tally->num_models : 0);
@@ -308,9 +304,9 @@ form_fit(FunctionCallInfo fcinfo, const Ranking *ranking, int num_trials, uint64
 		values[10] = Float8GetDatum(round_score(goodness->expected_cycles));
 		values[11] = Float8GetDatum(goodness->cycles_p_value);
 	}
-	row = heap_form_tuple(BlessTupleDesc(columns), values, nulls);
+	row = form_row(fcinfo, values, nulls);
 	MemoryContextSwitchTo(before);
-	return HeapTupleGetDatum(row);
+	return row;
 }
 
 /*

@@ -11,7 +11,6 @@
 
 #include <math.h>
 
-#include "access/htup_details.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 
@@ -139,11 +138,8 @@ form_difference_of(FunctionCallInfo fcinfo, const Ranking *ranking, char **names
 	MemoryContext before = MemoryContextSwitchTo(memory);
 	Datum		values[NUM_DIFFERENCE_COLUMNS];
 	bool		nulls[NUM_DIFFERENCE_COLUMNS] = {false};
-	TupleDesc	columns;
-	HeapTuple	row;
+	Datum		row;
 
-	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	values[0] = CStringGetTextDatum(a);
 	values[1] = CStringGetTextDatum(b);
 	values[2] = Float8GetDatum(round_score(difference.points));
@@ -151,9 +147,9 @@ form_difference_of(FunctionCallInfo fcinfo, const Ranking *ranking, char **names
 	values[4] = Float8GetDatum(round_score(difference.upper));
 	values[5] = Float8GetDatum(round_score(expected_share(difference.points, 0,
 														  ranking->tie_odds)));
-	row = heap_form_tuple(BlessTupleDesc(columns), values, nulls);
+	row = form_row(fcinfo, values, nulls);
 	MemoryContextSwitchTo(before);
-	return HeapTupleGetDatum(row);
+	return row;
 }
 
 /*

@@ -13,7 +13,6 @@
 
 #include <math.h>
 
-#include "access/htup_details.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 
@@ -158,11 +157,8 @@ form_position_of(FunctionCallInfo fcinfo, const Ranking *ranking, const Battles 
 	MemoryContext before = MemoryContextSwitchTo(memory);
 	Datum		values[NUM_POSITION_COLUMNS];
 	bool		nulls[NUM_POSITION_COLUMNS];
-	TupleDesc	columns;
-	HeapTuple	row;
+	Datum		row;
 
-	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	for (int i = 0; i < NUM_POSITION_COLUMNS; i++)
 		nulls[i] = !position.is_fitted;
 	values[0] = Float8GetDatum(round_score(POINTS_PER_STRENGTH * position.estimate.value));
@@ -171,9 +167,9 @@ form_position_of(FunctionCallInfo fcinfo, const Ranking *ranking, const Battles 
 	values[3] = Float8GetDatum(position.estimate.chance);
 	nulls[4] = false;
 	values[4] = CStringGetTextDatum(position.status);
-	row = heap_form_tuple(BlessTupleDesc(columns), values, nulls);
+	row = form_row(fcinfo, values, nulls);
 	MemoryContextSwitchTo(before);
-	return HeapTupleGetDatum(row);
+	return row;
 }
 
 /*

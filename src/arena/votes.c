@@ -48,6 +48,10 @@ enum
 			.tie_model = (number) + NUM_VOTE_ARGUMENTS + 3, \
 			.covariates = (number) + NUM_VOTE_ARGUMENTS + 4})
 
+/* What puts rows into the result of a call, of the battles that it is of */
+typedef void (*PutRows) (FunctionCallInfo fcinfo, RankArguments at,
+						 const Battles *battles);
+
 /*
  * The checks that need no battles, so that none are read in vain.
  */
@@ -92,21 +96,30 @@ read_votes(FunctionCallInfo fcinfo, RankArguments at)
 }
 
 /*
+ * A call of one of those that return rows of what the battles make.
+ */
+static Datum
+rank_votes(FunctionCallInfo fcinfo, const char *name, PutRows put_rows)
+{
+	RankArguments at = RANK_ARGUMENTS(1);
+
+	check_version();
+	PreventCommandIfParallelMode(name);
+	check_arguments(fcinfo, at);
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	put_rows(fcinfo, at, read_votes(fcinfo, at));
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/*
  * bixarena_rank(battles, options)
  */
 Datum
 bixarena_rank(PG_FUNCTION_ARGS)
 {
-	RankArguments at = RANK_ARGUMENTS(1);
-
-	check_version();
-	PreventCommandIfParallelMode("bixarena_rank()");
-	check_arguments(fcinfo, at);
-	InitMaterializedSRF(fcinfo, 0);
-	SPI_connect();
-	put_ranking(fcinfo, at, read_votes(fcinfo, at));
-	SPI_finish();
-	return (Datum) 0;
+	return rank_votes(fcinfo, "bixarena_rank()", put_ranking);
 }
 
 /*
@@ -115,16 +128,7 @@ bixarena_rank(PG_FUNCTION_ARGS)
 Datum
 bixarena_rank_ranges(PG_FUNCTION_ARGS)
 {
-	RankArguments at = RANK_ARGUMENTS(1);
-
-	check_version();
-	PreventCommandIfParallelMode("bixarena_rank_ranges()");
-	check_arguments(fcinfo, at);
-	InitMaterializedSRF(fcinfo, 0);
-	SPI_connect();
-	put_ranges(fcinfo, at, read_votes(fcinfo, at));
-	SPI_finish();
-	return (Datum) 0;
+	return rank_votes(fcinfo, "bixarena_rank_ranges()", put_ranges);
 }
 
 /*
@@ -133,16 +137,7 @@ bixarena_rank_ranges(PG_FUNCTION_ARGS)
 Datum
 bixarena_rank_matchups(PG_FUNCTION_ARGS)
 {
-	RankArguments at = RANK_ARGUMENTS(1);
-
-	check_version();
-	PreventCommandIfParallelMode("bixarena_rank_matchups()");
-	check_arguments(fcinfo, at);
-	InitMaterializedSRF(fcinfo, 0);
-	SPI_connect();
-	put_rank_matchups(fcinfo, at, read_votes(fcinfo, at));
-	SPI_finish();
-	return (Datum) 0;
+	return rank_votes(fcinfo, "bixarena_rank_matchups()", put_rank_matchups);
 }
 
 /*
@@ -151,16 +146,7 @@ bixarena_rank_matchups(PG_FUNCTION_ARGS)
 Datum
 bixarena_rank_terms(PG_FUNCTION_ARGS)
 {
-	RankArguments at = RANK_ARGUMENTS(1);
-
-	check_version();
-	PreventCommandIfParallelMode("bixarena_rank_terms()");
-	check_arguments(fcinfo, at);
-	InitMaterializedSRF(fcinfo, 0);
-	SPI_connect();
-	put_terms(fcinfo, at, read_votes(fcinfo, at));
-	SPI_finish();
-	return (Datum) 0;
+	return rank_votes(fcinfo, "bixarena_rank_terms()", put_terms);
 }
 
 /*

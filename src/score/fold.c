@@ -44,7 +44,7 @@ lock_fold(const Fold *fold)
 	};
 	Parameters	parameters = {0};
 
-	add_board(&parameters, fold);
+	add_board(&parameters, fold->board);
 	run_statement(fold->scoreboard, &lock, &parameters);
 	return SPI_processed > 0;
 }
@@ -79,7 +79,7 @@ write_state(const Fold *fold)
 	};
 	Parameters	parameters = {0};
 
-	add_board(&parameters, fold);
+	add_board(&parameters, fold->board);
 	add_parameter(&parameters, XID8OID, fold->state.next_xid, false);
 	add_parameter(&parameters, XID8ARRAYOID, fold->state.open_xids, false);
 	add_parameter(&parameters, INT4OID, Int32GetDatum(fold->state.next_node_no), false);
@@ -102,7 +102,7 @@ read_nodes(const Fold *fold, int level, const Column *firsts, int *count)
 	Parameters	parameters = {0};
 	RankNode   *nodes;
 
-	add_board(&parameters, fold);
+	add_board(&parameters, fold->board);
 	add_parameter(&parameters, INT2OID, Int16GetDatum(level), false);
 	add_column(&parameters, firsts);
 	run_statement(fold->scoreboard, &read, &parameters);
@@ -205,7 +205,7 @@ write_changes(const Fold *fold)
 	};
 	Parameters	parameters = {0};
 
-	add_board(&parameters, fold);
+	add_board(&parameters, fold->board);
 	add_column(&parameters, fold->levels);
 	add_column(&parameters, fold->nodes);
 	add_column(&parameters, fold->ranges);

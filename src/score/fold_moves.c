@@ -33,12 +33,6 @@ look_away(void)
 	PopActiveSnapshot();
 }
 
-void
-add_board(Parameters *parameters, const Fold *fold)
-{
-	add_parameter(parameters, INT4OID, Int32GetDatum(fold->board), false);
-}
-
 static int
 compare_moves(const void *left, const void *right)
 {
@@ -73,7 +67,7 @@ read_moves(const Fold *fold, bool own, int *count)
 	Parameters	parameters = {0};
 	Move	   *moves;
 
-	add_board(&parameters, fold);
+	add_board(&parameters, fold->board);
 	add_parameter(&parameters, INT4OID, Int32GetDatum(fold->state.generation), false);
 	add_parameter(&parameters, XID8OID, fold->state.next_xid, false);
 	add_parameter(&parameters, XID8ARRAYOID, fold->state.open_xids, false);

@@ -42,7 +42,7 @@ find_extent(const Fold *fold, int32 node_no, Datum *first, Datum *after)
 	Parameters	parameters = {0};
 	bool		isnull;
 
-	add_board(&parameters, fold);
+	add_board(&parameters, fold->board);
 	add_parameter(&parameters, INT4OID, Int32GetDatum(node_no), false);
 	run_statement(fold->scoreboard, &find, &parameters);
 	if (SPI_processed == 0)
@@ -94,16 +94,6 @@ part_of_node(const RankNode *node, int first, int length, int32 node_no)
 	return part;
 }
 
-static int64
-sum_of_counts(const RankNode *node)
-{
-	int64		sum = 0;
-
-	for (int i = 0; i < node->length; i++)
-		sum += node->counts[i];
-	return sum;
-}
-
 static void
 add_integers(Parameters *parameters, const int32 *integers, int count)
 {
@@ -138,16 +128,17 @@ put_node(const Fold *fold, const RankNode *node)
 	};
 	Parameters	parameters = {0};
 
-	add_board(&parameters, fold);
+	add_board(&parameters, fold->board);
 	add_parameter(&parameters, INT2OID, Int16GetDatum(node->level), false);
 	add_parameter(&parameters, INT4OID, Int32GetDatum(node->node_no), false);
 	add_array(&parameters, BYTEAOID, node->bounds, node->length);
 	add_integers(&parameters, node->children, node->length);
 	run_statement(fold->scoreboard, &put, &parameters);
 	parameters.count = 0;
-	add_board(&parameters, fold);
+	add_board(&parameters, fold->board);
 	add_parameter(&parameters, INT4OID, Int32GetDatum(node->node_no), false);
-	add_parameter(&parameters, INT8OID, Int64GetDatum(sum_of_counts(node)), false);
+	add_parameter(&parameters, INT8OID,
+				  Int64GetDatum(sum_of_counts(node->counts, node->length)), false);
 	add_integers(&parameters, node->counts, node->length);
 	run_statement(fold->scoreboard, &put_counts, &parameters);
 }
@@ -177,7 +168,7 @@ replace_entry(const RankNode *node, int entry, RankNode *const *children, int co
 			append_range(replaced, node->bounds[i], node->children[i], node->counts[i]);
 		for (int k = 0; i == entry && k < count; k++)
 			append_range(replaced, children[k]->bounds[0], children[k]->node_no,
-						 sum_of_counts(children[k]));
+						 sum_of_counts(children[k]->counts, children[k]->length));
 	}
 	return replaced;
 }
@@ -233,7 +224,7 @@ read_players(const Fold *fold, Datum lower, Datum upper, int *count)
 	Parameters	parameters = {0};
 	Datum	   *places;
 
-	add_board(&parameters, fold);
+	add_board(&parameters, fold->board);
 	add_parameter(&parameters, BYTEAOID, lower, false);
 	add_parameter(&parameters, BYTEAOID, upper ? upper : behind_all_places(), false);
 	run_statement(fold->scoreboard, &read, &parameters);
@@ -358,7 +349,7 @@ drop_node(Fold *fold, int32 node_no)
 	entry = bucket_of(parent, first);
 	if (entry == 0)
 		return;
-	add_board(&parameters, fold);
+	add_board(&parameters, fold->board);
 	add_parameter(&parameters, INT4OID, Int32GetDatum(node_no), false);
 	run_statement(fold->scoreboard, &delete_node, &parameters);
 	run_statement(fold->scoreboard, &delete_counts, &parameters);

@@ -81,13 +81,32 @@ code_in_expression(const char *expression)
 	return found;
 }
 
+/*
+ * Code in columns of what a table has beside it, or NULL: an object is a row of a cache.
+ */
 static char *
-code_in_column(int cache, HeapTuple tuple, int column)
+code_in_objects(List *objects, int cache, const AttrNumber *columns, int num_columns)
 {
-	bool		isnull;
-	Datum		value = SysCacheGetAttr(cache, tuple, column, &isnull);
+	char	   *found = NULL;
+	ListCell   *cell;
 
-	return isnull ? NULL : code_in_expression(TextDatumGetCString(value));
+	foreach(cell, objects)
+	{
+		HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(lfirst_oid(cell)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		for (int i = 0; i < num_columns && found == NULL; i++)
+		{
+			bool		isnull;
+			Datum		value = SysCacheGetAttr(cache, tuple, columns[i], &isnull);
+
+			if (!isnull)
+				found = code_in_expression(TextDatumGetCString(value));
+		}
+		ReleaseSysCache(tuple);
+	}
+	return found;
 }
 
 /*
@@ -96,41 +115,19 @@ code_in_column(int cache, HeapTuple tuple, int column)
 static char *
 code_in_indexes(Relation relation)
 {
-	char	   *found = NULL;
-	ListCell   *cell;
+	static const AttrNumber columns[] = {Anum_pg_index_indexprs, Anum_pg_index_indpred};
 
-	foreach(cell, RelationGetIndexList(relation))
-	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
-
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		if (found == NULL)
-			found = code_in_column(INDEXRELID, tuple, Anum_pg_index_indexprs);
-		if (found == NULL)
-			found = code_in_column(INDEXRELID, tuple, Anum_pg_index_indpred);
-		ReleaseSysCache(tuple);
-	}
-	return found;
+	return code_in_objects(RelationGetIndexList(relation), INDEXRELID, columns,
+						   lengthof(columns));
 }
 
 static char *
 code_in_statistics(Relation relation)
 {
-	char	   *found = NULL;
-	ListCell   *cell;
+	static const AttrNumber columns[] = {Anum_pg_statistic_ext_stxexprs};
 
-	foreach(cell, RelationGetStatExtList(relation))
-	{
-		HeapTuple	tuple = SearchSysCache1(STATEXTOID, ObjectIdGetDatum(lfirst_oid(cell)));
-
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		if (found == NULL)
-			found = code_in_column(STATEXTOID, tuple, Anum_pg_statistic_ext_stxexprs);
-		ReleaseSysCache(tuple);
-	}
-	return found;
+	return code_in_objects(RelationGetStatExtList(relation), STATEXTOID, columns,
+						   lengthof(columns));
 }
 
 /*

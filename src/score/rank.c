@@ -47,7 +47,7 @@ read_fold_state(const Scoreboard *scoreboard, int32 board, FoldState *state)
 	};
 	Parameters	parameters = {0};
 
-	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
+	add_board(&parameters, board);
 	run_statement(scoreboard, &read, &parameters);
 	if (SPI_processed != 1)
 		ereport(ERROR,
@@ -76,6 +76,16 @@ integers_of(Datum array, int *length)
 	for (int i = 0; i < *length; i++)
 		integers[i] = DatumGetInt32(values[i]);
 	return integers;
+}
+
+int64
+sum_of_counts(const int32 *counts, int length)
+{
+	int64		sum = 0;
+
+	for (int i = 0; i < length; i++)
+		sum += counts[i];
+	return sum;
 }
 
 /*
@@ -112,7 +122,7 @@ read_node(const Scoreboard *scoreboard, int32 board, int level, Datum place)
 	int			length;
 	bool		isnull;
 
-	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
+	add_board(&parameters, board);
 	add_parameter(&parameters, INT2OID, Int16GetDatum(level), false);
 	add_parameter(&parameters, BYTEAOID, place, false);
 	run_statement(scoreboard, &read, &parameters);
@@ -177,7 +187,7 @@ add_changes(const Scoreboard *scoreboard, int32 board, Datum place, RankResult *
 	FoldState	state;
 
 	read_fold_state(scoreboard, board, &state);
-	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
+	add_board(&parameters, board);
 	add_parameter(&parameters, INT4OID, Int32GetDatum(state.generation), false);
 	add_parameter(&parameters, XID8OID, state.next_xid, false);
 	add_parameter(&parameters, XID8ARRAYOID, state.open_xids, false);
@@ -200,7 +210,7 @@ count_players(const Scoreboard *scoreboard, int32 board, Datum first, Datum plac
 	};
 	Parameters	parameters = {0};
 
-	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
+	add_board(&parameters, board);
 	add_parameter(&parameters, BYTEAOID, first, false);
 	add_parameter(&parameters, BYTEAOID, place, false);
 	run_statement(scoreboard, &count, &parameters);
@@ -221,10 +231,9 @@ rank_of_place(const Scoreboard *scoreboard, int32 board, Datum place)
 		RankNode   *node = read_node(scoreboard, board, level, place);
 		int			bucket = bucket_of(node, place);
 
-		for (int i = 0; i < bucket; i++)
-			result.before += node->counts[i];
-		for (int i = 0; level == ROOT_LEVEL && i < node->length; i++)
-			result.total += node->counts[i];
+		result.before += sum_of_counts(node->counts, bucket);
+		if (level == ROOT_LEVEL)
+			result.total = sum_of_counts(node->counts, node->length);
 		bound = node->bounds[bucket];
 	}
 	/* events say before the bound; from there on the players are as they are */
@@ -241,10 +250,8 @@ rank_total(const Scoreboard *scoreboard, int32 board)
 {
 	Datum		first = PointerGetDatum(cstring_to_text(""));
 	RankNode   *root = read_node(scoreboard, board, ROOT_LEVEL, first);
-	RankResult	result = {0};
+	RankResult	result = {.total = sum_of_counts(root->counts, root->length)};
 
-	for (int i = 0; i < root->length; i++)
-		result.total += root->counts[i];
 	add_changes(scoreboard, board, first, &result);
 	return result.total;
 }
@@ -358,9 +365,6 @@ bixarena_rank_sum(PG_FUNCTION_ARGS)
 {
 	int			length;
 	int32	   *counts = integers_of(PG_GETARG_DATUM(0), &length);
-	int64		sum = 0;
 
-	for (int i = 0; i < length; i++)
-		sum += counts[i];
-	PG_RETURN_INT64(sum);
+	PG_RETURN_INT64(sum_of_counts(counts, length));
 }

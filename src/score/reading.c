@@ -181,7 +181,7 @@ return_standings(FunctionCallInfo fcinfo, const Scoreboard *scoreboard, int32 bo
 
 	if (after)
 		before = rank_of_place(scoreboard, board, next_place(after)).before;
-	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
+	add_board(&parameters, board);
 	add_parameter(&parameters, BYTEAOID,
 				  after ? after : PointerGetDatum(cstring_to_text("")), false);
 	add_parameter(&parameters, INT8OID, Int64GetDatum(count), false);
@@ -235,7 +235,7 @@ find_place(const Scoreboard *scoreboard, int32 board, const char *player, Datum 
 	};
 	Parameters	parameters = {0};
 
-	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
+	add_board(&parameters, board);
 	add_text(&parameters, player);
 	run_statement(scoreboard, &find, &parameters);
 	if (SPI_processed == 0)
@@ -262,7 +262,7 @@ find_points_to_next(const Scoreboard *scoreboard, int32 board, Datum place, Datu
 	};
 	Parameters	parameters = {0};
 
-	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
+	add_board(&parameters, board);
 	add_parameter(&parameters, BYTEAOID, place, false);
 	add_parameter(&parameters, NUMERICOID, score, false);
 	run_statement(scoreboard, &find, &parameters);
@@ -327,7 +327,7 @@ find_start(const Scoreboard *scoreboard, int32 board, Datum place, int n, int *a
 	};
 	Parameters	parameters = {0};
 
-	add_parameter(&parameters, INT4OID, Int32GetDatum(board), false);
+	add_board(&parameters, board);
 	add_parameter(&parameters, BYTEAOID, place, false);
 	add_parameter(&parameters, INT8OID, Int64GetDatum((int64) n + 1), false);
 	run_statement(scoreboard, &find, &parameters);

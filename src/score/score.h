@@ -272,6 +272,7 @@ extern Scoreboard *open_scoreboard(const char *name, bool writes);
 extern void connect_spi(void);
 extern void run_statement(const Scoreboard *scoreboard, const Statement *statement,
 						  Parameters *parameters);
+extern void add_board(Parameters *parameters, int32 board);
 extern Datum result_value(int row, int column, Oid type);
 extern Datum result_or_null(int row, int column, Oid type, bool *isnull);
 extern int32 result_int(int row, int column);
@@ -313,6 +314,7 @@ extern void read_fold_state(const Scoreboard *scoreboard, int32 board, FoldState
 extern void check_node(const Scoreboard *scoreboard, int32 board, bool is_sound);
 extern RankNode *read_node(const Scoreboard *scoreboard, int32 board, int level,
 						   Datum place);
+extern int64 sum_of_counts(const int32 *counts, int length);
 extern int	bucket_of(const RankNode *node, Datum place);
 extern RankResult rank_of_place(const Scoreboard *scoreboard, int32 board, Datum place);
 extern int64 rank_total(const Scoreboard *scoreboard, int32 board);
@@ -320,7 +322,6 @@ extern int64 rank_total(const Scoreboard *scoreboard, int32 board);
 /* fold_moves.c */
 extern void look_now(void);
 extern void look_away(void);
-extern void add_board(Parameters *parameters, const Fold *fold);
 extern Move *read_moves(const Fold *fold, bool own, int *count);
 
 /* fold_split.c */

@@ -102,6 +102,15 @@ connect_spi(void)
 }
 
 /*
+ * The number of a board as the next parameter.
+ */
+void
+add_board(Parameters *parameters, int32 board)
+{
+	add_parameter(parameters, INT4OID, Int32GetDatum(board), false);
+}
+
+/*
  * Run a query in an SPI connection.  Its result is in SPI_tuptable until the next.
  */
 void

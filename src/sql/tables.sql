@@ -6,6 +6,17 @@ COMMENT ON SCHEMA bixarena IS 'tables and internal functions of bixarena_rank';
 
 GRANT USAGE ON SCHEMA bixarena TO PUBLIC;
 
+CREATE FUNCTION bixarena.interface_schema()
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT quote_ident(n.nspname)
+	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+	WHERE e.extname = 'bixarena_rank'
+$$;
+COMMENT ON FUNCTION bixarena.interface_schema() IS 'the schema of functions for users, quoted';
+
 
 /*
  * Tables.  Only functions of ours write them, with the owner's rights; but

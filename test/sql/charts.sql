@@ -3,6 +3,8 @@
 -- a test of its own.
 
 \set SHOW_CONTEXT never
+\getenv source PG_ABS_SRCDIR
+\set document :source '/include/document.sql'
 CREATE EXTENSION bixarena_rank;
 
 -- text between tags
@@ -43,17 +45,7 @@ WHERE NOT (m.slug = 'c' AND s.snapshot_identifier IN ('day 5', 'day 6'));
 INSERT INTO arena.battle (model1_id, model2_id, outcome, created_at)
 SELECT a.id, b.id, 'model1', '2026-01-01' FROM arena.model AS a, arena.model AS b WHERE a.slug = 'a' AND b.slug IN ('b', 'c');
 
--- elements of a chart or page
-CREATE FUNCTION elements(document text, path text) RETURNS bigint LANGUAGE sql AS $$
-	SELECT count(*) FROM unnest(xpath(path, xmlparse(DOCUMENT document),
-		'{{s,http://www.w3.org/2000/svg},{h,http://www.w3.org/1999/xhtml}}')) AS u
-$$;
-CREATE FUNCTION texts(document text, path text) RETURNS SETOF text LANGUAGE sql AS $$
-	-- without what keeps the direction of writing of a name to itself: not all
-	-- versions of psql know how wide these characters are
-	SELECT translate(u::text, chr(8296) || chr(8297), '') FROM unnest(xpath(path, xmlparse(DOCUMENT document),
-		'{{s,http://www.w3.org/2000/svg},{h,http://www.w3.org/1999/xhtml}}')) AS u
-$$;
+\i :document
 SELECT elements(c, '/s:svg/s:g[@class="row"]') AS rows, elements(c, '//s:circle') AS dots,
 	elements(c, '//s:path[@class="grid"]') AS grid, elements(c, '//s:i') AS injected,
 	elements(bixarena_leaderboard_svg('overall', top => 2), '/s:svg/s:g[@class="row"]') AS rows_of_2

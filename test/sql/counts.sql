@@ -3,6 +3,8 @@
 -- alone.  They rank as the battles do, and a count that is none is an error.
 
 \set SHOW_CONTEXT never
+\getenv source PG_ABS_SRCDIR
+\set attempt :source '/include/attempt.sql'
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION bixarena_rank;
@@ -10,19 +12,7 @@ CREATE SCHEMA counting;
 GRANT USAGE ON SCHEMA counting TO PUBLIC;
 SET search_path = counting, public;
 
--- what an error says
-CREATE FUNCTION attempt(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE query;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(E'\n', SQLSTATE || ' ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
-END
-$$;
+\i :attempt
 
 --
 -- Any relation

@@ -2,18 +2,10 @@
 -- as many as can be read, says how many there are, and takes no more for the rest.
 
 \set SHOW_CONTEXT never
+\getenv source PG_ABS_SRCDIR
+\set document :source '/include/document.sql'
 CREATE EXTENSION bixarena_rank;
--- elements of a chart or page
-CREATE FUNCTION elements(document text, path text) RETURNS bigint LANGUAGE sql AS $$
-	SELECT count(*) FROM unnest(xpath(path, xmlparse(DOCUMENT document),
-		'{{s,http://www.w3.org/2000/svg},{h,http://www.w3.org/1999/xhtml}}')) AS u
-$$;
-CREATE FUNCTION texts(document text, path text) RETURNS SETOF text LANGUAGE sql AS $$
-	-- without what keeps the direction of writing of a name to itself: not all
-	-- versions of psql know how wide these characters are
-	SELECT translate(u::text, chr(8296) || chr(8297), '') FROM unnest(xpath(path, xmlparse(DOCUMENT document),
-		'{{s,http://www.w3.org/2000/svg},{h,http://www.w3.org/1999/xhtml}}')) AS u
-$$;
+\i :document
 -- of many models, as many as can be read, and how many there are is said
 SELECT bixarena_create_arena('crowd');
 INSERT INTO crowd.model (slug, name) SELECT to_char(n, 'FM0000'), 'model ' || n || repeat(' and more', CASE n WHEN 1 THEN 30 ELSE 0 END) FROM generate_series(1, 1100) AS n;

@@ -2,17 +2,17 @@
 -- battles allow, and how far two models are apart; of relations, tallies and arenas.
 
 \set SHOW_CONTEXT never
+\getenv source PG_ABS_SRCDIR
+\set puddings :source '/include/puddings.sql'
 SET client_min_messages = warning;
 CREATE EXTENSION bixarena_rank;
 RESET client_min_messages;
 
+\i :puddings
 -- chocolate puddings (Davidson 1970), ten times over
 CREATE TABLE votes AS
 SELECT 'p' || model1 AS model1, 'p' || model2 AS model2, outcome
-FROM (VALUES (1, 2, 19, 22, 16), (1, 3, 16, 19, 12), (2, 3, 19, 19, 10), (1, 4, 18, 23, 13),
-		(2, 4, 23, 19, 9), (3, 4, 19, 20, 15), (1, 5, 13, 19, 18), (2, 5, 16, 20, 12),
-		(3, 5, 16, 15, 17), (4, 5, 17, 14, 16), (1, 6, 18, 21, 12), (2, 6, 22, 20, 12),
-		(3, 6, 13, 18, 10), (4, 6, 14, 19, 18), (5, 6, 11, 21, 12)) AS p (model1, model2, wins, losses, ties),
+FROM puddings,
 	LATERAL (VALUES ('model1', wins), ('model2', losses), ('tie', ties)) AS o (outcome, n),
 	generate_series(1, 10 * o.n);
 

@@ -2,6 +2,8 @@
 -- of its columns, their names and the words for outcomes.
 
 \set SHOW_CONTEXT never
+\getenv source PG_ABS_SRCDIR
+\set puddings :source '/include/puddings.sql'
 SET client_min_messages = warning;
 -- off makes an error of what a role does not see
 SET row_security = on;
@@ -71,25 +73,12 @@ FROM unnest('{1,0.1,0.001}'::float8[]) AS m,
 -- a smaller one would be lost in rounding
 SELECT * FROM bixarena_rank('votes', 10, prior_battles => 0.0009);
 
+\i :puddings
 -- chocolate puddings (Davidson 1970), ties as half a win; by theory a score's
 -- standard deviation is 15.7 points, so that its bounds are 31 away
 TRUNCATE votes;
 DO $$ BEGIN
-	PERFORM vote('1', '2', 19, 22, 16);
-	PERFORM vote('1', '3', 16, 19, 12);
-	PERFORM vote('2', '3', 19, 19, 10);
-	PERFORM vote('1', '4', 18, 23, 13);
-	PERFORM vote('2', '4', 23, 19, 9);
-	PERFORM vote('3', '4', 19, 20, 15);
-	PERFORM vote('1', '5', 13, 19, 18);
-	PERFORM vote('2', '5', 16, 20, 12);
-	PERFORM vote('3', '5', 16, 15, 17);
-	PERFORM vote('4', '5', 17, 14, 16);
-	PERFORM vote('1', '6', 18, 21, 12);
-	PERFORM vote('2', '6', 22, 20, 12);
-	PERFORM vote('3', '6', 13, 18, 10);
-	PERFORM vote('4', '6', 14, 19, 18);
-	PERFORM vote('5', '6', 11, 21, 12);
+	PERFORM vote(model1::text, model2::text, wins, losses, ties) FROM puddings;
 END $$;
 CREATE TABLE pudding AS SELECT * FROM bixarena_rank('votes');
 SELECT model, bt_score::numeric(10,6), rank, vote_count, status,

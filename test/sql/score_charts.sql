@@ -3,6 +3,8 @@
 -- its own.
 
 \set SHOW_CONTEXT never
+\getenv source PG_ABS_SRCDIR
+\set document :source '/include/document.sql'
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 CREATE EXTENSION bixarena_rank;
@@ -33,15 +35,7 @@ SELECT submit('wide', '{a,b,c,d,e}', '{9e59,-9e59,0,1e-60,12345678.123456789}');
 UPDATE game.player SET name = CASE player_id WHEN 'ann' THEN 'Ann <script>&' WHEN 'bob' THEN repeat('Bob ', 1024) ELSE ' ' END
 WHERE player_id IN ('ann', 'bob', 'cid');
 
--- elements and texts of a chart or page, without what keeps a name's direction to itself
-CREATE FUNCTION elements(document text, path text) RETURNS bigint LANGUAGE sql AS $$
-	SELECT count(*) FROM unnest(xpath(path, xmlparse(DOCUMENT document),
-		'{{s,http://www.w3.org/2000/svg},{h,http://www.w3.org/1999/xhtml}}')) AS u
-$$;
-CREATE FUNCTION texts(document text, path text) RETURNS SETOF text LANGUAGE sql AS $$
-	SELECT translate(u::text, chr(8296) || chr(8297), '') FROM unnest(xpath(path, xmlparse(DOCUMENT document),
-		'{{s,http://www.w3.org/2000/svg},{h,http://www.w3.org/1999/xhtml}}')) AS u
-$$;
+\i :document
 
 --
 -- The best

@@ -1,20 +1,20 @@
 -- Intervals by who cast the votes: of any relation, and of an arena.
 
 \set SHOW_CONTEXT never
+\getenv source PG_ABS_SRCDIR
+\set puddings :source '/include/puddings.sql'
+\set attempt :source '/include/attempt.sql'
 SET client_min_messages = warning;
 CREATE EXTENSION bixarena_rank;
 RESET client_min_messages;
 
+\i :puddings
 -- chocolate puddings (Davidson 1970); each combination of pair and outcome is of one of
 -- seven tasters
 CREATE TABLE votes AS
 SELECT 'p' || model1 AS model1, 'p' || model2 AS model2, outcome,
 	(3 * number + array_position('{model1,model2,tie}', outcome) - 4) % 7 AS taster
-FROM (VALUES (1, 1, 2, 19, 22, 16), (2, 1, 3, 16, 19, 12), (3, 2, 3, 19, 19, 10), (4, 1, 4, 18, 23, 13),
-		(5, 2, 4, 23, 19, 9), (6, 3, 4, 19, 20, 15), (7, 1, 5, 13, 19, 18), (8, 2, 5, 16, 20, 12),
-		(9, 3, 5, 16, 15, 17), (10, 4, 5, 17, 14, 16), (11, 1, 6, 18, 21, 12), (12, 2, 6, 22, 20, 12),
-		(13, 3, 6, 13, 18, 10), (14, 4, 6, 14, 19, 18), (15, 5, 6, 11, 21, 12))
-			AS p (number, model1, model2, wins, losses, ties),
+FROM puddings,
 	LATERAL (VALUES ('model1', wins), ('model2', losses), ('tie', ties)) AS o (outcome, n),
 	generate_series(1, o.n);
 SELECT count(DISTINCT taster) AS tasters, count(*) AS votes FROM votes;
@@ -201,18 +201,7 @@ SELECT status, evaluation_count FROM bixarena_generate_snapshot('overall');
 SELECT bixarena_configure('cluster_by_voter', 'true', leaderboard_id => 'overall');
 
 -- nothing says who voted
-CREATE OR REPLACE FUNCTION attempt(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE query;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(E'\n', SQLSTATE || ' ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
-END
-$$;
+\i :attempt
 DROP VIEW arena.leaderboard_battle;
 CREATE VIEW arena.leaderboard_battle AS SELECT leaderboard, model1_id, model2_id, outcome, created_at FROM arena.one_by_one;
 SELECT attempt($$SELECT bixarena_generate_snapshot('overall')$$);

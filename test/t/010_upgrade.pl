@@ -62,9 +62,9 @@ foreach my $version (sort keys %released)
 #
 
 my $script = slurp_file("$scripts/bixarena_rank--$here.sql");
-my $body = "'an arena cannot be named \"%\"'";
+my $body = "'an arena of bixarena_rank'";
 
-ok($script =~ s/\Q$body\E/'no arena is named "%"'/,
+ok($script =~ s/\Q$body\E/'an arena of mine'/,
 	'the script has a body to change');
 ok( $script =~ s/(CREATE TABLE bixarena\.arena \([^;]*)\n\);/$1,
 	note text DEFAULT 'none' CHECK (note <> '')\n);/,
@@ -150,7 +150,7 @@ my @faults = (
 		q{ALTER TABLE bixarena.arena ADD CHECK (note <> '') NOT VALID;},
 		qr/validated f/
 	],
-	[ '04 body', '', qr/bixarena_create_arena.*no arena is named/ ],
+	[ '04 body', '', qr/bixarena_create_arena.*an arena of mine/ ],
 	[
 		'04 body',
 		$changed =~ s/VOLATILE/STABLE/r,

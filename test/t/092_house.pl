@@ -90,6 +90,7 @@ is(join("\n", @circles),
 
 # The prefixes of functions in schema bixarena, and the parts that have them
 my %part_of = (
+	interface => 'tables',
 	trigger => 'tables',
 	arena => 'arena/arena',
 	role => 'arena/role',

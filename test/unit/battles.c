@@ -251,6 +251,16 @@ davidson_puddings(void)
 	return battles;
 }
 
+BattleList *
+many_puddings(int times)
+{
+	BattleList *battles = davidson_puddings();
+
+	for (int c = 0; c < battles->num_cells; c++)
+		battles->cells[c].count *= times;
+	return battles;
+}
+
 /*
  * What the code under test makes of them; position NULL keeps the numbers of
  * the models.
@@ -307,4 +317,18 @@ rank_battles(const BattleList *battles, const RankOptions *options)
 		options = &plain;
 	}
 	return rank_models(battles_tally(battles, NULL), options);
+}
+
+/*
+ * The same without intervals, but with the fit.
+ */
+Ranking *
+fit_battles(const BattleList *battles, double prior_battles)
+{
+	RankOptions options = rank_options(battles->num_models, MIN_BOOTSTRAP);
+
+	options.intervals = INTERVALS_NONE;
+	options.keep_fit = true;
+	options.prior_battles = prior_battles;
+	return rank_battles(battles, &options);
 }

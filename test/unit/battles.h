@@ -60,9 +60,11 @@ extern void battles_draw_pair(BattleList *battles, Dice *dice, int model1,
 extern BattleList *random_battles(Dice *dice, BattleKind kind, int num_models);
 extern BattleList *battles_of_any_kind(Dice *dice);
 extern BattleList *davidson_puddings(void);
+extern BattleList *many_puddings(int times);
 
 extern Tally *battles_tally(const BattleList *battles, const int *position);
 extern RankOptions rank_options(int num_models, int num_bootstrap);
 extern Ranking *rank_battles(const BattleList *battles, const RankOptions *options);
+extern Ranking *fit_battles(const BattleList *battles, double prior_battles);
 
 #endif							/* BATTLES_H */

@@ -255,15 +255,6 @@ test_half_way(void)
 #define NUM_MODELS 7
 #define NUM_DRAWS 200
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
 static double
 quantile_of(double *values, int num_values, double chance)
 {

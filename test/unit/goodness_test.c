@@ -17,26 +17,6 @@
 #include "battles.h"
 #include "unit.h"
 
-static const PlacedFit *
-fit_of(const BattleList *battles)
-{
-	RankOptions options = rank_options(battles->num_models, MIN_BOOTSTRAP);
-
-	options.intervals = INTERVALS_NONE;
-	options.keep_fit = true;
-	return rank_battles(battles, &options)->fit;
-}
-
-static BattleList *
-many_puddings(int times)
-{
-	BattleList *battles = davidson_puddings();
-
-	for (int c = 0; c < battles->num_cells; c++)
-		battles->cells[c].count *= times;
-	return battles;
-}
-
 /* Protects the tail of chi-square, also far out and with many degrees of freedom */
 static void
 test_chi_square(void)
@@ -256,7 +236,7 @@ test_expected_deviance(void)
 	for (int i = 0; i < 9; i++)
 		for (int j = 0; j < i; j++)
 			battles_draw_pair(battles, &dice, j, i, 6 + (i + j) % 3, 0.1 * (i - j), 0.3);
-	fit = fit_of(battles);
+	fit = fit_battles(battles, 0)->fit;
 	goodness = test_goodness(fit, num_replicates, 11, true);
 	check(goodness->is_simulated, "counts are taken for large");
 	brief = test_goodness(fit, num_replicates, 11, false);
@@ -309,7 +289,7 @@ test_baseball(void)
 
 	for (int k = 0; k < (int) lengthof(games); k++)
 		battles_add_pair(battles, games[k][0], games[k][1], games[k][2], games[k][3], 0);
-	goodness = test_goodness(fit_of(battles), 2000, 0, true);
+	goodness = test_goodness(fit_battles(battles, 0)->fit, 2000, 0, true);
 	check(fabs(goodness->deviance - 15.73650092634582) < 1e-8, "the deviance is %.12f",
 		  goodness->deviance);
 	check(goodness->degrees == 15, "there are %d degrees of freedom", goodness->degrees);
@@ -339,7 +319,8 @@ test_puddings(void)
 
 	for (int k = 0; k < 2; k++)
 	{
-		Goodness   *goodness = test_goodness(fit_of(many_puddings(times[k])), 100, 0, false);
+		const PlacedFit *fit = fit_battles(many_puddings(times[k]), 0)->fit;
+		Goodness   *goodness = test_goodness(fit, 100, 0, false);
 
 		check(!goodness->is_simulated, "puddings are few");
 		check(fabs(goodness->deviance - deviances[k]) < 1e-8 && goodness->degrees == 10,
@@ -357,7 +338,7 @@ test_puddings(void)
 static void
 test_reenactment(void)
 {
-	const PlacedFit *fit = fit_of(davidson_puddings());
+	const PlacedFit *fit = fit_battles(davidson_puddings(), 0)->fit;
 	Reenactment *reenactment = reenactment_create(fit);
 	PairPoints	points = points_create(fit->tally->num_pairs);
 	int			num_replicates = scaled(20000);
@@ -395,7 +376,7 @@ test_all_ties(void)
 
 	for (int i = 0; i < 3; i++)
 		battles_add_pair(battles, i, (i + 1) % 3, 0, 0, 20);
-	goodness = test_goodness(fit_of(battles), 50, 0, true);
+	goodness = test_goodness(fit_battles(battles, 0)->fit, 50, 0, true);
 	check(goodness->deviance == 0 && goodness->excess == 0 && !(goodness->p_value < 0.5),
 		  "only ties have a deviance of %f, p %f", goodness->deviance, goodness->p_value);
 	check(goodness->cycles == 0, "there are cycles");
@@ -433,7 +414,8 @@ rejected(Dice *dice, int num_models, int num_battles, double circle, double ties
 
 	for (int t = 0; t < num_sets; t++)
 	{
-		const PlacedFit *fit = fit_of(made_up(dice, num_models, num_battles, circle, ties));
+		BattleList *battles = made_up(dice, num_models, num_battles, circle, ties);
+		const PlacedFit *fit = fit_battles(battles, 0)->fit;
 
 		if (fit && fit->tally->num_models == num_models)
 		{
@@ -526,7 +508,7 @@ test_tree(void)
 
 	battles_add_pair(battles, 0, 1, 3, 2, 0);
 	battles_add_pair(battles, 1, 2, 4, 2, 1);
-	goodness = test_goodness(fit_of(battles), 50, 0, true);
+	goodness = test_goodness(fit_battles(battles, 0)->fit, 50, 0, true);
 	check(goodness->degrees == 0 && isnan(goodness->p_value) &&
 		  isnan(goodness->cycles_p_value), "the p-value is %f", goodness->p_value);
 	check(fabs(goodness->deviance) < 1e-9 && goodness->residuals[0] == 0,

@@ -282,15 +282,6 @@ test_loose_end(void)
 	check_intervals("a loose end", battles, rank_options(6, MIN_BOOTSTRAP));
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
 /*
  * The quantile of type 7 of some values, of which those that are unknown are taken
  * for this.

@@ -24,17 +24,6 @@ typedef struct Matrix
 	double		of[MAX_SIZE][MAX_SIZE];
 } Matrix;
 
-static Ranking *
-fitted(const BattleList *battles, double prior_battles)
-{
-	RankOptions options = rank_options(battles->num_models, MIN_BOOTSTRAP);
-
-	options.intervals = INTERVALS_NONE;
-	options.keep_fit = true;
-	options.prior_battles = prior_battles;
-	return rank_battles(battles, &options);
-}
-
 static void
 add_battles(Matrix *information, int i, int j, double amount)
 {
@@ -145,7 +134,7 @@ test_gains(void)
 	for (int t = 0; t < scaled(60); t++)
 	{
 		int			n = 3 + dice_below(&dice, MAX_SIZE - 3);
-		Ranking    *ranking = fitted(random_battles(&dice, BATTLES_DENSE, n), 0);
+		Ranking    *ranking = fit_battles(random_battles(&dice, BATTLES_DENSE, n), 0);
 		BattleGoal	goal = (BattleGoal) (t % 3);
 
 		if (ranking->fit && ranking->fit->tally->num_models == n && ranking->num_ranked == n)
@@ -183,7 +172,7 @@ test_gains(void)
 static void
 test_limit(void)
 {
-	const PlacedFit *fit = fitted(davidson_puddings(), 0)->fit;
+	const PlacedFit *fit = fit_battles(davidson_puddings(), 0)->fit;
 	int			num_all;
 	int			num_some;
 	NextBattle *all = next_battles(fit, GOAL_TOP, 1000, &num_all);
@@ -209,7 +198,7 @@ test_newcomer(void)
 	for (int i = 0; i < 3; i++)
 		battles_add_pair(battles, i, (i + 1) % 3, 50, 40, 10);
 	battles_add_pair(battles, 3, 0, 2, 0, 0);
-	pairs = next_battles(fitted(battles, 1)->fit, GOAL_SCORES, 3, &num_pairs);
+	pairs = next_battles(fit_battles(battles, 1)->fit, GOAL_SCORES, 3, &num_pairs);
 	for (int k = 0; k < num_pairs; k++)
 		check(pairs[k].second == 3, "%d and %d are to meet", pairs[k].first, pairs[k].second);
 }

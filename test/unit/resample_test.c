@@ -287,15 +287,6 @@ binomial_up_to(double value, double n, double p)
 	return sum;
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
 /*
  * The whole distribution of one cell, in bins of about equal chance: borders
  * are what a fortieth of the draws lie below.

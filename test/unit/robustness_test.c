@@ -24,18 +24,6 @@
 /* Points by which scores differ for sure */
 #define NOTICEABLE 1e-6
 
-/* Without intervals, but with the fit */
-static Ranking *
-fitted(const BattleList *battles, double prior_battles)
-{
-	RankOptions options = rank_options(battles->num_models, MIN_BOOTSTRAP);
-
-	options.intervals = INTERVALS_NONE;
-	options.keep_fit = true;
-	options.prior_battles = prior_battles;
-	return rank_battles(battles, &options);
-}
-
 static Robustness
 robustness_of(const Ranking *ranking, int place)
 {
@@ -43,20 +31,10 @@ robustness_of(const Ranking *ranking, int place)
 						   ranking->placed[ranking->order[place + 1]]);
 }
 
-static BattleList *
-many_puddings(int times)
-{
-	BattleList *battles = davidson_puddings();
-
-	for (int c = 0; c < battles->num_cells; c++)
-		battles->cells[c].count *= times;
-	return battles;
-}
-
 static void
 check_counts(int times, const int64 *counts)
 {
-	Ranking    *ranking = fitted(many_puddings(times), 0);
+	Ranking    *ranking = fit_battles(many_puddings(times), 0);
 
 	for (int k = 0; k < 5; k++)
 	{
@@ -76,8 +54,8 @@ test_puddings(void)
 
 	check_counts(1, once);
 	check_counts(10, ten_times);
-	check(fabs(robustness_of(fitted(many_puddings(1), 0), 0).lead - 19.835731527106045) < 1e-6 &&
-		  fabs(robustness_of(fitted(many_puddings(1), 0), 0).lead_after + 3.405043003562315) < 1e-6,
+	check(fabs(robustness_of(fit_battles(many_puddings(1), 0), 0).lead - 19.835731527106045) < 1e-6 &&
+		  fabs(robustness_of(fit_battles(many_puddings(1), 0), 0).lead_after + 3.405043003562315) < 1e-6,
 		  "the leads are not those known");
 }
 
@@ -158,7 +136,7 @@ test_all_ways(void)
 			battles_add(battles, i, (i + 1 + dice_below(&dice, 2)) % 3,
 						(Outcome) dice_below(&dice, NUM_OUTCOMES), 1);
 		}
-		ranking = fitted(battles, 0);
+		ranking = fit_battles(battles, 0);
 		if (ranking->num_ranked == 3)
 		{
 			const Tally *tally = ranking->fit->tally;
@@ -199,7 +177,7 @@ test_any_data(void)
 	{
 		BattleList *battles = random_battles(&dice, t % 2 ? BATTLES_DENSE : BATTLES_SPARSE,
 											 3 + dice_below(&dice, 12));
-		Ranking    *ranking = battles->num_cells > 0 ? fitted(battles, 0) : NULL;
+		Ranking    *ranking = battles->num_cells > 0 ? fit_battles(battles, 0) : NULL;
 
 		if (ranking && ranking->num_ranked > 1)
 		{
@@ -236,7 +214,7 @@ test_equal_scores(void)
 		Robustness	found;
 
 		battles_add_pair(battles, 0, 1, 3, 3, 1);
-		found = robustness_of(fitted(battles, prior), 0);
+		found = robustness_of(fit_battles(battles, prior), 0);
 		check(found.lead == 0 && found.battles == 1, "%d battles turn a lead of %f",
 			  (int) found.battles, found.lead);
 	}
@@ -249,16 +227,16 @@ test_thread(void)
 	BattleList *battles = battles_create(2);
 
 	battles_add_pair(battles, 0, 1, 5, 2, 0);
-	check(robustness_of(fitted(battles, 0), 0).battles == 4, "four of five wins carry the lead");
+	check(robustness_of(fit_battles(battles, 0), 0).battles == 4, "four of five wins carry the lead");
 	battles = battles_create(2);
 	battles_add_pair(battles, 0, 1, 5, 1, 0);
-	check(robustness_of(fitted(battles, 0), 0).battles == -1,
+	check(robustness_of(fit_battles(battles, 0), 0).battles == -1,
 		  "without all five wins nothing compares the two");
 	battles = battles_create(3);
 	battles_add_pair(battles, 0, 1, 1, 0, 0);
 	battles_add_pair(battles, 1, 2, 1, 0, 0);
 	battles_add_pair(battles, 2, 0, 1, 0, 0);
-	check(robustness_of(fitted(battles, 0), 0).battles == -1, "a circle of three does not break");
+	check(robustness_of(fit_battles(battles, 0), 0).battles == -1, "a circle of three does not break");
 }
 
 /* Voters of the puddings' cells, one after the other */
@@ -302,8 +280,8 @@ without_some(const BattleList *battles, int voter, int num_voters)
 static void
 find_moves(const BattleList *battles, int voter, const bool *ranked, double *moves)
 {
-	Ranking    *all = fitted(battles, 0);
-	Ranking    *left = fitted(without_some(battles, voter, 4), 0);
+	Ranking    *all = fit_battles(battles, 0);
+	Ranking    *left = fit_battles(without_some(battles, voter, 4), 0);
 	double		sum = 0;
 	int			num_ranked = 0;
 

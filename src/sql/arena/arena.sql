@@ -42,9 +42,9 @@ $$;
 COMMENT ON FUNCTION bixarena.arena_view(text) IS
 	'the statements that make the view leaderboard_battle of an arena of one''s own';
 
-CREATE FUNCTION bixarena_create_arena(name text)
-RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+CREATE FUNCTION bixarena.arena_check_name(name text, kind text, hint text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -53,16 +53,31 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF octet_length(name) > 63 OR name = '' OR name ~ '^pg_' THEN
-		RAISE EXCEPTION 'an arena cannot be named "%"', name
+		RAISE EXCEPTION '% cannot be named "%"', kind, name
 			USING ERRCODE = 'invalid_schema_name',
 				HINT = 'A name is a schema''s: 1 to 63 bytes, and not beginning with pg_.';
 	END IF;
-	IF to_regnamespace(quote_ident(name)) IS NOT NULL THEN
-		RAISE EXCEPTION 'schema "%" exists already', name
-			USING ERRCODE = 'duplicate_schema',
-				HINT = 'Register an existing schema with bixarena_attach_arena().';
+	IF to_regnamespace(quote_ident(name)) IS NULL THEN
+		RETURN;
 	END IF;
+	IF hint IS NULL THEN
+		RAISE EXCEPTION 'schema "%" exists already', name
+			USING ERRCODE = 'duplicate_schema';
+	END IF;
+	RAISE EXCEPTION 'schema "%" exists already', name
+		USING ERRCODE = 'duplicate_schema', HINT = hint;
+END
+$$;
+COMMENT ON FUNCTION bixarena.arena_check_name(text, text, text) IS
+	'an error unless a schema of this name can be made, for an arena or another kind of schema';
 
+CREATE FUNCTION bixarena_create_arena(name text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM bixarena.arena_check_name(name, 'an arena', 'Register an existing schema with bixarena_attach_arena().');
 	PERFORM bixarena.arena_register(name);
 	EXECUTE format($sql$
 		CREATE SCHEMA %1$I;

@@ -106,7 +106,7 @@ BEGIN
 				bixarena.report_player(s.name, s.player_id),
 				bixarena.page_cell(bixarena.text_score(s.value), 'number'), '</tr>'), '' ORDER BY s."position"))
 		FROM %1$s.bixarena_standings($1, $2, $3, $4, 10) AS s
-	$sql$, bixarena.upload_interface()) INTO result USING scoreboard, source, partition, metric;
+	$sql$, bixarena.interface_schema()) INTO result USING scoreboard, source, partition, metric;
 	RETURN result;
 END
 $$;
@@ -179,7 +179,7 @@ BEGIN
 					u.num_errors, concat_ws(', ', 'line ' || (u.errors -> 0 ->> 'line'), u.errors -> 0 ->> 'message')), 300) END,
 					'text aside'), '</tr>'), '' ORDER BY u.n))
 		FROM (SELECT f.*, row_number() OVER () AS n FROM %1$s.bixarena_uploads($1, NULL, 10) AS f) AS u
-	$sql$, bixarena.upload_interface()) INTO result USING scoreboard;
+	$sql$, bixarena.interface_schema()) INTO result USING scoreboard;
 	RETURN result;
 END
 $$;

@@ -67,7 +67,7 @@ BEGIN
 			h.%2$I::double precision
 		FROM %1$s.bixarena_standings_history($2, $1, $3, $4, $5, $6) AS h
 		WHERE h.%2$I IS NOT NULL
-	$sql$, bixarena.upload_interface(), measure)
+	$sql$, bixarena.interface_schema(), measure)
 	USING source, scoreboard, player, metric, partition, least(last, 100000)::integer;
 END
 $$;

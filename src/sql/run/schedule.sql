@@ -41,12 +41,9 @@ RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('CALL %I.bixarena_generate_snapshots(arena => %L, '
+	SELECT format('CALL %s.bixarena_generate_snapshots(arena => %L, '
 			'%strigger_source => ''scheduled'', triggered_by => ''pg_cron'')',
-		n.nspname, arena, 'leaderboard_id => ' || quote_literal(leaderboard_id) || ', ')
-	FROM pg_extension AS e
-	JOIN pg_namespace AS n ON n.oid = e.extnamespace
-	WHERE e.extname = 'bixarena_rank'
+		bixarena.interface_schema(), arena, 'leaderboard_id => ' || quote_literal(leaderboard_id) || ', ')
 $$;
 COMMENT ON FUNCTION bixarena.cron_job_command(text, text) IS
 	'what the pg_cron job of an arena, or of one leaderboard alone, does';
@@ -303,11 +300,9 @@ BEGIN
 	RAISE NOTICE 'schedules of leaderboards go on: %',
 		(SELECT string_agg(format('%s (%s)', b.slug, b.schedule), ', ' ORDER BY b.slug COLLATE "C")
 			FROM unnest(boards, schedules) AS b (slug, schedule))
-		USING HINT = (SELECT string_agg(format('SELECT %I.bixarena_unschedule(%L, %L);',
-				n.nspname, arena, b.slug), E'\n' ORDER BY b.slug COLLATE "C")
-			FROM unnest(boards) AS b (slug), pg_extension AS e
-			JOIN pg_namespace AS n ON n.oid = e.extnamespace
-			WHERE e.extname = 'bixarena_rank');
+		USING HINT = (SELECT string_agg(format('SELECT %s.bixarena_unschedule(%L, %L);',
+				bixarena.interface_schema(), arena, b.slug), E'\n' ORDER BY b.slug COLLATE "C")
+			FROM unnest(boards) AS b (slug));
 END
 $$;
 COMMENT ON FUNCTION bixarena.cron_tell_schedules(text) IS
@@ -349,5 +344,36 @@ COMMENT ON FUNCTION bixarena_unschedule(text, text) IS
 	'end the schedule of an arena, or of one leaderboard';
 -- it removes jobs
 REVOKE ALL ON FUNCTION bixarena_unschedule(text, text) FROM PUBLIC;
+
+/*
+ * What a scoreboard has done on a schedule: a call of a function or procedure with the
+ * scoreboard and one more argument.
+ */
+
+CREATE FUNCTION bixarena.cron_keep_job(purpose text, scoreboard text, argument text,
+	command text, schedule text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- a name that pg_cron can hold
+	job text := 'bixarena_rank ' || purpose || ' ' || left(encode(sha256(
+		convert_to(scoreboard || e'\x01' || argument, getdatabaseencoding())), 'hex'), 32);
+	call text := format(command, bixarena.interface_schema(), scoreboard, argument);
+BEGIN
+	PERFORM bixarena.cron_check(format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+		job, schedule, call, current_database(), current_user));
+	IF schedule IS NOT NULL THEN
+		PERFORM cron.schedule(job, schedule, call);
+		RETURN job;
+	END IF;
+	PERFORM cron.unschedule(j.jobid) FROM cron.job AS j
+	WHERE j.jobname::text = job AND j.database = current_database();
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION bixarena.cron_keep_job(text, text, text, text, text) IS
+	'do something of a scoreboard''s on a schedule of pg_cron: the name of the job; null: not any more';
 
 

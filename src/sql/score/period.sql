@@ -38,25 +38,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	schema text := bixarena.scoreboard_open(scoreboard, true);
-	found_scoreboard text := (parse_ident(schema))[1];
-	-- a name that pg_cron can hold
-	job text := 'bixarena_rank reset ' || left(encode(sha256(convert_to(found_scoreboard || e'\x01' || game, getdatabaseencoding())), 'hex'), 32);
-	command text;
+	job text;
 BEGIN
-	SELECT format('SELECT %I.bixarena_reset_game(%L, %L)', n.nspname, found_scoreboard, game) INTO command
-	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
-	WHERE e.extname = 'bixarena_rank';
-	PERFORM bixarena.cron_check(format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
-		job, schedule, command, current_database(), current_user));
 	PERFORM bixarena.score_board(scoreboard, game);
+	job := bixarena.cron_keep_job('reset', (parse_ident(schema))[1], game, 'SELECT %s.bixarena_reset_game(%L, %L)',
+		schedule);
 	EXECUTE format('UPDATE %1$s.game AS g SET reset_schedule = $2 WHERE g.game_id = $1 COLLATE "C"', schema) USING game, schedule;
-	IF schedule IS NOT NULL THEN
-		PERFORM cron.schedule(job, schedule, command);
-		RETURN job;
-	END IF;
-	PERFORM cron.unschedule(j.jobid) FROM cron.job AS j
-	WHERE j.jobname::text = job AND j.database = current_database();
-	RETURN NULL;
+	RETURN job;
 END
 $$;
 COMMENT ON FUNCTION bixarena_schedule_resets(text, text, text) IS

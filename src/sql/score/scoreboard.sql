@@ -43,20 +43,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF name IS NULL THEN
-		RAISE EXCEPTION 'name must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF octet_length(name) > 63 OR name = '' OR name ~ '^pg_' THEN
-		RAISE EXCEPTION 'a scoreboard cannot be named "%"', name
-			USING ERRCODE = 'invalid_schema_name',
-				HINT = 'A name is a schema''s: 1 to 63 bytes, and not beginning with pg_.';
-	END IF;
-	IF to_regnamespace(quote_ident(name)) IS NOT NULL THEN
-		RAISE EXCEPTION 'schema "%" exists already', name
-			USING ERRCODE = 'duplicate_schema';
-	END IF;
-
+	PERFORM bixarena.arena_check_name(name, 'a scoreboard');
 	EXECUTE format($sql$
 		CREATE SCHEMA %1$I;
 		COMMENT ON SCHEMA %1$I IS 'a scoreboard of bixarena_rank';

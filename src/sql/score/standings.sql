@@ -16,6 +16,10 @@ AS $$
 DECLARE
 	names text[];
 BEGIN
+	IF metric IS NULL THEN
+		RAISE EXCEPTION 'metric must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	EXECUTE format(CASE WHEN as_of_run IS NOT NULL THEN $sql$
 		SELECT u.run_no, u.run_id, u.snapshot_date, array_position(u.metrics, $5), u.num_rows, u.metrics
 		FROM %1$s.upload AS u
@@ -38,7 +42,7 @@ BEGIN
 			USING ERRCODE = 'no_data_found',
 				HINT = 'bixarena_standings_dates() tells what there is.';
 	END IF;
-	IF metric IS NOT NULL AND metric_no IS NULL THEN
+	IF metric_no IS NULL THEN
 		RAISE EXCEPTION 'the standings of % have no metric "%"', to_char(snapshot_date, 'YYYY-MM-DD'), metric
 			USING ERRCODE = 'undefined_column',
 				DETAIL = format('The metrics are %s.', array_to_string(names, ', '));
@@ -72,10 +76,6 @@ BEGIN
 		RAISE EXCEPTION 'after must be the position of a row that was read before, or 0'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	IF metric IS NULL THEN
-		RAISE EXCEPTION 'metric must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
 	SELECT u.* INTO upload FROM bixarena.upload_find(schema, source, partition, date, as_of_run, metric) AS u;
 	RETURN QUERY EXECUTE format($sql$
 		SELECT p.n, s.ranks[$2], s.player_id::text, s.name, s.values[$2], s.attributes, s.snapshot_date, s.run_id
@@ -94,17 +94,6 @@ $$;
 COMMENT ON FUNCTION bixarena_standings(text, text, text, text, integer, date, integer, uuid) IS
 	'the best by a metric, at the latest date or another, or who stands behind a position';
 
-CREATE FUNCTION bixarena.upload_interface()
-RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT quote_ident(n.nspname)
-	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
-	WHERE e.extname = 'bixarena_rank'
-$$;
-COMMENT ON FUNCTION bixarena.upload_interface() IS 'the schema of functions for users, quoted';
-
 CREATE FUNCTION bixarena_standings_json(scoreboard text, source text, partition text, metric text,
 	top integer DEFAULT 100, date date DEFAULT NULL, after integer DEFAULT 0, as_of_run uuid DEFAULT NULL)
 RETURNS jsonb
@@ -122,7 +111,7 @@ BEGIN
 			'players', $10, 'next', CASE WHEN count(*) = $5 THEN max(s."position") END,
 			'standings', coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) - '{snapshot_date,run_id}'::text[] ORDER BY s."position"), '[]'))
 		FROM %1$s.bixarena_standings($1, $2, $3, $4, $5, $6, $7, $8) AS s
-	$sql$, bixarena.upload_interface()) INTO result
+	$sql$, bixarena.interface_schema()) INTO result
 	USING scoreboard, source, partition, metric, top, date, after, upload.run_id, upload.snapshot_date, upload.num_rows;
 	RETURN result;
 END
@@ -222,9 +211,9 @@ DECLARE
 	result jsonb;
 BEGIN
 	EXECUTE format($sql$
-		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
-		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_standings_history($1, $2, $3, $4, $5, $6) AS s) AS r
-	$sql$, bixarena.upload_interface())
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) - 'ordinality' ORDER BY s.ordinality)
+		FROM %s.bixarena_standings_history($1, $2, $3, $4, $5, $6) WITH ORDINALITY AS s
+	$sql$, bixarena.interface_schema())
 	INTO result USING scoreboard, source, player, metric, partition, last;
 	RETURN jsonb_build_object('source', source, 'player_id', player, 'metric', metric, 'history', coalesce(result, '[]'));
 END
@@ -242,9 +231,9 @@ DECLARE
 	result jsonb;
 BEGIN
 	EXECUTE format($sql$
-		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
-		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_compare_standings($1, $2, $3, $4, $5, $6, $7) AS s) AS r
-	$sql$, bixarena.upload_interface())
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) - 'ordinality' ORDER BY s.ordinality)
+		FROM %s.bixarena_compare_standings($1, $2, $3, $4, $5, $6, $7) WITH ORDINALITY AS s
+	$sql$, bixarena.interface_schema())
 	INTO result USING scoreboard, source, partition, metric, date1, date2, top;
 	RETURN jsonb_build_object('source', source, 'partition', coalesce(partition, ''), 'metric', metric, 'date1', date1,
 		'date2', date2, 'players', coalesce(result, '[]'));
@@ -262,9 +251,9 @@ DECLARE
 	result jsonb;
 BEGIN
 	EXECUTE format($sql$
-		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(r)) - 'n' ORDER BY r.n)
-		FROM (SELECT s.*, row_number() OVER () AS n FROM %s.bixarena_standings_dates($1, $2, $3) AS s) AS r
-	$sql$, bixarena.upload_interface())
+		SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) - 'ordinality' ORDER BY s.ordinality)
+		FROM %s.bixarena_standings_dates($1, $2, $3) WITH ORDINALITY AS s
+	$sql$, bixarena.interface_schema())
 	INTO result USING scoreboard, source, partition;
 	RETURN coalesce(result, '[]');
 END
@@ -293,10 +282,6 @@ AS $$
 DECLARE
 	schema text := bixarena.scoreboard_open(scoreboard, false);
 BEGIN
-	IF metric IS NULL THEN
-		RAISE EXCEPTION 'metric must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
 	SELECT u.snapshot_date INTO date2
 	FROM bixarena.upload_find(schema, source, partition, date2, NULL, metric) AS u;
 	IF date1 IS NULL THEN
@@ -312,7 +297,7 @@ BEGIN
 		EXECUTE format($sql$
 			SELECT ARRAY(SELECT (c.player_id, c.name, c.change, c.value1, c.value2, c.gained, c.rank1, c.rank2)::bixarena.upload_move
 				FROM %1$s.bixarena_compare_standings($1, $2, $3, $4, $5, $6, $7) AS c WHERE c.gained <> 0)
-		$sql$, bixarena.upload_interface()) INTO moves USING scoreboard, source, partition, metric, date1, date2, top;
+		$sql$, bixarena.interface_schema()) INTO moves USING scoreboard, source, partition, metric, date1, date2, top;
 	END IF;
 END
 $$;

@@ -311,24 +311,9 @@ RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	found_scoreboard text := (parse_ident(bixarena.scoreboard_open(scoreboard, false)))[1];
-	-- a name that pg_cron can hold
-	job text := 'bixarena_rank ingest ' || left(encode(sha256(convert_to(found_scoreboard || e'\x01' || path, getdatabaseencoding())), 'hex'), 32);
-	command text;
 BEGIN
-	SELECT format('CALL %I.bixarena_ingest_folder(%L, %L)', n.nspname, found_scoreboard, path) INTO command
-	FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
-	WHERE e.extname = 'bixarena_rank';
-	PERFORM bixarena.cron_check(format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
-		job, schedule, command, current_database(), current_user));
-	IF schedule IS NOT NULL THEN
-		PERFORM cron.schedule(job, schedule, command);
-		RETURN job;
-	END IF;
-	PERFORM cron.unschedule(j.jobid) FROM cron.job AS j
-	WHERE j.jobname::text = job AND j.database = current_database();
-	RETURN NULL;
+	RETURN bixarena.cron_keep_job('ingest', (parse_ident(bixarena.scoreboard_open(scoreboard, false)))[1], path,
+		'CALL %s.bixarena_ingest_folder(%L, %L)', schedule);
 END
 $$;
 COMMENT ON FUNCTION bixarena_schedule_ingestion(text, text, text) IS
