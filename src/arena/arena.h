@@ -409,6 +409,7 @@ extern Ranking *rank_as_called(FunctionCallInfo fcinfo, RankArguments at,
 							   const Battles *battles, bool keep_differences);
 extern void put_ranking(FunctionCallInfo fcinfo, RankArguments at,
 						const Battles *battles);
+extern void put_rating(ReturnSetInfo *result, const char *model, const Rating *rating);
 extern Datum form_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 
 extern ModelTerms called_terms(FunctionCallInfo fcinfo, RankArguments at,

@@ -187,7 +187,10 @@ rank_as_called(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles
 	return ranking;
 }
 
-static void
+/*
+ * Put a model into the result of a call that ranks.
+ */
+void
 put_rating(ReturnSetInfo *result, const char *model, const Rating *rating)
 {
 	bool		ranked = rating->status == MODEL_RANKED;

@@ -31,29 +31,8 @@ enum
 	ARGUMENT_ARENA
 };
 
-#define NUM_RESULT_COLUMNS 7
-
 /* How many resamples, where a call names none */
 #define DEFAULT_LIVE_BOOTSTRAP 200
-
-static void
-put_rating(ReturnSetInfo *result, const char *model, const Rating *rating)
-{
-	bool		ranked = rating->status == MODEL_RANKED;
-	Datum		values[NUM_RESULT_COLUMNS];
-	bool		nulls[NUM_RESULT_COLUMNS] = {
-		false, !ranked, !ranked, !ranked, !ranked, false, false
-	};
-
-	values[0] = CStringGetTextDatum(model);
-	values[1] = Float8GetDatum(rating->score);
-	values[2] = Int32GetDatum(rating->rank);
-	values[3] = Float8GetDatum(rating->lower);
-	values[4] = Float8GetDatum(rating->upper);
-	values[5] = Int64GetDatum(rating->vote_count);
-	values[6] = CStringGetTextDatum(model_status_name(rating->status));
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-}
 
 /*
  * Rank the models of a leaderboard as a run would, NULL if it has no battles, its anchor
