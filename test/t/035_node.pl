@@ -386,7 +386,7 @@ q{SELECT bixarena_generate_snapshot('overall', as_of => '2026-03-01', dry_run =>
 	%counts = $wire->counts;
 	note("as_of: $counts{bytes_down} bytes");
 	is_value($node, q{SELECT count(*) FROM pg_foreign_table},
-		'9', 'nine foreign tables');
+		'10', 'ten foreign tables');
 }
 
 #
@@ -432,7 +432,7 @@ q{SELECT slug, lowest_rank, highest_rank, may_be_best, comparison_lower FROM bix
 {
 	my ($state, $messages) = sql_state_of(
 		$node,
-q{BEGIN; ALTER FOREIGN TABLE api.leaderboard_battle DROP COLUMN voter_id;
+q{BEGIN; DROP FOREIGN TABLE api.voter_tally; ALTER FOREIGN TABLE api.leaderboard_battle DROP COLUMN voter_id;
 		SELECT bixarena_generate_snapshot('overall', arena => 'api')});
 
 	is($state, '0A000', 'nothing says who voted');

@@ -402,6 +402,12 @@ foreach my $table ('log', 'counted', 'tally', 'state')
 		"the role has no right on $table");
 }
 is( far_sql(
+q{SELECT has_table_privilege('bixarena_node', 'bixarena_node.voter_tally', 'SELECT'),
+		has_table_privilege('bixarena_node', 'bixarena_node.voter_tally', 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')}
+	),
+	't|f',
+	'it may read who voted, by numbers');
+is( far_sql(
 q{SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc AS p WHERE p.pronamespace = 'bixarena_node'::regnamespace
 	AND p.proname LIKE 'live%' AND has_function_privilege('bixarena_node', p.oid, 'EXECUTE')}
 	),
