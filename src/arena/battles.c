@@ -76,8 +76,8 @@ typedef struct BattleReader
 	int64	   *unknown_covariates; /* battles of which each is not known */
 	FmgrInfo	output[MAX_COLUMNS];
 	bool		is_packed;		/* a row has arrays of counts and leaderboards */
-	bool		is_numbered;	/* a row has an array of voters' numbers in place
-								 * of a count */
+	bool		is_numbered;	/* a row has an array of voters' numbers in
+								 * place of a count */
 	int			unusable_column;	/* of a query for counts, or 0 */
 	char	   *count_column;	/* its name, quoted */
 	Oid			outcome_type;	/* under any domain */

@@ -168,7 +168,8 @@ is( (attach_says(q{SELECT bixarena_attach_remote('rds', arena => 'public')}))
 sql($node,
 q{DELETE FROM bixarena.arena WHERE name = 'public'; DROP FOREIGN TABLE public.leaderboard, public.model,
 	public.leaderboard_snapshot, public.leaderboard_entry, public.leaderboard_battle, public.leaderboard_tally,
-	public.arena_tally, public.voter_tally, public.node_rights, public.snapshot_writer});
+	public.arena_tally, public.voter_tally, public.node_rights, public.snapshot_writer}
+);
 
 # A schema that has tables, and a far side that another version has made
 {

@@ -54,9 +54,11 @@ if (far_sql('SHOW server_version_num') < 150000)
 }
 
 # The ranking of this moment by voter: from what serves that, and from the battles
-my $by_voter = q{BEGIN; SELECT bixarena_configure('cluster_by_voter', 'true');};
+my $by_voter =
+  q{BEGIN; SELECT bixarena_configure('cluster_by_voter', 'true');};
 my $put_aside = q{ALTER FOREIGN TABLE api.voter_tally RENAME TO put_aside;};
-my $standing = q{SELECT * FROM bixarena_live('overall', 20) ORDER BY 1; ROLLBACK};
+my $standing =
+  q{SELECT * FROM bixarena_live('overall', 20) ORDER BY 1; ROLLBACK};
 
 sub standing_by_voter
 {
@@ -68,7 +70,7 @@ sub voters_agree
 	my ($name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-	is(standing_by_voter(''),
+	is( standing_by_voter(''),
 		standing_by_voter($put_aside),
 		"$name: the same by voter");
 	return;
@@ -228,7 +230,7 @@ q{UPDATE bixarena_node_live.counted SET voter_id = md5(left(voter_id::text, 1)):
 	is(standing_by_voter(''), $before, 'counted anew it is right');
 }
 is( far_sql(
-		q{SELECT min(n), max(n) = count(DISTINCT n), max(n) = (SELECT count(DISTINCT b.voter_id) FROM bixarena_node.leaderboard_battle AS b WHERE b.leaderboard = 'overall'),
+q{SELECT min(n), max(n) = count(DISTINCT n), max(n) = (SELECT count(DISTINCT b.voter_id) FROM bixarena_node.leaderboard_battle AS b WHERE b.leaderboard = 'overall'),
 		count(*) - count(n) = (SELECT count(*) FROM bixarena_node.leaderboard_battle AS b WHERE b.leaderboard = 'overall' AND b.voter_id IS NULL)
 	FROM bixarena_node.voter_tally AS v, unnest(v.voters) AS n WHERE v.leaderboard = 'overall'}
 	),
@@ -442,6 +444,12 @@ is_value(
 	SELECT count(*) > 0 FROM bixarena_live('overall', 10);
 	SELECT status FROM bixarena_health() WHERE check_name = 'kept_tally'},
 	"succeeded\n0\n0\nt\nok", 'an operator runs, folds and verifies');
+sql($node, q{SELECT bixarena_configure('cluster_by_voter', 'true')});
+is_value(
+	$node, q{SET ROLE maker;
+	SELECT status FROM bixarena_generate_snapshot('overall', 10, dry_run => true)},
+	'dry run', 'also by voter');
+sql($node, q{SELECT bixarena_configure('cluster_by_voter', NULL)});
 sql($node,
 q{SELECT bixarena_configure('keep_snapshots', '1'); SELECT bixarena_grant('maker', 'admin')}
 );
@@ -547,7 +555,8 @@ far_sql('DROP VIEW bixarena_node.voter_tally');
 	my $expected = standing_by_voter($put_aside);
 
 	sql($node, q{SELECT bixarena_attach_remote('rds')});
-	is_value($node, q{SELECT to_regclass('api.voter_tally') IS NULL},
+	is_value(
+		$node, q{SELECT to_regclass('api.voter_tally') IS NULL},
 		't', 'what is not there is not attached');
 	is(standing_by_voter(''),
 		$expected, 'and the battles are read, also by voter');
