@@ -1493,6 +1493,35 @@ $$;
 COMMENT ON FUNCTION bixarena.node_kept_reading(boolean, text, text) IS
 	'where a tally is kept: the statements that read it';
 
+CREATE FUNCTION bixarena.node_voter_reading(is_kept boolean)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $script$
+	-- They are numbered in the order of their ids, since the node draws them in that.  It
+	-- takes less to number each once than to sort the battles.  Of generate_series() the
+	-- planner would expect a thousand rows for each.
+	SELECT format($body$
+DECLARE
+	counted text := 'SELECT b.model1_id, b.model2_id, b.outcome, 1 AS battles, b.voter_id FROM ('
+		|| bixarena_node.battle_query() || ') AS b WHERE b.leaderboard = $1';
+BEGIN%s
+	RETURN QUERY EXECUTE 'WITH battle AS MATERIALIZED (' || counted || '),
+		voter AS (SELECT d.voter_id, row_number() OVER (ORDER BY d.voter_id)::integer AS number
+			FROM (SELECT DISTINCT b.voter_id FROM battle AS b WHERE b.voter_id IS NOT NULL) AS d)
+		SELECT n.model1_id, n.model2_id, n.outcome, array_agg(n.number)
+		FROM (SELECT b.model1_id, b.model2_id, b.outcome, unnest(array_fill(v.number, ARRAY[b.battles::integer])) AS number
+			FROM battle AS b LEFT JOIN voter AS v ON v.voter_id = b.voter_id) AS n
+		GROUP BY 1, 2, 3' USING slug;
+END
+$body$, CASE WHEN is_kept THEN $body$
+	IF bixarena_node.live_is_sure() THEN
+		counted := bixarena_node.live_voters_sql(bixarena_node.live_arena(), 'bixarena_node_live', NULL, true);
+	END IF;$body$ ELSE '' END)
+$script$;
+COMMENT ON FUNCTION bixarena.node_voter_reading(boolean) IS
+	'body of the function that says on the other server who has cast the battles, by numbers';
+
 CREATE FUNCTION bixarena.node_functions(schema text, is_kept boolean)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -1529,11 +1558,17 @@ RETURNS TABLE (leaderboard text, model1_id uuid, model2_id uuid, outcome text, b
 LANGUAGE plpgsql STABLE ROWS 100000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS %5$s;
 
+-- The battles of a leaderboard by models and outcome, with the number of each one's voter.
+CREATE FUNCTION bixarena_node.voters(slug text)
+RETURNS TABLE (model1_id uuid, model2_id uuid, outcome text, voters integer[])
+LANGUAGE plpgsql STABLE ROWS 10000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB'
+AS %6$s;
+
 -- What the role may do, and what would have to be granted.
 CREATE FUNCTION bixarena_node.rights()
 RETURNS TABLE (version text, may_delete boolean, cascades boolean, missing text)
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
-AS %6$s;
+AS %7$s;
 
 -- Stores a snapshot with its entries by one message: who updates the one row of
 -- snapshot_writer has it stored, with the rights of the role, and gets back what it is
@@ -1541,7 +1576,7 @@ AS %6$s;
 -- and the greatest of them comes back.
 CREATE FUNCTION bixarena_node.write_snapshot() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS %7$s;
+AS %8$s;
 $sql$,
 		bixarena.node_body(format($body$
 DECLARE
@@ -1591,6 +1626,7 @@ BEGIN%s
 END
 $body$, replace(bixarena.node_kept_reading(is_kept, 'live_counts_sql', 't.leaderboard, t.model1_id, t.model2_id, t.outcome'),
 			' USING slug', ''))),
+		bixarena.node_body(bixarena.node_voter_reading(is_kept)),
 		bixarena.node_body(format($body$
 DECLARE
 	needed constant text[] := ARRAY[
@@ -1735,9 +1771,9 @@ $owner$;
 CREATE SCHEMA IF NOT EXISTS bixarena_node;
 %8$s
 DROP VIEW IF EXISTS bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tally,
-	bixarena_node.arena_tally, bixarena_node.node_rights, bixarena_node.snapshot_writer;
+	bixarena_node.arena_tally, bixarena_node.voter_tally, bixarena_node.node_rights, bixarena_node.snapshot_writer;
 DROP FUNCTION IF EXISTS bixarena_node.battle_query(), bixarena_node.slugs(),
-	bixarena_node.battles(text), bixarena_node.tally(text), bixarena_node.tally(),
+	bixarena_node.battles(text), bixarena_node.tally(text), bixarena_node.tally(), bixarena_node.voters(text),
 	bixarena_node.rights(), bixarena_node.write_snapshot();
 %2$s
 -- A caller's WHERE leaderboard = '...' meets the slug: then only that one is looked at.
@@ -1752,6 +1788,11 @@ FROM bixarena_node.slugs() AS l (slug) CROSS JOIN LATERAL bixarena_node.tally(l.
 CREATE VIEW bixarena_node.arena_tally AS
 SELECT t.leaderboard, t.model1_id, t.model2_id, t.outcome, t.battles
 FROM bixarena_node.tally() AS t;
+
+-- Voters have numbers instead of ids: a number means the same in all rows of one reading.
+CREATE VIEW bixarena_node.voter_tally AS
+SELECT l.slug AS leaderboard, v.model1_id, v.model2_id, v.outcome, v.voters
+FROM bixarena_node.slugs() AS l (slug) CROSS JOIN LATERAL bixarena_node.voters(l.slug) AS v;
 
 CREATE VIEW bixarena_node.node_rights AS
 SELECT r.version, r.may_delete, r.cascades, r.missing FROM bixarena_node.rights() AS r;
@@ -1769,9 +1810,9 @@ CREATE TRIGGER write_snapshot INSTEAD OF UPDATE ON bixarena_node.snapshot_writer
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA bixarena_node FROM PUBLIC;
 GRANT USAGE ON SCHEMA bixarena_node TO bixarena_node;
 GRANT EXECUTE ON FUNCTION bixarena_node.slugs(), bixarena_node.battles(text),
-	bixarena_node.tally(text), bixarena_node.tally(), bixarena_node.rights() TO bixarena_node;
+	bixarena_node.tally(text), bixarena_node.tally(), bixarena_node.voters(text), bixarena_node.rights() TO bixarena_node;
 GRANT SELECT ON bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tally,
-	bixarena_node.arena_tally, bixarena_node.node_rights TO bixarena_node;
+	bixarena_node.arena_tally, bixarena_node.voter_tally, bixarena_node.node_rights TO bixarena_node;
 GRANT SELECT, UPDATE ON bixarena_node.snapshot_writer TO bixarena_node;
 %3$s
 %10$s
@@ -1982,8 +2023,8 @@ DECLARE
 	script text := format('Run there what SELECT bixarena_node_script(%L) prints.', schema);
 	tables constant text[] := '{leaderboard,model,leaderboard_snapshot,leaderboard_entry}';
 	relations constant text[] := '{leaderboard_battle,leaderboard_tally,arena_tally,node_rights,snapshot_writer}';
-	-- only where the tally is kept there
-	kept_relations constant text[] := '{tally_keeper,tally_state,tally_difference}';
+	-- only where the tally is kept there, or the script is not an old one
+	more_relations constant text[] := '{tally_keeper,tally_state,tally_difference,voter_tally}';
 	relation text;
 BEGIN
 	IF schema IS NULL THEN
@@ -1993,7 +2034,7 @@ BEGIN
 	arena := coalesce(arena, schema);
 	IF EXISTS (SELECT FROM pg_class AS c
 			WHERE c.relnamespace = to_regnamespace(quote_ident(arena)) AND c.relkind <> 'f'
-				AND c.relname = ANY (tables || relations || kept_relations)) THEN
+				AND c.relname = ANY (tables || relations || more_relations)) THEN
 		RAISE EXCEPTION 'schema "%" has tables of its own', arena
 			USING ERRCODE = 'duplicate_schema',
 				HINT = 'The foreign tables go into another schema with arena => ''...''.';
@@ -2006,7 +2047,7 @@ BEGIN
 			'an arena of bixarena_rank whose tables are on server ' || server);
 	END IF;
 	BEGIN
-		PERFORM bixarena.remote_import(server, 'bixarena_node', relations || kept_relations, arena);
+		PERFORM bixarena.remote_import(server, 'bixarena_node', relations || more_relations, arena);
 	EXCEPTION WHEN fdw_schema_not_found THEN
 		RAISE EXCEPTION 'schema "bixarena_node" is missing on server "%"', server
 			USING ERRCODE = 'invalid_schema_name', HINT = script;
@@ -3081,8 +3122,7 @@ AS $$
 		SELECT c.model1_id, c.model2_id, c.outcome,
 			cardinality(array_positions(c.leaderboards, $1 COLLATE "C"))::bigint AS battles, c.voter_id
 		FROM (SELECT k.* FROM %I.counted AS k %s) AS c
-		WHERE $1 COLLATE "C" = ANY (c.leaderboards)
-		ORDER BY 5$sql$,
+		WHERE $1 COLLATE "C" = ANY (c.leaderboards)$sql$,
 		CASE WHEN with_log THEN 'WITH ' || bixarena.live_named_sql(arena, schema, sources, false) END, schema,
 		CASE WHEN with_log THEN 'WHERE NOT EXISTS (SELECT FROM named AS n WHERE n.battle_id = k.battle_id)'
 			' UNION ALL SELECT f.* FROM fresh AS f' END)
@@ -3533,7 +3573,7 @@ AS $$
 	FROM unnest('{live_parts,live_views,live_points,live_application_sources,live_triggers,
 		live_trigger_sql,live_found_triggers,live_unfit_triggers,live_labels,live_relation_facts,live_functions,live_facts,live_lost,live_doubt,
 		live_named_sql,live_all_sql,live_changed_sql,live_difference_sql,live_store_sql,live_sum_sql,
-		live_is_long,live_fold,live_drop_index,live_all_difference_sql,live_recount,live_counts_sql,live_counts_of_sql,live_compare_sql,
+		live_is_long,live_fold,live_drop_index,live_all_difference_sql,live_recount,live_counts_sql,live_counts_of_sql,live_voters_sql,live_compare_sql,
 		live_note_verified,live_state_of,live_lock,live_make_triggers,live_make_tables}'::name[]) WITH ORDINALITY AS w (name, place)
 	JOIN pg_proc AS p ON p.proname = w.name AND p.pronamespace = 'bixarena'::regnamespace
 $$;
@@ -3594,6 +3634,9 @@ AS $$SELECT bixarena_node.live_groups_of(strpos(q.query, '.battle_validation AS 
 
 CREATE FUNCTION bixarena_node.live_refusal(arena text, sources jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$SELECT NULL::text$$;
+
+CREATE FUNCTION bixarena_node.live_has_voters(arena text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$SELECT true$$;
 
 CREATE FUNCTION bixarena_node.live_slugs(slugs text[], more text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp

@@ -346,6 +346,8 @@ extern void check_has_battles(const char *arena);
 extern BattleSource *find_battle_source(const char *arena,
 										BattleReading reading);
 extern BattleSource *find_voter_source(const char *arena);
+extern Oid	find_voter_tally(const char *arena);
+extern char *voter_tally_query(const char *arena);
 extern BattleSource *find_covariate_source(const char *arena, List *covariates,
 										   bool by_voter);
 

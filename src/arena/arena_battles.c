@@ -112,10 +112,30 @@ find_leaderboard_source(const char *arena, const TimestampTz *as_of,
 	return find_battle_source(arena, as_of ? READ_AS_OF : READ_LEADERBOARD);
 }
 
+/*
+ * The battles that count for a leaderboard at this moment, with who cast them, from
+ * another server that tells voters by numbers.
+ */
+static Battles *
+read_voter_tally(const Leaderboard *leaderboard, bool now)
+{
+	ParamListInfo parameters = makeParamList(1);
+
+	set_parameter(&parameters->params[0], TEXTOID,
+				  CStringGetTextDatum(leaderboard->slug), false);
+	return linitial(read_battles(voter_tally_query(leaderboard->arena), parameters, true, NIL,
+								 VOTERS_TOLD_APART, NIL, now,
+								 psprintf("leaderboard \"%s\" by voter from arena \"%s\"",
+										  leaderboard->slug, leaderboard->arena)));
+}
+
 Battles *
 read_leaderboard_battles(const Leaderboard *leaderboard,
 						 const TimestampTz *as_of, const Settings *settings, bool now)
 {
+	if (as_of == NULL && settings->cluster_by_voter && !settings->covariates &&
+		OidIsValid(find_voter_tally(leaderboard->arena)))
+		return read_voter_tally(leaderboard, now);
 	return read_source_battles(find_leaderboard_source(leaderboard->arena, as_of, settings),
 							   leaderboard, as_of, voter_reading(settings), now);
 }

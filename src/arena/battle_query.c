@@ -13,6 +13,10 @@
  *	  another relation, since one that a function makes for each leaderboard that
  *	  is asked for would be slow at making all.
  *
+ * Where the battles are on another server there may be a fourth, for intervals by voter:
+ * voter_tally has a row for each leaderboard, models and outcome, and in an array the
+ * numbers of those who cast the battles.
+ *
  * Each reading takes the first that there is of those that serve it.  An arena
  * without any is the application's (application.c), whose tables also serve what
  * takes battles where there are none but counts.  This is the one place where
@@ -32,6 +36,8 @@
 #include "utils/lsyscache.h"
 
 #include "arena/arena.h"
+
+#define VOTER_TALLY "voter_tally"
 
 PG_FUNCTION_INFO_V1(bixarena_battle_query);
 PG_FUNCTION_INFO_V1(bixarena_check_battles);
@@ -235,6 +241,26 @@ find_voter_source(const char *arena)
 }
 
 /*
+ * The relation of an arena from which voters may be read by numbers, if there is one.
+ * Where the tables are here, a relation of that name is somebody's for something else.
+ */
+Oid
+find_voter_tally(const char *arena)
+{
+	return is_remote(arena) ? find_arena_relation(arena, VOTER_TALLY) : InvalidOid;
+}
+
+/*
+ * The query for the battles in it that count for a leaderboard, $1.
+ */
+char *
+voter_tally_query(const char *arena)
+{
+	return psprintf("SELECT b.model1_id, b.model2_id, b.outcome, b.voters FROM %s." VOTER_TALLY " AS b"
+					" WHERE b.leaderboard OPERATOR(pg_catalog.=) $1", quote_identifier(arena));
+}
+
+/*
  * Where the battles of an arena are to be read with covariates, and with by_voter with
  * who cast them, too: in a relation of battles of its own.
  */
@@ -332,7 +358,8 @@ bixarena_battle_relations(PG_FUNCTION_ARGS)
 	};
 	char	   *arena = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Oid			schema = get_namespace_oid(arena, true);
-	Datum		found[lengthof(serving[READ_ALL]) + lengthof(tables)];
+	Oid			voters = find_voter_tally(arena);
+	Datum		found[lengthof(serving[READ_ALL]) + 1 + lengthof(tables)];
 	int			num_found = 0;
 
 	for (Size i = 0; i < lengthof(serving[READ_ALL]); i++)
@@ -342,6 +369,8 @@ bixarena_battle_relations(PG_FUNCTION_ARGS)
 		if (OidIsValid(own))
 			found[num_found++] = ObjectIdGetDatum(own);
 	}
+	if (OidIsValid(voters))
+		found[num_found++] = ObjectIdGetDatum(voters);
 	/* counts are no battles: where there are these tables, they are read, too */
 	for (Size i = 0; i < lengthof(tables) &&
 		 !OidIsValid(get_relname_relid(BATTLE_RELATION, schema)); i++)

@@ -76,6 +76,8 @@ typedef struct BattleReader
 	int64	   *unknown_covariates; /* battles of which each is not known */
 	FmgrInfo	output[MAX_COLUMNS];
 	bool		is_packed;		/* a row has arrays of counts and leaderboards */
+	bool		is_numbered;	/* a row has an array of voters' numbers in
+								 * place of a count */
 	int			unusable_column;	/* of a query for counts, or 0 */
 	char	   *count_column;	/* its name, quoted */
 	Oid			outcome_type;	/* under any domain */
@@ -192,6 +194,17 @@ report_too_many_counted(BattleReader *reader)
 }
 
 /*
+ * How many battles a row is that has the number of each one's voter.
+ */
+static int
+num_numbered(TupleTableSlot *slot)
+{
+	ArrayType  *voters = DatumGetArrayTypeP(slot->tts_values[COLUMN_COUNT]);
+
+	return ArrayGetNItems(ARR_NDIM(voters), ARR_DIMS(voters));
+}
+
+/*
  * How many battles a row of the query is.  The sum of a column is a numeric, of
  * whole numbers, of whose text what is behind the point says nothing.
  */
@@ -202,6 +215,8 @@ row_count(BattleReader *reader, TupleTableSlot *slot)
 	char	   *end;
 	int64		count;
 
+	if (reader->is_numbered)
+		return num_numbered(slot);
 	if (reader->unusable_column == 0)
 		return DatumGetInt64(slot->tts_values[COLUMN_COUNT]);
 	count = DatumGetInt64(slot->tts_values[reader->unusable_column]);
@@ -226,6 +241,23 @@ row_voter(BattleReader *reader, TupleTableSlot *slot)
 	return voter_number(reader->voter_numbers, slot->tts_values[COLUMN_VOTER],
 						TupleDescAttr(slot->tts_tupleDescriptor, COLUMN_VOTER)->attbyval,
 						&reader->output[COLUMN_VOTER]);
+}
+
+/*
+ * Take who cast the battles of a row that has their voters' numbers, from 1.
+ */
+static void
+take_numbered_voters(BattleReader *reader, TupleTableSlot *slot, const GroupBattle *battle)
+{
+	Datum	   *numbers;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(DatumGetArrayTypeP(slot->tts_values[COLUMN_COUNT]), INT4OID, sizeof(int32),
+					  true, TYPALIGN_INT, &numbers, &nulls, &count);
+	for (int i = 0; i < count; i++)
+		voters_add(reader->voters, nulls[i] ? -1 : Max(DatumGetInt32(numbers[i]), 0) - 1,
+				   battle->model1, battle->model2, battle->meaning, 1);
 }
 
 /*
@@ -306,6 +338,8 @@ take_row(BattleReader *reader, BattleGroup *group, TupleTableSlot *slot, int64 c
 		return;
 	if (reader->covariates)
 		take_covariates(reader, slot, &battle, count);
+	else if (reader->is_numbered)
+		take_numbered_voters(reader, slot, &battle);
 	else if (reader->voters)
 		voters_add(reader->voters, row_voter(reader, slot), battle.model1, battle.model2,
 				   battle.meaning, count);
@@ -417,6 +451,8 @@ start_rows(DestReceiver *self, int operation pg_attribute_unused(),
 	num_plain += reader->num_covariates;
 	reader->is_packed = reader->slugs &&
 		TupleDescAttr(columns, COLUMN_LEADERBOARD)->atttypid == TEXTARRAYOID;
+	reader->is_numbered = reader->voters &&
+		TupleDescAttr(columns, COLUMN_COUNT)->atttypid == INT4ARRAYOID;
 	if (columns->natts > num_plain)
 		reader->unusable_column = num_plain;
 	reader->count_column =
@@ -586,7 +622,8 @@ check_watched_parameters(const char *sql, ParamListInfo parameters)
  * Run a query for (model1, model2, outcome, count), or these and leaderboard, or by
  * voter these and the voter, whose rows follow each other, in an SPI connection.  Then
  * come covariates, as numbers of float8.  Count and leaderboard may also be arrays, of
- * several leaderboards.
+ * several leaderboards; and in place of count and voter there may be an array of int4,
+ * with a number for each battle's voter, in the order that voters are to have.
  * Where count is the sum of a column, a last column says how many of its values are no
  * number of battles (grouping.c).  The result is a list of Battles, one for each of the
  * leaderboards that has some; or where there are none, of one.

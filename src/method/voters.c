@@ -12,7 +12,7 @@
  * What is held of a voter is a cell for each pair of models and outcome, of 16 bytes.
  * While battles come in, models bear the numbers in which they were met, and an outcome
  * stands as what its word may mean (ballots.c).  Then both are put into their places,
- * and cells into one order: voters in that in which they came, which is the caller's to
+ * and cells into one order: voters in that of their numbers, which is the caller's to
  * make canonical, and the cells of one by their models.  So nothing later depends on
  * the order of rows.  At last, when it is known which models are fitted, a cell's place
  * in their tally takes the place of its models.  Until then it also says which of the
@@ -142,8 +142,8 @@ meaning_number(Voters *voters, Meaning meaning)
 }
 
 /*
- * Add battles of a voter, whose number is that of the last one or the next; or -1 where
- * none is known.
+ * Add battles of a voter, who has this number, or -1 where none is known.  Where numbers
+ * are kept, it is that of the last one or the next.
  */
 void
 voters_add(Voters *voters, int voter, int model1, int model2, Meaning meaning,
@@ -151,7 +151,7 @@ voters_add(Voters *voters, int voter, int model1, int model2, Meaning meaning,
 {
 	VoterCell  *cell;
 
-	Assert(voter <= voters->num_voters);
+	Assert(voter <= voters->num_voters || !voters->keeps_numbers);
 	if (voters->num_cells == voters->max_cells)
 		make_room(voters);
 	cell = &voters->cells[voters->num_cells++];

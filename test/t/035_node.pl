@@ -168,7 +168,8 @@ is( (attach_says(q{SELECT bixarena_attach_remote('rds', arena => 'public')}))
 sql($node,
 q{DELETE FROM bixarena.arena WHERE name = 'public'; DROP FOREIGN TABLE public.leaderboard, public.model,
 	public.leaderboard_snapshot, public.leaderboard_entry, public.leaderboard_battle, public.leaderboard_tally,
-	public.arena_tally, public.node_rights, public.snapshot_writer});
+	public.arena_tally, public.voter_tally, public.node_rights, public.snapshot_writer}
+);
 
 # A schema that has tables, and a far side that another version has made
 {
@@ -386,7 +387,7 @@ q{SELECT bixarena_generate_snapshot('overall', as_of => '2026-03-01', dry_run =>
 	%counts = $wire->counts;
 	note("as_of: $counts{bytes_down} bytes");
 	is_value($node, q{SELECT count(*) FROM pg_foreign_table},
-		'9', 'nine foreign tables');
+		'10', 'ten foreign tables');
 }
 
 #
@@ -432,7 +433,7 @@ q{SELECT slug, lowest_rank, highest_rank, may_be_best, comparison_lower FROM bix
 {
 	my ($state, $messages) = sql_state_of(
 		$node,
-q{BEGIN; ALTER FOREIGN TABLE api.leaderboard_battle DROP COLUMN voter_id;
+q{BEGIN; DROP FOREIGN TABLE api.voter_tally; ALTER FOREIGN TABLE api.leaderboard_battle DROP COLUMN voter_id;
 		SELECT bixarena_generate_snapshot('overall', arena => 'api')});
 
 	is($state, '0A000', 'nothing says who voted');

@@ -53,6 +53,29 @@ if (far_sql('SHOW server_version_num') < 150000)
 	exit;
 }
 
+# The ranking of this moment by voter: from what serves that, and from the battles
+my $by_voter =
+  q{BEGIN; SELECT bixarena_configure('cluster_by_voter', 'true');};
+my $put_aside = q{ALTER FOREIGN TABLE api.voter_tally RENAME TO put_aside;};
+my $standing =
+  q{SELECT * FROM bixarena_live('overall', 20) ORDER BY 1; ROLLBACK};
+
+sub standing_by_voter
+{
+	return value($node, "$by_voter $_[0] $standing");
+}
+
+sub voters_agree
+{
+	my ($name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	is( standing_by_voter(''),
+		standing_by_voter($put_aside),
+		"$name: the same by voter");
+	return;
+}
+
 # What a run counts, and what the battles are; whether anything differs; and why all
 # were counted anew since the last look, if they were
 my $recounted_before = '';
@@ -61,6 +84,8 @@ sub is_followed
 {
 	my ($recounted, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	voters_agree("$name, not folded");
+
 	my $counted = value($node,
 q{SELECT evaluation_count FROM bixarena_generate_snapshot('overall', 10, dry_run => true)}
 	);
@@ -82,6 +107,7 @@ q{DO $$ BEGIN PERFORM set_config('test.query', bixarena_node.battle_query(), fal
 		$recounted,
 		"$name: " . ($recounted eq 'no' ? 'followed' : 'counted anew'));
 	$recounted_before = $why;
+	voters_agree("$name, folded");
 	return;
 }
 
@@ -147,7 +173,14 @@ q{SET session_replication_role = replica; INSERT INTO api.battle_evaluation (bat
 q{BEGIN; DELETE FROM api.battle_evaluation WHERE ctid = ANY (ARRAY(SELECT ctid FROM api.battle_evaluation LIMIT 3)); SAVEPOINT a;
 	DELETE FROM api.battle_evaluation; ROLLBACK TO a; COMMIT},
 	'a column that does not matter' =>
-q{ALTER TABLE api.battle ADD note text; UPDATE api.battle SET note = 'x'}
+q{ALTER TABLE api.battle ADD note text; UPDATE api.battle SET note = 'x'},
+	'other voters' =>
+q{UPDATE api.battle SET user_id = md5('other ' || left(id::text, 1))::uuid WHERE ctid = ANY (ARRAY(SELECT ctid FROM api.battle LIMIT 200))},
+	'two evaluations of a battle' =>
+q{ALTER TABLE api.battle_evaluation DROP CONSTRAINT battle_evaluation_battle_id_key; CREATE INDEX ON api.battle_evaluation (battle_id);
+	INSERT INTO api.battle_evaluation (battle_id, outcome) SELECT battle_id, outcome FROM api.battle_evaluation LIMIT 100},
+	'a voter who is not known' =>
+q{ALTER TABLE api.battle ALTER user_id DROP NOT NULL; UPDATE api.battle SET user_id = NULL WHERE ctid = ANY (ARRAY(SELECT ctid FROM api.battle LIMIT 100))}
 );
 
 while (my ($name, $change) = splice @followed, 0, 2)
@@ -181,6 +214,28 @@ isnt(far_sql('SELECT count(*) FROM bixarena_node_live.log'),
 is_value($node, 'SELECT bixarena_fold_tally() > 0', 't', 'a fold');
 is(far_sql('SELECT count(*) FROM bixarena_node_live.log'),
 	'0', 'which is there for all');
+{
+	my $before = standing_by_voter('');
+
+	far_sql(
+q{UPDATE bixarena_node_live.counted SET voter_id = md5(left(voter_id::text, 1))::uuid}
+	);
+	isnt(standing_by_voter(''),
+		$before, 'by voter what is kept of each battle is read');
+	is(standing_by_voter($put_aside),
+		$before, 'unless a node does not know of it');
+	sql($node, 'SELECT bixarena_rebuild_tally()');
+	$recounted_before =
+	  value($node, 'SELECT recounted_at, recounted_why FROM api.tally_state');
+	is(standing_by_voter(''), $before, 'counted anew it is right');
+}
+is( far_sql(
+q{SELECT min(n), max(n) = count(DISTINCT n), max(n) = (SELECT count(DISTINCT b.voter_id) FROM bixarena_node.leaderboard_battle AS b WHERE b.leaderboard = 'overall'),
+		count(*) - count(n) = (SELECT count(*) FROM bixarena_node.leaderboard_battle AS b WHERE b.leaderboard = 'overall' AND b.voter_id IS NULL)
+	FROM bixarena_node.voter_tally AS v, unnest(v.voters) AS n WHERE v.leaderboard = 'overall'}
+	),
+	'1|t|t|t',
+	'voters have numbers, and no ids');
 far_sql(
 q{UPDATE bixarena_node_live.tally SET battles = ARRAY(SELECT n + 1 FROM unnest(battles) AS n)}
 );
@@ -243,9 +298,11 @@ q{SELECT count(*) FROM api.battle AS b JOIN api.battle_evaluation AS e ON e.batt
 	JOIN api.battle_validation AS v ON v.id = b.effective_validation_id AND v.is_biomedical WHERE b.model1_id <> b.model2_id}
 	),
 	'and a run reads the battles');
+voters_agree('a trigger is disabled');
 far_sql(
 'ALTER TABLE api.battle_evaluation ENABLE TRIGGER bixarena_node_live_delete'
 );
+voters_agree('a trigger is enabled again');
 is_value(
 	$node,
 q{SELECT sum(vote_count)::bigint / 2 = (SELECT count(*) FROM api.leaderboard_battle WHERE leaderboard = 'overall' AND model1_id <> model2_id)
@@ -347,6 +404,12 @@ foreach my $table ('log', 'counted', 'tally', 'state')
 		"the role has no right on $table");
 }
 is( far_sql(
+q{SELECT has_table_privilege('bixarena_node', 'bixarena_node.voter_tally', 'SELECT'),
+		has_table_privilege('bixarena_node', 'bixarena_node.voter_tally', 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')}
+	),
+	't|f',
+	'it may read who voted, by numbers');
+is( far_sql(
 q{SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc AS p WHERE p.pronamespace = 'bixarena_node'::regnamespace
 	AND p.proname LIKE 'live%' AND has_function_privilege('bixarena_node', p.oid, 'EXECUTE')}
 	),
@@ -381,6 +444,12 @@ is_value(
 	SELECT count(*) > 0 FROM bixarena_live('overall', 10);
 	SELECT status FROM bixarena_health() WHERE check_name = 'kept_tally'},
 	"succeeded\n0\n0\nt\nok", 'an operator runs, folds and verifies');
+sql($node, q{SELECT bixarena_configure('cluster_by_voter', 'true')});
+is_value(
+	$node, q{SET ROLE maker;
+	SELECT status FROM bixarena_generate_snapshot('overall', 10, dry_run => true)},
+	'succeeded', 'also by voter');
+sql($node, q{SELECT bixarena_configure('cluster_by_voter', NULL)});
 sql($node,
 q{SELECT bixarena_configure('keep_snapshots', '1'); SELECT bixarena_grant('maker', 'admin')}
 );
@@ -466,12 +535,35 @@ is(far_sql(q{SELECT to_regnamespace('bixarena_node_live') IS NULL}),
 is_value($node,
 	q{SELECT status FROM bixarena_generate_snapshot('overall', 10)},
 	'succeeded', 'runs go on, though the node does not know');
+voters_agree('without a tally');
+sql($node, q{SELECT bixarena_configure('cluster_by_voter', 'true')});
+is_value($node,
+	q{SELECT status FROM bixarena_generate_snapshot('overall', 10)},
+	'succeeded', 'so do runs by voter');
+sql($node, q{SELECT bixarena_configure('cluster_by_voter', NULL)});
 sql($node, q{SELECT bixarena_attach_remote('rds')});
 is_value(
 	$node,
 	q{SELECT count(*) FROM bixarena_health() WHERE check_name = 'kept_tally'},
 	'0',
 	'until it is attached again');
+voters_agree('attached again');
+
+# another script knew nothing of voters by number
+far_sql('DROP VIEW bixarena_node.voter_tally');
+{
+	my $expected = standing_by_voter($put_aside);
+
+	sql($node, q{SELECT bixarena_attach_remote('rds')});
+	is_value(
+		$node, q{SELECT to_regclass('api.voter_tally') IS NULL},
+		't', 'what is not there is not attached');
+	is(standing_by_voter(''),
+		$expected, 'and the battles are read, also by voter');
+	run_script('false');
+	sql($node, q{SELECT bixarena_attach_remote('rds')});
+	is(standing_by_voter(''), $expected, 'as with the script anew');
+}
 like(
 	(sql_state_of($node, 'SELECT bixarena_keep_tally()'))[1],
 qr/HINT:  Run on that server what bixarena_node_script\('api', keep_tally => true\) prints/,

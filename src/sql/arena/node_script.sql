@@ -54,6 +54,35 @@ $$;
 COMMENT ON FUNCTION bixarena.node_kept_reading(boolean, text, text) IS
 	'where a tally is kept: the statements that read it';
 
+CREATE FUNCTION bixarena.node_voter_reading(is_kept boolean)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $script$
+	-- They are numbered in the order of their ids, since the node draws them in that.  It
+	-- takes less to number each once than to sort the battles.  Of generate_series() the
+	-- planner would expect a thousand rows for each.
+	SELECT format($body$
+DECLARE
+	counted text := 'SELECT b.model1_id, b.model2_id, b.outcome, 1 AS battles, b.voter_id FROM ('
+		|| bixarena_node.battle_query() || ') AS b WHERE b.leaderboard = $1';
+BEGIN%s
+	RETURN QUERY EXECUTE 'WITH battle AS MATERIALIZED (' || counted || '),
+		voter AS (SELECT d.voter_id, row_number() OVER (ORDER BY d.voter_id)::integer AS number
+			FROM (SELECT DISTINCT b.voter_id FROM battle AS b WHERE b.voter_id IS NOT NULL) AS d)
+		SELECT n.model1_id, n.model2_id, n.outcome, array_agg(n.number)
+		FROM (SELECT b.model1_id, b.model2_id, b.outcome, unnest(array_fill(v.number, ARRAY[b.battles::integer])) AS number
+			FROM battle AS b LEFT JOIN voter AS v ON v.voter_id = b.voter_id) AS n
+		GROUP BY 1, 2, 3' USING slug;
+END
+$body$, CASE WHEN is_kept THEN $body$
+	IF bixarena_node.live_is_sure() THEN
+		counted := bixarena_node.live_voters_sql(bixarena_node.live_arena(), 'bixarena_node_live', NULL, true);
+	END IF;$body$ ELSE '' END)
+$script$;
+COMMENT ON FUNCTION bixarena.node_voter_reading(boolean) IS
+	'body of the function that says on the other server who has cast the battles, by numbers';
+
 CREATE FUNCTION bixarena.node_functions(schema text, is_kept boolean)
 RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -90,11 +119,17 @@ RETURNS TABLE (leaderboard text, model1_id uuid, model2_id uuid, outcome text, b
 LANGUAGE plpgsql STABLE ROWS 100000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS %5$s;
 
+-- The battles of a leaderboard by models and outcome, with the number of each one's voter.
+CREATE FUNCTION bixarena_node.voters(slug text)
+RETURNS TABLE (model1_id uuid, model2_id uuid, outcome text, voters integer[])
+LANGUAGE plpgsql STABLE ROWS 10000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB'
+AS %6$s;
+
 -- What the role may do, and what would have to be granted.
 CREATE FUNCTION bixarena_node.rights()
 RETURNS TABLE (version text, may_delete boolean, cascades boolean, missing text)
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
-AS %6$s;
+AS %7$s;
 
 -- Stores a snapshot with its entries by one message: who updates the one row of
 -- snapshot_writer has it stored, with the rights of the role, and gets back what it is
@@ -102,7 +137,7 @@ AS %6$s;
 -- and the greatest of them comes back.
 CREATE FUNCTION bixarena_node.write_snapshot() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS %7$s;
+AS %8$s;
 $sql$,
 		bixarena.node_body(format($body$
 DECLARE
@@ -152,6 +187,7 @@ BEGIN%s
 END
 $body$, replace(bixarena.node_kept_reading(is_kept, 'live_counts_sql', 't.leaderboard, t.model1_id, t.model2_id, t.outcome'),
 			' USING slug', ''))),
+		bixarena.node_body(bixarena.node_voter_reading(is_kept)),
 		bixarena.node_body(format($body$
 DECLARE
 	needed constant text[] := ARRAY[
@@ -296,9 +332,9 @@ $owner$;
 CREATE SCHEMA IF NOT EXISTS bixarena_node;
 %8$s
 DROP VIEW IF EXISTS bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tally,
-	bixarena_node.arena_tally, bixarena_node.node_rights, bixarena_node.snapshot_writer;
+	bixarena_node.arena_tally, bixarena_node.voter_tally, bixarena_node.node_rights, bixarena_node.snapshot_writer;
 DROP FUNCTION IF EXISTS bixarena_node.battle_query(), bixarena_node.slugs(),
-	bixarena_node.battles(text), bixarena_node.tally(text), bixarena_node.tally(),
+	bixarena_node.battles(text), bixarena_node.tally(text), bixarena_node.tally(), bixarena_node.voters(text),
 	bixarena_node.rights(), bixarena_node.write_snapshot();
 %2$s
 -- A caller's WHERE leaderboard = '...' meets the slug: then only that one is looked at.
@@ -313,6 +349,11 @@ FROM bixarena_node.slugs() AS l (slug) CROSS JOIN LATERAL bixarena_node.tally(l.
 CREATE VIEW bixarena_node.arena_tally AS
 SELECT t.leaderboard, t.model1_id, t.model2_id, t.outcome, t.battles
 FROM bixarena_node.tally() AS t;
+
+-- Voters have numbers instead of ids: a number means the same in all rows of one reading.
+CREATE VIEW bixarena_node.voter_tally AS
+SELECT l.slug AS leaderboard, v.model1_id, v.model2_id, v.outcome, v.voters
+FROM bixarena_node.slugs() AS l (slug) CROSS JOIN LATERAL bixarena_node.voters(l.slug) AS v;
 
 CREATE VIEW bixarena_node.node_rights AS
 SELECT r.version, r.may_delete, r.cascades, r.missing FROM bixarena_node.rights() AS r;
@@ -330,9 +371,9 @@ CREATE TRIGGER write_snapshot INSTEAD OF UPDATE ON bixarena_node.snapshot_writer
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA bixarena_node FROM PUBLIC;
 GRANT USAGE ON SCHEMA bixarena_node TO bixarena_node;
 GRANT EXECUTE ON FUNCTION bixarena_node.slugs(), bixarena_node.battles(text),
-	bixarena_node.tally(text), bixarena_node.tally(), bixarena_node.rights() TO bixarena_node;
+	bixarena_node.tally(text), bixarena_node.tally(), bixarena_node.voters(text), bixarena_node.rights() TO bixarena_node;
 GRANT SELECT ON bixarena_node.leaderboard_battle, bixarena_node.leaderboard_tally,
-	bixarena_node.arena_tally, bixarena_node.node_rights TO bixarena_node;
+	bixarena_node.arena_tally, bixarena_node.voter_tally, bixarena_node.node_rights TO bixarena_node;
 GRANT SELECT, UPDATE ON bixarena_node.snapshot_writer TO bixarena_node;
 %3$s
 %10$s

@@ -193,8 +193,8 @@ DECLARE
 	script text := format('Run there what SELECT bixarena_node_script(%L) prints.', schema);
 	tables constant text[] := '{leaderboard,model,leaderboard_snapshot,leaderboard_entry}';
 	relations constant text[] := '{leaderboard_battle,leaderboard_tally,arena_tally,node_rights,snapshot_writer}';
-	-- only where the tally is kept there
-	kept_relations constant text[] := '{tally_keeper,tally_state,tally_difference}';
+	-- only where the tally is kept there, or the script is not an old one
+	more_relations constant text[] := '{tally_keeper,tally_state,tally_difference,voter_tally}';
 	relation text;
 BEGIN
 	IF schema IS NULL THEN
@@ -204,7 +204,7 @@ BEGIN
 	arena := coalesce(arena, schema);
 	IF EXISTS (SELECT FROM pg_class AS c
 			WHERE c.relnamespace = to_regnamespace(quote_ident(arena)) AND c.relkind <> 'f'
-				AND c.relname = ANY (tables || relations || kept_relations)) THEN
+				AND c.relname = ANY (tables || relations || more_relations)) THEN
 		RAISE EXCEPTION 'schema "%" has tables of its own', arena
 			USING ERRCODE = 'duplicate_schema',
 				HINT = 'The foreign tables go into another schema with arena => ''...''.';
@@ -217,7 +217,7 @@ BEGIN
 			'an arena of bixarena_rank whose tables are on server ' || server);
 	END IF;
 	BEGIN
-		PERFORM bixarena.remote_import(server, 'bixarena_node', relations || kept_relations, arena);
+		PERFORM bixarena.remote_import(server, 'bixarena_node', relations || more_relations, arena);
 	EXCEPTION WHEN fdw_schema_not_found THEN
 		RAISE EXCEPTION 'schema "bixarena_node" is missing on server "%"', server
 			USING ERRCODE = 'invalid_schema_name', HINT = script;

@@ -7,8 +7,8 @@
  * for a relation of the arena's own, has another body there.
  *
  * The rank node folds by an update of the one row of tally_keeper.  It reads as ever:
- * where the tally can be trusted, the functions behind leaderboard_tally and
- * arena_tally read that, with what the log would change in it.
+ * where the tally can be trusted, the functions behind leaderboard_tally, arena_tally
+ * and voter_tally read that, with what the log would change in it.
  *
  * All that a rank node does there is at the isolation level repeatable read, by
  * postgres_fdw.  A fold is then of the moment at which its transaction began.  If
@@ -25,7 +25,7 @@ AS $$
 	FROM unnest('{live_parts,live_views,live_points,live_application_sources,live_triggers,
 		live_trigger_sql,live_found_triggers,live_unfit_triggers,live_labels,live_relation_facts,live_functions,live_facts,live_lost,live_doubt,
 		live_named_sql,live_all_sql,live_changed_sql,live_difference_sql,live_store_sql,live_sum_sql,
-		live_is_long,live_fold,live_drop_index,live_all_difference_sql,live_recount,live_counts_sql,live_counts_of_sql,live_compare_sql,
+		live_is_long,live_fold,live_drop_index,live_all_difference_sql,live_recount,live_counts_sql,live_counts_of_sql,live_voters_sql,live_compare_sql,
 		live_note_verified,live_state_of,live_lock,live_make_triggers,live_make_tables}'::name[]) WITH ORDINALITY AS w (name, place)
 	JOIN pg_proc AS p ON p.proname = w.name AND p.pronamespace = 'bixarena'::regnamespace
 $$;
@@ -86,6 +86,9 @@ AS $$SELECT bixarena_node.live_groups_of(strpos(q.query, '.battle_validation AS 
 
 CREATE FUNCTION bixarena_node.live_refusal(arena text, sources jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$SELECT NULL::text$$;
+
+CREATE FUNCTION bixarena_node.live_has_voters(arena text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$SELECT true$$;
 
 CREATE FUNCTION bixarena_node.live_slugs(slugs text[], more text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp

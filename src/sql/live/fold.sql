@@ -392,8 +392,7 @@ AS $$
 		SELECT c.model1_id, c.model2_id, c.outcome,
 			cardinality(array_positions(c.leaderboards, $1 COLLATE "C"))::bigint AS battles, c.voter_id
 		FROM (SELECT k.* FROM %I.counted AS k %s) AS c
-		WHERE $1 COLLATE "C" = ANY (c.leaderboards)
-		ORDER BY 5$sql$,
+		WHERE $1 COLLATE "C" = ANY (c.leaderboards)$sql$,
 		CASE WHEN with_log THEN 'WITH ' || bixarena.live_named_sql(arena, schema, sources, false) END, schema,
 		CASE WHEN with_log THEN 'WHERE NOT EXISTS (SELECT FROM named AS n WHERE n.battle_id = k.battle_id)'
 			' UNION ALL SELECT f.* FROM fresh AS f' END)
