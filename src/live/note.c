@@ -109,7 +109,6 @@ open_log(const char *schema, Relation table)
 	columns = RelationGetDescr(relation);
 	if (relation->rd_rel->relkind == RELKIND_RELATION &&
 		relation->rd_rel->relam == HEAP_TABLE_AM_OID &&
-		!relation->rd_rel->relhasindex &&
 		columns->natts == NUM_LOG_COLUMNS &&
 		TupleDescAttr(columns, LOG_KIND)->atttypid == CHAROID &&
 		TupleDescAttr(columns, LOG_KEYS)->atttypid == UUIDARRAYOID)

@@ -100,19 +100,21 @@ COMMENT ON FUNCTION bixarena.live_parts(oid) IS
 
 CREATE FUNCTION bixarena.live_points(child oid, child_column name, parent oid, parent_column name)
 RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
 	-- of a constraint that is not enforced, which 18 has, nothing follows; one that is
 	-- deferred holds at the end of a transaction, in which a fold may have been
-	SELECT EXISTS (
+	RETURN EXISTS (
 		SELECT FROM pg_constraint AS c
 		JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = child_column
 		JOIN pg_attribute AS b ON b.attrelid = parent AND b.attname = parent_column
 		WHERE c.contype = 'f' AND c.convalidated AND NOT c.condeferrable
 			AND to_jsonb(c) ->> 'conenforced' IS DISTINCT FROM 'false'
 			AND c.conrelid = child AND c.conkey = ARRAY[a.attnum]
-			AND c.confrelid = parent AND c.confkey = ARRAY[b.attnum])
+			AND c.confrelid = parent AND c.confkey = ARRAY[b.attnum]);
+END
 $$;
 COMMENT ON FUNCTION bixarena.live_points(oid, name, oid, name) IS
 	'does a foreign key keep a column pointing to a row that is there?';
