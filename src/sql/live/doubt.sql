@@ -177,10 +177,8 @@ AS $$
 			CASE WHEN s.relkind <> 'v' THEN has_table_privilege(s.relowner, to_regclass(format('%I.log', schema)), 'INSERT') END)
 		FROM source AS s
 		UNION ALL
-		-- what is noted of a table follows from its foreign keys, too
-		SELECT format('changes of %s', n.relation::regclass), concat_ws(' ', n.kind, n.operations, n.columns, n.key_column,
-			(SELECT concat_ws(' ', a.attnum, a.atttypid) FROM pg_attribute AS a
-				WHERE a.attrelid = n.relation AND a.attname = n.key_column AND NOT a.attisdropped))
+		SELECT format('key of %s', n.relation::regclass), (SELECT concat_ws(' ', a.attnum, a.atttypid) FROM pg_attribute AS a
+			WHERE a.attrelid = n.relation AND a.attname = n.key_column AND NOT a.attisdropped)
 		FROM named AS n
 		UNION ALL
 		SELECT format('function %s', p.oid::regprocedure), concat_ws(' ', p.oid, p.xmin)
