@@ -2658,7 +2658,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	-- What row security hides from some must not be counted for them.  A table that is
 	-- not logged is empty after a crash.  The log is written by note.c, which writes into
-	-- nothing else.
+	-- nothing else, and into no index.
 	WITH wanted AS MATERIALIZED (
 		SELECT w.* FROM bixarena.live_triggers(arena, schema, sources) AS w
 	), lost (what) AS (
