@@ -2261,31 +2261,11 @@ $$;
 COMMENT ON FUNCTION bixarena.live_parts(oid) IS
 	'a table, its partitions, and the tables that inherit from it';
 
-CREATE FUNCTION bixarena.live_points(child oid, child_column name, parent oid, parent_column name)
-RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- of a constraint that is not enforced, which 18 has, nothing follows; one that is
-	-- deferred holds at the end of a transaction, in which a fold may have been
-	SELECT EXISTS (
-		SELECT FROM pg_constraint AS c
-		JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = child_column
-		JOIN pg_attribute AS b ON b.attrelid = parent AND b.attname = parent_column
-		WHERE c.contype = 'f' AND c.convalidated AND NOT c.condeferrable
-			AND to_jsonb(c) ->> 'conenforced' IS DISTINCT FROM 'false'
-			AND c.conrelid = child AND c.conkey = ARRAY[a.attnum]
-			AND c.confrelid = parent AND c.confkey = ARRAY[b.attnum])
-$$;
-COMMENT ON FUNCTION bixarena.live_points(oid, name, oid, name) IS
-	'does a foreign key keep a column pointing to a row that is there?';
-
 CREATE TYPE bixarena.live_source AS (
 	kind "char",
 	relation oid,
 	key_column name,
 	columns name[],
-	operations text[],
 	via oid,
 	via_column name,
 	via_battle name
@@ -2305,7 +2285,6 @@ DECLARE
 	validation oid := to_regclass(format('%I.battle_validation', arena));
 	categorization oid := to_regclass(format('%I.battle_categorization', arena));
 	category oid := to_regclass(format('%I.battle_categorization_category', arena));
-	everything text[] := '{INSERT,UPDATE,DELETE}';
 	columns name[] := '{id,model1_id,model2_id,user_id}';
 BEGIN
 	IF validation IS NOT NULL THEN
@@ -2315,26 +2294,18 @@ BEGIN
 		columns := columns || 'effective_categorization_id'::name;
 	END IF;
 
-	-- where a foreign key sees to it that a row is there before what points to it,
-	-- and is not pointed to when it goes, only the latter need be noted
-	RETURN NEXT ('b', battle, 'id', columns,
-		CASE WHEN bixarena.live_points(evaluation, 'battle_id', battle, 'id')
-			THEN '{UPDATE,DELETE}' ELSE everything END,
-		NULL, NULL, NULL)::bixarena.live_source;
-	RETURN NEXT ('b', evaluation, 'battle_id', '{battle_id,outcome}', everything,
-		NULL, NULL, NULL)::bixarena.live_source;
+	-- Also what a foreign key seems to make needless: a row may have come, without what it
+	-- points to, where no foreign key is asked, as from a subscription.
+	RETURN NEXT ('b', battle, 'id', columns, NULL, NULL, NULL)::bixarena.live_source;
+	RETURN NEXT ('b', evaluation, 'battle_id', '{battle_id,outcome}', NULL, NULL, NULL)::bixarena.live_source;
 	IF validation IS NOT NULL THEN
 		RETURN NEXT ('v', validation, 'id', '{id,is_biomedical}',
-			CASE WHEN bixarena.live_points(battle, 'effective_validation_id', validation, 'id')
-				THEN '{UPDATE}' ELSE everything END,
 			battle, 'effective_validation_id', 'id')::bixarena.live_source;
 	END IF;
 	IF categorization IS NOT NULL THEN
 		RETURN NEXT ('k', categorization, 'id', '{id,status}',
-			CASE WHEN bixarena.live_points(battle, 'effective_categorization_id', categorization, 'id')
-				THEN '{UPDATE}' ELSE everything END,
 			battle, 'effective_categorization_id', 'id')::bixarena.live_source;
-		RETURN NEXT ('k', category, 'categorization_id', '{categorization_id,category}', everything,
+		RETURN NEXT ('k', category, 'categorization_id', '{categorization_id,category}',
 			battle, 'effective_categorization_id', 'id')::bixarena.live_source;
 	END IF;
 END
@@ -2367,7 +2338,7 @@ AS $$
 		HAVING count(*) = 1 AND max(c.oid) = to_regclass(format('%I.battle', arena))
 	)
 	SELECT (CASE WHEN n.column IS NULL THEN '*' ELSE 'b' END, to_regclass(n.relation)::oid,
-		n.column, NULL, '{INSERT,UPDATE,DELETE}', NULL, NULL, NULL)::bixarena.live_source
+		n.column, NULL, NULL, NULL, NULL)::bixarena.live_source
 	FROM named AS n
 $$;
 COMMENT ON FUNCTION bixarena.live_own_sources(text, jsonb) IS
@@ -2412,7 +2383,7 @@ AS $$
 	FROM bixarena.live_sources(arena, sources) AS s,
 		bixarena.live_parts(s.relation) AS p (oid)
 	JOIN pg_class AS c ON c.oid = p.oid,
-		unnest(s.operations || '{TRUNCATE,REPLICA}'::text[]) AS o (operation)
+		unnest('{INSERT,UPDATE,DELETE,TRUNCATE,REPLICA}'::text[]) AS o (operation)
 	WHERE o.operation <> 'REPLICA' OR c.relkind = 'r'
 $$;
 COMMENT ON FUNCTION bixarena.live_triggers(text, text, jsonb) IS
@@ -2579,10 +2550,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a table that was emptied, rewritten or swapped has another file; of a view it is
 	-- the query that counts.  An owner who has been another may not have been able to
-	-- write into the log.
-	SELECT concat_ws(' ', c.oid, c.relkind, c.relowner,
-		(SELECT d.xmin FROM pg_shdepend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'o'
-			AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())),
+	-- write into the log; the type of its rows has changed hands with it.
+	SELECT concat_ws(' ', c.oid, c.relkind, c.relpersistence, c.relowner,
+		(SELECT t.xmin FROM pg_type AS t WHERE t.oid = c.reltype),
 		c.relrowsecurity,
 		pg_relation_filenode(c.oid), c.reloptions,
 		CASE WHEN c.relkind = 'v' THEN (SELECT string_agg(concat_ws(' ', r.oid, r.xmin), ' ' ORDER BY r.oid)
@@ -2591,7 +2561,7 @@ AS $$
 				CASE WHEN a.atttypid >= 16384 THEN bixarena.live_labels(a.atttypid) END), ' '
 				ORDER BY a.attnum)
 			FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,user_id,voter_id,
+				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,user_id,voter_id,battles,
 					effective_validation_id,effective_categorization_id,is_biomedical,status,category}'
 					OPERATOR(pg_catalog.||) (SELECT coalesce(array_agg(k.attname), '{}')
 						FROM pg_depend AS d JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = d.refobjsubid
@@ -2626,33 +2596,46 @@ RETURNS text[]
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH source AS MATERIALIZED (
-		SELECT DISTINCT r.oid
+	WITH named AS MATERIALIZED (
+		SELECT s.* FROM bixarena.live_sources(arena, sources) AS s
+	), source AS MATERIALIZED (
+		SELECT DISTINCT c.oid, c.relkind, c.relowner
 		FROM (
-			SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
+			SELECT n.relation FROM named AS n
 			UNION
 			SELECT v.oid FROM bixarena.live_views(to_regclass(format('%I.leaderboard_battle', arena))) AS v (oid)
 		) AS s (relation), bixarena.live_parts(s.relation) AS r (oid)
+		JOIN pg_class AS c ON c.oid = r.oid
 	), fact (subject, value) AS (
 		SELECT 'the query of the battles', bixarena.live_battle_query(arena)
 		UNION ALL
 		SELECT 'the server', (SELECT c.system_identifier FROM pg_control_system() AS c)
 			|| ' ' || (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
 		UNION ALL
-		SELECT format('relation %s', s.oid::regclass), bixarena.live_relation_facts(s.oid)
+		SELECT format('relation %I.%I', arena, t.name), to_regclass(format('%I.%I', arena, t.name))::oid::text
+		FROM unnest('{leaderboard_tally,arena_tally}'::text[]) AS t (name)
+		UNION ALL
+		SELECT format('relation %s', s.oid::regclass), concat_ws(' ', bixarena.live_relation_facts(s.oid),
+			CASE WHEN s.relkind <> 'v' THEN has_table_privilege(s.relowner, to_regclass(format('%I.log', schema)), 'INSERT') END)
 		FROM source AS s
 		UNION ALL
+		SELECT format('key of %s', n.relation::regclass), (SELECT concat_ws(' ', a.attnum, a.atttypid) FROM pg_attribute AS a
+			WHERE a.attrelid = n.relation AND a.attname = n.key_column AND NOT a.attisdropped)
+		FROM named AS n
+		UNION ALL
 		SELECT format('function %s', p.oid::regprocedure), concat_ws(' ', p.oid, p.xmin)
-		FROM source AS s, bixarena.live_functions(s.oid) AS f (oid)
+		FROM source AS s, bixarena.live_functions(CASE s.relkind WHEN 'v' THEN s.oid END) AS f (oid)
 		JOIN pg_proc AS p ON p.oid = f.oid
 		UNION ALL
-		SELECT format('trigger %I of %s', w.name, w.relation::regclass), coalesce(f.facts, 'none')
-		FROM bixarena.live_triggers(arena, schema, sources) AS w
-		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name
+		SELECT format('trigger %I of %s', f.name, s.oid::regclass), f.facts
+		FROM source AS s
+		JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = s.oid
 		UNION ALL
 		-- a log that had another name, or whose schema had, was not written
 		SELECT format('table %I.%I', schema, t.name),
-			(SELECT concat_ws(' ', c.oid, pg_relation_filenode(c.oid), CASE t.name WHEN 'log' THEN c.xmin END)
+			(SELECT concat_ws(' ', c.oid, pg_relation_filenode(c.oid), c.relkind, c.relpersistence, c.relam, c.relrowsecurity,
+					c.relhasrules, c.relhassubclass, EXISTS (SELECT FROM pg_subscription_rel AS r WHERE r.srrelid = c.oid),
+					CASE t.name WHEN 'log' THEN concat_ws(' ', c.xmin, c.relnatts, c.relhasindex) END)
 				FROM pg_class AS c WHERE c.oid = to_regclass(format('%I.%I', schema, t.name)))
 		FROM unnest('{log,counted,tally}'::text[]) AS t (name)
 		UNION ALL
@@ -2671,7 +2654,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	-- What row security hides from some must not be counted for them.  A table that is
 	-- not logged is empty after a crash.  The log is written by note.c, which writes into
-	-- nothing else.
+	-- nothing else, and into no index.
 	WITH wanted AS MATERIALIZED (
 		SELECT w.* FROM bixarena.live_triggers(arena, schema, sources) AS w
 	), lost (what) AS (
@@ -2937,13 +2920,20 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	few bigint := greatest(10000, pg_relation_size(to_regclass(format('%I.counted', schema))) / (8 * 150));
 	is_long boolean;
 BEGIN
-	-- a battle is found by its id in the time that eight are counted in, of about 150
-	-- bytes each
-	EXECUTE format('SELECT coalesce(sum(cardinality(l.keys)), 0) > greatest(10000, pg_relation_size($1) / (8 * 150)) FROM %I.log AS l', schema)
+	-- A battle is found by its id in the time that eight are counted in, of about 150
+	-- bytes each.  One that is new is named several times.
+	EXECUTE format('SELECT coalesce(sum(cardinality(l.keys)), 0) > $1 FROM %I.log AS l', schema)
 	INTO is_long
-	USING to_regclass(format('%I.counted', schema));
+	USING few;
+	IF is_long THEN
+		EXECUTE format('SELECT max(n.keys) > $1 FROM (SELECT count(DISTINCT k.key) AS keys'
+			' FROM %I.log AS l, unnest(l.keys) AS k (key) GROUP BY l.kind) AS n', schema)
+		INTO is_long
+		USING few;
+	END IF;
 	RETURN is_long;
 END
 $$;
@@ -3570,7 +3560,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(replace(pg_get_functiondef(p.oid), 'bixarena.', 'bixarena_node.') || ';', E'\n\n' ORDER BY w.place, p.oid)
-	FROM unnest('{live_parts,live_views,live_points,live_application_sources,live_triggers,
+	FROM unnest('{live_parts,live_views,live_application_sources,live_triggers,
 		live_trigger_sql,live_found_triggers,live_unfit_triggers,live_labels,live_relation_facts,live_functions,live_facts,live_lost,live_doubt,
 		live_named_sql,live_all_sql,live_changed_sql,live_difference_sql,live_store_sql,live_sum_sql,
 		live_is_long,live_fold,live_drop_index,live_all_difference_sql,live_recount,live_counts_sql,live_counts_of_sql,live_voters_sql,live_compare_sql,
@@ -3611,7 +3601,7 @@ SET search_path = pg_catalog, pg_temp
 AS $script$
 	SELECT format($sql$
 CREATE TYPE bixarena_node.live_source AS (kind "char", relation oid, key_column name, columns name[],
-	operations text[], via oid, via_column name, via_battle name);
+	via oid, via_column name, via_battle name);
 CREATE TYPE bixarena_node.live_trigger AS (relation oid, name text, operation text, arguments text[]);
 
 -- Whose tally it is

@@ -128,27 +128,33 @@ query_of_age(const char *arena, bool validated, bool categorized)
 }
 
 /*
- * The slugs of the categories that a battle counts for, as an array: of one battle
- * by a subquery, of all by a join with what is grouped.  The latter is looked for in
- * the order of the index that there is on it, the primary key.
+ * Where the categories are that a battle counts for, and their slugs as an array: of one
+ * battle by a subquery, of all by a join with what is grouped.  Both are in the order of
+ * the index that there is on them, the primary key, so that nothing is sorted.
  */
 static const char *
 categories_join(const char *schema, bool of_one)
 {
 	return psprintf(of_one ?
-					"LEFT JOIN LATERAL (\n"
-					"    SELECT array_agg(c.category::text COLLATE \"C\" ORDER BY c.category::text COLLATE \"C\") AS slugs\n"
-					"    FROM %1$s.battle_categorization AS k\n"
-					"    JOIN %1$s.battle_categorization_category AS c"
-					" ON c.categorization_id = k.id AND c.category <> 'overall'\n"
-					"    WHERE k.id = b.effective_categorization_id AND k.status = 'matched') AS g ON true" :
+					"LEFT JOIN %1$s.battle_categorization AS k"
+					" ON k.id = b.effective_categorization_id AND k.status = 'matched'" :
 					"LEFT JOIN (%1$s.battle_categorization AS k JOIN (\n"
-					"    SELECT c.categorization_id, array_agg(c.category) AS slugs\n"
-					"    FROM (SELECT c.categorization_id, c.category::text COLLATE \"C\" AS category\n"
+					"    SELECT c.categorization_id, array_agg(c.category::text COLLATE \"C\") AS slugs\n"
+					"    FROM (SELECT c.categorization_id, c.category\n"
 					"        FROM %1$s.battle_categorization_category AS c\n"
 					"        WHERE c.category <> 'overall' ORDER BY 1, 2) AS c\n"
 					"    GROUP BY 1) AS g ON g.categorization_id = k.id)\n"
 					"    ON k.id = b.effective_categorization_id AND k.status = 'matched'", schema);
+}
+
+static const char *
+category_slugs(const char *schema, bool of_one)
+{
+	return !of_one ? "g.slugs" :
+		psprintf("ARRAY(\n"
+				 "           SELECT c.category::text COLLATE \"C\" FROM %s.battle_categorization_category AS c\n"
+				 "           WHERE c.categorization_id = k.id AND c.category <> 'overall' ORDER BY c.category)",
+				 schema);
 }
 
 /*
@@ -165,10 +171,11 @@ groups_of_age(const char *arena, bool validated, bool categorized, const char *b
 	appendStringInfo(&query,
 					 "SELECT b.id AS battle_id, b.model1_id, b.model2_id,\n"
 					 "       e.outcome::text COLLATE \"C\" AS outcome, b.user_id AS voter_id,\n"
-					 "       ARRAY['overall'::text COLLATE \"C\"]%s AS leaderboards\n"
+					 "       ARRAY['overall'::text COLLATE \"C\"]%s%s AS leaderboards\n"
 					 "FROM %s.battle AS b\n"
 					 "JOIN %s.battle_evaluation AS e ON e.battle_id = b.id",
-					 categorized ? " || g.slugs" : "", schema, schema);
+					 categorized ? " || " : "",
+					 categorized ? category_slugs(schema, battle != NULL) : "", schema, schema);
 	if (validated)
 		appendStringInfo(&query, "\n" VALIDATION_JOIN, schema);
 	if (categorized)

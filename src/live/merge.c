@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/array.h"
@@ -26,20 +27,22 @@ PG_FUNCTION_INFO_V1(bixarena_live_slugs);
 PG_FUNCTION_INFO_V1(bixarena_live_sums);
 PG_FUNCTION_INFO_V1(bixarena_live_count);
 
-/* An array of slugs, taken apart */
+/* An array of slugs.  It is walked: to take it apart costs more than what is looked for */
 typedef struct Slugs
 {
-	Datum	   *values;
+	ArrayType  *array;
 	int			count;
 } Slugs;
 
 static Slugs
 get_slugs(ArrayType *array)
 {
-	Slugs		slugs;
+	Slugs		slugs = {.array = array,.count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array))};
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &slugs.values, NULL,
-					  &slugs.count);
+	if (ARR_HASNULL(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a slug of a leaderboard is null")));
 	return slugs;
 }
 
@@ -57,22 +60,32 @@ get_counts(ArrayType *array, const Slugs *slugs)
 }
 
 static bool
-same_slug(Datum a, Datum b)
+same_slug(const char *a, const char *b)
 {
-	Size		length = VARSIZE_ANY_EXHDR(DatumGetPointer(a));
+	Size		length = VARSIZE_ANY_EXHDR(a);
 
-	return length == VARSIZE_ANY_EXHDR(DatumGetPointer(b)) &&
-		memcmp(VARDATA_ANY(DatumGetPointer(a)), VARDATA_ANY(DatumGetPointer(b)), length) == 0;
+	return length == VARSIZE_ANY_EXHDR(b) && memcmp(VARDATA_ANY(a), VARDATA_ANY(b), length) == 0;
+}
+
+/*
+ * The slug behind one in an array.
+ */
+static const char *
+next_slug(const char *slug)
+{
+	return (const char *) att_align_nominal(slug + VARSIZE_ANY(slug), TYPALIGN_INT);
 }
 
 /*
  * The place of a slug, or how many there are if it is not among them.
  */
 static int
-find_slug(const Slugs *slugs, Datum slug)
+find_slug(const Slugs *slugs, const char *slug)
 {
-	for (int i = 0; i < slugs->count; i++)
-		if (same_slug(slugs->values[i], slug))
+	const char *other = ARR_DATA_PTR(slugs->array);
+
+	for (int i = 0; i < slugs->count; i++, other = next_slug(other))
+		if (same_slug(other, slug))
 			return i;
 	return slugs->count;
 }
@@ -84,18 +97,29 @@ find_slug(const Slugs *slugs, Datum slug)
 Datum
 bixarena_live_slugs(PG_FUNCTION_ARGS)
 {
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
-	Slugs		slugs = get_slugs(array);
+	Slugs		slugs = get_slugs(PG_GETARG_ARRAYTYPE_P(0));
 	Slugs		more = get_slugs(PG_GETARG_ARRAYTYPE_P(1));
-	Datum	   *all = palloc(sizeof(Datum) * (slugs.count + more.count + 1));
+	const char *slug = ARR_DATA_PTR(more.array);
+	Datum	   *all = NULL;
 	int			num_all = slugs.count;
 
-	memcpy(all, slugs.values, sizeof(Datum) * slugs.count);
-	for (int i = 0; i < more.count; i++)
-		if (find_slug(&slugs, more.values[i]) == slugs.count)
-			all[num_all++] = more.values[i];
-	if (num_all == slugs.count)
-		PG_RETURN_ARRAYTYPE_P(array);
+	for (int i = 0; i < more.count; i++, slug = next_slug(slug))
+	{
+		if (find_slug(&slugs, slug) < slugs.count)
+			continue;
+		if (all == NULL)
+		{
+			Datum	   *values;
+
+			deconstruct_array(slugs.array, TEXTOID, -1, false, TYPALIGN_INT, &values, NULL,
+							  &num_all);
+			all = palloc(sizeof(Datum) * (slugs.count + more.count));
+			memcpy(all, values, sizeof(Datum) * slugs.count);
+		}
+		all[num_all++] = PointerGetDatum(slug);
+	}
+	if (all == NULL)
+		PG_RETURN_ARRAYTYPE_P(slugs.array);
 	PG_RETURN_ARRAYTYPE_P(construct_array(all, num_all, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
@@ -110,14 +134,15 @@ bixarena_live_sums(PG_FUNCTION_ARGS)
 	const int64 *counts = get_counts(PG_GETARG_ARRAYTYPE_P(1), &slugs);
 	Slugs		more = get_slugs(PG_GETARG_ARRAYTYPE_P(2));
 	const int64 *changes = get_counts(PG_GETARG_ARRAYTYPE_P(3), &more);
+	const char *slug = ARR_DATA_PTR(more.array);
 	Datum	   *sums = palloc(sizeof(Datum) * (slugs.count + more.count + 1));
 	int64	   *all = palloc(sizeof(int64) * (slugs.count + more.count + 1));
 	int			num_all = slugs.count;
 
 	memcpy(all, counts, sizeof(int64) * slugs.count);
-	for (int i = 0; i < more.count; i++)
+	for (int i = 0; i < more.count; i++, slug = next_slug(slug))
 	{
-		int			place = find_slug(&slugs, more.values[i]);
+		int			place = find_slug(&slugs, slug);
 
 		if (place < slugs.count)
 			all[place] += changes[i];
@@ -139,7 +164,7 @@ bixarena_live_count(PG_FUNCTION_ARGS)
 {
 	Slugs		slugs = get_slugs(PG_GETARG_ARRAYTYPE_P(0));
 	ArrayType  *counts = PG_GETARG_ARRAYTYPE_P(1);
-	int			place = find_slug(&slugs, PG_GETARG_DATUM(2));
+	int			place = find_slug(&slugs, (const char *) PG_GETARG_TEXT_PP(2));
 
 	if (place == slugs.count || ARR_HASNULL(counts) ||
 		place >= ArrayGetNItems(ARR_NDIM(counts), ARR_DIMS(counts)))

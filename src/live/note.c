@@ -88,7 +88,9 @@ typedef struct Note
 } Note;
 
 /*
- * The log of a schema, NULL if it is not there for this table's triggers.
+ * The log of a schema, NULL if it is not there for this table's triggers.  If somebody has
+ * made an index on it, the log is written, and the index is not: who reads sees that there
+ * is one, and once it is gone nothing is missing.
  */
 static Relation
 open_log(const char *schema, Relation table)
@@ -109,7 +111,6 @@ open_log(const char *schema, Relation table)
 	columns = RelationGetDescr(relation);
 	if (relation->rd_rel->relkind == RELKIND_RELATION &&
 		relation->rd_rel->relam == HEAP_TABLE_AM_OID &&
-		!relation->rd_rel->relhasindex &&
 		columns->natts == NUM_LOG_COLUMNS &&
 		TupleDescAttr(columns, LOG_KIND)->atttypid == CHAROID &&
 		TupleDescAttr(columns, LOG_KEYS)->atttypid == UUIDARRAYOID)
@@ -225,10 +226,11 @@ find_column(Relation table, const char *name, bool is_key)
 
 /*
  * What a trigger is to note.  If a column is gone, so that it cannot tell what has
- * changed, it notes that anything may have.
+ * changed, it notes that anything may have.  What matters besides the key is asked only
+ * where two versions of a row are compared.
  */
 static void
-read_arguments(Note *note, const Trigger *trigger)
+read_arguments(Note *note, const Trigger *trigger, bool is_update)
 {
 	note->kind = trigger->tgargs[TRIGGER_KIND][0];
 	if (note->kind == KIND_ANYTHING || trigger->tgnargs <= TRIGGER_KEY)
@@ -237,8 +239,8 @@ read_arguments(Note *note, const Trigger *trigger)
 		return;
 	}
 	note->key = find_column(note->table, trigger->tgargs[TRIGGER_KEY], true);
-	note->columns = palloc(sizeof(AttrNumber) * trigger->tgnargs);
-	for (int i = TRIGGER_COLUMNS; i < trigger->tgnargs; i++)
+	note->columns = is_update ? palloc(sizeof(AttrNumber) * trigger->tgnargs) : NULL;
+	for (int i = TRIGGER_COLUMNS; is_update && i < trigger->tgnargs; i++)
 	{
 		AttrNumber	number = find_column(note->table, trigger->tgargs[i], false);
 
@@ -251,7 +253,21 @@ read_arguments(Note *note, const Trigger *trigger)
 }
 
 /*
- * The next row of a transition table, NULL if there is none.
+ * A place for the rows of a transition table, which is read from the start, NULL if there
+ * is none.
+ */
+static TupleTableSlot *
+begin_rows(const Note *note, Tuplestorestate *rows)
+{
+	if (rows == NULL)
+		return NULL;
+	tuplestore_select_read_pointer(rows, 0);
+	tuplestore_rescan(rows);
+	return MakeSingleTupleTableSlot(RelationGetDescr(note->table), &TTSOpsMinimalTuple);
+}
+
+/*
+ * The next of them, NULL if there is none.
  */
 static TupleTableSlot *
 next_row(Tuplestorestate *rows, TupleTableSlot *slot)
@@ -260,12 +276,10 @@ next_row(Tuplestorestate *rows, TupleTableSlot *slot)
 }
 
 static void
-rewind_rows(Tuplestorestate *rows)
+end_rows(TupleTableSlot *slot)
 {
-	if (rows == NULL)
-		return;
-	tuplestore_select_read_pointer(rows, 0);
-	tuplestore_rescan(rows);
+	if (slot)
+		ExecDropSingleTupleTableSlot(slot);
 }
 
 /*
@@ -276,13 +290,9 @@ rewind_rows(Tuplestorestate *rows)
 static void
 note_statement(Note *note, TriggerData *trigger)
 {
-	TupleTableSlot *before = MakeSingleTupleTableSlot(RelationGetDescr(note->table),
-													  &TTSOpsMinimalTuple);
-	TupleTableSlot *after = MakeSingleTupleTableSlot(RelationGetDescr(note->table),
-													 &TTSOpsMinimalTuple);
+	TupleTableSlot *before = begin_rows(note, trigger->tg_oldtable);
+	TupleTableSlot *after = begin_rows(note, trigger->tg_newtable);
 
-	rewind_rows(trigger->tg_oldtable);
-	rewind_rows(trigger->tg_newtable);
 	for (;;)
 	{
 		TupleTableSlot *old_row = next_row(trigger->tg_oldtable, before);
@@ -297,8 +307,8 @@ note_statement(Note *note, TriggerData *trigger)
 		}
 		note_change(note, old_row, new_row);
 	}
-	ExecDropSingleTupleTableSlot(before);
-	ExecDropSingleTupleTableSlot(after);
+	end_rows(before);
+	end_rows(after);
 }
 
 /*
@@ -338,7 +348,7 @@ bixarena_live_note(PG_FUNCTION_ARGS)
 	if (note.log == NULL)
 		return PointerGetDatum(NULL);
 
-	read_arguments(&note, trigger->tg_trigger);
+	read_arguments(&note, trigger->tg_trigger, TRIGGER_FIRED_BY_UPDATE(trigger->tg_event));
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 		append_entry(&note, KIND_ANYTHING);
 	else if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))

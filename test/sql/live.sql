@@ -128,6 +128,17 @@ INSERT INTO arena.battle (model1_id, model2_id, outcome)
 SELECT b.model1_id, b.model2_id, b.outcome FROM (SELECT * FROM arena.battle LIMIT 1000) AS b, generate_series(1, 11);
 SELECT count(*) FROM (SELECT unnest(keys) FROM arena_live.log) AS named;
 SELECT * FROM followed();
+-- but not if it names the same ones again and again
+BEGIN;
+DO $$ BEGIN
+	FOR i IN 1..3 LOOP
+		UPDATE arena.battle SET outcome = CASE outcome WHEN 'tie' THEN 'model1' ELSE 'tie' END
+		WHERE id IN (SELECT b.id FROM arena.battle AS b ORDER BY b.id LIMIT 4000);
+	END LOOP;
+END $$;
+SELECT count(*) FROM (SELECT unnest(keys) FROM arena_live.log) AS named;
+SELECT * FROM followed();
+ROLLBACK;
 DELETE FROM arena.battle WHERE ctid = ANY (ARRAY(SELECT ctid FROM arena.battle LIMIT 9999));
 SELECT * FROM followed();
 

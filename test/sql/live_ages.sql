@@ -1,6 +1,6 @@
 -- A tally that is kept since the application's first age: of each migration the triggers
 -- that were there learn, too, which columns matter now.  And foreign keys that hold
--- only at the end of a transaction.
+-- only at the end of a transaction, which change nothing.
 
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;

@@ -122,6 +122,42 @@ DELETE FROM api.battle_evaluation WHERE battle_id = md5('late')::uuid;
 RESET session_replication_role;
 SELECT * FROM followed();
 
+-- what they point to may come by an ordinary session: a battle to its evaluation
+SET session_replication_role = replica;
+INSERT INTO api.battle_evaluation (battle_id, outcome) VALUES (md5('late')::uuid, 'tie');
+RESET session_replication_role;
+SELECT * FROM followed();
+INSERT INTO api.battle (id, user_id, model1_id, model2_id, effective_validation_id, effective_categorization_id)
+SELECT md5('late')::uuid, user_id, model1_id, model2_id, effective_validation_id, effective_categorization_id
+FROM api.battle AS b WHERE (SELECT v.is_biomedical FROM api.battle_validation AS v WHERE v.id = b.effective_validation_id)
+	AND (SELECT k.status = 'matched' FROM api.battle_categorization AS k WHERE k.id = b.effective_categorization_id) LIMIT 1;
+SELECT * FROM followed();
+-- a validation and a categorization to a battle
+SET session_replication_role = replica;
+UPDATE api.battle SET effective_validation_id = md5('later')::uuid, effective_categorization_id = md5('later')::uuid WHERE id = md5('late')::uuid;
+INSERT INTO api.battle_categorization_category (categorization_id, category) VALUES (md5('later')::uuid, 'genetics');
+RESET session_replication_role;
+SELECT * FROM followed();
+INSERT INTO api.battle_validation (id, battle_id, method, confidence, is_biomedical) VALUES (md5('later')::uuid, md5('late')::uuid, 'test', 1, true);
+SELECT * FROM followed();
+INSERT INTO api.battle_categorization (id, battle_id, method, status) VALUES (md5('later')::uuid, md5('late')::uuid, 'test', 'matched');
+SELECT * FROM followed();
+DELETE FROM api.battle_validation WHERE id = md5('later')::uuid;
+SELECT * FROM followed();
+-- also where the triggers were off meanwhile
+ALTER TABLE api.battle_evaluation DISABLE TRIGGER ALL;
+INSERT INTO api.battle_evaluation (battle_id, outcome) VALUES (md5('latest')::uuid, 'tie');
+ALTER TABLE api.battle_evaluation ENABLE TRIGGER ALL;
+ALTER TABLE api.battle_evaluation ENABLE REPLICA TRIGGER api_live_replica;
+ALTER TABLE api.battle_evaluation ENABLE ALWAYS TRIGGER api_live_truncate;
+SELECT * FROM followed();
+INSERT INTO api.battle (id, user_id, model1_id, model2_id, effective_validation_id)
+SELECT md5('latest')::uuid, user_id, model1_id, model2_id, effective_validation_id
+FROM api.battle AS b WHERE (SELECT v.is_biomedical FROM api.battle_validation AS v WHERE v.id = b.effective_validation_id) LIMIT 1;
+SELECT * FROM followed();
+DELETE FROM api.battle WHERE id IN (md5('late')::uuid, md5('latest')::uuid);
+SELECT * FROM followed();
+
 -- a table is emptied
 BEGIN;
 TRUNCATE api.battle_categorization_category;
@@ -138,7 +174,7 @@ SELECT * FROM followed();
 ALTER TABLE api.battle_evaluation ALTER outcome TYPE text;
 SELECT * FROM health;
 SELECT * FROM followed();
--- without it battles may come after their evaluations, which then is noted
+-- without it battles may come after their evaluations; that is noted anyhow
 ALTER TABLE api.battle_evaluation DROP CONSTRAINT battle_evaluation_battle_id_fkey;
 SELECT * FROM health;
 SELECT * FROM followed();

@@ -57,9 +57,36 @@ SELECT vote(5);
 SELECT format('ALTER TABLE arena.battle OWNER TO %I', current_user) \gexec
 COMMIT;
 SELECT * FROM followed();
+ALTER TABLE arena.battle OWNER TO regress_other;
+SELECT vote(5);
+SELECT format('ALTER TABLE arena.battle OWNER TO %I', current_user) \gexec
+SELECT * FROM followed();
+-- the right may come by another role, and go with it
+CREATE ROLE regress_writers;
+GRANT INSERT ON arena_live.log TO regress_writers;
+GRANT regress_writers TO regress_other;
+ALTER TABLE arena.battle OWNER TO regress_other;
+SELECT bixarena_rebuild_tally() AS counted \gset
+SELECT vote(5);
+SELECT * FROM followed();
+REVOKE regress_writers FROM regress_other;
+SELECT vote(5);
+SELECT * FROM followed();
+SELECT format('ALTER TABLE arena.battle OWNER TO %I', current_user) \gexec
+SELECT * FROM followed();
+REVOKE INSERT ON arena_live.log FROM regress_writers;
+DROP ROLE regress_writers;
+SELECT bixarena_rebuild_tally() AS counted \gset
+
 CREATE INDEX ON arena_live.log (kind);
 SELECT vote(5);
 SELECT * FROM followed();
+DROP INDEX arena_live.log_kind_idx;
+VACUUM arena_live.log;
+SELECT * FROM followed();
+-- one that is gone before anybody has looked
+CREATE INDEX ON arena_live.log (kind);
+SELECT vote(5);
 DROP INDEX arena_live.log_kind_idx;
 VACUUM arena_live.log;
 SELECT * FROM followed();

@@ -133,7 +133,7 @@ sql($node, q{
 	DECLARE
 		key name := TG_ARGV[2];
 	BEGIN
-		IF TG_LEVEL <> 'STATEMENT' OR TG_OP = 'TRUNCATE' THEN
+		IF TG_LEVEL <> 'STATEMENT' OR TG_OP = 'TRUNCATE' OR TG_OP = 'DELETE' AND TG_TABLE_NAME = 'battle_validation' THEN
 			RETURN NULL;
 		END IF;
 		IF TG_TABLE_NAME = 'battle_validation' THEN

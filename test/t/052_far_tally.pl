@@ -124,7 +124,7 @@ is( far_sql(
 q{SELECT string_agg(tgrelid::regclass || ' ' || replace(tgname, 'bixarena_node_live_', '') || ' ' || tgenabled::text, ', ' ORDER BY tgrelid::regclass::text, tgname)
 	FROM pg_trigger WHERE tgname LIKE 'bixarena\_node\_live%' AND tgrelid = 'api.battle'::regclass}
 	),
-'api.battle delete O, api.battle replica R, api.battle truncate A, api.battle update O',
+'api.battle delete O, api.battle insert O, api.battle replica R, api.battle truncate A, api.battle update O',
 	'triggers are there');
 
 #

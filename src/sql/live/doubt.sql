@@ -4,6 +4,10 @@
  * off.  These are facts of the catalogs.  They are written down when the battles are
  * counted, and compared before the tally is used.  A row of a catalog that was
  * changed and changed back is another version, whose xmin tells.
+ *
+ * Battles are counted only while nothing keeps their changes from being followed
+ * (live_lost).  All that this depends on is among the facts, too: while they are the
+ * same, it need not be asked, which takes as long as the facts.
  */
 
 CREATE FUNCTION bixarena.live_refusal(arena text, sources jsonb)
@@ -104,10 +108,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	-- a table that was emptied, rewritten or swapped has another file; of a view it is
 	-- the query that counts.  An owner who has been another may not have been able to
-	-- write into the log.
-	SELECT concat_ws(' ', c.oid, c.relkind, c.relowner,
-		(SELECT d.xmin FROM pg_shdepend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'o'
-			AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())),
+	-- write into the log; the type of its rows has changed hands with it.
+	SELECT concat_ws(' ', c.oid, c.relkind, c.relpersistence, c.relowner,
+		(SELECT t.xmin FROM pg_type AS t WHERE t.oid = c.reltype),
 		c.relrowsecurity,
 		pg_relation_filenode(c.oid), c.reloptions,
 		CASE WHEN c.relkind = 'v' THEN (SELECT string_agg(concat_ws(' ', r.oid, r.xmin), ' ' ORDER BY r.oid)
@@ -116,7 +119,7 @@ AS $$
 				CASE WHEN a.atttypid >= 16384 THEN bixarena.live_labels(a.atttypid) END), ' '
 				ORDER BY a.attnum)
 			FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,user_id,voter_id,
+				AND a.attname = ANY ('{id,battle_id,categorization_id,model1_id,model2_id,outcome,leaderboard,user_id,voter_id,battles,
 					effective_validation_id,effective_categorization_id,is_biomedical,status,category}'
 					OPERATOR(pg_catalog.||) (SELECT coalesce(array_agg(k.attname), '{}')
 						FROM pg_depend AS d JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = d.refobjsubid
@@ -151,33 +154,46 @@ RETURNS text[]
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH source AS MATERIALIZED (
-		SELECT DISTINCT r.oid
+	WITH named AS MATERIALIZED (
+		SELECT s.* FROM bixarena.live_sources(arena, sources) AS s
+	), source AS MATERIALIZED (
+		SELECT DISTINCT c.oid, c.relkind, c.relowner
 		FROM (
-			SELECT s.relation FROM bixarena.live_sources(arena, sources) AS s
+			SELECT n.relation FROM named AS n
 			UNION
 			SELECT v.oid FROM bixarena.live_views(to_regclass(format('%I.leaderboard_battle', arena))) AS v (oid)
 		) AS s (relation), bixarena.live_parts(s.relation) AS r (oid)
+		JOIN pg_class AS c ON c.oid = r.oid
 	), fact (subject, value) AS (
 		SELECT 'the query of the battles', bixarena.live_battle_query(arena)
 		UNION ALL
 		SELECT 'the server', (SELECT c.system_identifier FROM pg_control_system() AS c)
 			|| ' ' || (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
 		UNION ALL
-		SELECT format('relation %s', s.oid::regclass), bixarena.live_relation_facts(s.oid)
+		SELECT format('relation %I.%I', arena, t.name), to_regclass(format('%I.%I', arena, t.name))::oid::text
+		FROM unnest('{leaderboard_tally,arena_tally}'::text[]) AS t (name)
+		UNION ALL
+		SELECT format('relation %s', s.oid::regclass), concat_ws(' ', bixarena.live_relation_facts(s.oid),
+			CASE WHEN s.relkind <> 'v' THEN has_table_privilege(s.relowner, to_regclass(format('%I.log', schema)), 'INSERT') END)
 		FROM source AS s
 		UNION ALL
+		SELECT format('key of %s', n.relation::regclass), (SELECT concat_ws(' ', a.attnum, a.atttypid) FROM pg_attribute AS a
+			WHERE a.attrelid = n.relation AND a.attname = n.key_column AND NOT a.attisdropped)
+		FROM named AS n
+		UNION ALL
 		SELECT format('function %s', p.oid::regprocedure), concat_ws(' ', p.oid, p.xmin)
-		FROM source AS s, bixarena.live_functions(s.oid) AS f (oid)
+		FROM source AS s, bixarena.live_functions(CASE s.relkind WHEN 'v' THEN s.oid END) AS f (oid)
 		JOIN pg_proc AS p ON p.oid = f.oid
 		UNION ALL
-		SELECT format('trigger %I of %s', w.name, w.relation::regclass), coalesce(f.facts, 'none')
-		FROM bixarena.live_triggers(arena, schema, sources) AS w
-		LEFT JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = w.relation AND f.name = w.name
+		SELECT format('trigger %I of %s', f.name, s.oid::regclass), f.facts
+		FROM source AS s
+		JOIN bixarena.live_found_triggers(schema) AS f ON f.relation = s.oid
 		UNION ALL
 		-- a log that had another name, or whose schema had, was not written
 		SELECT format('table %I.%I', schema, t.name),
-			(SELECT concat_ws(' ', c.oid, pg_relation_filenode(c.oid), CASE t.name WHEN 'log' THEN c.xmin END)
+			(SELECT concat_ws(' ', c.oid, pg_relation_filenode(c.oid), c.relkind, c.relpersistence, c.relam, c.relrowsecurity,
+					c.relhasrules, c.relhassubclass, EXISTS (SELECT FROM pg_subscription_rel AS r WHERE r.srrelid = c.oid),
+					CASE t.name WHEN 'log' THEN concat_ws(' ', c.xmin, c.relnatts, c.relhasindex) END)
 				FROM pg_class AS c WHERE c.oid = to_regclass(format('%I.%I', schema, t.name)))
 		FROM unnest('{log,counted,tally}'::text[]) AS t (name)
 		UNION ALL
@@ -196,7 +212,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	-- What row security hides from some must not be counted for them.  A table that is
 	-- not logged is empty after a crash.  The log is written by note.c, which writes into
-	-- nothing else.
+	-- nothing else, and into no index.
 	WITH wanted AS MATERIALIZED (
 		SELECT w.* FROM bixarena.live_triggers(arena, schema, sources) AS w
 	), lost (what) AS (

@@ -22,7 +22,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(replace(pg_get_functiondef(p.oid), 'bixarena.', 'bixarena_node.') || ';', E'\n\n' ORDER BY w.place, p.oid)
-	FROM unnest('{live_parts,live_views,live_points,live_application_sources,live_triggers,
+	FROM unnest('{live_parts,live_views,live_application_sources,live_triggers,
 		live_trigger_sql,live_found_triggers,live_unfit_triggers,live_labels,live_relation_facts,live_functions,live_facts,live_lost,live_doubt,
 		live_named_sql,live_all_sql,live_changed_sql,live_difference_sql,live_store_sql,live_sum_sql,
 		live_is_long,live_fold,live_drop_index,live_all_difference_sql,live_recount,live_counts_sql,live_counts_of_sql,live_voters_sql,live_compare_sql,
@@ -63,7 +63,7 @@ SET search_path = pg_catalog, pg_temp
 AS $script$
 	SELECT format($sql$
 CREATE TYPE bixarena_node.live_source AS (kind "char", relation oid, key_column name, columns name[],
-	operations text[], via oid, via_column name, via_battle name);
+	via oid, via_column name, via_battle name);
 CREATE TYPE bixarena_node.live_trigger AS (relation oid, name text, operation text, arguments text[]);
 
 -- Whose tally it is

@@ -203,13 +203,20 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	few bigint := greatest(10000, pg_relation_size(to_regclass(format('%I.counted', schema))) / (8 * 150));
 	is_long boolean;
 BEGIN
-	-- a battle is found by its id in the time that eight are counted in, of about 150
-	-- bytes each
-	EXECUTE format('SELECT coalesce(sum(cardinality(l.keys)), 0) > greatest(10000, pg_relation_size($1) / (8 * 150)) FROM %I.log AS l', schema)
+	-- A battle is found by its id in the time that eight are counted in, of about 150
+	-- bytes each.  One that is new is named several times.
+	EXECUTE format('SELECT coalesce(sum(cardinality(l.keys)), 0) > $1 FROM %I.log AS l', schema)
 	INTO is_long
-	USING to_regclass(format('%I.counted', schema));
+	USING few;
+	IF is_long THEN
+		EXECUTE format('SELECT max(n.keys) > $1 FROM (SELECT count(DISTINCT k.key) AS keys'
+			' FROM %I.log AS l, unnest(l.keys) AS k (key) GROUP BY l.kind) AS n', schema)
+		INTO is_long
+		USING few;
+	END IF;
 	RETURN is_long;
 END
 $$;

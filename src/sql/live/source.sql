@@ -98,31 +98,11 @@ $$;
 COMMENT ON FUNCTION bixarena.live_parts(oid) IS
 	'a table, its partitions, and the tables that inherit from it';
 
-CREATE FUNCTION bixarena.live_points(child oid, child_column name, parent oid, parent_column name)
-RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- of a constraint that is not enforced, which 18 has, nothing follows; one that is
-	-- deferred holds at the end of a transaction, in which a fold may have been
-	SELECT EXISTS (
-		SELECT FROM pg_constraint AS c
-		JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = child_column
-		JOIN pg_attribute AS b ON b.attrelid = parent AND b.attname = parent_column
-		WHERE c.contype = 'f' AND c.convalidated AND NOT c.condeferrable
-			AND to_jsonb(c) ->> 'conenforced' IS DISTINCT FROM 'false'
-			AND c.conrelid = child AND c.conkey = ARRAY[a.attnum]
-			AND c.confrelid = parent AND c.confkey = ARRAY[b.attnum])
-$$;
-COMMENT ON FUNCTION bixarena.live_points(oid, name, oid, name) IS
-	'does a foreign key keep a column pointing to a row that is there?';
-
 CREATE TYPE bixarena.live_source AS (
 	kind "char",
 	relation oid,
 	key_column name,
 	columns name[],
-	operations text[],
 	via oid,
 	via_column name,
 	via_battle name
@@ -142,7 +122,6 @@ DECLARE
 	validation oid := to_regclass(format('%I.battle_validation', arena));
 	categorization oid := to_regclass(format('%I.battle_categorization', arena));
 	category oid := to_regclass(format('%I.battle_categorization_category', arena));
-	everything text[] := '{INSERT,UPDATE,DELETE}';
 	columns name[] := '{id,model1_id,model2_id,user_id}';
 BEGIN
 	IF validation IS NOT NULL THEN
@@ -152,26 +131,18 @@ BEGIN
 		columns := columns || 'effective_categorization_id'::name;
 	END IF;
 
-	-- where a foreign key sees to it that a row is there before what points to it,
-	-- and is not pointed to when it goes, only the latter need be noted
-	RETURN NEXT ('b', battle, 'id', columns,
-		CASE WHEN bixarena.live_points(evaluation, 'battle_id', battle, 'id')
-			THEN '{UPDATE,DELETE}' ELSE everything END,
-		NULL, NULL, NULL)::bixarena.live_source;
-	RETURN NEXT ('b', evaluation, 'battle_id', '{battle_id,outcome}', everything,
-		NULL, NULL, NULL)::bixarena.live_source;
+	-- Also what a foreign key seems to make needless: a row may have come, without what it
+	-- points to, where no foreign key is asked, as from a subscription.
+	RETURN NEXT ('b', battle, 'id', columns, NULL, NULL, NULL)::bixarena.live_source;
+	RETURN NEXT ('b', evaluation, 'battle_id', '{battle_id,outcome}', NULL, NULL, NULL)::bixarena.live_source;
 	IF validation IS NOT NULL THEN
 		RETURN NEXT ('v', validation, 'id', '{id,is_biomedical}',
-			CASE WHEN bixarena.live_points(battle, 'effective_validation_id', validation, 'id')
-				THEN '{UPDATE}' ELSE everything END,
 			battle, 'effective_validation_id', 'id')::bixarena.live_source;
 	END IF;
 	IF categorization IS NOT NULL THEN
 		RETURN NEXT ('k', categorization, 'id', '{id,status}',
-			CASE WHEN bixarena.live_points(battle, 'effective_categorization_id', categorization, 'id')
-				THEN '{UPDATE}' ELSE everything END,
 			battle, 'effective_categorization_id', 'id')::bixarena.live_source;
-		RETURN NEXT ('k', category, 'categorization_id', '{categorization_id,category}', everything,
+		RETURN NEXT ('k', category, 'categorization_id', '{categorization_id,category}',
 			battle, 'effective_categorization_id', 'id')::bixarena.live_source;
 	END IF;
 END
@@ -204,7 +175,7 @@ AS $$
 		HAVING count(*) = 1 AND max(c.oid) = to_regclass(format('%I.battle', arena))
 	)
 	SELECT (CASE WHEN n.column IS NULL THEN '*' ELSE 'b' END, to_regclass(n.relation)::oid,
-		n.column, NULL, '{INSERT,UPDATE,DELETE}', NULL, NULL, NULL)::bixarena.live_source
+		n.column, NULL, NULL, NULL, NULL)::bixarena.live_source
 	FROM named AS n
 $$;
 COMMENT ON FUNCTION bixarena.live_own_sources(text, jsonb) IS
@@ -255,7 +226,7 @@ AS $$
 	FROM bixarena.live_sources(arena, sources) AS s,
 		bixarena.live_parts(s.relation) AS p (oid)
 	JOIN pg_class AS c ON c.oid = p.oid,
-		unnest(s.operations || '{TRUNCATE,REPLICA}'::text[]) AS o (operation)
+		unnest('{INSERT,UPDATE,DELETE,TRUNCATE,REPLICA}'::text[]) AS o (operation)
 	WHERE o.operation <> 'REPLICA' OR c.relkind = 'r'
 $$;
 COMMENT ON FUNCTION bixarena.live_triggers(text, text, jsonb) IS
