@@ -421,6 +421,7 @@ typedef struct SharedWork
 {
 	Size		size;			/* of the memory */
 	double		seconds;		/* that one process would take */
+	double		seconds_to_prepare; /* that another takes before it can help */
 	void		(*describe) (void *memory, void *argument);
 	void		(*take_part) (void *memory, void *argument);
 	void		(*collect) (const void *memory, void *argument);
