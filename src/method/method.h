@@ -1063,6 +1063,7 @@ extern double chi_square_tail(double value, double degrees);
 extern double pair_battles(const Pair *pair);
 extern double predicted_share(const PlacedFit *fit, const Pair *pair);
 extern Reenactment *reenactment_create(const PlacedFit *fit);
+extern void reenactment_add_tables(Reenactment *reenactment);
 extern double dispersion(const Reenactment *reenactment, int pair);
 extern void reenact(const Reenactment *reenactment, pg_prng_state *prng,
 					PairPoints points);

@@ -7,7 +7,7 @@
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
+use Cwd            qw(abs_path);
 use File::Basename qw(basename);
 use File::Copy;
 use FindBin;
@@ -141,10 +141,16 @@ is(with_workers(2, $digest), $alone, 'and then all is as before');
 #
 # A library that is not where the server's own are
 #
-my $copy = abs_path(PostgreSQL::Test::Utils::tempdir()) . '/bixarena_rank' . ($^O eq 'darwin' ? '.dylib' : '.so');
+my $copy =
+	abs_path(PostgreSQL::Test::Utils::tempdir())
+  . '/bixarena_rank'
+  . ($^O eq 'darwin' ? '.dylib' : '.so');
 
-copy(sql($node, q{SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR'}) .
-	  '/' . basename($copy), $copy);
+copy(
+	sql($node, q{SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR'})
+	  . '/'
+	  . basename($copy),
+	$copy);
 sql($node, qq{
 	DO \$\$ BEGIN
 		EXECUTE replace(replace(pg_get_functiondef('bixarena_rank'::regproc), 'FUNCTION public.bixarena_rank',
@@ -163,11 +169,12 @@ SKIP:
 	skip $missing, 2 if $missing;
 	$node->restart;
 	fill_disk('/PostgreSQL.');
-	is( (sql_state_of(
-			$node,
-			'SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET min_parallel_table_scan_size = 0; SELECT count(*) FROM many_votes'
-		))[0],
-		'53100', 'no memory can be shared');
+	is( (   sql_state_of(
+				$node,
+'SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET min_parallel_table_scan_size = 0; SELECT count(*) FROM many_votes'
+			))[0],
+		'53100',
+		'no memory can be shared');
 	is(with_workers(2, $digest),
 		$alone, 'where no memory can be shared a ranking is made alone');
 	free_disk();
