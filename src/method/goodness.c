@@ -483,8 +483,11 @@ test_goodness(const PlacedFit *fit, int num_replicates, uint64 seed, bool with_c
 	if (!goodness->is_simulated)
 		test_large_counts(goodness, fit, reenactment, freedoms, &expected);
 	if (goodness->is_simulated || counter)
+	{
+		reenactment_add_tables(reenactment);
 		test_by_replicates(goodness, trial_create(fit, reenactment), counter,
 						   num_replicates, seed, &expected);
+	}
 	goodness->expected_deviance = expected.deviance;
 	goodness->excess = sqrt(Max(found.squares - expected.squares, 0) /
 							fit->tally->num_battles);

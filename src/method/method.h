@@ -421,6 +421,7 @@ typedef struct SharedWork
 {
 	Size		size;			/* of the memory */
 	double		seconds;		/* that one process would take */
+	double		seconds_to_prepare; /* that another takes before it can help */
 	void		(*describe) (void *memory, void *argument);
 	void		(*take_part) (void *memory, void *argument);
 	void		(*collect) (const void *memory, void *argument);
@@ -1062,6 +1063,7 @@ extern double chi_square_tail(double value, double degrees);
 extern double pair_battles(const Pair *pair);
 extern double predicted_share(const PlacedFit *fit, const Pair *pair);
 extern Reenactment *reenactment_create(const PlacedFit *fit);
+extern void reenactment_add_tables(Reenactment *reenactment);
 extern double dispersion(const Reenactment *reenactment, int pair);
 extern void reenact(const Reenactment *reenactment, pg_prng_state *prng,
 					PairPoints points);

@@ -38,7 +38,10 @@
 
 #define NUM_BISECTIONS 60
 
-/* The most battles of a pair that has a table, and the most columns of all tables (32 MB) */
+/*
+ * The most battles of a pair that has a table, and the most columns of all tables: 32 MB,
+ * and as much again for more that might come
+ */
 #define MAX_TABLE_BATTLES	500
 #define MAX_TABLE_COLUMNS	4000000
 
@@ -197,7 +200,6 @@ make_table(Reenactment *reenactment, int pair, BattleChances chances)
 	double		weights[2 * MAX_TABLE_BATTLES + 2];
 	int			n;
 
-	reenactment->tables[pair].num_columns = 0;
 	if (reenactment->battles[pair] == 0 || reenactment->battles[pair] > MAX_TABLE_BATTLES ||
 		reenactment->columns.num_columns > MAX_TABLE_COLUMNS ||
 		Min(chances.lost, chances.won) < 1 / LARGEST_WEIGHT)
@@ -221,8 +223,9 @@ reenactment_allocate(const Tally *tally)
 	size = mul_size(num_pairs, sizeof(Chance));
 	reenactment->tied = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	reenactment->won = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	reenactment->tables = MemoryContextAllocHuge(CurrentMemoryContext,
-												 mul_size(num_pairs, sizeof(AliasTable)));
+	size = mul_size(num_pairs, sizeof(AliasTable));
+	reenactment->tables = MemoryContextAllocExtended(CurrentMemoryContext, size,
+													 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	return reenactment;
 }
 
@@ -243,16 +246,32 @@ reenactment_create(const PlacedFit *fit)
 	{
 		double		share = reenactment->shares[p];
 		double		tie = tie_chance(nu, share);
-		BattleChances chances = {1 - share - tie / 2, tie, share - tie / 2};
+		double		won = share - tie / 2;
 
-		CHECK_FOR_INTERRUPTS_AT(p * 8);
+		CHECK_FOR_INTERRUPTS_AT(p);
 		reenactment->battles[p] = (int64) pair_battles(&tally->pairs[p]);
 		reenactment->ties[p] = tie;
 		reenactment->tied[p] = prepare_chance(tie);
-		reenactment->won[p] = prepare_chance(tie < 1 ? chances.won / (1 - tie) : 0);
-		make_table(reenactment, p, chances);
+		reenactment->won[p] = prepare_chance(tie < 1 ? won / (1 - tie) : 0);
 	}
 	return reenactment;
+}
+
+/*
+ * Make the tables, before battles are fought again many times.
+ */
+void
+reenactment_add_tables(Reenactment *reenactment)
+{
+	for (int p = 0; p < reenactment->tally->num_pairs; p++)
+	{
+		double		share = reenactment->shares[p];
+		double		tie = reenactment->ties[p];
+		BattleChances chances = {1 - share - tie / 2, tie, share - tie / 2};
+
+		CHECK_FOR_INTERRUPTS_AT(p * 8);
+		make_table(reenactment, p, chances);
+	}
 }
 
 /*

@@ -34,6 +34,9 @@
 #define SECONDS_PER_PAIR	1e-8
 #define SECONDS_PER_ENTRY	2e-9
 
+/* And a fit of all, for each triple of models: factors and inverses of the Hessian */
+#define SECONDS_PER_TRIPLE	4e-10
+
 /* What is shared.  Behind it stand the arrays that find_parts() finds. */
 typedef struct Team
 {
@@ -191,6 +194,17 @@ expected_seconds(const Tally *tally, int num_replicates)
 }
 
 /*
+ * How long a helper takes to fit.
+ */
+static double
+expected_fit_seconds(const Tally *tally)
+{
+	double		n = tally->num_models;
+
+	return SECONDS_PER_TRIPLE * n * n * n;
+}
+
+/*
  * Make all replicates with others.  False if nobody may help.
  */
 static bool
@@ -201,6 +215,7 @@ make_with_others(const Leader *leader)
 		.size = find_parts(NULL, leader->tally->num_models, leader->tally->num_pairs,
 						   number).size,
 		.seconds = expected_seconds(leader->tally, number),
+		.seconds_to_prepare = expected_fit_seconds(leader->tally),
 		.describe = describe,.take_part = lead,.collect = collect,
 		.argument = unconstify(Leader *, leader)
 	};

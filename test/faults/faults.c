@@ -112,10 +112,11 @@ realloc(void *memory, size_t size)
 }
 
 /*
- * Would writing up to here make a file grow that cannot?
+ * Would writing up to here make a file grow that cannot?  Where room is asked for, the
+ * holes of a file are not yet its own.
  */
 static int
-disk_is_full(int file, off_t end)
+disk_is_full(int file, off_t end, int with_holes)
 {
 	struct stat status;
 	char		full[256];
@@ -132,7 +133,7 @@ disk_is_full(int file, off_t end)
 		return 0;
 	full[length] = '\0';
 	if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode) ||
-		end <= status.st_size)
+		end <= (with_holes ? status.st_blocks * 512 : status.st_size))
 		return 0;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
 	length = readlink(link, path, sizeof(path) - 1);
@@ -149,7 +150,7 @@ pwrite(int file, const void *bytes, size_t length, off_t offset)
 {
 	static Write real;
 
-	if (disk_is_full(file, offset + (off_t) length))
+	if (disk_is_full(file, offset + (off_t) length, 0))
 	{
 		errno = ENOSPC;
 		return -1;
@@ -173,7 +174,7 @@ pwritev(int file, const struct iovec *parts, int num_parts, off_t offset)
 
 	for (int i = 0; i < num_parts; i++)
 		end += parts[i].iov_len;
-	if (disk_is_full(file, end))
+	if (disk_is_full(file, end, 0))
 	{
 		errno = ENOSPC;
 		return -1;
@@ -194,7 +195,7 @@ posix_fallocate(int file, off_t offset, off_t length)
 {
 	static Allocate real;
 
-	if (disk_is_full(file, offset + length))
+	if (disk_is_full(file, offset + length, 1))
 		return ENOSPC;
 	if (real == NULL)
 		real = (Allocate) dlsym(RTLD_NEXT, "posix_fallocate");

@@ -2,11 +2,14 @@
 # 038_parallel_workers.pl
 #	  Rankings with many replicates have parallel workers help: the result is the same to
 #	  the last digit, however many come; an error, a cancel or the end of a worker is the
-#	  caller's, and leaves nothing behind.
+#	  caller's, and leaves nothing behind.  Where they cannot come, the caller ranks alone.
 
 use strict;
 use warnings;
 
+use Cwd            qw(abs_path);
+use File::Basename qw(basename);
+use File::Copy;
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
 use PostgreSQL::Test::Cluster;
@@ -127,13 +130,55 @@ q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'p
 	my ($session, $pid) = start_long_call();
 	my ($out, $err);
 
-	sql($node, sprintf($statement, $pid));
+	sql($node, $statement =~ s/%d/$pid/r);
 	($out, $err) = finish_sql($session);
 	like($err, qr/^(?:ERROR|FATAL):  $state:/m, "$name ends the call");
 	is($out, "lives\n", 'but not the session');
 	wait_until($node, "($workers) = 0", 'workers end');
 }
 is(with_workers(2, $digest), $alone, 'and then all is as before');
+
+#
+# A library that is not where the server's own are
+#
+my $copy =
+	abs_path(PostgreSQL::Test::Utils::tempdir())
+  . '/bixarena_rank'
+  . ($^O eq 'darwin' ? '.dylib' : '.so');
+
+copy(
+	sql($node, q{SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR'})
+	  . '/'
+	  . basename($copy),
+	$copy);
+sql($node, qq{
+	DO \$\$ BEGIN
+		EXECUTE replace(replace(pg_get_functiondef('bixarena_rank'::regproc), 'FUNCTION public.bixarena_rank',
+			'FUNCTION rank_from_elsewhere'), '\$libdir/bixarena_rank', '$copy');
+	END \$\$});
+is(with_workers(2, $digest =~ s/bixarena_rank/rank_from_elsewhere/r),
+	$alone, 'workers load the library from where the session has it');
+
+#
+# Memory to share that is short
+#
+my $missing = preload_faults();
+
+SKIP:
+{
+	skip $missing, 2 if $missing;
+	$node->restart;
+	fill_disk('/PostgreSQL.');
+	is( (   sql_state_of(
+				$node,
+'SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET min_parallel_table_scan_size = 0; SELECT count(*) FROM many_votes'
+			))[0],
+		'53100',
+		'no memory can be shared');
+	is(with_workers(2, $digest),
+		$alone, 'where no memory can be shared a ranking is made alone');
+	free_disk();
+}
 
 $node->stop;
 done_testing();

@@ -117,12 +117,15 @@ reenact_two(int num_battles, int num_ties, double ahead)
 	BattleList *battles = battles_create(2);
 	double	   *strengths = palloc0(sizeof(double) * 2);
 	PlacedFit  *fit = palloc0(sizeof(PlacedFit));
+	Reenactment *reenactment;
 
 	battles_add_pair(battles, 0, 1, num_battles - num_ties, 0, num_ties);
 	strengths[0] = ahead;
 	fit->tally = battles_tally(battles, NULL);
 	fit->strengths = strengths;
-	return reenactment_create(fit);
+	reenactment = reenactment_create(fit);
+	reenactment_add_tables(reenactment);
+	return reenactment;
 }
 
 /*
@@ -241,6 +244,7 @@ test_expected_deviance(void)
 	check(goodness->is_simulated, "counts are taken for large");
 	brief = test_goodness(fit, num_replicates, 11, false);
 	reenactment = reenactment_create(fit);
+	reenactment_add_tables(reenactment);
 	points = points_create(fit->tally->num_pairs);
 	for (int r = 0; r < num_replicates; r++)
 	{
@@ -346,6 +350,7 @@ test_reenactment(void)
 	double		squares = 0;
 	double		first = 0;
 
+	reenactment_add_tables(reenactment);
 	for (int p = 0; p < fit->tally->num_pairs; p++)
 		ties += reenactment->ties[p] * pair_battles(&fit->tally->pairs[p]);
 	check(fabs(ties - 202) < 1e-9, "%f ties are expected", ties);

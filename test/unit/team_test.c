@@ -21,6 +21,8 @@
 static bool helper_is_first;
 
 static int	num_shared;
+static double seconds;			/* of the last that was shared */
+static double seconds_to_prepare;
 
 /*
  * Fork a process that helps.  It ends with 0, whatever it was that it met but an error.
@@ -48,6 +50,8 @@ share_with_helper(const SharedWork *work)
 	int			status = 0;
 
 	num_shared++;
+	seconds = work->seconds;
+	seconds_to_prepare = work->seconds_to_prepare;
 	work->describe(memory, work->argument);
 	helper = fork_helper(memory);
 	if (helper_is_first)
@@ -135,7 +139,10 @@ test_many_replicates(void)
 	compare_with_one("60 models", battles, rank_options(60, 1003));
 }
 
-/* Protects memory that is short: replicates that would take much are made by one */
+/*
+ * Protects memory that is short: replicates that would take much are made by one; and
+ * helpers from coming in vain: to fit many models takes as long as many replicates.
+ */
 static void
 test_much_memory(void)
 {
@@ -151,6 +158,9 @@ test_much_memory(void)
 	num_shared = 0;
 	rank_battles(battles, &options);
 	check(num_shared == 1, "few replicates were not shared");
+	check(seconds_to_prepare > seconds / 4 && seconds_to_prepare < 4 * seconds,
+		  "to make 100 replicates of 450 models takes %f s, to prepare %f s", seconds,
+		  seconds_to_prepare);
 	if (scaled(5) < 5)
 		return;
 	options.num_bootstrap = 10000;
