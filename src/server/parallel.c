@@ -7,8 +7,12 @@
  * max_parallel_workers_per_gather allows, and as are free at the moment.  If there are
  * none, or in a query that is parallel itself, the caller does all.  An error of a worker
  * is the caller's, and who cancels the caller cancels the workers.  But where memory to
- * share is short, or a worker lacks some, the caller does all by itself: parallel workers
- * never make fail what succeeds without them.  So it is tried in a subtransaction.
+ * share is short, a worker lacks some, or may not connect, the caller does all by itself:
+ * parallel workers never make fail what succeeds without them.  So it is tried in a
+ * subtransaction.
+ *
+ * A session keeps the library that it has loaded, while a worker loads what is installed by
+ * now.  Of another version it may see memory otherwise, and takes no part.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,7 +32,9 @@
 /* What is to be left for a worker, in seconds: to come takes it some milliseconds */
 #define WORTH_COMING 0.015
 
-#define SHARED_KEY 1
+/* What is shared */
+#define KEY_VERSION	1
+#define KEY_MEMORY	2
 
 /* Work, and who may do it */
 typedef struct Party
@@ -45,7 +51,8 @@ PGDLLEXPORT void bixarena_take_part(dsm_segment *segment, shm_toc *contents);
 void
 bixarena_take_part(dsm_segment *segment pg_attribute_unused(), shm_toc *contents)
 {
-	help_team(shm_toc_lookup(contents, SHARED_KEY, false));
+	if (strcmp(shm_toc_lookup(contents, KEY_VERSION, false), EXTENSION_VERSION) == 0)
+		help_team(shm_toc_lookup(contents, KEY_MEMORY, false));
 }
 
 /*
@@ -68,16 +75,21 @@ do_in_parallel(Party party)
 {
 	const SharedWork *work = party.work;
 	ParallelContext *context;
+	char	   *version;
 	void	   *memory;
 
 	EnterParallelMode();
 	context = CreateParallelContext(own_library(), "bixarena_take_part", party.num_workers);
+	shm_toc_estimate_chunk(&context->estimator, sizeof(EXTENSION_VERSION));
 	shm_toc_estimate_chunk(&context->estimator, work->size);
-	shm_toc_estimate_keys(&context->estimator, 1);
+	shm_toc_estimate_keys(&context->estimator, 2);
 	InitializeParallelDSM(context);
+	version = shm_toc_allocate(context->toc, sizeof(EXTENSION_VERSION));
+	strcpy(version, EXTENSION_VERSION);
+	shm_toc_insert(context->toc, KEY_VERSION, version);
 	memory = shm_toc_allocate(context->toc, work->size);
 	work->describe(memory, work->argument);
-	shm_toc_insert(context->toc, SHARED_KEY, memory);
+	shm_toc_insert(context->toc, KEY_MEMORY, memory);
 	LaunchParallelWorkers(context);
 	work->take_part(memory, work->argument);
 	WaitForParallelWorkersToFinish(context);
@@ -110,6 +122,19 @@ number_worth_coming(const SharedWork *work)
 }
 
 /*
+ * Is it an error of what only parallel workers need: memory to share, or, for older minor
+ * versions of the server, a role that may still connect?
+ */
+static bool
+workers_are_to_blame(const ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return category == ERRCODE_INSUFFICIENT_RESOURCES ||
+		category == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
+}
+
+/*
  * Have work done by this process and parallel workers.  False if there may be none, or
  * they lacked something.
  */
@@ -124,7 +149,7 @@ share_with_workers(const SharedWork *work)
 	error = try_step(do_with_workers, &party);
 	if (error == NULL)
 		return true;
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INSUFFICIENT_RESOURCES)
+	if (!workers_are_to_blame(error))
 		ReThrowError(error);
 	elog(DEBUG1, "parallel workers do not help: %s", error->message);
 	FreeErrorData(error);
