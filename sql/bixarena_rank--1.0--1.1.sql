@@ -6733,6 +6733,10 @@ DECLARE
 		convert_to(scoreboard || e'\x01' || argument, getdatabaseencoding())), 'hex'), 32);
 	call text := format(command, bixarena.interface_schema(), scoreboard, argument);
 BEGIN
+	IF job IS NULL OR call IS NULL THEN
+		RAISE EXCEPTION 'what is done on a schedule must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	PERFORM bixarena.cron_check(format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
 		job, schedule, call, current_database(), current_user));
 	IF schedule IS NOT NULL THEN

@@ -128,6 +128,7 @@ SELECT source, partition, snapshot_date FROM game.upload WHERE key LIKE '%source
 SELECT bixarena_upload_standings('game', 'dt=2026-01-01/source=b.csv', '');
 SELECT bixarena_upload_standings('game', 'source=b/dt=2026-01-01', '');
 SELECT bixarena_upload_standings('game', 'source=a/dt=2026-01-01/x.csv', NULL);
+SELECT bixarena_schedule_ingestion('game', NULL, '@daily');
 UPDATE game.scoreboard SET max_upload_mb = 1;
 SELECT bixarena_upload_standings('game', 'source=a/dt=2026-01-01/x.csv', convert_to(repeat('x', 1048577), 'UTF8'));
 
