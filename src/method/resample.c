@@ -131,6 +131,22 @@ log_poisson_density(double k, double mean)
 }
 
 /*
+ * The chances of so many counts from the lowest up, but for a factor: each by that of the
+ * one beside it, from the most likely on, so that none is too small before it matters.
+ */
+static void
+weigh_counts(double *weights, int num_values, int lowest, double mean)
+{
+	int			mode = (int) mean - lowest;
+
+	weights[mode] = 1;
+	for (int i = mode + 1; i < num_values; i++)
+		weights[i] = weights[i - 1] * mean / (lowest + i);
+	for (int i = mode; i > 0; i--)
+		weights[i - 1] = weights[i] * (lowest + i) / mean;
+}
+
+/*
  * Make the alias table of a Poisson distribution.
  */
 static AliasTable
@@ -145,8 +161,7 @@ make_poisson_table(Resampler *resampler, double mean)
 
 	StaticAssertStmt(MAX_TABLE_COUNT * 2 <= MAX_ALIAS_VALUE,
 					 "values of Poisson tables fit into a column");
-	for (int i = 0; i < num_values; i++)
-		weights[i] = exp(log_poisson_density(lowest + i, mean));
+	weigh_counts(weights, num_values, lowest, mean);
 	table = alias_tables_add(&resampler->columns, weights, num_values, lowest);
 	resampler->largest = Max(resampler->largest, highest);
 	pfree(weights);
