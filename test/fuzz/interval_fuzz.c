@@ -99,15 +99,6 @@ score_replicate(const Tally *tally, PairPoints points, PointEstimate estimate,
 	return num_placed;
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 /*
  * A quantile of type 7, of which what is unknown stands at the outer end.
  */
@@ -166,7 +157,7 @@ find_intervals(void *argument)
 {
 	Call	   *call = argument;
 	Bounds		bounds = {call->lower, call->upper};
-	Replicates *replicates = bootstrap_replicates(call->fitter, call->tally,
+	Replicates *replicates = bootstrap_replicates(call->fitter, NULL, call->tally,
 												  call->estimate, call->options);
 
 	percentile_bounds(replicates, bounds);

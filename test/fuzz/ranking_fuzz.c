@@ -138,21 +138,6 @@ check_order(const Ranking *ranking, const RankOptions *options)
 }
 
 static void
-check_ranks(const Ranking *ranking, const RankOptions *options)
-{
-	for (int k = 0; k < ranking->num_ranked; k++)
-	{
-		const Rating *own = &ranking->ratings[ranking->order[k]];
-		int			rank = 1;
-
-		for (int j = 0; j < ranking->num_ranked; j++)
-			rank += options->rank_by_significance ?
-				ranking->ratings[ranking->order[j]].lower > own->upper : j < k;
-		check(own->rank == rank, "place %d has rank %d, not %d", k, own->rank, rank);
-	}
-}
-
-static void
 check_scale(const Ranking *ranking, const RankOptions *options)
 {
 	double		mean = 0;
@@ -191,6 +176,51 @@ try_ranking(const Tally *tally, const RankOptions *options)
 	if (reports_error(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, call_rank_models, &call))
 		return NULL;
 	return call.ranking;
+}
+
+static bool
+same_statuses(const Ranking *a, const Ranking *b)
+{
+	for (int i = 0; i < a->num_models; i++)
+		if (a->ratings[i].status != b->ratings[i].status)
+			return false;
+	return true;
+}
+
+/*
+ * Ranks by significance are by the bounds of the same models without an anchor: in the
+ * others there is its doubt.  Whom the anchor has put out of range, nobody is ranked
+ * beside.
+ */
+static const Ranking *
+ranking_to_compare(const Ranking *ranking, const Tally *tally, const RankOptions *options)
+{
+	RankOptions free = *options;
+	Ranking    *other;
+
+	if (!options->rank_by_significance || options->anchor_model < 0)
+		return ranking;
+	free.anchor_model = -1;
+	other = try_ranking(tally, &free);
+	return other && same_statuses(ranking, other) ? other : NULL;
+}
+
+static void
+check_ranks(const Ranking *ranking, const Tally *tally, const RankOptions *options)
+{
+	const Ranking *compared = ranking_to_compare(ranking, tally, options);
+
+	for (int k = 0; k < ranking->num_ranked && compared; k++)
+	{
+		int			own = ranking->order[k];
+		int			rank = 1;
+
+		for (int j = 0; j < ranking->num_ranked; j++)
+			rank += options->rank_by_significance ?
+				compared->ratings[ranking->order[j]].lower > compared->ratings[own].upper : j < k;
+		check(ranking->ratings[own].rank == rank, "place %d has rank %d, not %d", k,
+			  ranking->ratings[own].rank, rank);
+	}
 }
 
 static void
@@ -276,7 +306,7 @@ fuzz_input(FuzzInput *input)
 	for (int i = 0; i < n; i++)
 		check_rating(&ranking->ratings[i], options, i);
 	check_order(ranking, options);
-	check_ranks(ranking, options);
+	check_ranks(ranking, tally, options);
 	check_scale(ranking, options);
 	check_repeated(ranking, tally, options);
 	check_statuses(ranking, tally, options);

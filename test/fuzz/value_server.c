@@ -199,16 +199,6 @@ pnstrdup(const char *string, Size length)
 	return copy;
 }
 
-Size
-add_size(Size a, Size b)
-{
-	Size		sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		abort();
-	return sum;
-}
-
 int
 errdetail_internal(const char *fmt,...)
 {

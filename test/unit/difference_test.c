@@ -15,6 +15,7 @@
 
 #include "method/method.h"
 #include "battles.h"
+#include "exact.h"
 #include "unit.h"
 
 /* Numbers are given with twelve digits */

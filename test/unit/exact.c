@@ -551,3 +551,15 @@ placed_tally(const BattleList *battles)
 		index[i] = standing[i] == STANDING_PLACED ? num_placed++ : -1;
 	return tally_among(battles_tally(battles, NULL), index, num_placed);
 }
+
+/*
+ * For qsort(), where quantiles are taken of what is sorted.
+ */
+int
+compare_doubles(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}

@@ -38,4 +38,6 @@ extern int	exact_fit_scores(PointMatrix matrix, const Standing *standing,
 							 double *scores);
 extern Tally *placed_tally(const BattleList *battles);
 
+extern int	compare_doubles(const void *a, const void *b);
+
 #endif							/* EXACT_H */

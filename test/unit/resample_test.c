@@ -23,6 +23,7 @@
 
 #include "method/method.h"
 #include "battles.h"
+#include "exact.h"
 #include "unit.h"
 
 #define NUM_RESAMPLES 20000

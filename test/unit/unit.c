@@ -94,15 +94,6 @@ scaled(int number)
 	return getenv("UNIT_QUICK") != NULL ? number / 5 : number;
 }
 
-int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
 static bool
 is_chosen(const UnitTest *test, int num_parts, char **parts)
 {

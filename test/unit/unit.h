@@ -45,7 +45,6 @@ extern bool check(bool good, const char *fmt,...) pg_attribute_printf(2, 3);
 extern void note(const char *fmt,...) pg_attribute_printf(1, 2);
 extern void skip_test(const char *reason);
 extern int	scaled(int number);
-extern int	compare_doubles(const void *a, const void *b);
 
 /* server.c: the last error that the code under test reported */
 extern int	error_code;
