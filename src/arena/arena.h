@@ -412,7 +412,6 @@ extern Ranking *rank_as_called(FunctionCallInfo fcinfo, RankArguments at,
 extern void put_ranking(FunctionCallInfo fcinfo, RankArguments at,
 						const Battles *battles);
 extern void put_rating(ReturnSetInfo *result, const char *model, const Rating *rating);
-extern Datum form_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 
 extern ModelTerms called_terms(FunctionCallInfo fcinfo, RankArguments at,
 							   const Battles *battles);

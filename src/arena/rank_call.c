@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 
@@ -224,17 +223,4 @@ put_ranking(FunctionCallInfo fcinfo, RankArguments at, const Battles *battles)
 
 		put_rating(result, battles->models[model].bytes, &ranking->ratings[model]);
 	}
-}
-
-/*
- * A row of the type that the function returns.
- */
-Datum
-form_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
-{
-	TupleDesc	columns;
-
-	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls));
 }

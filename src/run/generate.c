@@ -19,10 +19,8 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
@@ -427,8 +425,8 @@ make_snapshot(Run *run, Battles *battles, bool dry_run)
 	run->ended_at = GetCurrentTimestamp();
 }
 
-static HeapTuple
-form_result(TupleDesc columns, const Run *run, bool dry_run)
+static Datum
+form_result(FunctionCallInfo fcinfo, const Run *run, bool dry_run)
 {
 	const char *reason = run->reason;
 	Datum		values[NUM_RESULT_COLUMNS];
@@ -447,7 +445,7 @@ form_result(TupleDesc columns, const Run *run, bool dry_run)
 	values[5] = Int64GetDatum(run->evaluation_count);
 	values[6] = Float8GetDatum((run->ended_at - run->started_at) / (double) USECS_PER_SEC);
 	values[7] = run->correlation_id;
-	return heap_form_tuple(columns, values, nulls);
+	return form_row(fcinfo, values, nulls);
 }
 
 Datum
@@ -455,16 +453,13 @@ bixarena_generate_snapshot(PG_FUNCTION_ARGS)
 {
 	bool		dry_run = !PG_ARGISNULL(ARGUMENT_DRY_RUN) && PG_GETARG_BOOL(ARGUMENT_DRY_RUN);
 	MemoryContext caller = CurrentMemoryContext;
-	TupleDesc	columns;
-	HeapTuple	result;
+	Datum		result;
 	Run		   *run;
 
 	PreventCommandIfParallelMode("bixarena_generate_snapshot()");
 	if (!dry_run)
 		PreventCommandIfReadOnly("bixarena_generate_snapshot()");
 	check_arguments(fcinfo);
-	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 
 	SPI_connect();
 	run = begin_run(fcinfo);
@@ -482,7 +477,7 @@ bixarena_generate_snapshot(PG_FUNCTION_ARGS)
 	if (!dry_run)
 		record_end(run);
 	MemoryContextSwitchTo(caller);
-	result = form_result(columns, run, dry_run);
+	result = form_result(fcinfo, run, dry_run);
 	SPI_finish();
-	PG_RETURN_DATUM(HeapTupleGetDatum(result));
+	PG_RETURN_DATUM(result);
 }

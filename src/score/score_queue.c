@@ -17,7 +17,6 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -367,12 +366,9 @@ Datum
 bixarena_work_at_scores(PG_FUNCTION_ARGS)
 {
 	Scoreboard *scoreboard = open_scoreboard(argument_text(fcinfo, 0), true);
-	TupleDesc	columns;
 	Datum		values[2] = {0};
 	bool		nulls[2] = {false, true};
 
-	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "unexpected type of a result");
 	connect_spi();
 	begin_scores(scoreboard);
 	values[0] = Int32GetDatum(work_at_lane(scoreboard));
@@ -382,5 +378,5 @@ bixarena_work_at_scores(PG_FUNCTION_ARGS)
 		nulls[1] = !find_wait(scoreboard, &values[1]);
 	}
 	SPI_finish();
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
+	PG_RETURN_DATUM(form_row(fcinfo, values, nulls));
 }

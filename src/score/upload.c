@@ -12,10 +12,8 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 
@@ -46,12 +44,9 @@ bixarena_read_upload(PG_FUNCTION_ARGS)
 {
 	Upload	   *upload = palloc0(sizeof(Upload));
 	Sheet	   *sheet = palloc0(sizeof(Sheet));
-	TupleDesc	columns;
 	Datum		values[4];
 	bool		nulls[4] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "unexpected type of a result");
 	upload->scoreboard = open_scoreboard(text_to_cstring(PG_GETARG_TEXT_PP(0)), true);
 	upload->sheet = sheet;
 	upload->run_no = PG_GETARG_DATUM(1);
@@ -76,7 +71,7 @@ bixarena_read_upload(PG_FUNCTION_ARGS)
 	values[1] = names_of_metrics(upload);
 	values[2] = Int64GetDatum(sheet->num_flaws);
 	values[3] = report_flaws(sheet);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
+	PG_RETURN_DATUM(form_row(fcinfo, values, nulls));
 }
 
 /*

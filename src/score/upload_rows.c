@@ -136,7 +136,7 @@ collect_numbers(const Upload *upload, int row, Datum *values, Datum *ranks)
 }
 
 static Datum
-form_row(const Upload *upload, int row, TupleDesc columns, pg_cryptohash_ctx *context)
+form_standing(const Upload *upload, int row, TupleDesc columns, pg_cryptohash_ctx *context)
 {
 	Datum		values[NUM_STANDING_COLUMNS];
 	bool		nulls[NUM_STANDING_COLUMNS] = {false};
@@ -217,7 +217,7 @@ write_rows(const Upload *upload)
 
 		CHECK_FOR_INTERRUPTS();
 		while (count < ROWS_OF_INSERT && row < upload->sheet->num_rows)
-			rows[count++] = form_row(upload, row++, columns, context);
+			rows[count++] = form_standing(upload, row++, columns, context);
 		insert_rows(upload, columns, rows, count);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(memory);

@@ -91,6 +91,7 @@ extern void look_up(const char *sql, Parameters *parameters);
 extern char *result_text(int row, int column);
 extern Datum result_uuid(int row, int column);
 extern char *argument_text(FunctionCallInfo fcinfo, int number);
+extern Datum form_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 extern char *cut_text(const char *text, int max_bytes);
 extern OwnerScope become_owner(void);
 extern void leave_owner(OwnerScope scope);
