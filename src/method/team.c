@@ -208,7 +208,7 @@ expected_fit_seconds(const Tally *tally)
  * Make all replicates with others.  False if nobody may help.
  */
 static bool
-make_with_others(const Leader *leader)
+make_with_others(Leader *leader)
 {
 	int			number = leader->replicates->num_replicates;
 	SharedWork	work = {
@@ -216,8 +216,7 @@ make_with_others(const Leader *leader)
 						   number).size,
 		.seconds = expected_seconds(leader->tally, number),
 		.seconds_to_prepare = expected_fit_seconds(leader->tally),
-		.describe = describe,.take_part = lead,.collect = collect,
-		.argument = unconstify(Leader *, leader)
+		.describe = describe,.take_part = lead,.collect = collect,.argument = leader
 	};
 
 	return work.size <= MAX_SHARED && leader->options->share(&work);
@@ -247,7 +246,8 @@ bootstrap_replicates(Fitter *fitter, Estimator *estimator, const Tally *tally,
 }
 
 /*
- * Help another process: fit the same battles, and make replicates.
+ * Help another process: fit the same battles, and make replicates; unless all have been
+ * taken before this one has come, since that other would wait for the fit.
  */
 void
 help_team(void *memory)
@@ -263,8 +263,11 @@ help_team(void *memory)
 		.strengths = palloc0(sizeof(double) * team->num_models),
 		.scores = parts.scores,.ranked = parts.ranked,.reference = parts.reference
 	};
-	Fitter	   *fitter = fitter_create(&tally, team->prior_battles);
+	Fitter	   *fitter;
 
+	if (pg_atomic_read_u32(&team->taken) >= (uint32) team->num_replicates)
+		return;
+	fitter = fitter_create(&tally, team->prior_battles);
 	fit_maximum(fitter, tally_points(&tally), estimate.strengths);
 	make_replicates(team, bootstrap_create(fitter, NULL, &tally, estimate, &options));
 }
