@@ -185,9 +185,8 @@ many_query(const KeptTally *kept, TallyUse use)
 static char *
 voter_query(const KeptTally *kept, TallyUse use)
 {
-	char	   *sql = made_sql(kept, use == USE_AS_IS ?
-							   "SELECT bixarena.live_voters_sql($1, $2, $3::pg_catalog.jsonb, false)" :
-							   "SELECT bixarena.live_voters_sql($1, $2, $3::pg_catalog.jsonb, true)");
+	char	   *sql = made_sql(kept, psprintf("SELECT bixarena.live_voters_sql($1, $2, $3::pg_catalog.jsonb, %s)",
+											  use == USE_AS_IS ? "false" : "true"));
 
 	return sql ? psprintf("%s ORDER BY 5", sql) : NULL;
 }

@@ -134,6 +134,31 @@ find_nu(const Tally *tally, const double *shares)
 }
 
 /*
+ * The chances of a battle of which the first model is to take a share of the points, and
+ * which may be a tie.
+ */
+static BattleChances
+battle_chances(double share, double tie)
+{
+	return (BattleChances)
+	{
+		1 - share - tie / 2, tie, share - tie / 2
+	};
+}
+
+/*
+ * The same for the second model.
+ */
+static BattleChances
+turned(BattleChances chances)
+{
+	return (BattleChances)
+	{
+		chances.won, chances.tied, chances.lost
+	};
+}
+
+/*
  * The chances of 0, 1 ... n + 1, but for a factor, by the recursion from 0 on.
  */
 static void
@@ -161,12 +186,11 @@ weights_from_below(BattleChances chances, int n, double *weights)
 static void
 weigh_points_of_worse(BattleChances chances, int n, double *weights)
 {
-	BattleChances turned = {chances.won, chances.tied, chances.lost};
 	double		from_above[2 * MAX_TABLE_BATTLES + 2];
 	int			meet;
 
 	weights_from_below(chances, n, weights);
-	weights_from_below(turned, n, from_above);
+	weights_from_below(turned(chances), n, from_above);
 	meet = from_above[n] >= from_above[n - 1] ? n : n + 1;
 	for (int k = meet + 1; k <= 2 * n; k++)
 		weights[k] = from_above[2 * n - k] * (weights[meet] / from_above[2 * n - meet]);
@@ -182,10 +206,9 @@ weigh_points(BattleChances chances, int n, double *weights)
 		weigh_points_of_worse(chances, n, weights);
 	else
 	{
-		BattleChances turned = {chances.won, chances.tied, chances.lost};
 		double		mirrored[2 * MAX_TABLE_BATTLES + 2];
 
-		weigh_points_of_worse(turned, n, mirrored);
+		weigh_points_of_worse(turned(chances), n, mirrored);
 		for (int k = 0; k <= 2 * n; k++)
 			weights[k] = mirrored[2 * n - k];
 	}
@@ -195,8 +218,10 @@ weigh_points(BattleChances chances, int n, double *weights)
  * Make the table of a pair, unless that would be large.
  */
 static void
-make_table(Reenactment *reenactment, int pair, BattleChances chances)
+make_table(Reenactment *reenactment, int pair)
 {
+	BattleChances chances = battle_chances(reenactment->shares[pair],
+										   reenactment->ties[pair]);
 	double		weights[2 * MAX_TABLE_BATTLES + 2];
 	int			n;
 
@@ -246,7 +271,7 @@ reenactment_create(const PlacedFit *fit)
 	{
 		double		share = reenactment->shares[p];
 		double		tie = tie_chance(nu, share);
-		double		won = share - tie / 2;
+		double		won = battle_chances(share, tie).won;
 
 		CHECK_FOR_INTERRUPTS_AT(p);
 		reenactment->battles[p] = (int64) pair_battles(&tally->pairs[p]);
@@ -265,12 +290,8 @@ reenactment_add_tables(Reenactment *reenactment)
 {
 	for (int p = 0; p < reenactment->tally->num_pairs; p++)
 	{
-		double		share = reenactment->shares[p];
-		double		tie = reenactment->ties[p];
-		BattleChances chances = {1 - share - tie / 2, tie, share - tie / 2};
-
 		CHECK_FOR_INTERRUPTS_AT(p * 8);
-		make_table(reenactment, p, chances);
+		make_table(reenactment, p);
 	}
 }
 

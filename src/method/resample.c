@@ -14,8 +14,8 @@
  * there are few battles for the number of cells, all are drawn one by one;
  * where very many are missing, they are drawn by Poisson variables in turn.
  *
- * Both kinds of draw go by alias tables (alias.c).  All cells of the same count share one Poisson
- * table, cut beyond 9 standard deviations.  Cells of more than
+ * Both kinds of draw go by alias tables (alias.c).  All cells of the same count
+ * share one Poisson table, cut beyond 9 standard deviations.  Cells of more than
  * MAX_TABLE_COUNT battles, for which tables would grow large, are drawn by
  * transformed rejection (Hormann, "The transformed rejection method for
  * generating Poisson random variables", 1993, algorithm PTRS), its density by
