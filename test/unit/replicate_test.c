@@ -57,7 +57,7 @@ extern void __wrap_likelihood_hessian(Likelihood *likelihood, PairPoints points,
 									  const double *strengths, double *matrix);
 
 static int	num_gradients;
-static int	num_hessians;
+int			num_hessians;
 
 void
 __wrap_likelihood_gradient(Likelihood *likelihood, PairPoints points,

@@ -65,6 +65,23 @@ share_with_helper(const SharedWork *work)
 	return true;
 }
 
+/*
+ * In this process, so that it is seen what a helper does who comes when all is done.
+ */
+static bool
+share_with_late_helper(const SharedWork *work)
+{
+	void	   *memory = palloc0(work->size);
+
+	work->describe(memory, work->argument);
+	work->take_part(memory, work->argument);
+	num_hessians = 0;
+	help_team(memory);
+	check(num_hessians == 0, "a helper who comes late fits");
+	work->collect(memory, work->argument);
+	return true;
+}
+
 static bool
 share_with_nobody(const SharedWork *work)
 {
@@ -168,9 +185,26 @@ test_much_memory(void)
 	check(num_shared == 1, "36 MB were shared");
 }
 
+/*
+ * Protects who waits for helpers: one who comes when nothing is left does nothing.
+ */
+static void
+test_late_helper(void)
+{
+	Dice		dice = {143};
+	BattleList *battles = random_battles(&dice, BATTLES_DENSE, 10);
+	RankOptions options = rank_options(10, 20);
+	Ranking    *alone = rank_battles(battles, &options);
+
+	options.share = share_with_late_helper;
+	check(same_rankings(alone, rank_battles(battles, &options)),
+		  "with a helper who comes late the ranking is another");
+}
+
 const UnitTest team_tests[] = {
 	{"any battles are ranked the same with help", test_any_battles},
 	{"many replicates are the same with help", test_many_replicates},
+	{"who comes to help too late does nothing", test_late_helper},
 	{"what takes much memory is not shared", test_much_memory},
 	{NULL, NULL}
 };

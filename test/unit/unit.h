@@ -46,6 +46,9 @@ extern void note(const char *fmt,...) pg_attribute_printf(1, 2);
 extern void skip_test(const char *reason);
 extern int	scaled(int number);
 
+/* replicate_test.c: since it was set to 0 */
+extern int	num_hessians;
+
 /* server.c: the last error that the code under test reported */
 extern int	error_code;
 extern char error_message[];
